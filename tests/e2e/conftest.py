@@ -1,0 +1,45 @@
+"""The end-to-end world: one demo run for the whole session, made by the command that an operator types."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .world import World
+
+REPO = Path(__file__).resolve().parents[2]
+ROAD_LIMIT_SECONDS = 45 * 60
+
+
+@pytest.fixture(scope="session")
+def clean_desk() -> Iterator[World]:
+    """No rack and no site of an earlier run; the image cache stays."""
+    if os.geteuid() != 0:
+        pytest.fail("the end-to-end tests make namespaces and containers: run them as root")
+    world = World(REPO)
+    world.seedvm("rack", "clean")
+    shutil.rmtree(world.demo, ignore_errors=True)
+    yield world
+    world.seedvm("rack", "clean")
+
+
+@pytest.fixture(scope="session")
+def finished(clean_desk: World) -> World:
+    """The demo, run headless to its end; its output goes to the terminal as it comes."""
+    done = subprocess.run(
+        [str(REPO / ".venv" / "bin" / "seedvm"), "demo", "--headless", "--keep"],
+        stdin=subprocess.DEVNULL,
+        stdout=sys.__stdout__,
+        stderr=sys.__stderr__,
+        cwd=REPO,
+        timeout=ROAD_LIMIT_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, "the demo did not reach its receipt; its last lines say why"
+    return clean_desk

@@ -1,0 +1,108 @@
+"""What is true when the road is at its end: asked from outside, with the stock client and the database's own view."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import yaml
+
+from .world import VIP, World
+
+
+def test_the_demo_ends_with_a_receipt_that_says_safe_to_leave(finished: World) -> None:
+    assert finished.receipt()["verdict"].startswith("SAFE TO LEAVE: YES")
+    assert finished.report()["verdict"] == "done"
+
+
+def test_nothing_of_the_seed_answers(finished: World) -> None:
+    status = finished.seedvm("rack", "status", "--file", "build/demo/rack.yaml", "--json")
+    assert '"seed"' in status.stdout
+    assert not finished.inside("ping", "-c", "1", "-W", "1", "172.22.0.10", check=False).count("1 received")
+    for port in (5000, 8004, 3306, 4567, 80):
+        assert not finished.answers(f"http://172.22.0.10:{port}/", timeout=1)
+
+
+def test_the_stock_client_lists_everything_through_the_vip(finished: World) -> None:
+    stacks = finished.openstack("stack", "list")
+    assert {s["Stack Name"]: s["Stack Status"] for s in stacks}["undercloud"] == "UPDATE_COMPLETE"
+    servers = finished.openstack("server", "list")
+    assert len([s for s in servers if s["Status"] == "ACTIVE"]) == 4
+    assert {i["Status"] for i in finished.openstack("image", "list")} == {"active"}
+    nodes = finished.openstack("baremetal", "node", "list")
+    assert len([n for n in nodes if n["Provisioning State"] == "active"]) == 4
+
+
+def test_three_galera_members_form_one_primary_component(finished: World) -> None:
+    receipt = finished.receipt()
+    names = [member["name"] for member in receipt["members"]]
+    assert len(names) == 3
+    for address in ("172.22.0.11", "172.22.0.12", "172.22.0.13"):
+        status = finished.on_node(address, "seedvm", "member", "status", "--json")
+        assert status["galera"]["cluster_size"] == 3
+        assert status["galera"]["cluster_status"] == "Primary"
+        assert status["galera"]["state"] == "Synced"
+
+
+def test_no_id_changed_on_the_way(finished: World) -> None:
+    receipt = finished.receipt()
+    before, after = receipt["ids"]["before"], receipt["ids"]["after"]
+    assert before and before == after
+    assert {s["ID"] for s in finished.openstack("server", "list")} >= set(before["servers"].values())
+    assert {n["UUID"] for n in finished.openstack("baremetal", "node", "list")} == set(before["nodes"].values())
+    assert {i["ID"] for i in finished.openstack("image", "list")} == set(before["images"].values())
+    assert finished.report()["ids_changed"] == 0
+    assert finished.report()["node_reboots"] == 0
+
+
+def test_the_spare_answers_with_the_golden_images_manifest(finished: World) -> None:
+    servers = finished.openstack("server", "list", "--long")
+    spare = next(s for s in servers if not s["Name"].startswith("demo-undercloud"))
+    address = re.search(r"172\.22\.0\.\d+", str(spare["Networks"]))
+    assert address is not None
+    image = finished.on_node(address.group(), "cat", "/etc/seedvm-image.json")
+    manifest = yaml.safe_load((finished.repo / "build/cache/images/current/golden.json").read_text())
+    assert image["hash"] == manifest["hash"]
+
+
+def test_unusable_machines_are_reported_and_never_touched(finished: World) -> None:
+    inventory = finished.inventory()
+    assert "password" in inventory["172.22.1.25"]["unfit_reason"]
+    assert "memory" in inventory["172.22.1.26"]["unfit_reason"]
+    assert not [e for e in finished.machine_events("m5") if e["event"] == "power-on"]
+    assert finished.disk_is_blank("m5")
+    assert finished.disk_is_blank("m6")
+
+
+def test_a_second_run_says_done_and_changes_nothing(finished: World) -> None:
+    before = finished.openstack("stack", "list", "--long")
+    again = finished.seedvm("demo", "--headless", "--keep", timeout=300)
+    assert "done" in again.stdout
+    assert finished.openstack("stack", "list", "--long") == before
+
+
+def test_the_figures_are_within_their_limits(finished: World) -> None:
+    report = finished.report()
+    assert report["road_seconds"] <= 15 * 60
+    assert report["seed_pss_mib"] <= 2.6 * 1024
+    assert report["handoff_longest_gap_seconds"] <= 2
+    assert report["handoff_write_pause_seconds"] <= 60
+
+
+def test_no_secret_of_the_run_is_in_any_log_journal_or_report(finished: World) -> None:
+    secrets = finished.secrets()
+    assert len(secrets) > 15
+    leaks = finished.search(secrets)
+    assert leaks == []
+
+
+def test_secret_files_are_for_their_owner_alone(finished: World) -> None:
+    for path in (finished.demo / "rack.yaml", finished.state / "clouds.yaml"):
+        assert os.stat(path).st_mode & 0o077 == 0, path
+    assert not (finished.state / "secrets.yaml").exists() or not Path(finished.state / "secrets.yaml").read_text().strip()
+
+
+def test_the_vip_answers_like_any_openstack(finished: World) -> None:
+    for port in (5000, 9292, 8778, 8774, 9696, 6385, 8004):
+        assert finished.answers(f"http://{VIP}:{port}/"), port
