@@ -66,7 +66,9 @@ def _single(site: Site, lines: _Lines, findings: Findings) -> None:
     seen: dict[IPv4Address, str] = {}
     for where, address in _addresses(site):
         if address in seen:
-            findings.add(lines.of(where), where, f"{address} is {seen[address]} already, line {lines.of(seen[address])}")
+            findings.add(
+                lines.of(where), where, f"{address} is {seen[address]} already, line {lines.of(seen[address])}"
+            )
         seen.setdefault(address, where)
 
 
@@ -75,11 +77,15 @@ def _ranges(site: Site, lines: _Lines, findings: Findings) -> None:
     for where, span in (("provisioning.instances", net.instances), ("provisioning.boot", net.boot)):
         for other, address in _addresses(site):
             if address in span:
-                findings.add(lines.of(where), where, f"{span} holds {address}, which is {other}, line {lines.of(other)}")
+                findings.add(
+                    lines.of(where), where, f"{span} holds {address}, which is {other}, line {lines.of(other)}"
+                )
     if net.instances.overlaps(net.boot):
         line = lines.of("provisioning.instances")
         findings.add(
-            lines.of("provisioning.boot"), "provisioning.boot", f"{net.boot} overlaps provisioning.instances {net.instances}, line {line}"
+            lines.of("provisioning.boot"),
+            "provisioning.boot",
+            f"{net.boot} overlaps instances {net.instances}, line {line}",
         )
     for index, span in enumerate(site.bmc.ranges):
         _range_apart(f"bmc.ranges[{index}]", span, site, lines, findings)
@@ -103,15 +109,23 @@ def _count(site: Site, lines: _Lines, findings: Findings) -> None:
     count = len(site.provisioning.undercloud)
     if count < 3 or count % 2 == 0:
         where = "provisioning.undercloud"
-        findings.add(lines.of(where), where, f"names {count} addresses; an undercloud that outlives a node needs 3, 5 or another odd count")
+        findings.add(
+            lines.of(where), where, f"names {count} addresses; to outlive a node it takes 3, 5 or another odd count"
+        )
 
 
 def _bmc_network(site: Site, lines: _Lines, findings: Findings) -> None:
     address = site.seed.bmc_address
     if site.seed.bmc_interface == site.seed.interface:
-        findings.add(lines.of("seed.bmc_interface"), "seed.bmc_interface", "is seed.interface too; leave it out when one wire carries both")
+        findings.add(
+            lines.of("seed.bmc_interface"),
+            "seed.bmc_interface",
+            "is seed.interface too; leave it out for a single wire",
+        )
     if address is not None and address.network.overlaps(site.provisioning.cidr):
-        findings.add(lines.of("seed.bmc_address"), "seed.bmc_address", f"{address.network} overlaps {site.provisioning.cidr}")
+        findings.add(
+            lines.of("seed.bmc_address"), "seed.bmc_address", f"{address.network} overlaps {site.provisioning.cidr}"
+        )
 
 
 def _machines(site: Site, lines: _Lines, findings: Findings) -> None:

@@ -72,7 +72,11 @@ class Cursor:
     def text(self) -> str | None:
         if self.node is None:
             return None
-        if not isinstance(self.node, yaml.ScalarNode) or self.node.value == "" or self.node.tag == "tag:yaml.org,2002:null":
+        if (
+            not isinstance(self.node, yaml.ScalarNode)
+            or self.node.value == ""
+            or self.node.tag == "tag:yaml.org,2002:null"
+        ):
             self.problem("must be a single value")
             return None
         return str(self.node.value)

@@ -30,7 +30,11 @@ class SeedvmError(Exception):
     def lines(self) -> list[str]:
         """The error for a terminal, a part a line."""
         head = f"{self.machine}: {self.what}" if self.machine else self.what
-        return [head, *(f"  why:  {line}" for line in self.why.splitlines()), *([f"  next: {self.hint}"] if self.hint else [])]
+        return [
+            head,
+            *(f"  why:  {line}" for line in self.why.splitlines()),
+            *([f"  next: {self.hint}"] if self.hint else []),
+        ]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The journal: an append-only record of what happened, one JSON object a line, each line on the disk before `append` returns.
 
-It is never read to decide what to do next, only to show it. A line torn by a kill is tolerated by every reader. It refuses Secrets.
+It is never read to decide what to do next, only to show it. Every reader tolerates a line torn by a kill. It refuses Secrets.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ class Journal:
     def append(self, event: str, *, step: str | None = None, **more: Any) -> Event:
         """Write one event. Raises TypeError when a field is a Secret or no JSON."""
         with self._lock:
-            made = Event(self._seq + 1, datetime.now(timezone.utc), self._site, self._run, event, step, more)
+            made = Event(self._seq + 1, datetime.now(UTC), self._site, self._run, event, step, more)
             line = encode(made)
             os.write(self._descriptor, line.encode() + b"\n")
             os.fsync(self._descriptor)
@@ -89,8 +89,9 @@ def decode(line: str) -> Event | None:
     """The event of a line, or None when the line is torn or not ours."""
     try:
         tree = json.loads(line)
-        head = (int(tree.pop("seq")), datetime.fromisoformat(tree.pop("time")), tree.pop("site"), tree.pop("run"), tree.pop("event"))
-        return Event(*head, tree.pop("step", None), tree)
+        seq, when = int(tree.pop("seq")), datetime.fromisoformat(tree.pop("time"))
+        site, run, event = tree.pop("site"), tree.pop("run"), tree.pop("event")
+        return Event(seq, when, site, run, event, tree.pop("step", None), tree)
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
 

@@ -54,7 +54,7 @@ def run(
     netns: str | None = None,
     secret_env: Mapping[str, Secret] | None = None,
 ) -> Completed:
-    """Run to the end, at most `timeout` seconds. `env` is added to the clean environment; `netns` is a named network namespace."""
+    """Run to the end, at most `timeout` seconds. `env` comes on top of the clean environment; `netns` is a namespace's name."""
     words = _words(argv, netns)
     with _explained(words):
         child = subprocess.Popen(
@@ -249,7 +249,9 @@ def _explained(words: list[str]) -> Iterator[None]:
     except FileNotFoundError as error:
         missing = error.filename or words[0]
         raise SeedvmError(
-            f"{missing} cannot be started", why="there is no such file", hint=f"install it, then try: {shlex.join(words)}"
+            f"{missing} cannot be started",
+            why="there is no such file",
+            hint=f"install it, then try: {shlex.join(words)}",
         ) from error
     except PermissionError as error:
         raise SeedvmError(f"{words[0]} may not be started", why=str(error), hint="are you root?") from error
@@ -268,7 +270,9 @@ def _finish(words: list[str], code: int, out: bytes, err: bytes, check: bool) ->
 
 def _too_slow(words: list[str], timeout: float) -> SeedvmError:
     return SeedvmError(
-        f"{Path(words[0]).name} did not end within {timeout:g} s", why="it was ended", hint=f"to see it again: {shlex.join(words)}"
+        f"{Path(words[0]).name} did not end within {timeout:g} s",
+        why="it was ended",
+        hint=f"to see it again: {shlex.join(words)}",
     )
 
 

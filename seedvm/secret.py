@@ -117,7 +117,9 @@ def load_secrets(path: Path) -> Secrets:
     """The secrets of a site whose secrets have been made."""
     tree = _read(path)
     if not isinstance(tree.get("generated"), dict):
-        raise SeedvmError("the site's own secrets are not made yet", why=f"{path} has no 'generated'", hint="seedvm run makes them")
+        raise SeedvmError(
+            "the site's own secrets are not made yet", why=f"{path} has no 'generated'", hint="seedvm run makes them"
+        )
     return Secrets(_candidates(path, tree), _generated(path, tree["generated"]))
 
 
@@ -158,7 +160,7 @@ def write_private(path: Path, text: str) -> None:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(aside, path)
+    aside.replace(path)
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)
@@ -191,10 +193,14 @@ def _read(path: Path) -> dict[str, Any]:
         tree = yaml.safe_load(text) or {}
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
-        raise SeedvmError(f"{path} is not YAML", why=f"line {line}", hint="mend that line") from None  # its text may be secret
+        raise SeedvmError(
+            f"{path} is not YAML", why=f"line {line}", hint="mend that line"
+        ) from None  # its text may be secret
     if not isinstance(tree, dict) or set(tree) - {"bmc_candidates", "generated"}:
         raise SeedvmError(
-            f"{path} holds more than 'bmc_candidates' and 'generated'", why="an unknown key", hint="take it out of the file"
+            f"{path} holds more than 'bmc_candidates' and 'generated'",
+            why="an unknown key",
+            hint="take it out of the file",
         )
     return tree
 
@@ -216,11 +222,12 @@ def _generated(path: Path, stored: Mapping[str, Any]) -> Generated:
     names = {item.name for item in fields(Generated)}
     if set(stored) != names:
         wrong = ", ".join(sorted(set(stored) ^ names))
-        raise SeedvmError(f"{path}: 'generated' is not whole", why=f"missing or unknown: {wrong}", hint="seedvm run mends it")
+        raise SeedvmError(
+            f"{path}: 'generated' is not whole", why=f"missing or unknown: {wrong}", hint="seedvm run mends it"
+        )
     shown = ("ssh_public_key", "receipt_public_key")
-    return Generated(
-        **{
-            name: value if name in shown else tuple(map(Secret, value)) if isinstance(value, list) else Secret(value)
-            for name, value in stored.items()
-        }
-    )
+    made: dict[str, Any] = {
+        name: value if name in shown else tuple(map(Secret, value)) if isinstance(value, list) else Secret(value)
+        for name, value in stored.items()
+    }
+    return Generated(**made)

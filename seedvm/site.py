@@ -145,7 +145,9 @@ def load_site(path: Path) -> Site:
     try:
         text = path.read_text()
     except FileNotFoundError:
-        raise SeedvmError(f"there is no {path}", why="the site is not described yet", hint="seedvm wizard writes it") from None
+        raise SeedvmError(
+            f"there is no {path}", why="the site is not described yet", hint="seedvm wizard writes it"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise SeedvmError(f"{path} cannot be read", why=str(error)) from error
     return parse_site(text, str(path))
@@ -191,7 +193,11 @@ def _seed(cursor: Cursor) -> SeedSite | None:
 
 def _provisioning(cursor: Cursor) -> Provisioning | None:
     keys = cursor.mapping(("cidr", "gateway", "vip", "undercloud", "instances", "boot"))
-    cidr, gateway, vip = keys["cidr"].parsed(IPv4Network), keys["gateway"].parsed(IPv4Address), keys["vip"].parsed(IPv4Address)
+    cidr, gateway, vip = (
+        keys["cidr"].parsed(IPv4Network),
+        keys["gateway"].parsed(IPv4Address),
+        keys["vip"].parsed(IPv4Address),
+    )
     undercloud = [entry.parsed(IPv4Address) for entry in keys["undercloud"].sequence()]
     instances, boot = keys["instances"].parsed(AddressRange.parse), keys["boot"].parsed(AddressRange.parse)
     if cidr is None or gateway is None or vip is None or instances is None or boot is None:

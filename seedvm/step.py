@@ -13,7 +13,7 @@ from typing import Protocol, TypeAlias
 from seedvm.secret import Secrets
 from seedvm.site import Site
 
-JSON: TypeAlias = "None | bool | int | float | str | Sequence[JSON] | Mapping[str, JSON]"
+JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
 
 STRETCHES = (
     "preflight",
@@ -84,8 +84,11 @@ class Report(Protocol):
 
     def fact(self, name: str, value: JSON) -> None: ...
 
-    def phase(self, phase: str, state: str) -> None:
-        """A phase of the hand-off and its state: started, done or failed."""
+    def phase(self, phase: str, state: str, detail: str = "") -> None:
+        """A phase of the hand-off and its state: started, done, failed or undone."""
+
+    def confirmed(self, wipe: Sequence[Mapping[str, JSON]]) -> None:
+        """The operator's consent, as in confirmed.json: `bmc`, `serial` and `disk` of each disk to be wiped."""
 
 
 class Step(Protocol):

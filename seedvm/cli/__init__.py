@@ -1,0 +1,56 @@
+"""The command line: the only place that prints or exits. It refuses to know how anything is done.
+
+Exit codes: 0 done; 1 failed; 2 the command or the site file is wrong; 3 blocked, the operator must do something; 4 another engine
+works on the site.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from seedvm import __version__
+from seedvm.cli import machines, node, road
+from seedvm.cli.common import EXIT_BUSY, EXIT_FAILED, EXIT_USAGE, fail
+from seedvm.errors import InvalidFile, SeedvmError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    args = _parser().parse_args(argv)
+    try:
+        return int(args.handler(args))
+    except InvalidFile as error:
+        fail(error, args.json)
+        return EXIT_USAGE
+    except SeedvmError as error:
+        fail(error, args.json)
+        return EXIT_BUSY if type(error).__name__ == "EngineBusy" else EXIT_FAILED
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument(
+        "--state-dir", type=Path, default=argparse.SUPPRESS, help="state of the site (default /var/lib/seedvm)"
+    )
+    shared.add_argument(
+        "--images-dir", type=Path, default=argparse.SUPPRESS, help="images (default /srv/seedvm/images)"
+    )
+    shared.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="answer in JSON")
+    parser = argparse.ArgumentParser(
+        prog="seedvm", description="From a rack of dark machines to an OpenStack that stands alone.", parents=[shared]
+    )
+    parser.add_argument("--version", action="version", version=f"seedvm {__version__}")
+    parser.set_defaults(state_dir=Path("/var/lib/seedvm"), images_dir=Path("/srv/seedvm/images"), json=False)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for part in (road, machines, node):
+        part.add_commands(commands, shared)
+    return parser

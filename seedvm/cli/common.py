@@ -1,0 +1,36 @@
+"""What the commands share: exit codes and how an answer or an error is put on the terminal."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any, TypeAlias
+
+from seedvm.errors import SeedvmError
+
+EXIT_DONE = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_BLOCKED = 3
+EXIT_BUSY = 4
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def answer(tree: Any) -> None:
+    """Print JSON for programs."""
+    print(json.dumps(tree, indent=2, ensure_ascii=False, default=str), flush=True)
+
+
+def fail(error: SeedvmError, as_json: bool) -> None:
+    """Print an error on standard error: for people in lines, for programs as one JSON object."""
+    if as_json:
+        tree = {"what": error.what, "machine": error.machine, "why": error.why, "hint": error.hint}
+        print(json.dumps({"error": tree}, ensure_ascii=False), file=sys.stderr)
+    else:
+        print("\n".join(["seedvm: " + error.lines()[0], *error.lines()[1:]]), file=sys.stderr, flush=True)

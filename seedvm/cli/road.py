@@ -1,0 +1,146 @@
+"""The commands of the road: plan, run, status, report, wizard."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seedvm.cli.common import EXIT_BLOCKED, EXIT_DONE, EXIT_FAILED, EXIT_USAGE, Commands, answer, fail, say
+from seedvm.cli.lines import event_line, status_lines, verdict_line, verdict_tree
+from seedvm.errors import SeedvmError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from seedvm.engine import Ended
+    from seedvm.journal import Event, Journal
+    from seedvm.step import Context, Step
+
+
+def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
+    plan = commands.add_parser("plan", parents=[shared], help="run every check and change nothing")
+    plan.set_defaults(handler=_plan)
+    run = commands.add_parser("run", parents=[shared], help="walk the road; run it again to go on after any stop")
+    run.add_argument(
+        "--yes-wipe", metavar="SITE", help="confirm, by the site's name, that the reviewed disks are wiped"
+    )
+    run.set_defaults(handler=_run)
+    for part in (plan, run):
+        part.add_argument("--site", type=Path, help="site file (default STATE_DIR/site.yaml)")
+    commands.add_parser("status", parents=[shared], help="where the site stands").set_defaults(handler=_status)
+    commands.add_parser(
+        "report", parents=[shared], help="the road's figures; writes STATE_DIR/report.json"
+    ).set_defaults(handler=_report)
+    commands.add_parser("wizard", parents=[shared], help="the screen").set_defaults(handler=_wizard)
+
+
+def _plan(args: argparse.Namespace) -> int:
+    from seedvm.engine import Checked, survey
+    from seedvm.plan import build_plan
+    from seedvm.secret import draft_secrets
+    from seedvm.site import load_site
+    from seedvm.step import Context
+
+    site = load_site(args.site or args.state_dir / "site.yaml")
+    secrets = draft_secrets(args.state_dir / "secrets.yaml")
+    steps = build_plan(Context(site, secrets, args.state_dir, args.images_dir))
+
+    async def look() -> list[Checked]:
+        seen = []
+        async for checked in survey(steps):
+            seen.append(checked)
+            if not args.json:
+                say(verdict_line(len(seen), len(steps), checked.step, checked.verdict))
+        return seen
+
+    seen = asyncio.run(look())
+    if args.json:
+        answer({"site": site.name, "steps": [verdict_tree(checked.step, checked.verdict) for checked in seen]})
+    return EXIT_DONE
+
+
+def _run(args: argparse.Namespace) -> int:
+    from seedvm.engine import engine_lock, new_run_id
+    from seedvm.journal import Journal
+    from seedvm.plan import build_plan
+    from seedvm.secret import ensure_generated
+    from seedvm.site import load_site
+    from seedvm.step import Context
+
+    site = load_site(args.site or args.state_dir / "site.yaml")
+    if args.yes_wipe is not None and args.yes_wipe != site.name:
+        wrong = SeedvmError(f"--yes-wipe names {args.yes_wipe}", why=f"the site is {site.name}", hint="give its name")
+        fail(wrong, args.json)
+        return EXIT_USAGE
+    with engine_lock(args.state_dir):
+        secrets = ensure_generated(args.state_dir / "secrets.yaml")
+        context = Context(site, secrets, args.state_dir, args.images_dir, args.yes_wipe)
+        steps = build_plan(context)
+        journal = Journal(args.state_dir / "journal.jsonl", site.name, new_run_id(), _printer(steps, args.json))
+        ended = asyncio.run(_until_signalled(steps, journal))
+        if ended.verdict == "stopped":
+            sys.stdout.flush()
+            os._exit(EXIT_FAILED)  # a thread that waits on the network would hold the process up for minutes
+    return _told(ended, context, args.json)
+
+
+def _printer(steps: tuple[Step, ...], as_json: bool) -> Callable[[Event], None]:
+    def show(event: Event) -> None:
+        line = event_line(event, steps)
+        if line is not None and not as_json:
+            say(line)
+
+    return show
+
+
+async def _until_signalled(steps: tuple[Step, ...], journal: Journal) -> Ended:
+    from seedvm.engine import run
+
+    task = asyncio.ensure_future(run(steps, journal))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    return await task
+
+
+def _told(ended: Ended, context: Context, as_json: bool) -> int:
+    if as_json:
+        answer({"site": context.site.name, "verdict": ended.verdict, "step": ended.step})
+    elif ended.verdict == "done":
+        say(f"site {context.site.name}: all is done")
+    if ended.error is not None:
+        fail(ended.error, as_json)
+    return {"done": EXIT_DONE, "blocked": EXIT_BLOCKED}.get(ended.verdict, EXIT_FAILED)
+
+
+def _status(args: argparse.Namespace) -> int:
+    from seedvm.status import read_status
+
+    status = read_status(args.state_dir)
+    if args.json:
+        answer(status.as_json())
+    else:
+        for line in status_lines(status):
+            say(line)
+    return EXIT_DONE
+
+
+def _report(args: argparse.Namespace) -> int:
+    from seedvm.report import make_report, write_report
+
+    report = make_report(args.state_dir)
+    write_report(report, args.state_dir / "report.json")
+    if args.json:
+        answer(report.as_json())
+    else:
+        for line in report.lines():
+            say(line)
+    return EXIT_DONE
+
+
+def _wizard(args: argparse.Namespace) -> int:
+    os.execv(sys.executable, [sys.executable, "-m", "tui", "--state-dir", str(args.state_dir)])
