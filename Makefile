@@ -1,0 +1,48 @@
+# make demo            the whole road on a virtual rack, with the wizard on this terminal
+# make demo HEADLESS=1 the same without the screen
+# make test            all tests, end to end included
+# make check           lint, types, unit tests: quick, needs no root
+# make image           golden image and deploy ramdisk
+# make screenshots     pictures of the screens into docs/screenshots/
+# make clean           undo namespaces, loop devices, mounts and containers; remove build/demo
+# make distclean       clean, and remove images, caches and .venv
+
+SHELL := /bin/bash
+PYTHON := .venv/bin/python
+SEEDVM := .venv/bin/seedvm
+PYTEST := $(PYTHON) -m pytest -p no:cacheprovider
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: demo test check image screenshots clean distclean host venv help
+
+help:
+	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST))
+
+host:
+	@scripts/prepare-host.sh all
+
+venv:
+	@scripts/prepare-host.sh venv
+
+demo: host
+	@$(SEEDVM) demo $(if $(HEADLESS),--headless)
+
+test: host
+	@$(PYTEST) tests/rules tests/unit tests/contract tests/tui tests/e2e
+
+check: venv
+	@$(PYTEST) -q tests/rules tests/unit
+
+image: host
+	@$(SEEDVM) image build
+
+screenshots: venv
+	@$(PYTHON) -m tests.tui.screenshots docs/screenshots
+
+clean:
+	@if [ -x $(SEEDVM) ] && [ -e build ]; then $(SEEDVM) rack clean; fi
+	@rm -rf build/demo .mypy_cache .ruff_cache .import_linter_cache
+
+distclean: clean
+	@rm -rf build .venv *.egg-info

@@ -1,0 +1,120 @@
+#!/bin/bash
+# Makes this machine ready: says by name what is missing and how to cure it, installs missing Debian packages, makes .venv.
+#
+#   prepare-host.sh venv    the virtual environment alone (lint, types, unit tests); needs no root
+#   prepare-host.sh all     everything that the virtual rack and the images need
+#
+# Safe to run again: what is there is left alone. It refuses to change anything while a need that it cannot cure is unmet.
+
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+readonly VENV=.venv
+readonly LEAST_MEMORY_MIB=20000
+readonly LEAST_DISK_GIB=25
+readonly PACKAGES=(
+    arch-test cpio debian-archive-keyring debootstrap dnsmasq-base dosfstools e2fsprogs fdisk gdisk iproute2 ipmitool
+    iputils-ping jq kpartx libarchive-tools mmdebstrap mtools nftables openssh-client openssl pigz procps psmisc python3-venv
+    qemu-utils rsync shellcheck sudo systemd-container tmux uidmap util-linux xorriso xz-utils zstd
+)
+
+say() { printf '>> %s\n' "$*"; }
+
+MISSING=()
+missing() { MISSING+=("$1: $2"); }
+
+find_python() {
+    local candidate
+    for candidate in python3 python3.13 python3.12 python3.11 /usr/bin/python3; do
+        if "$candidate" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            command -v "$candidate"
+            return
+        fi
+    done
+}
+
+check_kernel() {
+    [ -e /dev/loop-control ] && losetup -f >/dev/null 2>&1 \
+        || missing "loop devices" "modprobe loop; in a container give it /dev/loop-control and the right to make loop devices"
+    local name
+    for name in ext4 overlay cgroup2; do
+        grep -qw "$name" /proc/filesystems || modprobe -q "$name" 2>/dev/null \
+            || missing "file system $name" "modprobe $name, or a kernel that has it"
+    done
+    unshare --mount --net true 2>/dev/null \
+        || missing "namespaces" "run on a kernel with mount and network namespaces; in a container with CAP_SYS_ADMIN"
+    unshare --net sh -c 'ip link add seedvm-a type veth peer name seedvm-b && ip link add seedvm-c type bridge' 2>/dev/null \
+        || ! command -v ip >/dev/null || missing "veth and bridge devices" "modprobe -a veth bridge"
+}
+
+check_room() {
+    local memory disk
+    memory=$(awk '/^MemTotal/ {print int($2 / 1024)}' /proc/meminfo)
+    [ "$memory" -ge "$LEAST_MEMORY_MIB" ] \
+        || missing "memory: $memory MiB" "the rack needs $LEAST_MEMORY_MIB MiB; close other programs or take a larger machine"
+    mkdir -p build
+    disk=$(df --output=avail -BG build | tail -1 | tr -dc 0-9)
+    [ "$disk" -ge "$LEAST_DISK_GIB" ] \
+        || missing "disk: $disk GiB free for build/" "images and disks need $LEAST_DISK_GIB GiB; free some, or make build/ a link elsewhere"
+}
+
+check_needs() {
+    [ "$(id -u)" = 0 ] || missing "root" "run it again as root: namespaces, loop devices and containers need it"
+    command -v apt-get >/dev/null || missing "apt-get" "use Debian 12 or newer"
+    if [ "$(id -u)" = 0 ]; then
+        check_kernel
+    fi
+    check_room
+    if [ "${#MISSING[@]}" -gt 0 ]; then
+        printf 'this machine lacks:\n' >&2
+        printf '  %s\n' "${MISSING[@]}" >&2
+        exit 1
+    fi
+}
+
+install_packages() {
+    local wanted=() name
+    for name in "${PACKAGES[@]}"; do
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || wanted+=("$name")
+    done
+    if [ "${#wanted[@]}" -eq 0 ]; then
+        return
+    fi
+    say "installing ${#wanted[@]} Debian packages: ${wanted[*]}"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -q
+    apt-get install -q -y --no-install-recommends "${wanted[@]}"
+}
+
+make_venv() {
+    local python stamp="$VENV/.made-of" made_of
+    python=$(find_python)
+    if [ -z "$python" ]; then
+        printf 'this machine lacks:\n  Python 3.11 or newer with venv: apt-get install python3-venv\n' >&2
+        exit 1
+    fi
+    made_of="$("$python" --version) $(sha256sum <pyproject.toml)"
+    if [ "$(cat "$stamp" 2>/dev/null)" = "$made_of" ] && "$VENV/bin/seedvm" --version >/dev/null 2>&1; then
+        return
+    fi
+    say "making the virtual environment in $VENV with $("$python" --version)"
+    "$VENV/bin/python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || "$python" -m venv --clear "$VENV"
+    "$VENV/bin/python" -m pip install --disable-pip-version-check --progress-bar off -e '.[dev,rack]'
+    printf '%s\n' "$made_of" >"$stamp"
+}
+
+case "${1:-}" in
+    venv)
+        make_venv
+        ;;
+    all)
+        check_needs
+        install_packages
+        make_venv
+        say "this machine is ready"
+        ;;
+    *)
+        sed -n '2,7s/^# \?//p' "$0" >&2
+        exit 2
+        ;;
+esac
