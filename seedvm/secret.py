@@ -151,6 +151,20 @@ def store_candidates(path: Path, candidates: tuple[Candidate, ...]) -> None:
     _store(path, {**_read(path), "bmc_candidates": plain})
 
 
+def load_proven(path: Path) -> dict[str, Candidate]:
+    """The account that was proven for each BMC, by its address."""
+    tree = _read(path).get("proven") or {}
+    return {str(address): Candidate(str(pair["user"]), Secret(str(pair["password"]))) for address, pair in tree.items()}
+
+
+def store_proven(path: Path, proven: Mapping[str, Candidate]) -> None:
+    """Add or replace proven accounts and leave everything else in the file as it is."""
+    tree = _read(path)
+    plain = {address: {"user": one.user, "password": one.password.reveal()} for address, one in proven.items()}
+    if any((tree.get("proven") or {}).get(address) != pair for address, pair in plain.items()):
+        _store(path, {**tree, "proven": {**(tree.get("proven") or {}), **plain}})
+
+
 def write_private(path: Path, text: str) -> None:
     """A 0600 file that is there whole or not at all: written aside, fsync, rename, fsync of the folder."""
     aside = path.with_name(f".{path.name}.{os.getpid()}")
@@ -196,9 +210,9 @@ def _read(path: Path) -> dict[str, Any]:
         raise SeedvmError(
             f"{path} is not YAML", why=f"line {line}", hint="mend that line"
         ) from None  # its text may be secret
-    if not isinstance(tree, dict) or set(tree) - {"bmc_candidates", "generated"}:
+    if not isinstance(tree, dict) or set(tree) - {"bmc_candidates", "generated", "proven"}:
         raise SeedvmError(
-            f"{path} holds more than 'bmc_candidates' and 'generated'",
+            f"{path} holds more than 'bmc_candidates', 'proven' and 'generated'",
             why="an unknown key",
             hint="take it out of the file",
         )

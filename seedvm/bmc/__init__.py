@@ -1,0 +1,1 @@
+"""One BMC at a time, gently: proves passwords, reads identity, switches power."""

@@ -1,0 +1,181 @@
+"""Proves one account per BMC without ever locking one.
+
+IPMI 2.0: one handshake per user tests every candidate password offline; only a password that the BMC itself has shown
+to know leaves, in one confirming login on the same handshake. Redfish is tried with the proven pair; where Redfish is
+all there is, each account gets one attempt per window, counted in the ledger. Refuses addresses it is not given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from seedvm.bmc.ipmi import Identity, read_identity
+from seedvm.bmc.ledger import Ledger
+from seedvm.bmc.link import Silent
+from seedvm.bmc.redfish import PasswordChangeRequired, RedfishBmc, System, Unauthorized
+from seedvm.bmc.session import Refused, login
+from seedvm.errors import SeedvmError
+from seedvm.secret import Candidate, Secret
+from seedvm.wire import rakp
+
+MakeRedfish = Callable[[str, Secret], RedfishBmc]
+
+
+@dataclass(frozen=True)
+class Proven:
+    """An account that logged in, and what its first session read."""
+
+    user: str
+    password: Secret
+    protocol: str
+    identity: Identity | None = None
+    system: System | None = None
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class Unproven:
+    """No account: what happened and what the operator does about it."""
+
+    reason: str
+    cure: str
+    retry_seconds: float = 0.0
+
+
+@dataclass
+class _Notes:
+    """What each user's try ended in, for one clear sentence at the end."""
+
+    unknown: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    weak: list[str] = field(default_factory=list)
+    silent: list[str] = field(default_factory=list)
+
+
+async def prove_ipmi(
+    address: str, candidates: Sequence[Candidate], ledger: Ledger, *, port: int = 623
+) -> Proven | Unproven:
+    """One handshake per user, every candidate password tested offline."""
+    notes = _Notes()
+    for user in dict.fromkeys(one.user for one in candidates):
+        own = [one.password for one in candidates if one.user == user]
+        passwords = tuple(dict.fromkeys(own + [one.password for one in candidates]))
+        try:
+            guard = partial(ledger.attempt, address, user)
+            async with login(address, user, passwords, port=port, guard=guard) as session:
+                return Proven(user, session.password, "ipmi", identity=await read_identity(session, address))
+        except Refused as refused:
+            if not _noted(refused.status, user, notes):
+                return Unproven(str(refused), _cure(refused.status))
+        except Silent as silent:
+            if "RAKP 1" not in silent.what:
+                return Unproven(silent.what, silent.hint)
+            notes.silent.append(user)  # some BMCs do not answer for users they do not know
+        except SeedvmError as error:
+            return Unproven(f"{error.what}: {error.why}", error.hint)
+    return _sum_up(notes, len({one.password for one in candidates}))
+
+
+async def prove_redfish(
+    address: str,
+    candidates: Sequence[Candidate],
+    ledger: Ledger,
+    make: MakeRedfish,
+    *,
+    proven_elsewhere: Sequence[Candidate] = (),
+) -> Proven | Unproven:
+    """At most one failed attempt per account and window; pairs that opened other BMCs of the site go first."""
+    order = [*(one for one in elsewhere if one in candidates), *candidates]
+    wrong: list[str] = []
+    wait = 0.0
+    for candidate in dict.fromkeys(order):
+        seconds = ledger.wait_seconds(address, candidate.user, candidate.password)
+        if seconds > 0:
+            wait = min(wait, seconds) if wait else seconds
+            continue
+        answer = await try_redfish(address, candidate, ledger, make)
+        if isinstance(answer, Proven):
+            return answer
+        if answer.retry_seconds < 0:
+            return Unproven(answer.reason, answer.cure)
+        if answer.retry_seconds > 0:
+            return answer
+        wrong.append(candidate.user)
+    users = ", ".join(dict.fromkeys(wrong or [one.user for one in candidates]))
+    if not candidates:
+        return Unproven("there is no password to try", "add a candidate for this BMC")
+    if wait and len({one.user for one in candidates}) < len(candidates):
+        return Unproven(
+            f"Redfish refused {users}; the next candidate waits so that the account is not locked",
+            f"run again in {wait / 60:.0f} minutes, or give the right password alone",
+            retry_seconds=wait,
+        )
+    return Unproven(
+        f"wrong password for {users}",
+        "add the right password to the candidates, or set this one on the BMC and wait a day",
+    )
+
+
+async def try_redfish(address: str, candidate: Candidate, ledger: Ledger, make: MakeRedfish) -> Proven | Unproven:
+    """One login, counted. `retry_seconds` is negative when further candidates make no sense (nobody answers)."""
+    bmc = make(candidate.user, candidate.password)
+    with ledger.attempt(address, candidate.user, candidate.password) as charge:
+        try:
+            await bmc.get("/redfish/v1/Systems")
+            charge.succeeded()
+            return Proven(candidate.user, candidate.password, "redfish", system=await bmc.system(), url=bmc.url)
+        except Unauthorized as error:
+            charge.failed(error.locked_seconds)
+            if error.locked_seconds:
+                cure = f"wait {error.locked_seconds / 60:.0f} minutes; seedvm does not try before"
+                return Unproven(f"user {candidate.user} is locked", cure, retry_seconds=error.locked_seconds)
+            return Unproven(error.why, "")
+        except PasswordChangeRequired as error:
+            charge.succeeded()
+            return Unproven(f"{error.what}: {error.why}", error.hint, retry_seconds=-1)
+        except SeedvmError as error:
+            charge.never_arrived()
+            return Unproven(f"{error.what}: {error.why}", error.hint, retry_seconds=-1)
+
+
+def _noted(status: int, user: str, notes: _Notes) -> bool:
+    """Note a refusal after which the next user may be asked; False if it concerns the BMC as a whole."""
+    lists = {
+        rakp.STATUS_UNKNOWN_USER: notes.unknown,
+        rakp.STATUS_BAD_INTEGRITY_CHECK: notes.wrong,
+        rakp.STATUS_NO_PRIVILEGE: notes.weak,
+    }
+    if (mine := lists.get(status)) is None:
+        return False
+    mine.append(user)
+    return True
+
+
+def _cure(status: int) -> str:
+    if status == rakp.STATUS_NO_RESOURCES:
+        return "all session slots are taken: wait a few minutes or reset the BMC"
+    if status == rakp.STATUS_NO_SUITE:
+        return "allow cipher suite 3 or 17 on the BMC"
+    return "look at the BMC's log; reset it if it goes on"
+
+
+def _sum_up(notes: _Notes, passwords: int) -> Unproven:
+    if notes.weak:
+        user = notes.weak[0]
+        return Unproven(
+            f"user {user} may not be administrator over LAN",
+            f"make {user} administrator on the LAN channel",
+        )
+    if notes.wrong:
+        users = ", ".join(notes.wrong)
+        count = "the candidate password is" if passwords == 1 else f"none of {passwords} candidate passwords is"
+        negated = " not" if passwords == 1 else ""
+        return Unproven(
+            f"{count}{negated} that of user {users}", "add the right password to the candidates, or set one on the BMC"
+        )
+    users = ", ".join(notes.unknown + notes.silent)
+    if not users:
+        return Unproven("there is no password to try", "add a candidate for this BMC")
+    return Unproven(f"the BMC does not know user {users}", "add the right user name to the candidates")

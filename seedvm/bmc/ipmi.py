@@ -1,0 +1,145 @@
+"""What we ask of a BMC over IPMI once its password is proven: identity, clock, boot device, power.
+
+Source: IPMI v2.0 sections 20.1 (Get Device ID), 22.14 (GUID), 28.2, 28.3 (chassis status, control), 28.12, 28.13 (boot
+options), 31.10 (Get SEL Time). One session at a time and at least `gap` seconds between sessions to one BMC.
+Refused here: anything that writes to the BMC's own configuration.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from seedvm.bmc.session import Session, login
+from seedvm.errors import SeedvmError
+from seedvm.secret import Secret
+from seedvm.wire.rmcp import NETFN_APP, NETFN_CHASSIS, NETFN_STORAGE, Message
+
+GAP_SECONDS = 5.0
+POWER_SECONDS = 60.0
+CLOCK_NOT_SET = 0x20000000  # up to here SEL time counts seconds since the BMC started (37.1)
+BOOT_DEVICES = {"none": 0x0, "pxe": 0x1, "disk": 0x2, "cdrom": 0x5, "setup": 0x6}
+POWER = {"off": 0x0, "on": 0x1}
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What one confirming login reads. `guid` is 16 raw bytes or empty; `clock_ahead` in seconds, None if unknown."""
+
+    power: str
+    guid: bytes
+    manufacturer: int
+    product: int
+    firmware: str
+    clock_ahead: float | None
+
+
+class IpmiBmc:
+    """One BMC; make one object per BMC and share it."""
+
+    def __init__(self, address: str, user: str, password: Secret, *, port: int = 623, gap: float = GAP_SECONDS) -> None:
+        self.address = address
+        self._user = user
+        self._password = password
+        self._port = port
+        self._gap = gap
+        self._turn = asyncio.Lock()
+        self._last = 0.0
+
+    @contextlib.asynccontextmanager
+    async def session(self) -> AsyncIterator[Session]:
+        """A login of its own, `gap` seconds after the one before."""
+        async with self._turn:
+            await asyncio.sleep(max(0.0, self._last + self._gap - time.monotonic()))
+            try:
+                async with login(self.address, self._user, (self._password,), port=self._port) as session:
+                    yield session
+            finally:
+                self._last = time.monotonic()
+
+    async def identity(self) -> Identity:
+        """Identity, power and clock in one session."""
+        async with self.session() as session:
+            return await read_identity(session, self.address)
+
+    async def power(self) -> str:
+        """ "on" or "off"."""
+        async with self.session() as session:
+            return await self._power(session)
+
+    async def set_power(self, state: str) -> None:
+        """Switch and wait until it is so, reading at most once per gap; raises after a minute."""
+        async with self.session() as session:
+            if await self._power(session) == state:
+                return
+            self._need(await session.command(NETFN_CHASSIS, 0x02, bytes((POWER[state],))), f"power {state}")
+        deadline = time.monotonic() + POWER_SECONDS
+        while await self.power() != state:
+            if time.monotonic() > deadline:
+                raise SeedvmError(
+                    f"power is not {state}",
+                    machine=self.address,
+                    why=f"{POWER_SECONDS:.0f} s after the BMC took the order",
+                    hint="look at the machine and its power supplies",
+                )
+
+    async def set_boot_device(self, device: str) -> None:
+        """Boot from `device` (a key of BOOT_DEVICES) next time."""
+        async with self.session() as session:
+            data = bytes((0x05, 0x80, BOOT_DEVICES[device] << 2, 0, 0, 0))
+            self._need(await session.command(NETFN_CHASSIS, 0x08, data), f"boot device {device}")
+
+    async def _power(self, session: Session) -> str:
+        return await _power(session, self.address)
+
+    def _need(self, said: Message, what: str) -> Message:
+        return _need(said, what, self.address)
+
+
+async def read_identity(session: Session, address: str) -> Identity:
+    """Identity, power and clock over a session that is open."""
+    power = await _power(session, address)
+    guid = await session.command(NETFN_APP, 0x37)
+    device = await session.command(NETFN_APP, 0x01)
+    clock = await session.command(NETFN_STORAGE, 0x48)
+    raw = guid.data[:16] if not guid.code and len(guid.data) >= 16 else session.guid
+    return Identity(power, raw, *_device(device), clock_ahead=_clock_ahead(clock))
+
+
+async def _power(session: Session, address: str) -> str:
+    said = _need(await session.command(NETFN_CHASSIS, 0x01), "chassis status", address)
+    return "on" if said.data[:1] and said.data[0] & 1 else "off"
+
+
+def _need(said: Message, what: str, address: str) -> Message:
+    if said.code:
+        raise SeedvmError(
+            f"{what} was refused",
+            machine=address,
+            why=f"IPMI completion code {said.code:#04x}",
+            hint="give the user the administrator privilege on the LAN channel",
+        )
+    return said
+
+
+def _device(said: Message) -> tuple[int, int, str]:
+    """Manufacturer, product and firmware of Get Device ID (20.1); zeros where it says nothing."""
+    if said.code or len(said.data) < 11:
+        return 0, 0, ""
+    data = said.data
+    firmware = f"{data[2] & 0x7F}.{data[3] >> 4}{data[3] & 0x0F}"
+    return int.from_bytes(data[6:9], "little") & 0xFFFFF, int.from_bytes(data[9:11], "little"), firmware
+
+
+def _clock_ahead(said: Message) -> float | None:
+    """Seconds by which the BMC's clock is ahead of ours; None if it has none or it was never set."""
+    if said.code or len(said.data) < 4:
+        return None
+    seconds = int.from_bytes(said.data[:4], "little")
+    if seconds <= CLOCK_NOT_SET or seconds == 0xFFFFFFFF:
+        return None
+    return seconds - datetime.now(UTC).timestamp()

@@ -1,0 +1,86 @@
+"""One UDP socket to one BMC: ask, wait, ask again. Refuses a second question while one is open."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Callable
+from typing import TypeVar, cast
+
+from seedvm.errors import SeedvmError
+from seedvm.wire import WireError
+
+T = TypeVar("T")
+TRIES = 4
+ANSWER_SECONDS = 1.0
+
+
+class Silent(SeedvmError):
+    """The BMC did not answer in time."""
+
+
+class Link(asyncio.DatagramProtocol):
+    """A connected UDP socket. A packet that the open question's decoder refuses is passed over."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self._transport: asyncio.DatagramTransport | None = None
+        self._hear: Callable[[bytes], None] | None = None
+        self._turn = asyncio.Lock()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.DatagramTransport, transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        if self._hear:
+            self._hear(data)
+
+    def error_received(self, exc: Exception) -> None:
+        """An unreachable port is silence."""
+
+    def send(self, packet: bytes) -> None:
+        """Send without waiting for an answer."""
+        assert self._transport is not None
+        self._transport.sendto(packet)
+
+    def close(self) -> None:
+        if self._transport:
+            self._transport.close()
+
+    async def ask(
+        self, make: Callable[[], bytes], decode: Callable[[bytes], T | None], what: str, tries: int = TRIES
+    ) -> T:
+        """Send what `make` gives (anew for each try) until `decode` gives a value. `what` names the question in errors."""
+        async with self._turn:
+            for attempt in range(tries):
+                answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+
+                def hear(packet: bytes, answer: asyncio.Future[T] = answer) -> None:
+                    with contextlib.suppress(WireError):
+                        value = decode(packet)
+                        if value is not None and not answer.done():
+                            answer.set_result(value)
+
+                self._hear = hear
+                self.send(make())
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(ANSWER_SECONDS * (1 + attempt / 2) * random.uniform(1.0, 1.3)):
+                        return await answer
+        raise Silent(
+            f"no answer to {what}",
+            machine=self.address,
+            why=f"{tries} tries over UDP",
+            hint="look at the BMC's network and whether IPMI over LAN is on",
+        )
+
+
+@contextlib.asynccontextmanager
+async def link_to(address: str, port: int) -> AsyncIterator[Link]:
+    """A socket of its own, closed at the end."""
+    loop = asyncio.get_running_loop()
+    _, link = await loop.create_datagram_endpoint(lambda: Link(address), remote_addr=(address, port))
+    try:
+        yield link
+    finally:
+        link.close()

@@ -1,0 +1,49 @@
+"""What is known of a BMC, each fact with the packet it came from and the time. Refuses facts without a source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+IPMI_15 = "ipmi-1.5"
+IPMI_20 = "ipmi-2.0"
+REDFISH = "redfish"
+REDFISH_CLEAR = "redfish-http"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One fact: its name, its value as text, the packet that said so, and when (RFC 3339, UTC)."""
+
+    fact: str
+    value: str
+    source: str
+    time: str
+
+
+@dataclass(frozen=True)
+class Bmc:
+    """A BMC as the wire shows it. Nothing here needed a password."""
+
+    address: str
+    protocols: tuple[str, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+
+    def fact(self, name: str) -> str | None:
+        """The latest value of a fact, None when nobody said."""
+        return next((e.value for e in reversed(self.evidence) if e.fact == name), None)
+
+    def facts(self, name: str) -> tuple[str, ...]:
+        """All different values of a fact in the order they came: more than one is a contradiction."""
+        return tuple(dict.fromkeys(e.value for e in self.evidence if e.fact == name))
+
+    def with_(self, protocols: Iterable[str] = (), evidence: Iterable[Evidence] = ()) -> Bmc:
+        """This BMC with more known of it; a fact said twice by the same source is kept once."""
+        seen = {(e.fact, e.value, e.source) for e in self.evidence}
+        new = tuple(e for e in evidence if (e.fact, e.value, e.source) not in seen)
+        known = tuple(sorted({*self.protocols, *protocols}))
+        return replace(self, protocols=known, evidence=self.evidence + new)
+
+    def to_json(self) -> dict[str, object]:
+        rows = [{"fact": e.fact, "value": e.value, "source": e.source, "time": e.time} for e in self.evidence]
+        return {"address": self.address, "protocols": list(self.protocols), "evidence": rows}

@@ -1,0 +1,132 @@
+"""The Redfish service root of one address, over TLS or in clear, with what the certificate says.
+
+The service root needs no login (DMTF DSP0266 section 6.6) and none is sent. The certificate is kept as evidence and
+not verified: a BMC out of the box has a self-signed one. Refuses answers over 256 KiB and anything that is not JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import ssl
+from dataclasses import dataclass, replace
+
+from cryptography import x509
+
+from seedvm.scan.evidence import REDFISH, REDFISH_CLEAR
+from seedvm.scan.pace import Pace
+
+MOST_BYTES = 256 * 1024
+TALK_PACKETS = 12  # handshake, request, answer, close
+
+
+@dataclass(frozen=True)
+class RedfishRoot:
+    """A service root; empty text where it says nothing."""
+
+    protocol: str
+    version: str
+    uuid: str = ""
+    vendor: str = ""
+    product: str = ""
+    fingerprint: str = ""
+    subject: str = ""
+    until: str = ""
+
+
+def discovery_context() -> ssl.SSLContext:
+    """TLS as old BMCs still speak it, the peer not verified; nothing secret may travel over it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    return context
+
+
+async def probe_root(address: str, port: int, *, tls: bool, pace: Pace, timeout: float) -> RedfishRoot | None:
+    """Ask for /redfish/v1/; None when nothing there is Redfish. `timeout` is in seconds, for connecting and for talking."""
+    await pace.turn()
+    try:
+        async with asyncio.timeout(timeout):
+            reader, writer = await asyncio.open_connection(address, port, limit=MOST_BYTES)
+    except (OSError, TimeoutError):
+        return None
+    try:
+        await pace.turn(TALK_PACKETS)
+        async with asyncio.timeout(timeout * 3):
+            return await _talk(address, reader, writer, tls=tls)
+    except (OSError, TimeoutError, EOFError, ValueError, asyncio.LimitOverrunError):
+        return None
+    finally:
+        writer.close()
+        with contextlib.suppress(OSError, TimeoutError, ssl.SSLError):
+            async with asyncio.timeout(0.5):
+                await writer.wait_closed()
+
+
+async def _talk(
+    address: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, tls: bool
+) -> RedfishRoot | None:
+    der = b""
+    if tls:
+        await writer.start_tls(discovery_context(), server_hostname=address)
+        der = writer.get_extra_info("ssl_object").getpeercert(binary_form=True) or b""
+    writer.write(
+        f"GET /redfish/v1/ HTTP/1.1\r\nHost: {address}\r\nAccept: application/json\r\n"
+        "OData-Version: 4.0\r\nConnection: close\r\n\r\n".encode()
+    )
+    await writer.drain()
+    raw = b""
+    while len(raw) <= MOST_BYTES and (more := await reader.read(65536)):
+        raw += more
+    root = parse_root(raw, REDFISH if tls else REDFISH_CLEAR)
+    return with_certificate(root, der) if root and der else root
+
+
+def parse_root(raw: bytes, protocol: str) -> RedfishRoot | None:
+    """Decode an HTTP answer to the service root; None when it is none. Any bytes may come in."""
+    head, _, body = raw.partition(b"\r\n\r\n")
+    status = head.split(b"\r\n", 1)[0].split(b" ")
+    if len(raw) > MOST_BYTES or len(status) < 2 or not status[0].startswith(b"HTTP/") or status[1] != b"200":
+        return None
+    if b"chunked" in head.lower():
+        body = _dechunk(body)
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(said, dict) or not isinstance(said.get("RedfishVersion"), str):
+        return None
+
+    def text(name: str) -> str:
+        value = said.get(name)
+        return value[:200] if isinstance(value, str) else ""
+
+    return RedfishRoot(protocol, text("RedfishVersion"), text("UUID"), text("Vendor"), text("Product"))
+
+
+def _dechunk(body: bytes) -> bytes:
+    """The data of a chunked body (RFC 9112 section 7.1), as far as it is well formed."""
+    data = b""
+    while body:
+        size_text, found, rest = body.partition(b"\r\n")
+        try:
+            size = int(size_text.split(b";")[0], 16)
+        except ValueError:
+            return data
+        if not found or size <= 0:
+            return data
+        data, body = data + rest[:size], rest[size + 2 :]
+    return data
+
+
+def with_certificate(root: RedfishRoot, der: bytes) -> RedfishRoot:
+    """The root with the certificate's SHA-256 and, if it can be read, its subject and last day."""
+    known = replace(root, fingerprint=f"sha256:{hashlib.sha256(der).hexdigest()}")
+    with contextlib.suppress(ValueError, TypeError):
+        parsed = x509.load_der_x509_certificate(der)
+        until = parsed.not_valid_after_utc.isoformat(timespec="seconds")
+        known = replace(known, subject=parsed.subject.rfc4514_string()[:200], until=until)
+    return known
