@@ -10,6 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly VENV=.venv
+PATH=${PATH//"$PWD/$VENV/bin:"/} # a virtual environment is not made of itself
 readonly LEAST_MEMORY_MIB=20000
 readonly LEAST_DISK_GIB=25
 readonly PACKAGES=(
@@ -34,8 +35,9 @@ find_python() {
 }
 
 check_kernel() {
-    [ -e /dev/loop-control ] && losetup -f >/dev/null 2>&1 \
-        || missing "loop devices" "modprobe loop; in a container give it /dev/loop-control and the right to make loop devices"
+    if ! [ -e /dev/loop-control ] || ! losetup -f >/dev/null 2>&1; then
+        missing "loop devices" "modprobe loop; in a container give it /dev/loop-control and the right to make loop devices"
+    fi
     local name
     for name in ext4 overlay cgroup2; do
         grep -qw "$name" /proc/filesystems || modprobe -q "$name" 2>/dev/null \

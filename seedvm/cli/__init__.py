@@ -37,20 +37,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument(
-        "--state-dir", type=Path, default=argparse.SUPPRESS, help="state of the site (default /var/lib/seedvm)"
-    )
-    shared.add_argument(
-        "--images-dir", type=Path, default=argparse.SUPPRESS, help="images (default /srv/seedvm/images)"
-    )
-    shared.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="answer in JSON")
     parser = argparse.ArgumentParser(
-        prog="seedvm", description="From a rack of dark machines to an OpenStack that stands alone.", parents=[shared]
+        prog="seedvm",
+        description="From a rack of dark machines to an OpenStack that stands alone.",
+        parents=[_shared()],
     )
     parser.add_argument("--version", action="version", version=f"seedvm {__version__}")
     parser.set_defaults(state_dir=Path("/var/lib/seedvm"), images_dir=Path("/srv/seedvm/images"), json=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    shared = _shared()  # one of its own: the defaults just set stay with the main parser
     for part in (road, machines, node):
         part.add_commands(commands, shared)
     return parser
+
+
+def _shared() -> argparse.ArgumentParser:
+    """Options that may stand before or after the command; unset they say nothing."""
+    shared = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    shared.add_argument("--state-dir", type=Path, help="state of the site (default /var/lib/seedvm)")
+    shared.add_argument("--images-dir", type=Path, help="images (default /srv/seedvm/images)")
+    shared.add_argument("--json", action="store_true", help="answer in JSON")
+    return shared

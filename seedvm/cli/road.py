@@ -41,14 +41,13 @@ def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
 
 def _plan(args: argparse.Namespace) -> int:
     from seedvm.engine import Checked, survey
-    from seedvm.plan import build_plan
     from seedvm.secret import draft_secrets
     from seedvm.site import load_site
     from seedvm.step import Context
 
     site = load_site(args.site or args.state_dir / "site.yaml")
     secrets = draft_secrets(args.state_dir / "secrets.yaml")
-    steps = build_plan(Context(site, secrets, args.state_dir, args.images_dir))
+    steps = _steps(Context(site, secrets, args.state_dir, args.images_dir))
 
     async def look() -> list[Checked]:
         seen = []
@@ -67,7 +66,6 @@ def _plan(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace) -> int:
     from seedvm.engine import engine_lock, new_run_id
     from seedvm.journal import Journal
-    from seedvm.plan import build_plan
     from seedvm.secret import ensure_generated
     from seedvm.site import load_site
     from seedvm.step import Context
@@ -80,13 +78,19 @@ def _run(args: argparse.Namespace) -> int:
     with engine_lock(args.state_dir):
         secrets = ensure_generated(args.state_dir / "secrets.yaml")
         context = Context(site, secrets, args.state_dir, args.images_dir, args.yes_wipe)
-        steps = build_plan(context)
+        steps = _steps(context)
         journal = Journal(args.state_dir / "journal.jsonl", site.name, new_run_id(), _printer(steps, args.json))
         ended = asyncio.run(_until_signalled(steps, journal))
         if ended.verdict == "stopped":
             sys.stdout.flush()
             os._exit(EXIT_FAILED)  # a thread that waits on the network would hold the process up for minutes
     return _told(ended, context, args.json)
+
+
+def _steps(context: Context) -> tuple[Step, ...]:
+    from seedvm.plan import build_plan  # the last import: it loads OpenStack's SDK, and a wrong site is refused before
+
+    return build_plan(context)
 
 
 def _printer(steps: tuple[Step, ...], as_json: bool) -> Callable[[Event], None]:

@@ -1,0 +1,75 @@
+"""The command line: exit codes that programs can rely on, errors that people can act on."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from seedvm import proc
+from seedvm.cli import main
+from seedvm.engine import engine_lock
+from seedvm.journal import Journal
+
+
+def test_help_is_quick_and_loads_no_library(tmp_path: Path) -> None:
+    code = "import sys; from seedvm.cli import main\ntry: main(['--help'])\nexcept SystemExit: print(*sys.modules, sep='\\n')"
+    done = proc.run([sys.executable, "-c", code], timeout=20)
+    assert "walk the road" in done.stdout
+    assert not {"openstack", "scapy", "textual", "pyghmi"} & set(done.stdout.splitlines())
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_a_wrong_site_is_told_whole_with_exit_code_2(
+    state_dir: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = state_dir / "site.yaml"
+    site.write_text(site.read_text().replace("vip:", "vop:"))
+    assert main([command, "--state-dir", str(state_dir)]) == 2
+    said = capsys.readouterr().err
+    assert "line 3: provisioning.vip: is missing" in said
+    assert "line 6: provisioning.vop: unknown key" in said
+    assert [path.name for path in state_dir.iterdir()] == ["site.yaml"]
+
+
+def test_a_consent_for_another_site_is_refused(state_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--state-dir", str(state_dir), "--yes-wipe", "production"]) == 2
+    assert "the site is demo" in capsys.readouterr().err
+    assert not (state_dir / "secrets.yaml").exists()
+
+
+def test_a_second_engine_is_refused_with_exit_code_4(state_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with engine_lock(state_dir):
+        assert main(["--state-dir", str(state_dir), "run"]) == 4
+    assert "another engine works on this site" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["status", "report"])
+def test_before_the_first_run_there_is_nothing_to_tell(
+    state_dir: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, "--json", "--state-dir", str(state_dir)]) == 1
+    assert json.loads(capsys.readouterr().err)["error"]["hint"] == "seedvm run"
+
+
+def test_status_reads_the_journal(state_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    journal = Journal(state_dir / "journal.jsonl", "demo", "r1")
+    steps = [
+        {"name": "scan", "title": "find BMCs", "stretch": "discover", "usual_seconds": 5},
+        {"name": "login", "title": "prove passwords", "stretch": "credentials", "usual_seconds": 5},
+    ]
+    journal.append("run-started", pid=1, steps=steps)
+    journal.append("step-checked", step="scan", verdict="done", evidence={"found": ["a", "b"]})
+    journal.append("step-failed", step="login", what="locked", machine="m1", why="five tries", hint="wait")
+    journal.append("node", step="login", node="m1", phase="failed", detail="locked")
+    journal.append("run-ended", verdict="failed")
+    assert main(["status", "--state-dir", str(state_dir)]) == 0
+    said = capsys.readouterr().out
+    assert said.splitlines()[0] == "site demo: failed (run r1)"
+    assert "found: a b" in said
+    assert "locked: five tries" in said
+    assert "node m1: failed locked" in said
+    assert main(["status", "--json", "--state-dir", str(state_dir)]) == 0
+    assert [step["state"] for step in json.loads(capsys.readouterr().out)["steps"]] == ["done", "failed"]

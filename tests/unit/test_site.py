@@ -1,0 +1,118 @@
+"""The site file is refused whole, by name and line, or read whole."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv4Interface
+from pathlib import Path
+
+import pytest
+
+from seedvm.errors import InvalidFile, SeedvmError
+from seedvm.site import AddressRange, Site, load_site, parse_site
+
+
+def problems(text: str) -> list[str]:
+    with pytest.raises(InvalidFile) as refused:
+        parse_site(text)
+    return [str(problem) for problem in refused.value.problems]
+
+
+def test_the_site_of_the_documentation_is_read(site: Site) -> None:
+    assert site.name == "demo"
+    assert site.seed.bmc_address == IPv4Interface("172.22.1.10/24")
+    assert site.provisioning.undercloud[2] == IPv4Address("172.22.0.13")
+    assert len(site.provisioning.instances) == 50
+    assert site.undercloud.needs.memory_mib == 3000
+    assert site.machine("172.22.1.24").role == "spare"
+    assert site.machine("172.22.1.21").role is None
+
+
+def test_what_may_be_left_out_has_sensible_values(site_text: str) -> None:
+    short = site_text[: site_text.index("undercloud:\n")].replace("  learn_mac_by_power_on: true\n", "")
+    site = parse_site(short)
+    assert not site.bmc.learn_mac_by_power_on
+    assert site.undercloud.rehearse_on_spare
+    assert site.machines == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("vip:", "vop:", ["line 3: provisioning.vip: is missing", "line 6: provisioning.vop: unknown key"]),
+        ("172.22.0.5\n", "172.22.0.555\n", ["line 6: provisioning.vip: Octet 555"]),
+        (
+            "vip: 172.22.0.5",
+            "vip: 10.0.0.5",
+            ["line 6: provisioning.vip: 10.0.0.5 is no host address of 172.22.0.0/24"],
+        ),
+        ("vip: 172.22.0.5", "vip: 172.22.0.150", ["line 9: provisioning.boot", "provisioning.vip, line 6"]),
+        (
+            "vip: 172.22.0.5",
+            "vip: 172.22.0.10",
+            ["line 2: seed.address: 172.22.0.10 is provisioning.vip already, line 6"],
+        ),
+        (", 172.22.0.13]", "]", ["line 7: provisioning.undercloud: names 2 addresses"]),
+        ("0.13]", "0.12]", ["line 7: provisioning.undercloud[2]: 172.22.0.12 is provisioning.undercloud[1] already"]),
+        ("boot: 172.22.0.100-", "boot: 172.22.0.99-", ["line 9: provisioning.boot: 172.22.0.99-172.22.0.199 overlaps"]),
+        (
+            "instances: 172.22.0.50",
+            "instances: 172.22.0.250",
+            ["line 8: provisioning.instances", "ends before it begins"],
+        ),
+        ("1.26]", "1.26, 172.22.1.25]", ["line 11: bmc.ranges[1]: 172.22.1.25 overlaps bmc.ranges[0]"]),
+        ("1.21-", "1.9-", ["line 11: bmc.ranges[0]", "seed.bmc_address 172.22.1.10"]),
+        ("ranges: [172.22.1.21-172.22.1.26]", "ranges: []", ["line 11: bmc.ranges: names no address"]),
+        ("ranges: [172.22.1.21-172.22.1.26]", "ranges: [10.0.0.0/8]", ["line 11: bmc.ranges[0]", "65536 at the most"]),
+        ("bmc_interface: eth1, ", "", ["line 2: seed: bmc_interface and bmc_address go together"]),
+        ("eth1", "eth0", ["line 2: seed.bmc_interface: is seed.interface too"]),
+        ("172.22.1.10/24", "172.22.1.10", ["line 2: seed.bmc_address", "needs its prefix length"]),
+        ("cpus: 1", "cpus: none", ["line 14: undercloud.needs.cpus: 'none' is not a whole number"]),
+        ("spare: true", "spare: perhaps", ["line 15: undercloud.rehearse_on_spare: 'perhaps' is not true or false"]),
+        ("role: spare", "role: king", ["line 17: machines[0].role: 'king' is no role"]),
+        ("bmc: 172.22.1.24", "bmc: 172.22.1.99", ["line 17: machines[0].bmc: 172.22.1.99 is in none of bmc.ranges"]),
+        ("role: spare", "mac: 52:54:00", ["line 17: machines[0].mac: '52:54:00' is not a MAC address"]),
+        ("site: demo", "site: Demo!", ["line 1: site: 'Demo!' is not a name"]),
+        ("site: demo", "site: demo\nsite: other", ["line 2: site: given twice, first in line 1"]),
+        ("site: demo", "site: [demo", ["not YAML"]),
+    ],
+)
+def test_a_wrong_site_is_refused_by_name_and_line(site_text: str, old: str, new: str, told: list[str]) -> None:
+    assert old in site_text
+    found = "\n".join(problems(site_text.replace(old, new)))
+    for sentence in told:
+        assert sentence in found
+
+
+def test_all_problems_are_told_at_once(site_text: str) -> None:
+    text = site_text.replace("vip:", "vop:").replace("cpus: 1", "cpus: x").replace("role: spare", "role: king")
+    assert [problem.split(":")[0] for problem in problems(text)] == ["line 3", "line 6", "line 14", "line 17"]
+
+
+def test_duplicate_bmcs_and_macs_are_refused(site_text: str) -> None:
+    mac = "mac: '52:54:00:00:00:01'"
+    text = (
+        site_text + f"  - {{bmc: 172.22.1.24, {mac}}}\n  - {{bmc: 172.22.1.25, {mac.upper().replace('MAC', 'mac')}}}\n"
+    )
+    assert problems(text) == [
+        "line 18: machines[1].bmc: 172.22.1.24 is machines[0] in line 17 already",
+        "line 19: machines[2].mac: 52:54:00:00:00:01 is machines[1] in line 18 already",
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "- a\n- b\n", "just words\n"])
+def test_a_file_that_is_no_site_is_refused(text: str) -> None:
+    assert problems(text)
+
+
+def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(SeedvmError, match="seedvm wizard writes it"):
+        load_site(tmp_path / "site.yaml")
+
+
+def test_a_range_knows_its_addresses() -> None:
+    span = AddressRange.parse("10.0.0.254-10.0.1.1")
+    assert [str(address) for address in span] == ["10.0.0.254", "10.0.0.255", "10.0.1.0", "10.0.1.1"]
+    assert IPv4Address("10.0.0.255") in span
+    assert str(AddressRange.parse("10.0.0.0/30")) == "10.0.0.1-10.0.0.2"
+    assert str(AddressRange.parse("10.0.0.7")) == "10.0.0.7"
+    assert len(AddressRange.parse("10.0.0.7/32")) == 1
