@@ -47,7 +47,8 @@ class Machine:
     `driver` is Ironic's ("ipmi", "redfish") once a login was proven; `proven_user` is the account's name, the password
     is in secrets.yaml. `boot_mac` is set only when it is certain. `unfit_reason` says why the machine cannot be used, `cure`
     what the operator does about it. `node` is the Ironic node's id. `powered_by_us` is set while we learn the boot MAC.
-    `tried` is the digest of the candidates that were tested when no account could be proven.
+    `tried` is the digest of the candidates that were tested when no account could be proven, `retry_at` (seconds since the
+    epoch) when a new try makes sense although the candidates are the same.
     """
 
     bmc: str
@@ -72,6 +73,7 @@ class Machine:
     unfit_reason: str | None = None
     cure: str | None = None
     tried: str | None = None
+    retry_at: float | None = None
     node: str | None = None
     facts: tuple[Fact, ...] = ()
 

@@ -8,14 +8,15 @@ all there is, each account gets one attempt per window, counted in the ledger. R
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 from seedvm.bmc.ipmi import Identity, read_identity
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.link import Silent
 from seedvm.bmc.redfish import PasswordChangeRequired, RedfishBmc, System, Unauthorized
-from seedvm.bmc.session import Refused, login
+from seedvm.bmc.session import Refused, exchange, login
 from seedvm.errors import SeedvmError
 from seedvm.secret import Candidate, Secret
 from seedvm.wire import rakp
@@ -71,7 +72,7 @@ async def prove_ipmi(
                 return Unproven(str(refused), _cure(refused.status))
         except Silent as silent:
             if "RAKP 1" not in silent.what:
-                return Unproven(silent.what, silent.hint)
+                return Unproven(silent.what, silent.hint, retry_seconds=60)
             notes.silent.append(user)  # some BMCs do not answer for users they do not know
         except SeedvmError as error:
             return Unproven(f"{error.what}: {error.why}", error.hint)
@@ -84,7 +85,7 @@ async def prove_redfish(
     ledger: Ledger,
     make: MakeRedfish,
     *,
-    proven_elsewhere: Sequence[Candidate] = (),
+    elsewhere: Sequence[Candidate] = (),
 ) -> Proven | Unproven:
     """At most one failed attempt per account and window; pairs that opened other BMCs of the site go first."""
     order = [*(one for one in elsewhere if one in candidates), *candidates]
@@ -98,8 +99,6 @@ async def prove_redfish(
         answer = await try_redfish(address, candidate, ledger, make)
         if isinstance(answer, Proven):
             return answer
-        if answer.retry_seconds < 0:
-            return Unproven(answer.reason, answer.cure)
         if answer.retry_seconds > 0:
             return answer
         wrong.append(candidate.user)
@@ -118,8 +117,60 @@ async def prove_redfish(
     )
 
 
+async def prove(
+    address: str,
+    protocols: Sequence[str],
+    candidates: Sequence[Candidate],
+    ledger: Ledger,
+    make: MakeRedfish,
+    **options: Any,
+) -> Proven | Unproven:
+    """The best account there is: IPMI first because it is free of risk, then Redfish with the pair that IPMI proved.
+
+    `options`: `port` for IPMI, `elsewhere` for pairs that opened other BMCs.
+    """
+    redfish = any(one.startswith("redfish") for one in protocols)
+    if "ipmi-2.0" in protocols:
+        answer = await prove_ipmi(address, candidates, ledger, port=options.get("port", 623))
+        if isinstance(answer, Unproven) or not redfish:
+            return answer
+        both = await try_redfish(address, Candidate(answer.user, answer.password), ledger, make)
+        return replace(both, identity=answer.identity) if isinstance(both, Proven) else answer
+    if redfish:
+        return await prove_redfish(address, candidates, ledger, make, elsewhere=options.get("elsewhere", ()))
+    if "ipmi-1.5" in protocols:
+        return Unproven(
+            "this BMC speaks IPMI 1.5 only, where every wrong password counts",
+            "update its firmware to IPMI 2.0 or Redfish",
+        )
+    return Unproven("something answers here that is neither IPMI nor Redfish", "take the address out of the BMC ranges")
+
+
+async def still_opens(
+    address: str, pair: Candidate, ledger: Ledger, make: MakeRedfish | None, *, port: int = 623
+) -> bool:
+    """Whether a proven pair still opens the BMC. Over IPMI (`make` is None) this is an offline test: nothing is logged in."""
+    if make is None:
+        try:
+            said = await exchange(address, pair.user, port=port)
+        except Refused:
+            return False
+        return rakp.first_accepted(said, (pair.password,)) is not None
+    with ledger.attempt(address, pair.user, pair.password) as charge:
+        try:
+            await make(pair.user, pair.password).get("/redfish/v1/Systems")
+        except Unauthorized as error:
+            charge.failed(error.locked_seconds)
+            return False
+        except SeedvmError:
+            charge.never_arrived()
+            raise
+        charge.succeeded()
+        return True
+
+
 async def try_redfish(address: str, candidate: Candidate, ledger: Ledger, make: MakeRedfish) -> Proven | Unproven:
-    """One login, counted. `retry_seconds` is negative when further candidates make no sense (nobody answers)."""
+    """One login, counted. `retry_seconds` is 0 when the pair is wrong and another candidate may be tried."""
     bmc = make(candidate.user, candidate.password)
     with ledger.attempt(address, candidate.user, candidate.password) as charge:
         try:
@@ -134,10 +185,10 @@ async def try_redfish(address: str, candidate: Candidate, ledger: Ledger, make: 
             return Unproven(error.why, "")
         except PasswordChangeRequired as error:
             charge.succeeded()
-            return Unproven(f"{error.what}: {error.why}", error.hint, retry_seconds=-1)
+            return Unproven(f"{error.what}: {error.why}", error.hint, retry_seconds=60)
         except SeedvmError as error:
             charge.never_arrived()
-            return Unproven(f"{error.what}: {error.why}", error.hint, retry_seconds=-1)
+            return Unproven(f"{error.what}: {error.why}", error.hint, retry_seconds=60)
 
 
 def _noted(status: int, user: str, notes: _Notes) -> bool:
@@ -170,11 +221,9 @@ def _sum_up(notes: _Notes, passwords: int) -> Unproven:
         )
     if notes.wrong:
         users = ", ".join(notes.wrong)
-        count = "the candidate password is" if passwords == 1 else f"none of {passwords} candidate passwords is"
-        negated = " not" if passwords == 1 else ""
-        return Unproven(
-            f"{count}{negated} that of user {users}", "add the right password to the candidates, or set one on the BMC"
-        )
+        tested = "the one candidate was" if passwords == 1 else f"{passwords} candidates were"
+        cure = "add the right password to the candidates, or set one on the BMC"
+        return Unproven(f"wrong password for user {users} ({tested} tested, offline)", cure)
     users = ", ".join(notes.unknown + notes.silent)
     if not users:
         return Unproven("there is no password to try", "add a candidate for this BMC")

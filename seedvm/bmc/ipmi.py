@@ -87,11 +87,20 @@ class IpmiBmc:
                     hint="look at the machine and its power supplies",
                 )
 
+    async def start_from_network(self) -> None:
+        """Boot device and power on in one session; does not wait for the power."""
+        async with self.session() as session:
+            await self._boot(session, "pxe")
+            self._need(await session.command(NETFN_CHASSIS, 0x02, bytes((POWER["on"],))), "power on")
+
     async def set_boot_device(self, device: str) -> None:
         """Boot from `device` (a key of BOOT_DEVICES) next time."""
         async with self.session() as session:
-            data = bytes((0x05, 0x80, BOOT_DEVICES[device] << 2, 0, 0, 0))
-            self._need(await session.command(NETFN_CHASSIS, 0x08, data), f"boot device {device}")
+            await self._boot(session, device)
+
+    async def _boot(self, session: Session, device: str) -> None:
+        data = bytes((0x05, 0x80, BOOT_DEVICES[device] << 2, 0, 0, 0))
+        self._need(await session.command(NETFN_CHASSIS, 0x08, data), f"boot device {device}")
 
     async def _power(self, session: Session) -> str:
         return await _power(session, self.address)

@@ -13,12 +13,12 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from seedvm.errors import SeedvmError
-from seedvm.secret import Secret, write_private
+from seedvm.secret import Candidate, Secret, write_private
 
 WINDOW_SECONDS = 900.0  # iDRAC 600 s, OpenBMC 300 s: longer than both
 SAME_PAIR_SECONDS = 86400.0
@@ -83,6 +83,15 @@ class Ledger:
         """All failed attempts that are still remembered."""
         with self._locked():
             return tuple(self._read()[1])
+
+    def fingerprint(self, candidates: Iterable[Candidate]) -> str:
+        """A digest of these candidates that tells another list from this one and no password."""
+        with self._locked():
+            salt, attempts = self._read()
+            if not self._file.exists():
+                self._write(salt, attempts)
+        text = json.dumps([[one.user, one.password.reveal()] for one in candidates])
+        return _digest(salt, Secret(text))
 
     def _wait(self, address: str, user: str, password: Secret, now: float) -> float:
         salt, attempts = self._read()

@@ -129,13 +129,13 @@ class RedfishBmc:
 
     async def set_power(self, path: str, state: str, seconds: float = 60.0) -> None:
         """Switch the system at `path` and wait until it is so."""
-        if _text(await self.get(path), "PowerState").lower() == state:
+        if await self.power(path) == state:
             return
         status, body = await self._request("POST", f"{path}/Actions/ComputerSystem.Reset", {"ResetType": RESET[state]})
         if status >= 300:
             raise self._error(f"power {state}", status, body)
         deadline = time.monotonic() + seconds
-        while _text(await self.get(path), "PowerState").lower() != state:
+        while await self.power(path) != state:
             if time.monotonic() > deadline:
                 raise SeedvmError(
                     f"power is not {state}",
@@ -144,6 +144,17 @@ class RedfishBmc:
                     hint="look at it",
                 )
             await asyncio.sleep(1.0)
+
+    async def power(self, path: str) -> str:
+        """ "on", "off", or what else the service calls it, in lower case."""
+        return _text(await self.get(path), "PowerState").lower()
+
+    async def boot_from_network(self, path: str) -> None:
+        """Boot the system at `path` from the network next time."""
+        boot = {"Boot": {"BootSourceOverrideEnabled": "Once", "BootSourceOverrideTarget": "Pxe"}}
+        status, body = await self._request("PATCH", path, boot)
+        if status >= 300:
+            raise self._error("the boot device", status, body)
 
     async def _macs(self, system: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         collection = _tree(system, "EthernetInterfaces").get("@odata.id")

@@ -40,6 +40,9 @@ class Ports:
     redfish_clear: int | None = 80
 
 
+USUAL_PORTS = Ports()
+
+
 @dataclass(frozen=True)
 class Budget:
     """What a scan will cost at most for addresses that stay silent, shown before it starts."""
@@ -60,7 +63,7 @@ class ScanResult:
     complete: bool
 
 
-def plan_sweep(ranges: Iterable[str], *, rate: float = DEFAULT_RATE, ports: Ports = Ports()) -> Budget:
+def plan_sweep(ranges: Iterable[str], *, rate: float = DEFAULT_RATE, ports: Ports = USUAL_PORTS) -> Budget:
     """Packets and seconds a sweep of these ranges takes at most; BMCs that answer add about 30 packets each."""
     count = len(addresses(ranges))
     roots = 1 if ports.redfish_clear is None else 2
@@ -79,7 +82,7 @@ async def sweep(
     rate: float = DEFAULT_RATE,
     on_found: OnFound | None = None,
     deadline: float | None = None,
-    ports: Ports = Ports(),
+    ports: Ports = USUAL_PORTS,
 ) -> ScanResult:
     """Scan the ranges; `on_found` hears of every BMC, again when more is known of it. `deadline` is in seconds."""
     wanted = tuple(ranges)
@@ -185,7 +188,7 @@ class Sweep:
             capabilities = rmcp.parse_auth_capabilities(rmcp.parse_sessionless(packet))
         for extended in (True, False):
             if capabilities is None:
-                reply = await self._ask(address, lambda n, e=extended: rmcp.auth_capabilities_request(n, extended=e))
+                reply = await self._ask(address, partial(rmcp.auth_capabilities_request, extended=extended))
                 with contextlib.suppress(WireError):
                     capabilities = rmcp.parse_auth_capabilities(reply) if reply else None
         if capabilities is None:
