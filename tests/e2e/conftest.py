@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .world import World
+from tests.e2e.world import World
 
 REPO = Path(__file__).resolve().parents[2]
 ROAD_LIMIT_SECONDS = 45 * 60

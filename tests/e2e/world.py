@@ -6,15 +6,17 @@ It reads only; what changes the world is in the tests, by name.
 from __future__ import annotations
 
 import json
-import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seedvm import proc
+
 VIP = "172.22.0.5"
 NAMESPACE = "seedvm-demo"
+MEMBERS = ("172.22.0.11", "172.22.0.12", "172.22.0.13")
 
 
 @dataclass(frozen=True)
@@ -32,40 +34,17 @@ class World:
         return self.demo / "seed"
 
     def inside(self, *argv: str, timeout: float = 120, check: bool = True) -> str:
-        """Run a command where the operator stands: on the router of the rack."""
-        done = subprocess.run(
-            ["ip", "netns", "exec", NAMESPACE, *argv],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            cwd=self.state,
-            check=False,
-        )
-        if check and done.returncode:
-            raise AssertionError(f"{' '.join(argv)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
-        return done.stdout
+        """What a command prints where the operator stands: on the router of the rack."""
+        return proc.run(argv, timeout=timeout, netns=NAMESPACE, cwd=self.state, check=check).stdout
 
     def openstack(self, *words: str, timeout: float = 120) -> Any:
         """What the stock client says, through the VIP, as JSON."""
-        client = self.repo / ".venv" / "bin" / "openstack"
-        out = self.inside(str(client), "--os-cloud", "undercloud", *words, "-f", "json", timeout=timeout)
-        return json.loads(out)
+        client = str(self.repo / ".venv" / "bin" / "openstack")
+        return json.loads(self.inside(client, "--os-cloud", "undercloud", *words, "-f", "json", timeout=timeout))
 
-    def seedvm(self, *words: str, timeout: float = 120, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def seedvm(self, *words: str, timeout: float = 120, check: bool = True) -> proc.Completed:
         """Run seedvm at the operator's desk."""
-        done = subprocess.run(
-            [str(self.repo / ".venv" / "bin" / "seedvm"), *words],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            cwd=self.repo,
-            check=False,
-        )
-        if check and done.returncode:
-            raise AssertionError(f"seedvm {' '.join(words)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
-        return done
+        return proc.run([self.repo / ".venv" / "bin" / "seedvm", *words], timeout=timeout, cwd=self.repo, check=check)
 
     def receipt(self) -> Any:
         return json.loads((self.demo / "receipt.json").read_text())
@@ -81,15 +60,43 @@ class World:
         path = self.repo / "build" / "rack" / "demo" / machine / "events.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
+    def inventory(self) -> dict[str, Any]:
+        """What seedvm knows of each machine, by BMC address."""
+        tree = json.loads((self.state / "inventory.json").read_text())
+        return {str(machine["address"]): machine for machine in tree["machines"]}
+
+    def on_machine(self, machine: str, *argv: str, timeout: float = 60, check: bool = True) -> str:
+        """Run a command on a machine's own console, as one would at the rack."""
+        words = ("rack", "exec", "--file", "build/demo/rack.yaml", machine, "--", *argv)
+        return self.seedvm(*words, timeout=timeout, check=check).stdout
+
+    def machine_at(self, address: str) -> str:
+        """The machine whose NIC holds an address."""
+        for number in range(1, 7):
+            shown = proc.run(["ip", "-j", "addr", "show", "eth0"], timeout=10, netns=f"{NAMESPACE}-m{number}", check=False)
+            links = json.loads(shown.stdout or "[]")
+            if any(entry.get("local") == address for link in links for entry in link.get("addr_info", [])):
+                return f"m{number}"
+        raise AssertionError(f"no machine of the rack holds {address}")
+
+    def undercloud(self) -> dict[str, str]:
+        """Address and machine of each undercloud node."""
+        return {address: self.machine_at(address) for address in MEMBERS}
+
+    def disk_is_blank(self, machine: str) -> bool:
+        """Whether nothing was ever written to a machine's disk."""
+        disk = self.repo / "build" / "rack" / "demo" / machine / "disk.raw"
+        with disk.open("rb") as stream:
+            return not any(stream.read(4 << 20))
+
     def answers(self, url: str, timeout: float = 2) -> bool:
         """Whether an HTTP service answers at all, with any status below 500."""
-        status = self.inside(
-            "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-m", str(timeout), url, timeout=timeout + 5, check=False
-        )
+        words = ("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-m", str(timeout), url)
+        status = self.inside(*words, timeout=timeout + 5, check=False)
         return status.isdigit() and 0 < int(status) < 500
 
 
-def wait_until(what: str, condition: Callable[[], bool], timeout: float, every: float = 1.0) -> float:
+def wait_until(what: str, condition: Callable[[], bool], timeout: float, every: float = 0.5) -> float:
     """Wait for ``condition``; the seconds that it took. Fails by name at the deadline."""
     begin = time.monotonic()
     while not condition():

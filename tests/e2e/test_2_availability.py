@@ -1,0 +1,66 @@
+"""The undercloud is highly available: it loses the node that holds the VIP, goes on, and gets it back with nothing lost."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from tests.e2e.world import VIP, World, wait_until
+
+GAP_LIMIT_SECONDS = 10
+
+
+def holder_of_the_vip(world: World) -> str:
+    return world.machine_at(VIP)
+
+
+def power(world: World, machine: str, action: str) -> None:
+    """Through the machine's own BMC, as an operator would."""
+    world.seedvm("rack", "power", "--file", "build/demo/rack.yaml", machine, action)
+
+
+def galera_size(world: World, machine: str) -> str:
+    rows = world.on_machine(machine, "mariadb", "-N", "-e", "SHOW STATUS LIKE 'wsrep_cluster_size'", check=False)
+    return rows.split()[-1] if rows.split() else ""
+
+
+@pytest.fixture(scope="module")
+def lost(finished: World) -> tuple[str, float]:
+    """The machine that was lost, and how long the slowest API was away."""
+    machine = holder_of_the_vip(finished)
+    power(finished, machine, "off")
+    begin = time.monotonic()
+    wait_until("the VIP is gone", lambda: not finished.answers(f"http://{VIP}:5000/", timeout=0.5), 5, every=0.1)
+    for port in (5000, 8004, 8774, 6385):
+        wait_until(f"port {port} answers", lambda port=port: finished.answers(f"http://{VIP}:{port}/", 1), 60, every=0.1)  # type: ignore[misc]
+    gap = round(time.monotonic() - begin, 1)
+    facts = finished.state / "facts.json"
+    known = json.loads(facts.read_text()) if facts.exists() else {}
+    facts.write_text(json.dumps({**known, "node_loss_gap_seconds": gap}))
+    finished.seedvm("--state-dir", str(finished.state), "report")
+    (finished.demo / "report.json").write_text((finished.state / "report.json").read_text())
+    return machine, gap
+
+
+def test_the_apis_are_back_within_ten_seconds(lost: tuple[str, float], finished: World) -> None:
+    assert lost[1] <= GAP_LIMIT_SECONDS
+    assert finished.report()["node_loss_gap_seconds"] == lost[1]
+
+
+def test_a_stack_is_updated_with_two_nodes_left(lost: tuple[str, float], finished: World) -> None:
+    before = finished.openstack("stack", "show", "rehearsal")["updated_time"]
+    finished.openstack("stack", "update", "--existing", "--tag", "with-two-nodes", "--wait", "rehearsal", timeout=300)
+    after = finished.openstack("stack", "show", "rehearsal")
+    assert after["stack_status"] == "UPDATE_COMPLETE"
+    assert after["updated_time"] != before
+
+
+def test_the_lost_node_rejoins_by_itself_with_nothing_lost(lost: tuple[str, float], finished: World) -> None:
+    machine, _ = lost
+    servers = finished.openstack("server", "list")
+    power(finished, machine, "on")
+    others = [name for name in finished.undercloud().values() if name != machine]
+    wait_until("the database has three members", lambda: galera_size(finished, others[0]) == "3", 300, every=2)
+    assert {s["ID"] for s in finished.openstack("server", "list")} == {s["ID"] for s in servers}
