@@ -1,0 +1,82 @@
+"""Helpers of the screen's tests: a state folder cut from a recording, journal lines, the text of a screen, stored pictures."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+
+from seedvm.journal import Event, encode
+from tui.app import WizardApp
+from tui.link import Link
+
+HERE = Path(__file__).parent
+EXAMPLE = HERE.parent / "recorded" / "example"
+UNICODE = {"TERM": "xterm-256color", "LANG": "C.UTF-8"}
+CONSOLE = {"TERM": "linux", "LANG": "C.UTF-8"}
+THEMES = {"colour": UNICODE, "plain": CONSOLE}
+
+
+def journal_line(number: int, event: str, step: str | None = None, *, seconds: float = 0.0, **fields: Any) -> str:
+    """A line of a journal that began on 1 January 2030."""
+    time = datetime(2030, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+    return encode(Event(number, time, "site-a", "run-a", event, step, fields))
+
+
+def state_dir(folder: Path, *, until: str = "", review: bool = False, receipt: bool = False) -> Path:
+    """The example's state folder, its journal cut after the first line that holds `until` (whole where empty)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = (EXAMPLE / "journal.jsonl").read_text().splitlines(keepends=True)
+    if until:
+        lines = lines[: next(number for number, line in enumerate(lines, 1) if until in line)]
+    (folder / "journal.jsonl").write_text("".join(lines))
+    for name, wanted in (("review.json", review), ("receipt.json", receipt)):
+        if wanted:
+            shutil.copy(EXAMPLE / name, folder / name)
+    (folder / "site.yaml").write_text("site: example\n")
+    return folder
+
+
+def wizard(folder: Path, env: dict[str, str] | None = None) -> WizardApp:
+    """The app on a state folder."""
+    return WizardApp(Link(folder), UNICODE if env is None else env)
+
+
+async def until(pilot: Pilot[None], true: Callable[[], bool], what: str = "the condition") -> None:
+    """Let the app work until something is true; an AssertionError after ten seconds."""
+    for _ in range(500):
+        if true():
+            await pilot.pause()
+            return
+        await pilot.pause(0.02)
+    raise AssertionError(f"{what} did not come about:\n{grid(pilot.app)}")
+
+
+async def loaded(pilot: Pilot[None]) -> None:
+    """Until the state folder was looked at."""
+    app = pilot.app
+    assert isinstance(app, WizardApp)
+    await until(pilot, lambda: app.view.state.events > 0, "reading the journal")
+
+
+def grid(app: Any) -> str:
+    """What stands on the screen, a line per row, without trailing blanks."""
+    return "\n".join(strip.text.rstrip() for strip in app.screen._compositor.render_strips()) + "\n"
+
+
+def same_as_stored(app: Any, name: str) -> None:
+    """Compare the screen with tests/tui/snapshots/NAME.txt; SEEDVM_SNAPSHOTS=write stores it anew."""
+    stored = HERE / "snapshots" / f"{name}.txt"
+    shown = grid(app)
+    if os.environ.get("SEEDVM_SNAPSHOTS") == "write":
+        stored.parent.mkdir(exist_ok=True)
+        stored.write_text(shown)
+    assert stored.exists(), f"no {stored.name}: SEEDVM_SNAPSHOTS=write makes it"
+    assert shown == stored.read_text(), (
+        f"{stored.name} differs; SEEDVM_SNAPSHOTS=write stores what is shown now:\n{shown}"
+    )

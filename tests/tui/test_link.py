@@ -1,0 +1,115 @@
+"""The state folder as the screen sees it, with real files, real locks and a real engine process."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from seedvm.errors import SeedvmError
+from tests.tui.helpers import EXAMPLE, journal_line, state_dir
+from tui.link import Link, Tail, View, write_whole
+
+
+async def first(link: Link) -> View:
+    async for view in link.follow():
+        return view
+    raise AssertionError("unreachable")
+
+
+def test_tail_reads_what_is_new_and_leaves_a_torn_line(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    tail = Tail(path)
+    assert tail.read() == (False, ())
+    whole, torn = journal_line(1, "log", message="a") + "\n", journal_line(2, "log", message="b")
+    path.write_text(whole + torn[:20])
+    assert [event.seq for event in tail.read()[1]] == [1]
+    assert tail.read()[1] == ()
+    path.write_text(whole + torn + "\n")
+    assert [event.seq for event in tail.read()[1]] == [2]
+
+
+def test_tail_begins_anew_when_the_journal_was_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    write_whole(path, journal_line(1, "log", message="a") + "\n")
+    tail = Tail(path)
+    tail.read()
+    write_whole(path, journal_line(7, "log", message="b") + "\n")
+    anew, events = tail.read()
+    assert anew and [event.seq for event in events] == [7]
+
+
+async def test_a_view_holds_journal_review_and_receipt(tmp_path: Path) -> None:
+    view = await first(Link(state_dir(tmp_path, review=True, receipt=True)))
+    assert view.state.all_done and view.review is not None and view.receipt is not None and view.receipt.may_leave
+    assert not view.running and not view.confirmed
+
+
+async def test_a_broken_review_is_told_and_not_shown(tmp_path: Path) -> None:
+    (state_dir(tmp_path) / "review.json").write_text("{")
+    view = await first(Link(tmp_path))
+    assert view.review is None and "review.json cannot be read" in view.notice
+
+
+async def test_whoever_holds_the_lock_is_the_engine(tmp_path: Path) -> None:
+    link = Link(state_dir(tmp_path, review=True))
+    assert not link.engine_running()
+    descriptor = os.open(tmp_path / "engine.lock", os.O_RDWR | os.O_CREAT)
+    assert not link.engine_running()
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    assert link.engine_running()
+    os.close(descriptor)
+    assert not link.engine_running()
+
+
+async def test_confirming_writes_exactly_what_was_shown(tmp_path: Path) -> None:
+    link = Link(state_dir(tmp_path, review=True))
+    descriptor = os.open(tmp_path / "engine.lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)  # an engine is at work: none is started
+    link.view = await first(link)
+    with pytest.raises(SeedvmError):
+        await link.confirm("wrong")
+    assert not (tmp_path / "confirmed.json").exists()
+    await link.confirm("example")
+    assert (await first(link)).confirmed
+    os.close(descriptor)
+
+
+async def test_an_engine_that_cannot_begin_says_why(tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text("site: [\n")
+    link = Link(tmp_path)
+    await link.start_engine()
+    async for view in link.follow():
+        if view.notice:
+            assert "site.yaml" in view.notice
+            return
+
+
+async def test_a_site_file_is_taken_once(tmp_path: Path) -> None:
+    given = tmp_path / "given.yaml"
+    given.write_text("site: a\n")
+    link = Link(tmp_path / "state")
+    link.adopt_site(given)
+    link.adopt_site(given)
+    given.write_text("site: b\n")
+    with pytest.raises(SeedvmError):
+        link.adopt_site(given)
+
+
+async def test_a_journal_with_100000_events_opens_within_two_seconds(tmp_path: Path) -> None:
+    plan = [{"name": "deploy", "title": "Deploy", "stretch": "deploy", "usual_seconds": 60.0}]
+    lines = [journal_line(1, "run-started", steps=plan)]
+    lines += [journal_line(n, "node", "deploy", node=f"node-{n % 1000}", phase="write", percent=n / 1000.0, detail="x")
+              for n in range(2, 100_001)]  # fmt: skip
+    (tmp_path / "journal.jsonl").write_text("\n".join(lines) + "\n")
+    began = time.process_time()
+    view = await first(Link(tmp_path))
+    assert len(view.state.nodes) == 1000 and view.state.events == 100_000
+    assert time.process_time() - began < 2.0
+
+
+def test_the_example_is_whole() -> None:
+    assert {path.name for path in EXAMPLE.iterdir()} == {"journal.jsonl", "review.json", "receipt.json"}

@@ -1,0 +1,192 @@
+"""Every page by its keys: what it shows, where it leads, and the way back."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from pathlib import Path
+
+import pytest
+from textual.widgets import Input
+
+from tests.tui.helpers import CONSOLE, EXAMPLE, grid, journal_line, loaded, state_dir, until, wizard
+from tui.app import PAGES, WizardApp
+from tui.screens.notes import Help, Jump
+
+
+def name(app: WizardApp) -> str:
+    return next((key for key, page in PAGES.items() if type(app.screen) is page), "other")
+
+
+def hold_lock(folder: Path) -> int:
+    descriptor = os.open(folder / "engine.lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor
+
+
+@pytest.mark.parametrize("page", [key for key in PAGES if key != "welcome"])
+async def test_every_page_is_reached_by_the_list_and_left_by_escape(tmp_path: Path, page: str) -> None:
+    app = wizard(state_dir(tmp_path, review=True, receipt=True))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        await pilot.press("f2", *["down"] * list(PAGES).index(page), "enter")
+        await until(pilot, lambda: name(app) == page, f"page {page}")
+        await pilot.press("f1")
+        assert isinstance(app.screen, Help)
+        await pilot.press("escape", "escape")
+        assert name(app) == "welcome"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_help_fits_eighty_columns(page: str) -> None:
+    assert PAGES[page].HELP and all(len(line) <= 77 for line in PAGES[page].HELP.splitlines())
+
+
+async def test_escape_on_the_first_page_stays(tmp_path: Path) -> None:
+    app = wizard(state_dir(tmp_path))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("escape", "escape")
+        assert name(app) == "welcome"
+        await pilot.press("f2")
+        assert isinstance(app.screen, Jump)
+        await pilot.press("escape")
+        assert name(app) == "welcome"
+
+
+async def test_welcome_says_where_it_stands_and_enter_shows_the_work(tmp_path: Path) -> None:
+    app = wizard(state_dir(tmp_path))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        assert "Standing  All steps are done" in grid(app)
+        await pilot.press("enter")
+        assert name(app) == "progress"
+
+
+async def test_progress_follows_the_journal_as_it_grows(tmp_path: Path) -> None:
+    folder = state_dir(tmp_path, until='"phase":"write"', review=True)
+    lock = hold_lock(folder)
+    app = wizard(folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        await pilot.press("enter")
+        assert "At work: Deploy the undercloud by Heat" in grid(app)
+        with (folder / "journal.jsonl").open("a") as journal:
+            journal.write(journal_line(900, "log", "deploy", message="freshly said") + "\n")
+        await until(pilot, lambda: "freshly said" in grid(app), "the new line")
+    os.close(lock)
+
+
+async def test_log_is_filtered_by_machine_and_by_search_and_escape_ends_the_search(tmp_path: Path) -> None:
+    app = wizard(state_dir(tmp_path, review=True))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        await pilot.press("enter", "f", "f")
+        assert "Log of 172.22.1.26" in grid(app) and "galera" not in grid(app).lower()
+        await pilot.press(*["f"] * 5)
+        assert "Log of all machines" in grid(app)
+        await pilot.press("slash", *"keystone")
+        await until(pilot, lambda: "keystone answers" in grid(app), "what is searched")
+        assert "mariadb answers" not in grid(app)
+        await pilot.press("escape")
+        assert name(app) == "progress" and "with 'keystone'" not in grid(app)
+
+
+async def test_failure_says_what_to_do_and_retry_starts_the_engine(tmp_path: Path) -> None:
+    folder = state_dir(tmp_path, until='"phase":"write"', review=True)
+    (folder / "site.yaml").write_text("site: [\n")
+    with (folder / "journal.jsonl").open("a") as journal:
+        told = {
+            "what": "the node never came back",
+            "machine": "example-undercloud-1",
+            "why": "no lease",
+            "hint": "look at its cable",
+        }
+        journal.write(journal_line(900, "step-failed", "deploy", **told) + "\n")
+        journal.write(journal_line(901, "run-ended", verdict="failed") + "\n")
+    app = wizard(folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        app.go("progress")
+        await until(pilot, lambda: "look at its cable" in grid(app), "the hint")
+        assert "example-undercloud-1" in grid(app) and "r retry" in grid(app)
+        await pilot.press("r")
+        await until(pilot, (folder / "engine.log").exists, "the engine's start")
+
+
+async def test_blocked_at_review_leads_there_and_the_typed_name_confirms(tmp_path: Path) -> None:
+    folder = state_dir(tmp_path, until='"verdict":"blocked"}', review=True)
+    app = wizard(folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        app.go("progress")
+        (folder / "review.json").touch()
+        await until(pilot, lambda: name(app) == "review", "the review")
+        assert "QM00021" in grid(app) and "nobody knows its password" in grid(app)
+        await pilot.press(*"exampl", "enter")
+        await until(pilot, lambda: "Not confirmed" in grid(app), "the refusal")
+        assert not (folder / "confirmed.json").exists()
+        await pilot.press("e", "enter")
+        await until(pilot, (folder / "confirmed.json").exists, "the confirmation")
+        assert len(json.loads((folder / "confirmed.json").read_text())["wipe"]) == 4
+        await until(pilot, lambda: name(app) == "progress", "the way on")
+
+
+async def test_review_takes_rubbish_and_ten_thousand_characters(tmp_path: Path) -> None:
+    app = wizard(state_dir(tmp_path, review=True))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        app.go("review")
+        await pilot.pause()
+        app.screen.query_one("#typed", Input).value = "\x1b[2J\u202e" + "x" * 10_000
+        await pilot.press("enter")
+        await until(pilot, lambda: "Not confirmed" in grid(app), "the refusal")
+        assert not (tmp_path / "confirmed.json").exists()
+
+
+async def test_receipt_page_says_yes_only_with_the_receipt(tmp_path: Path) -> None:
+    app = wizard(state_dir(tmp_path))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        app.go("receipt")
+        await until(pilot, lambda: "There is no receipt yet" in grid(app))
+        assert "SAFE TO LEAVE: NO" in grid(app)
+        (tmp_path / "receipt.json").write_text((EXAMPLE / "receipt.json").read_text())
+        await until(pilot, lambda: "SAFE TO LEAVE: YES" in grid(app), "the light")
+
+
+async def test_f4_changes_the_theme_and_the_console_begins_plain(tmp_path: Path) -> None:
+    app = wizard(state_dir(tmp_path), CONSOLE)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        assert not colours(app)
+        await pilot.press("f4")
+        assert colours(app)
+        await pilot.press("f4")
+        assert not colours(app) and grid(app).isascii()
+
+
+async def test_no_color_is_obeyed(tmp_path: Path) -> None:
+    app = wizard(state_dir(tmp_path), {"TERM": "xterm", "LANG": "C.UTF-8", "NO_COLOR": "1"})
+    async with app.run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        assert not colours(app)
+
+
+async def test_resizing_in_a_storm_keeps_the_page(tmp_path: Path) -> None:
+    app = wizard(state_dir(tmp_path, review=True, receipt=True))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        app.go("progress")
+        for width, height in [(1, 1), (20, 5), (300, 100), (79, 23), (80, 24)] * 4:
+            await pilot.resize_terminal(width, height)
+        await until(pilot, lambda: "All steps are done" in grid(app))
+
+
+def colours(app: WizardApp) -> bool:
+    """Whether any cell on the screen has a colour."""
+    return any(
+        segment.style is not None and (segment.style.color or segment.style.bgcolor)
+        for strip in app.screen._compositor.render_strips()
+        for segment in strip
+    )

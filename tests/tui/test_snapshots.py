@@ -1,0 +1,34 @@
+"""Stored pictures of every page: 80x24 and 140x40, in both themes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.tui.helpers import THEMES, grid, loaded, same_as_stored, state_dir, until, wizard
+from tui.app import PAGES
+
+SIZES = {"80x24": (80, 24), "140x40": (140, 40)}
+AT = {
+    "welcome": '"phase":"write"', "progress": '"percent":50.0', "review": '"verdict":"blocked"}',
+    "handoff": '"phase":"OWN","state":"started"', "receipt": "",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("page", PAGES)
+async def test_page_looks_as_stored(tmp_path: Path, page: str, size: str, theme: str) -> None:
+    until_line = AT.get(page, "")
+    app = wizard(state_dir(tmp_path, until=until_line, review=page != "welcome", receipt=not until_line), THEMES[theme])
+    async with app.run_test(size=SIZES[size]) as pilot:
+        await loaded(pilot)
+        app.go(page)
+        await until(pilot, lambda: PAGES[page].NAME in grid(app).splitlines()[0])
+        await pilot.pause(0.1)
+        await pilot.pause()
+        shown = grid(app)
+        assert theme == "colour" or shown.isascii()
+        assert all(len(line) <= SIZES[size][0] for line in shown.splitlines())
+        same_as_stored(app, f"{page}-{size}-{theme}")

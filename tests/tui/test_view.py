@@ -1,0 +1,77 @@
+"""Words about a State, and the light."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from seedvm.journal import decode
+from tests.tui.helpers import EXAMPLE
+from tui.model import PhaseView, State, fold
+from tui.plain import PlainFilter, ascii_text, wants_ascii, wants_lines
+from tui.records import parse_receipt, parse_review
+from tui.view import light, node_lines, overall_line, phase_lines, step_lines
+from tui.words import bar, duration, fit
+
+EVENTS = [event for line in (EXAMPLE / "journal.jsonl").read_text().splitlines() if (event := decode(line))]
+WHOLE = fold(State(), EVENTS)
+REVIEW = parse_review((EXAMPLE / "review.json").read_text())
+
+
+def test_light_is_no_until_the_receipt_says_yes_at_every_event() -> None:
+    state = State()
+    for event in EVENTS:
+        state = fold(state, [event])
+        assert light(state, None)[1].startswith("SAFE TO LEAVE: NO, because ")
+    assert light(WHOLE, parse_receipt('{"may_leave": false, "why": "a key differs"}')) == (
+        False,
+        "SAFE TO LEAVE: NO, because a key differs",
+    )
+    safe, words = light(WHOLE, parse_receipt('{"may_leave": true, "time": "noon"}'))
+    assert safe and words == "SAFE TO LEAVE: YES, since noon"
+
+
+def test_light_stays_no_after_commit() -> None:
+    state = replace(WHOLE, phases={"COMMIT": PhaseView("COMMIT", "done", 0.0)})
+    assert light(state, None) == (
+        False,
+        "SAFE TO LEAVE: NO, because the undercloud has not yet proved that it stands alone",
+    )
+
+
+def test_a_machine_with_a_name_has_one_lane() -> None:
+    words = ["".join(span[0] for span in line) for line in node_lines(WHOLE, REVIEW, WHOLE.last, 80)]
+    assert len(words) == 6 and sum("undercloud-0" in line for line in words) == 1
+
+
+def test_every_line_fits_its_width() -> None:
+    for width in (28, 47, 80, 140):
+        for lines in (
+            step_lines(WHOLE, WHOLE.last, width),
+            node_lines(WHOLE, REVIEW, WHOLE.last, max(47, width)),
+            [overall_line(WHOLE, WHOLE.last, max(47, width))],
+            phase_lines(WHOLE, max(60, width)),
+        ):
+            assert all(sum(len(span[0]) for span in line) <= max(60, width) for line in lines)
+
+
+def test_words() -> None:
+    assert [duration(s) for s in (None, 0, 59.4, 59.6, 3599, 3600)] == ["-", "0 s", "59 s", "1:00", "59:59", "1:00:00"]
+    assert bar(0.5, 12) == "[#####.....]" and bar(7, 4) == "[##]" and bar(-1, 4) == "[..]"
+    assert fit("abc", 5) == "abc  " and fit("abcdef", 4) == "abc~" and fit("a\x1b[2Jb\n", 8) == "a [2Jb  "
+
+
+def test_console_terminals_and_locales_without_utf8_get_ascii() -> None:
+    assert not wants_ascii({"TERM": "xterm-256color", "LANG": "de_DE.UTF-8"})
+    for env in ({"TERM": "linux", "LANG": "C.UTF-8"}, {"TERM": "vt220", "LANG": "C.UTF-8"}, {"TERM": "xterm"},
+                {"TERM": "xterm", "LANG": "C.UTF-8", "LC_ALL": "C"}, {}):  # fmt: skip
+        assert wants_ascii(env)
+    assert wants_lines({"TERM": "dumb"}) and not wants_lines({"TERM": "vt100"})
+
+
+def test_ascii_text_keeps_its_width() -> None:
+    assert ascii_text("─│█▁✓…") == "-|##x~"[:3] + "-x~"
+    assert ascii_text("é漢") == "???"
+
+
+def test_filters_are_told_apart_by_what_they_do() -> None:
+    assert PlainFilter(True).ascii_only and not PlainFilter(False).ascii_only

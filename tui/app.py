@@ -1,0 +1,154 @@
+"""The app: pages, the one worker that follows the state folder, and the theme. The engine never runs in here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from textual import work
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
+from textual.screen import Screen
+
+from seedvm.errors import SeedvmError
+from tui.link import Link, View
+from tui.page import Page
+from tui.plain import PlainFilter, wants_ascii
+from tui.screens.handoff import HandoffPage
+from tui.screens.notes import Help, Jump
+from tui.screens.progress import ProgressPage
+from tui.screens.receipt import ReceiptPage
+from tui.screens.review import ReviewPage
+from tui.screens.welcome import WelcomePage
+
+PAGES: Mapping[str, type[Page]] = {
+    "welcome": WelcomePage,
+    "review": ReviewPage,
+    "progress": ProgressPage,
+    "handoff": HandoffPage,
+    "receipt": ReceiptPage,
+}
+
+
+class WizardApp(App[None]):
+    """The wizard on one state folder. `env` decides the theme it begins with."""
+
+    TITLE = "seedvm"
+    CSS_PATH = "style.tcss"
+    ENABLE_COMMAND_PALETTE = True
+    SCREENS: ClassVar[dict[str, Any]] = dict(PAGES)
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "quit", "Close", show=False)]
+
+    def __init__(self, link: Link, env: Mapping[str, str] | None = None, *, replaying: bool = False) -> None:
+        super().__init__()
+        told = os.environ if env is None else env
+        self.link = link
+        self.view = View()
+        self.replaying = replaying
+        self.ascii_only = wants_ascii(told)
+        self.colourless = self.ascii_only or "NO_COLOR" in told
+        self._filters_of = {key: PlainFilter(key) for key in (True, False)}
+        self._shown: set[str] = set()
+        self.animation_level = "none"
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Textual's own, then ours, which holds the output to what the console can show."""
+        own = super().get_line_filters()
+        return [*own, self._filters_of[self.ascii_only]] if self.colourless else own
+
+    def on_mount(self) -> None:
+        """First page, the follower, and a clock for the seconds on the screen."""
+        self.set_class(self.colourless, "-plain")
+        self.push_screen("welcome")
+        self.follow()
+        self.set_interval(1.0, self.tick)
+
+    @work(exit_on_error=False, group="follow")
+    async def follow(self) -> None:
+        """Bring every change of the state folder to the page in front."""
+        async for view in self.link.follow():
+            self.view = view
+            self._lead(view)
+            self.tick()
+
+    def tick(self) -> None:
+        """Show the page in front how things stand."""
+        if isinstance(self.screen, Page):
+            self.screen.refresh_view()
+
+    def _lead(self, view: View) -> None:
+        """Take whoever watches the work to where they are needed, once each."""
+        if not isinstance(self.screen, ProgressPage | HandoffPage) or self.replaying:
+            return
+        failure = view.state.failure
+        waits = failure is not None and failure.step == "review" and failure.kind == "blocked" and not view.running
+        if waits and view.review is not None and not view.confirmed and self._once(f"review {view.state.run}"):
+            self.go("review")
+        elif view.receipt is not None and view.receipt.may_leave and self._once("receipt"):
+            self.go("receipt")
+        elif view.state.phases and not view.state.all_done and self._once("handoff"):
+            self.go("handoff")
+
+    def _once(self, name: str) -> bool:
+        fresh = name not in self._shown
+        self._shown.add(name)
+        return fresh
+
+    def go(self, name: str) -> None:
+        """Bring a page to the front; pages above it are closed, what was entered in them is kept."""
+        page = self.get_screen(name)
+        if page in self.screen_stack:
+            while self.screen is not page:
+                self.pop_screen()
+        else:
+            self.push_screen(page)
+
+    def action_go(self, name: str) -> None:
+        """`go`, for a key."""
+        self.go(name)
+
+    @work(exit_on_error=False, group="engine", exclusive=True)
+    async def start_engine(self) -> None:
+        """Start the engine as its own process; say so where it cannot be."""
+        try:
+            await self.link.start_engine()
+        except SeedvmError as error:
+            self.notify(str(error), title="The engine was not started", severity="error", timeout=15)
+
+    def make_bundle(self) -> None:
+        """Write the support bundle and say where it is."""
+
+    def action_plain(self) -> None:
+        """Between the coloured theme and plain ASCII."""
+        self.ascii_only = self.colourless = not self.colourless
+        self.set_class(self.colourless, "-plain")
+        self.refresh_css(animate=False)
+        for screen in self.screen_stack:
+            for widget in screen.walk_children():
+                widget.notify_style_update()
+                widget.refresh(layout=True)
+
+    def action_help(self) -> None:
+        """The help of the page in front."""
+        if isinstance(self.screen, Page):
+            self.push_screen(Help(self.screen.NAME, self.screen.HELP))
+
+    def action_jump(self) -> None:
+        """The list of pages."""
+        self.push_screen(Jump([(key, page.NAME) for key, page in PAGES.items()]), self._jumped)
+
+    def _jumped(self, name: str | None) -> None:
+        if name:
+            self.go(name)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """The command palette: pages, theme, retry, close."""
+        for key, page in PAGES.items():
+            yield SystemCommand(
+                f"Go to {page.NAME}", page.HELP.split(".")[0].replace("\n", " "), lambda key=key: self.go(key)
+            )
+        yield SystemCommand("Plain theme", "ASCII without colour, or back", self.action_plain)
+        yield SystemCommand("Retry", "start the engine again; it looks first and goes on", self.start_engine)
+        yield SystemCommand("Close", "close the screen; the engine works on", self.exit)

@@ -1,0 +1,145 @@
+"""What every page has: a title, a body, the light, the keys, help, search and the way back.
+
+Knows the shell (the app) by the few words in `Shell`; imports no page.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import ClassVar, Protocol, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import Screen
+from textual.widgets import Footer, Input, Static
+
+from tui.link import Link, View
+from tui.view import light
+
+
+class Shell(Protocol):
+    """What a page may ask of the app."""
+
+    link: Link
+    view: View
+    replaying: bool
+
+    def go(self, name: str) -> None: ...
+
+    def start_engine(self) -> None: ...
+
+    def make_bundle(self) -> None: ...
+
+
+class Page(Screen[None]):
+    """A page of the wizard. Subclasses give NAME, HELP, `body` and `show`."""
+
+    NAME: ClassVar[str] = ""
+    HELP: ClassVar[str] = ""
+    SEARCHES: ClassVar[bool] = False
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "Back", key_display="Esc"),
+        Binding("f1", "app.help", "Help", key_display="F1"),
+        Binding("f2", "app.jump", "Go to", key_display="F2"),
+        Binding("f4", "app.plain", "Plain", key_display="F4"),
+        Binding("slash", "search", "Search", key_display="/", show=False),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wanted = ""
+
+    @property
+    def shell(self) -> Shell:
+        """The app, as far as a page may know it."""
+        return cast(Shell, self.app)
+
+    def compose(self) -> ComposeResult:
+        """Title, body, search line, light, keys."""
+        yield Static(id="title", markup=False)
+        with Vertical(id="body"):
+            yield from self.body()
+        yield Input(placeholder="search; Enter keeps it, Esc ends it", id="search", classes="hidden", max_length=200)
+        yield Static(id="light", markup=False)
+        yield Footer(show_command_palette=False)
+
+    def body(self) -> ComposeResult:
+        """The page's own widgets."""
+        raise NotImplementedError
+
+    def show(self, view: View, now: float) -> None:
+        """Bring the page's widgets up to the view; called on every change and once a second."""
+        raise NotImplementedError
+
+    def on_screen_resume(self) -> None:
+        """Back in front: show how things stand now."""
+        self.call_after_refresh(self.refresh_view)
+
+    def on_resize(self) -> None:
+        """Columns depend on the width."""
+        self.call_after_refresh(self.refresh_view)
+
+    def refresh_view(self) -> None:
+        """Title, body and light from the app's current view."""
+        if not self.is_mounted or not self.is_attached:
+            return
+        view = self.shell.view
+        now = self.now(view)
+        site = view.state.site or (view.review.site if view.review else "")
+        right = "engine at work" if view.running else "engine not running"
+        left = f" seedvm {site}  {self.NAME}"
+        put(self.query_one("#title", Static), left.ljust(self.size.width - len(right) - 1) + right + " ")
+        safe, words = light(view.state, view.receipt)
+        lamp = self.query_one("#light", Static)
+        lamp.set_class(safe, "safe")
+        put(lamp, " " + words)
+        self.show(view, now)
+
+    def now(self, view: View) -> float:
+        """The clock that counts: the wall's while an engine works, else the journal's last word."""
+        return max(time.time(), view.state.last) if view.running and not self.shell.replaying else view.state.last
+
+    def action_back(self) -> None:
+        """End the search, else go back a page; the first page stays."""
+        field = self.query_one("#search", Input)
+        if not field.has_class("hidden"):
+            field.value = ""
+            self._end_search()
+        elif len(self.app.screen_stack) > 2:
+            self.app.pop_screen()
+
+    def action_search(self) -> None:
+        """Open the search line where the page has something to search."""
+        if self.SEARCHES:
+            field = self.query_one("#search", Input)
+            field.remove_class("hidden")
+            field.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Search as it is typed."""
+        if event.input.id == "search":
+            self.wanted = event.value
+            self.refresh_view()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter keeps what was found in view and gives the keys back."""
+        if event.input.id == "search":
+            event.stop()
+            self._end_search()
+
+    def _end_search(self) -> None:
+        self.query_one("#search", Input).add_class("hidden")
+        self.focus_next()
+
+
+def put(widget: Static, text: str) -> None:
+    """Set a Static's text only where it differs: unchanged lines cost a serial line nothing."""
+    if widget.content != text:
+        widget.update(text)
+
+
+def matches(text: str, wanted: str) -> bool:
+    """Whether a row holds what is searched for, without regard to case."""
+    return not wanted or wanted.lower() in text.lower()

@@ -1,0 +1,57 @@
+"""The receipt, read from receipt.json. It adds nothing of its own: what the receipt does not say is not shown."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.widgets import Static
+
+from tui.link import View
+from tui.page import Page, matches, put
+from tui.widgets.lines import Line, Lines
+from tui.words import fit
+
+
+class ReceiptPage(Page):
+    """What was proved, and whether the laptop may leave."""
+
+    NAME: ClassVar[str] = "Receipt"
+    SEARCHES: ClassVar[bool] = True
+    HELP: ClassVar[str] = """\
+The receipt is the engine's own statement, written after the undercloud did
+its work with the seed cut off. SAFE TO LEAVE: YES stands here only when the
+receipt says so. The files receipt.json and receipt.txt hold the same.
+
+/ searches, arrows and PageUp/PageDown scroll, Esc goes back."""
+
+    def body(self) -> ComposeResult:
+        """The word, then the evidence."""
+        yield Static(id="verdict", markup=False)
+        yield Lines(id="evidence")
+
+    def on_mount(self) -> None:
+        """The keys scroll."""
+        self.query_one("#evidence", Lines).focus()
+
+    def show(self, view: View, now: float) -> None:
+        """The receipt's lines."""
+        evidence = self.query_one("#evidence", Lines)
+        receipt = view.receipt
+        if receipt is None:
+            put(self.query_one("#verdict", Static), "There is no receipt yet. It is the last thing the engine writes.")
+            evidence.set_lines([])
+            return
+        put(
+            self.query_one("#verdict", Static),
+            "The laptop may leave."
+            if receipt.may_leave
+            else f"The laptop may not leave: {receipt.because or 'see below'}",
+        )
+        width = evidence.scrollable_content_region.width
+        lines: list[Line] = [
+            [(fit(name, 36) + " ", "dim"), (fit(value, max(1, width - 37)).rstrip(), "")]
+            for name, value in receipt.lines
+            if matches(f"{name} {value}", self.wanted)
+        ]
+        evidence.set_lines(lines)

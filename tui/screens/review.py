@@ -1,0 +1,120 @@
+"""Every machine and disk that would be wiped, and the site's name typed to allow it. It refuses any other word."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.widgets import Input, Static
+
+from seedvm.errors import SeedvmError
+from tui.link import View
+from tui.page import Page, matches, put
+from tui.records import Machine, Review
+from tui.widgets.lines import Line, Lines
+from tui.words import fit
+
+
+def review_lines(review: Review, wanted: str, width: int) -> list[Line]:
+    """What would be wiped, then what would not, with the reason."""
+    wipe = [m for m in review.to_wipe if matches(_row(m), wanted)]
+    rest = [m for m in review.untouched if matches(_row(m), wanted)]
+    disks = sum(len(m.wiped) for m in review.to_wipe)
+    lines: list[Line] = [[(f"WILL BE WIPED: {disks} disks of {len(review.to_wipe)} machines", "bad")]]
+    for machine in wipe:
+        lines.append([(fit(_row(machine), width).rstrip(), "strong")])
+        lines.extend(_disk_lines(machine, width))
+    lines.append([("", "")])
+    lines.append([(f"NOT TOUCHED: {len(review.untouched)} machines", "good")])
+    for machine in rest:
+        lines.append([(fit(_row(machine), width).rstrip(), "")])
+        lines.append(
+            [(fit(f"    {machine.verdict}: {machine.why or 'no disk of it is needed'}", width).rstrip(), "dim")]
+        )
+    return lines
+
+
+def _row(machine: Machine) -> str:
+    memory = f"{machine.cpus} cpu {machine.memory_mib / 1024:.0f} GiB" if machine.cpus else ""
+    who = f"{machine.bmc:<15} {machine.name or '-':<20} {machine.role:<10} {machine.driver:<8}"
+    return f"{who} {machine.serial or '-':<8} {memory}".rstrip()
+
+
+def _disk_lines(machine: Machine, width: int) -> list[Line]:
+    lines: list[Line] = []
+    for disk in machine.disks:
+        mark, style = ("WIPE ", "bad") if disk.wipe else ("keep ", "dim")
+        text = (
+            f"{disk.name}  serial {disk.serial or '-'}  {disk.size_gib:.0f} GiB  holds {disk.holds or 'nothing known'}"
+        )
+        lines.append([("    ", ""), (mark, style), (fit(text, max(1, width - 9)).rstrip(), "")])
+    return lines
+
+
+class ReviewPage(Page):
+    """The one stop before anything is destroyed."""
+
+    NAME: ClassVar[str] = "Review"
+    SEARCHES: ClassVar[bool] = True
+    HELP: ClassVar[str] = """\
+This is the only stop before anything is destroyed. Every disk marked WIPE is
+overwritten; nothing else is written or powered from here on. Look at serial
+numbers, not at names alone.
+
+Type the site's name exactly and press Enter to allow it. Nothing happens
+while the name is not right. Tab goes to the list (arrows scroll, / searches),
+Esc goes back without confirming.
+
+To leave a machine out, give it `role: exclude` under `machines` in the site
+file, and start the engine again."""
+
+    def body(self) -> ComposeResult:
+        """The list and the question."""
+        yield Lines(id="machines")
+        yield Static(id="question", markup=False)
+        with Horizontal(id="prompt"):
+            yield Static("> ", classes="mark", markup=False)
+            yield Input(id="typed", max_length=64)
+        yield Static(id="answer", markup=False)
+
+    def on_mount(self) -> None:
+        """The keys go to the question."""
+        self.query_one("#typed", Input).focus()
+
+    def show(self, view: View, now: float) -> None:
+        """The review as the engine wrote it last."""
+        machines = self.query_one("#machines", Lines)
+        prompt = self.query_one("#prompt")
+        if view.review is None:
+            machines.set_lines([[("There is nothing to review yet: the engine has not come this far.", "dim")]])
+            question = "The list appears here by itself. Esc: back."
+        else:
+            machines.set_lines(review_lines(view.review, self.wanted, machines.scrollable_content_region.width))
+            question = f"Type the site's name, {view.review.site}, to allow the wiping:"
+            if view.confirmed:
+                question = "Confirmed already: exactly these disks may be wiped."
+        prompt.set_class(view.review is None or view.confirmed, "hidden")
+        put(self.query_one("#question", Static), question)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter in the question; in the search line it only ends the search."""
+        if event.input.id == "typed":
+            event.stop()
+            self.confirm(event.value)
+        else:
+            super().on_input_submitted(event)
+
+    @work(exit_on_error=False)
+    async def confirm(self, typed: str) -> None:
+        """Write the confirmation and start the engine, or say what is wrong."""
+        answer = self.query_one("#answer", Static)
+        try:
+            await self.shell.link.confirm(typed)
+        except SeedvmError as error:
+            put(answer, str(error))
+            return
+        put(answer, "")
+        self.query_one("#typed", Input).value = ""
+        self.shell.go("progress")

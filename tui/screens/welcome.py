@@ -1,0 +1,80 @@
+"""First page: which site this is, where it stands, and Enter to go on. It decides nothing."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widgets import Static
+
+from tui.link import View
+from tui.page import Page, put
+from tui.view import standing
+from tui.words import clock, duration
+
+_STORY = """\
+seedvm turns a rack of dark machines into an OpenStack that stands alone.
+
+It looks for machines in the address ranges that you name, proves their
+passwords, inspects them, shows you every disk it would write, and asks.
+Then it deploys the undercloud, hands everything over to it, and says when
+this laptop may leave.
+"""
+
+
+class WelcomePage(Page):
+    """Welcome, or welcome back."""
+
+    NAME: ClassVar[str] = "Welcome"
+    HELP: ClassVar[str] = """\
+The engine does the work; this screen only shows it. You may close the screen
+at any time (Ctrl+Q), lose the line, or open a second one: the work goes on,
+and whoever comes back sees where it stands.
+
+Enter  goes on: to the questions where the site is not described yet, else to
+       the progress page; the engine is started if it is not running.
+F2     goes to any other page."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "go_on", "Continue", key_display="Enter"),
+        Binding("ctrl+q", "app.quit", "Close", key_display="^Q"),
+    ]
+
+    def body(self) -> ComposeResult:
+        """Story, standing, what Enter does."""
+        yield Static(_STORY, id="story", markup=False)
+        yield Static(id="standing", markup=False)
+        yield Static(id="next", markup=False)
+
+    def show(self, view: View, now: float) -> None:
+        """The site and its standing."""
+        state = view.state
+        lines = [f"Site      {state.site or ('described, not started' if view.has_site else 'not described yet')}"]
+        lines.append(f"Standing  {standing(state, view.running)}")
+        if state.started:
+            lines.append(f"Begun     {clock(state.started)} UTC; last word {clock(state.last)} UTC, run {state.run}")
+        if state.steps:
+            took = sum(step.seconds or 0 for step in state.steps)
+            lines.append(f"Steps     {state.finished} of {len(state.steps)} done, {duration(took)} of work")
+        if view.notice:
+            lines.append(f"Note      {view.notice}")
+        put(self.query_one("#standing", Static), "\n".join(lines))
+        put(self.query_one("#next", Static), self._next(view))
+
+    def _next(self, view: View) -> str:
+        if not view.has_site and not view.state.steps:
+            return "Enter: describe the site"
+        if view.running or view.state.all_done or self.shell.replaying:
+            return "Enter: see the progress"
+        return "Enter: start the engine and see the progress"
+
+    def action_go_on(self) -> None:
+        """On to the questions or to the work."""
+        view = self.shell.view
+        if not view.has_site and not view.state.steps:
+            self.shell.go("networks")
+            return
+        if not view.running and not view.state.all_done:
+            self.shell.start_engine()
+        self.shell.go("progress")

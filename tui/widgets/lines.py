@@ -1,0 +1,80 @@
+"""A scrolling block of styled lines: steps, machines, log, phases. Draws only what is seen, so 100,000 lines cost nothing.
+
+It refuses wrapping: a line that is too long is cut, and the log can be opened wider.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+Span = tuple[str, str]
+"""Text and the name of its style: good, bad, busy, dim, strong, or empty."""
+
+Line = Sequence[Span]
+
+STYLES = ("good", "bad", "busy", "dim", "strong")
+
+
+class Lines(ScrollView, can_focus=True):
+    """Lines of spans; `follow` keeps the last one in view until the reader scrolls up."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"lines--{style}" for style in STYLES}
+
+    def __init__(self, *, follow: bool = False, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self.follow = follow
+        self._lines: Sequence[Line] = ()
+        self._at_end = True
+
+    def on_mount(self) -> None:
+        """No scroll bar sideways: lines are cut."""
+        self.show_horizontal_scrollbar = False
+
+    def set_lines(self, lines: Sequence[Line]) -> None:
+        """Show these lines; nothing is painted where they are the same as before."""
+        if lines == self._lines:
+            return
+        self._lines = lines
+        self.virtual_size = Size(self.scrollable_content_region.width, len(lines))
+        self._keep_end()
+        self.refresh()
+
+    def _keep_end(self) -> None:
+        if self.follow and self._at_end:
+            self.call_after_refresh(self.scroll_end, animate=False, force=True, immediate=True)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Whoever scrolls up reads; whoever comes back to the end follows again."""
+        super().watch_scroll_y(old_value, new_value)
+        self._at_end = new_value >= self.max_scroll_y or (self._at_end and new_value > old_value)
+
+    def on_resize(self) -> None:
+        """The end stays in view when the size changes."""
+        self._keep_end()
+
+    def show_line(self, number: int) -> None:
+        """Scroll so that this line is in view."""
+        height = self.scrollable_content_region.height
+        top = self.scroll_offset.y
+        if height and not top <= number < top + height:
+            self.scroll_to(y=max(0, number - height // 2), animate=False, force=True)
+
+    def render_line(self, y: int) -> Strip:
+        """One line of what is seen."""
+        width = self.scrollable_content_region.width
+        base = self.rich_style
+        number = self.scroll_offset.y + y
+        if number >= len(self._lines):
+            return Strip.blank(width, base)
+        spans = [Segment(text, self._style(name, base)) for text, name in self._lines[number] if text]
+        return Strip(spans).adjust_cell_length(width, base)
+
+    def _style(self, name: str, base: Style) -> Style:
+        return base + self.get_component_rich_style(f"lines--{name}", partial=True) if name else base
