@@ -14,7 +14,7 @@ PATH=${PATH//"$PWD/$VENV/bin:"/} # a virtual environment is not made of itself
 readonly LEAST_MEMORY_MIB=20000
 readonly LEAST_DISK_GIB=25
 readonly PACKAGES=(
-    arch-test cpio debian-archive-keyring debootstrap dnsmasq-base dosfstools e2fsprogs fdisk gdisk iproute2 ipmitool
+    arch-test cpio debian-archive-keyring debootstrap dnsmasq-base dosfstools e2fsprogs fdisk file gdisk iproute2 ipmitool
     iputils-ping jq kpartx libarchive-tools mmdebstrap mtools nftables openssh-client openssl pigz procps psmisc python3-venv
     qemu-utils rsync shellcheck sudo systemd-container tmux uidmap util-linux xorriso xz-utils zstd
 )
@@ -95,7 +95,8 @@ make_venv() {
         printf 'this machine lacks:\n  Python 3.11 or newer with venv: apt-get install python3-venv\n' >&2
         exit 1
     fi
-    made_of="$("$python" --version) $(sha256sum <pyproject.toml)"
+    # Of pyproject.toml only what pip reads: a changed lint rule installs nothing.
+    made_of="$("$python" --version) $(sed '/^\[tool.ruff\]/,$d' pyproject.toml | sha256sum)"
     if [ "$(cat "$stamp" 2>/dev/null)" = "$made_of" ] && "$VENV/bin/seedvm" --version >/dev/null 2>&1; then
         return
     fi

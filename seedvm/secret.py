@@ -204,7 +204,7 @@ def _read(path: Path) -> dict[str, Any]:
             f"{path} may be read by others", why=f"its mode is {stat.S_IMODE(mode):04o}", hint=f"chmod 0600 {path}"
         )
     try:
-        tree = yaml.safe_load(text) or {}
+        tree = yaml.load(text, Loader=yaml.BaseLoader) or {}  # strings only: a password of digits is no number
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         raise SeedvmError(

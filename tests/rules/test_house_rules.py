@@ -1,0 +1,76 @@
+"""Rules of the house that no linter knows: docstrings, sizes, one gateway to processes, nothing unfinished, nothing pretended."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.rules.test_linters import ROOT, tracked
+
+MODULE_LINES = 330
+FUNCTION_LINES = 55
+
+SHIPPED = sorted(path for folder in ("seedvm", "tui") for path in (ROOT / folder).rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=name)
+def test_a_module_says_its_job_and_stays_small(path: Path) -> None:
+    text = path.read_text()
+    tree = ast.parse(text)
+    assert not text.strip() or ast.get_docstring(tree), "its first line says its job and what it refuses"
+    assert text.count("\n") <= MODULE_LINES
+    long = [f"{f.name}: {(f.end_lineno or 0) - f.lineno + 1} lines" for f in functions(tree)]
+    assert not [told for told in long if int(told.split()[-2]) > FUNCTION_LINES]
+
+
+@pytest.mark.parametrize("path", TESTS, ids=name)
+def test_a_test_pretends_nothing(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Attribute) and node.attr == "setattr" and isinstance(node.value, ast.Name):
+            assert node.value.id != "monkeypatch", (
+                f"line {node.lineno}: real services and pure functions, nothing patched"
+            )
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=name)
+def test_only_the_command_line_prints_or_exits(path: Path) -> None:
+    if path.parts[-2] == "cli" or path.name == "__main__.py":
+        return
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
+            called = ast.unparse(node.func)
+            assert called not in ("print", "sys.exit", "exit", "quit", "os._exit"), f"line {node.lineno}: {called}"
+
+
+def test_nothing_unfinished_is_left() -> None:
+    mark = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X)\b")
+    kinds = {".py", ".sh", ".yaml", ".yml", ".toml", ".tcss", ".service", ".md", ".cfg", ".conf", ""}
+    found = []
+    for path in tracked():
+        if path.suffix in kinds and "recorded" not in path.parts:
+            lines = path.read_text(errors="replace").splitlines()
+            found += [f"{name(path)}:{number}" for number, line in enumerate(lines, 1) if mark.search(line)]
+    assert not found
+
+
+def test_no_shipped_code_knows_of_tests() -> None:
+    word = re.compile(r"dry_run|PYTEST|unittest|is_test\b")
+    assert not [name(path) for path in SHIPPED if word.search(path.read_text())]
+
+
+def test_no_secret_value_is_in_the_repository() -> None:
+    key = re.compile(r"-----BEGIN (OPENSSH |EC |RSA |)PRIVATE " + "KEY-----")
+    assert not [name(path) for path in tracked() if key.search(path.read_text(errors="replace"))]
