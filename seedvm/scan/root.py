@@ -24,7 +24,7 @@ TALK_PACKETS = 12  # handshake, request, answer, close
 
 @dataclass(frozen=True)
 class RedfishRoot:
-    """A service root; empty text where it says nothing."""
+    """A service root; empty text where it says nothing. `closed` if even the root asks for a login, against DSP0266."""
 
     protocol: str
     version: str
@@ -34,6 +34,7 @@ class RedfishRoot:
     fingerprint: str = ""
     subject: str = ""
     until: str = ""
+    closed: bool = False
 
 
 def discovery_context() -> ssl.SSLContext:
@@ -89,7 +90,12 @@ def parse_root(raw: bytes, protocol: str) -> RedfishRoot | None:
     """Decode an HTTP answer to the service root; None when it is none. Any bytes may come in."""
     head, _, body = raw.partition(b"\r\n\r\n")
     status = head.split(b"\r\n", 1)[0].split(b" ")
-    if len(raw) > MOST_BYTES or len(status) < 2 or not status[0].startswith(b"HTTP/") or status[1] != b"200":
+    if (
+        len(raw) > MOST_BYTES
+        or len(status) < 2
+        or not status[0].startswith(b"HTTP/")
+        or status[1] not in (b"200", b"401")
+    ):
         return None
     if b"chunked" in head.lower():
         body = _dechunk(body)
@@ -97,6 +103,8 @@ def parse_root(raw: bytes, protocol: str) -> RedfishRoot | None:
         said = json.loads(body)
     except (ValueError, RecursionError):
         return None
+    if status[1] == b"401":
+        return RedfishRoot(protocol, "", closed=True) if _is_redfish_error(said) else None
     if not isinstance(said, dict) or not isinstance(said.get("RedfishVersion"), str):
         return None
 
@@ -105,6 +113,12 @@ def parse_root(raw: bytes, protocol: str) -> RedfishRoot | None:
         return value[:200] if isinstance(value, str) else ""
 
     return RedfishRoot(protocol, text("RedfishVersion"), text("UUID"), text("Vendor"), text("Product"))
+
+
+def _is_redfish_error(said: object) -> bool:
+    """An error object as Redfish has it (DSP0266 section 8.6); OpenStack's, which is alike, has a title."""
+    error = said.get("error") if isinstance(said, dict) and len(said) == 1 else None
+    return isinstance(error, dict) and {"code", "message"} <= set(error) and "title" not in error
 
 
 def _dechunk(body: bytes) -> bytes:

@@ -262,6 +262,7 @@ def root_evidence(root: RedfishRoot) -> tuple[Evidence, ...]:
     """Facts of a Redfish service root and of the certificate it came with."""
     source = "Redfish service root"
     facts = {"redfish-version": root.version, "uuid": root.uuid, "vendor": root.vendor, "product": root.product}
+    facts["redfish-root"] = "asks for a login" if root.closed else ""
     certificate = {
         "certificate": root.fingerprint,
         "certificate-subject": root.subject,

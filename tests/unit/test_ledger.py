@@ -1,0 +1,91 @@
+"""The ledger: one failed login per account and window, whoever asks and whatever crashes."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from seedvm.bmc.ledger import Ledger
+from seedvm.errors import SeedvmError
+from seedvm.secret import Candidate, Secret
+
+ADDRESS = "172.22.1.21"
+
+
+def fail(ledger: Ledger, user: str, password: str, locked: float = 0.0) -> None:
+    with ledger.attempt(ADDRESS, user, Secret(password)) as charge:
+        charge.failed(locked)
+
+
+def test_a_fresh_account_may_be_tried_at_once(tmp_path: Path) -> None:
+    assert Ledger(tmp_path).wait_seconds(ADDRESS, "admin", Secret("a")) == 0
+
+
+def test_after_a_failure_another_password_waits_for_the_window(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    fail(ledger, "admin", "a")
+    assert 890 < ledger.wait_seconds(ADDRESS, "admin", Secret("b")) <= 900
+    with pytest.raises(SeedvmError, match="not tried now"), ledger.attempt(ADDRESS, "admin", Secret("b")):
+        pytest.fail("an attempt was let through")
+
+
+def test_the_same_pair_waits_for_a_day(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path, window=0)
+    fail(ledger, "admin", "a")
+    assert ledger.wait_seconds(ADDRESS, "admin", Secret("a")) > 86000
+    assert ledger.wait_seconds(ADDRESS, "admin", Secret("b")) == 0
+
+
+def test_another_account_has_its_own_budget(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    fail(ledger, "admin", "a")
+    assert ledger.wait_seconds(ADDRESS, "root", Secret("a")) == 0
+    assert ledger.wait_seconds("172.22.1.22", "admin", Secret("a")) == 0
+
+
+def test_a_restart_forgets_nothing(tmp_path: Path) -> None:
+    fail(Ledger(tmp_path), "admin", "a")
+    assert Ledger(tmp_path).wait_seconds(ADDRESS, "admin", Secret("b")) > 0
+
+
+def test_a_crash_during_an_attempt_counts_as_a_failure(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    with pytest.raises(RuntimeError), ledger.attempt(ADDRESS, "admin", Secret("a")):
+        raise RuntimeError
+    assert len(ledger.failures()) == 1
+
+
+def test_a_success_costs_nothing(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    with ledger.attempt(ADDRESS, "admin", Secret("a")) as charge:
+        charge.succeeded()
+    assert ledger.failures() == ()
+
+
+def test_a_lock_that_the_bmc_named_is_waited_out(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path, window=0)
+    fail(ledger, "admin", "a", locked=1800)
+    assert ledger.wait_seconds(ADDRESS, "admin", Secret("b")) > 1700
+
+
+def test_no_password_stands_in_the_file(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    fail(ledger, "admin", "correct-horse")
+    file = tmp_path / "bmc-ledger.json"
+    assert "correct-horse" not in file.read_text()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_ledger_that_cannot_be_read_stops_everything(tmp_path: Path) -> None:
+    (tmp_path / "bmc-ledger.json").write_text("{")
+    with pytest.raises(SeedvmError, match="cannot be read"):
+        Ledger(tmp_path).wait_seconds(ADDRESS, "admin", Secret("a"))
+
+
+def test_the_fingerprint_changes_with_the_candidates_and_survives_a_restart(tmp_path: Path) -> None:
+    one, two = Candidate("admin", Secret("a")), Candidate("admin", Secret("b"))
+    first = Ledger(tmp_path).fingerprint([one])
+    assert Ledger(tmp_path).fingerprint([one]) == first
+    assert Ledger(tmp_path).fingerprint([one, two]) != first
