@@ -20,8 +20,10 @@ from seedvm.secret import (
     draft_secrets,
     ensure_generated,
     load_candidates,
+    load_proven,
     load_secrets,
     store_candidates,
+    store_proven,
 )
 
 
@@ -136,3 +138,25 @@ def test_a_wrong_file_is_refused_without_showing_what_is_in_it(tmp_path: Path, t
     with pytest.raises(SeedvmError) as refused:
         load_candidates(path)
     assert "hunter2" not in "\n".join(refused.value.lines())
+
+
+def test_a_password_of_digits_stays_what_was_typed(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.yaml"
+    path.touch(0o600)
+    path.write_text("bmc_candidates: [{user: 007, password: 0123}, {user: on, password: 1e3}]\n")
+    assert [(one.user, one.password.reveal()) for one in load_candidates(path)] == [("007", "0123"), ("on", "1e3")]
+    ensure_generated(path)
+    assert [(one.user, one.password.reveal()) for one in load_candidates(path)] == [("007", "0123"), ("on", "1e3")]
+
+
+def test_a_proven_account_is_kept_per_machine(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.yaml"
+    assert load_proven(path) == {}
+    account = Candidate("root", Secret("calvin"))
+    store_proven(path, {"10.0.0.1": account})
+    before = path.stat().st_mtime_ns
+    store_proven(path, {"10.0.0.1": account})
+    assert path.stat().st_mtime_ns == before
+    store_proven(path, {"10.0.0.2": Candidate("admin", Secret("other"))})
+    assert load_proven(path)["10.0.0.1"] == account
+    assert len(load_proven(path)) == 2
