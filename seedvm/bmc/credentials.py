@@ -66,7 +66,10 @@ async def prove_ipmi(
         try:
             guard = partial(ledger.attempt, address, user)
             async with login(address, user, passwords, port=port, guard=guard) as session:
-                return Proven(user, session.password, "ipmi", identity=await read_identity(session, address))
+                identity = await read_identity(session, address)
+                if identity.privilege is None or identity.privilege >= rakp.ADMINISTRATOR:
+                    return Proven(user, session.password, "ipmi", identity=identity)
+                notes.weak.append(user)
         except Refused as refused:
             if not _noted(refused.status, user, notes):
                 return Unproven(str(refused), _cure(refused.status))

@@ -28,7 +28,8 @@ POWER = {"off": 0x0, "on": 0x1}
 
 @dataclass(frozen=True)
 class Identity:
-    """What one confirming login reads. `guid` is 16 raw bytes or empty; `clock_ahead` in seconds, None if unknown."""
+    """What one confirming login reads. `guid` is 16 raw bytes or empty; `clock_ahead` in seconds and `privilege` (4 is
+    administrator) are None if unknown."""
 
     power: str
     guid: bytes
@@ -36,6 +37,7 @@ class Identity:
     product: int
     firmware: str
     clock_ahead: float | None
+    privilege: int | None
 
 
 class IpmiBmc:
@@ -116,7 +118,16 @@ async def read_identity(session: Session, address: str) -> Identity:
     device = await session.command(NETFN_APP, 0x01)
     clock = await session.command(NETFN_STORAGE, 0x48)
     raw = guid.data[:16] if not guid.code and len(guid.data) >= 16 else session.guid
-    return Identity(power, raw, *_device(device), clock_ahead=_clock_ahead(clock))
+    return Identity(power, raw, *_device(device), clock_ahead=_clock_ahead(clock), privilege=await _privilege(session))
+
+
+async def _privilege(session: Session) -> int | None:
+    """The limit of the user who is logged in on this channel (22.20 Get Session Info, 22.27 Get User Access)."""
+    info = await session.command(NETFN_APP, 0x3D, b"\x00")
+    if info.code or len(info.data) < 4 or not info.data[3] & 0x3F:
+        return None
+    access = await session.command(NETFN_APP, 0x44, bytes((0x0E, info.data[3] & 0x3F)))
+    return access.data[3] & 0x0F if not access.code and len(access.data) >= 4 else None
 
 
 async def _power(session: Session, address: str) -> str:

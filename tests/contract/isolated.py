@@ -1,0 +1,72 @@
+"""Runs an async test in a network namespace of its own, so that real ports are free and nothing reaches the host's network."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import functools
+import os
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+
+from seedvm import proc
+
+CLONE_NEWNET = 0x40000000
+
+
+def isolated(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
+    """The test as a plain function: its event loop runs in a thread that has left the host's network namespace."""
+
+    @pytest.mark.root
+    @functools.wraps(test)
+    def run(*args: Any, **kwargs: Any) -> None:
+        if os.geteuid() != 0:
+            pytest.skip("needs root for a network namespace")
+        failure: list[BaseException] = []
+
+        def inside() -> None:
+            try:
+                _leave_host_network()
+                proc.run(["ip", "link", "set", "lo", "up"], timeout=10)
+                asyncio.run(_limited(test(*args, **kwargs)))
+            except BaseException as error:
+                failure.append(error)
+
+        thread = threading.Thread(target=inside)
+        thread.start()
+        thread.join()
+        if failure:
+            raise failure[0]
+
+    return run
+
+
+async def _limited(work: Awaitable[None]) -> None:
+    async with asyncio.timeout(120):
+        await work
+
+
+def _leave_host_network() -> None:
+    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+
+
+@contextlib.contextmanager
+def child(argv: list[str], **options: Any) -> Iterator[proc.Child]:
+    """A process that ends with the block."""
+    process = proc.spawn(argv, **options)
+    try:
+        yield process
+    finally:
+        proc.stop(process)
+
+
+async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Wait for a condition."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.02)
