@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -80,11 +81,10 @@ def _run(args: argparse.Namespace) -> int:
         context = Context(site, secrets, args.state_dir, args.images_dir, args.yes_wipe)
         steps = _steps(context)
         journal = Journal(args.state_dir / "journal.jsonl", site.name, new_run_id(), _printer(steps, args.json))
-        ended = asyncio.run(_until_signalled(steps, journal))
-        if ended.verdict == "stopped":
+        with asyncio.Runner() as runner:
+            code = _told(runner.run(_until_signalled(steps, journal)), context, args.json)
             sys.stdout.flush()
-            os._exit(EXIT_FAILED)  # a thread that waits on the network would hold the process up for minutes
-    return _told(ended, context, args.json)
+            os._exit(code)  # all is on the disk; a thread that still waits on the network would hold the process up
 
 
 def _steps(context: Context) -> tuple[Step, ...]:
@@ -97,7 +97,8 @@ def _printer(steps: tuple[Step, ...], as_json: bool) -> Callable[[Event], None]:
     def show(event: Event) -> None:
         line = event_line(event, steps)
         if line is not None and not as_json:
-            say(line)
+            with contextlib.suppress(OSError):  # a dead terminal stops no deployment
+                say(line)
 
     return show
 
@@ -106,6 +107,7 @@ async def _until_signalled(steps: tuple[Step, ...], journal: Journal) -> Ended:
     from seedvm.engine import run
 
     task = asyncio.ensure_future(run(steps, journal))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nor does a dropped line
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     return await task
