@@ -69,12 +69,14 @@ class WizardApp(App[None]):
     async def follow(self) -> None:
         """Bring every change of the state folder to the page in front."""
         async for view in self.link.follow():
+            if not self.view.state.events and view.state.events:
+                self._shown.update(self._old_news(view))
             self.view = view
-            self._lead(view)
             self.tick()
 
     def tick(self) -> None:
-        """Show the page in front how things stand."""
+        """Lead on where someone is needed, then show the page in front how things stand."""
+        self._lead(self.view)
         if isinstance(self.screen, Page):
             self.screen.refresh_view()
 
@@ -90,6 +92,10 @@ class WizardApp(App[None]):
             self.go("receipt")
         elif view.state.phases and not view.state.all_done and self._once("handoff"):
             self.go("handoff")
+
+    def _old_news(self, view: View) -> set[str]:
+        """What was so before this screen was opened: nobody is led there."""
+        return {name for name, there in (("receipt", view.receipt), ("handoff", view.state.phases)) if there}
 
     def _once(self, name: str) -> bool:
         fresh = name not in self._shown

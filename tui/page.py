@@ -38,6 +38,7 @@ class Page(Screen[None]):
     NAME: ClassVar[str] = ""
     HELP: ClassVar[str] = ""
     SEARCHES: ClassVar[bool] = False
+    AUTO_FOCUS: ClassVar[str | None] = ""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", key_display="Esc"),
@@ -61,7 +62,13 @@ class Page(Screen[None]):
         yield Static(id="title", markup=False)
         with Vertical(id="body"):
             yield from self.body()
-        yield Input(placeholder="search; Enter keeps it, Esc ends it", id="search", classes="hidden", max_length=200)
+        yield Input(
+            placeholder="search; Enter keeps it, Esc ends it",
+            id="search",
+            classes="hidden",
+            max_length=200,
+            disabled=True,
+        )
         yield Static(id="light", markup=False)
         yield Footer(show_command_palette=False)
 
@@ -114,6 +121,7 @@ class Page(Screen[None]):
         """Open the search line where the page has something to search."""
         if self.SEARCHES:
             field = self.query_one("#search", Input)
+            field.disabled = False
             field.remove_class("hidden")
             field.focus()
 
@@ -130,8 +138,10 @@ class Page(Screen[None]):
             self._end_search()
 
     def _end_search(self) -> None:
-        self.query_one("#search", Input).add_class("hidden")
+        field = self.query_one("#search", Input)
         self.focus_next()
+        field.add_class("hidden")
+        field.disabled = True
 
 
 def put(widget: Static, text: str) -> None:

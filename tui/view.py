@@ -183,6 +183,8 @@ def standing(state: State, running: bool) -> str:
         return "The engine is looking at where things stand"
     if state.all_done:
         return "All steps are done"
+    if step is not None:
+        return f"The engine is gone; it was at: {step.title}. r goes on"
     if state.steps:
         return f"Not running; {state.finished} of {len(state.steps)} steps are done"
     return "Nothing has been done yet"

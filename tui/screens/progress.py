@@ -87,7 +87,9 @@ Tab moves between the parts, arrows and PageUp/PageDown scroll."""
             self.query_one("#now", Static),
             " ".join(filter(None, (" " + (view.notice or standing(state, view.running)), tell))),
         )
-        self._lines("overall").set_lines([overall_line(state, now, self._lines("overall").size.width)])
+        self._lines("overall").set_lines(
+            [overall_line(state, now, self._lines("overall").scrollable_content_region.width)]
+        )
         steps = self._lines("steps")
         steps.set_lines(step_lines(state, now, steps.scrollable_content_region.width))
         if step is not None and not steps.has_focus:
