@@ -14,7 +14,7 @@ PATH=${PATH//"$PWD/$VENV/bin:"/} # a virtual environment is not made of itself
 readonly LEAST_MEMORY_MIB=20000
 readonly LEAST_DISK_GIB=25
 readonly PACKAGES=(
-    arch-test cpio curl debian-archive-keyring debootstrap dnsmasq-base dosfstools e2fsprogs fdisk file gdisk iproute2 ipmitool
+    arch-test ca-certificates cpio curl debian-archive-keyring debootstrap dnsmasq-base dosfstools e2fsprogs fdisk file gdisk git iproute2 ipmitool
     iputils-ping jq kpartx libarchive-tools mmdebstrap mtools nftables openssh-client openssl pigz procps psmisc python3-venv
     qemu-utils rsync shellcheck sudo systemd-container tmux uidmap util-linux xorriso xz-utils zstd
 )

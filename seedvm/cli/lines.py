@@ -11,13 +11,22 @@ from seedvm.status import Status, brief
 from seedvm.step import Blocked, Done, Step, Todo, Verdict
 
 
-def event_line(event: Event, steps: Sequence[Step]) -> str | None:
-    """The line of an event, or None for what a person need not see."""
-    text = _event_text(event)
-    if text is None:
-        return None
-    place = next((f"[{number}/{len(steps)}] " for number, step in enumerate(steps, 1) if step.name == event.step), "")
-    return f"{event.time:%H:%M:%S} {place}{text}"
+class EventLines:
+    """Events as they read in a terminal. It learns the steps from `run-started`, so that each line says how far the road is."""
+
+    def __init__(self) -> None:
+        self._names: Sequence[str] = ()
+
+    def line(self, event: Event) -> str | None:
+        """The line of an event, or None for what a person need not see."""
+        if event.event == "run-started":
+            self._names = [str(step["name"]) for step in event.get("steps", [])]
+        text = _event_text(event)
+        if text is None:
+            return None
+        known = event.step in self._names
+        place = f"[{self._names.index(event.step or '') + 1}/{len(self._names)}] " if known else ""
+        return f"{event.time:%H:%M:%S} {place}{text}"
 
 
 def _event_text(event: Event) -> str | None:
@@ -36,11 +45,13 @@ def _event_text(event: Event) -> str | None:
             return f"{event.step}: {event.get('done'):g} of {event.get('total'):g} {event.get('unit')}".rstrip()
         case "node":
             percent = "" if event.get("percent") is None else f" {event.get('percent'):.0f} %"
-            return f"{event.step}: {_of_node(event)}{event.get('phase')}{percent} {event.get('detail')}".rstrip()
+            return f"{event.step}: {_of_node(event)}{event.get('phase')}{percent} {event.get('detail') or ''}".rstrip()
         case "phase":
-            return f"{event.step}: {event.get('phase')} {event.get('state')} {event.get('detail', '')}".rstrip()
+            return f"{event.step}: {event.get('phase')} {event.get('state')} {event.get('detail') or ''}".rstrip()
         case "fact":
             return f"{event.step}: {event.get('name')} = {event.get('value')}"
+        case "run-started":
+            return f"run {event.run}: {len(event.get('steps', []))} steps, engine PID {event.get('pid')}"
         case "run-ended":
             return f"run {event.run}: {event.get('verdict')}"
     return None

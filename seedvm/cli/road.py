@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seedvm.cli.common import EXIT_BLOCKED, EXIT_DONE, EXIT_FAILED, EXIT_USAGE, Commands, answer, fail, say
-from seedvm.cli.lines import event_line, status_lines, verdict_line, verdict_tree
+from seedvm.cli.lines import EventLines, status_lines, verdict_line, verdict_tree
 from seedvm.errors import SeedvmError
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _run(args: argparse.Namespace) -> int:
         secrets = ensure_generated(args.state_dir / "secrets.yaml")
         context = Context(site, secrets, args.state_dir, args.images_dir, args.yes_wipe)
         steps = _steps(context)
-        journal = Journal(args.state_dir / "journal.jsonl", site.name, new_run_id(), _printer(steps, args.json))
+        journal = Journal(args.state_dir / "journal.jsonl", site.name, new_run_id(), _printer(args.json))
         with asyncio.Runner() as runner:
             code = _told(runner.run(_until_signalled(steps, journal)), context, args.json)
             sys.stdout.flush()
@@ -93,9 +93,11 @@ def _steps(context: Context) -> tuple[Step, ...]:
     return build_plan(context)
 
 
-def _printer(steps: tuple[Step, ...], as_json: bool) -> Callable[[Event], None]:
+def _printer(as_json: bool) -> Callable[[Event], None]:
+    lines = EventLines()
+
     def show(event: Event) -> None:
-        line = event_line(event, steps)
+        line = lines.line(event)
         if line is not None and not as_json:
             with contextlib.suppress(OSError):  # a dead terminal stops no deployment
                 say(line)
