@@ -3,7 +3,7 @@
 # make test            all tests, end to end included
 # make check           lint, types, unit tests: quick, needs no root
 # make image           golden image and deploy ramdisk
-# make screenshots     pictures of the screens into docs/screenshots/
+# make screenshots     the pictures of the README, from a recorded journal, into docs/img/
 # make clean           undo namespaces, loop devices, mounts and containers; remove build/demo
 # make distclean       clean, and remove images, caches and .venv
 
@@ -38,7 +38,7 @@ image: host
 	@$(SEEDVM) image build
 
 screenshots: venv
-	@$(PYTHON) -m tests.tui.screenshots docs/screenshots
+	@$(PYTHON) -m tui.screenshots
 
 clean:
 	@if [ -x $(SEEDVM) ] && [ -e build ]; then $(SEEDVM) rack clean; fi
