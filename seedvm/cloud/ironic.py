@@ -1,0 +1,190 @@
+"""Ironic's nodes, ports and conductors as typed facts, and the verbs on them. No policy: which node and why is the steps' part.
+
+It refuses to touch a node that does not carry our site in `extra.seedvm_site`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from seedvm.cloud.connection import Body, Cloud
+from seedvm.errors import SeedvmError
+
+SITE = "seedvm_site"
+BMC = "seedvm_bmc"
+UNFIT = "unfit"
+UNFIT_AT = "unfit_at"
+ROLE = "seedvm_role"
+TITLE = "seedvm_name"
+_FIELDS = (
+    "uuid,name,driver,provision_state,target_provision_state,power_state,maintenance,maintenance_reason,last_error,instance_uuid,"
+    "properties,extra,traits,reservation,inspection_finished_at,deploy_step"
+)
+
+BROKEN = frozenset({"enroll", "inspect failed", "clean failed", "deploy failed", "error"})
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node. `bmc` is the BMC's address as we registered it; `unfit` says why it gets no role (`unfit_at` at which
+    requirements), empty when it may; `title` is the name that its server will have."""
+
+    id: str
+    name: str
+    driver: str
+    state: str
+    target: str
+    power: str
+    maintenance: bool
+    error: str
+    instance: str
+    site: str
+    bmc: str
+    unfit: str
+    unfit_at: tuple[str, ...]
+    role: str
+    title: str
+    traits: tuple[str, ...]
+    properties: Mapping[str, Any]
+    reserved: bool
+    step: str
+    inspected: bool
+
+    @classmethod
+    def of(cls, said: Mapping[str, Any]) -> Node:
+        extra, step = said["extra"] or {}, said.get("deploy_step") or {}
+        return cls(
+            id=said["uuid"],
+            name=said["name"] or said["uuid"],
+            driver=said["driver"],
+            state=said["provision_state"],
+            target=said["target_provision_state"] or "",
+            power=said["power_state"] or "",
+            maintenance=bool(said["maintenance"]),
+            error=str(said["last_error"] or said["maintenance_reason"] or ""),
+            instance=said["instance_uuid"] or "",
+            site=str(extra.get(SITE, "")),
+            bmc=str(extra.get(BMC, "")),
+            unfit=str(extra.get(UNFIT, "")),
+            unfit_at=tuple(part for part in str(extra.get(UNFIT_AT, "")).split(",") if part),
+            role=str(extra.get(ROLE, "")),
+            title=str(extra.get(TITLE, "")),
+            traits=tuple(said["traits"] or ()),
+            properties=said["properties"] or {},
+            reserved=bool(said["reservation"]),
+            step=str(step.get("step", "")),
+            inspected=bool(said["inspection_finished_at"]),
+        )
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A disk that the agent found. `serial` may be empty, `size` is in bytes."""
+
+    device: str
+    serial: str
+    size: int
+    model: str
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What the agent found. Memory in MiB."""
+
+    cpus: int
+    memory_mib: int
+    architecture: str
+    disks: tuple[Disk, ...]
+    serial: str
+    product: str
+
+    @classmethod
+    def of(cls, said: Mapping[str, Any]) -> Inventory:
+        tree = said["inventory"]
+        memory, vendor = tree.get("memory") or {}, tree.get("system_vendor") or {}
+        total = memory.get("physical_mb") or (memory.get("total") or 0) // 2**20
+        disks = tuple(
+            Disk(str(one["name"]), str(one.get("serial") or ""), int(one["size"] or 0), str(one.get("model") or ""))
+            for one in tree.get("disks") or ()
+        )
+        return cls(
+            cpus=int((tree.get("cpu") or {}).get("count") or 0),
+            memory_mib=int(total),
+            architecture=str((tree.get("cpu") or {}).get("architecture") or ""),
+            disks=disks,
+            serial=str(vendor.get("serial_number") or ""),
+            product=" ".join(str(vendor[key]) for key in ("manufacturer", "product_name") if vendor.get(key)),
+        )
+
+
+@dataclass(frozen=True)
+class Conductor:
+    host: str
+    alive: bool
+
+
+async def nodes(cloud: Cloud, site: str) -> tuple[Node, ...]:
+    """The nodes of our site, by BMC address."""
+    found = await cloud.get("baremetal", f"/nodes?fields={_FIELDS}&limit=1000")
+    ours = [node for node in map(Node.of, found["nodes"]) if node.site == site]
+    return tuple(sorted(ours, key=lambda node: tuple(int(part) for part in node.bmc.split("."))))
+
+
+async def node(cloud: Cloud, node_id: str) -> Node:
+    return Node.of(await cloud.get("baremetal", f"/nodes/{node_id}"))
+
+
+async def conductors(cloud: Cloud) -> tuple[Conductor, ...]:
+    found = await cloud.get("baremetal", "/conductors")
+    return tuple(Conductor(one["hostname"], bool(one["alive"])) for one in found["conductors"])
+
+
+async def ports(cloud: Cloud, node_id: str) -> tuple[str, ...]:
+    """The MACs of a node's ports."""
+    found = await cloud.get("baremetal", f"/ports?node={node_id}&fields=uuid,address")
+    return tuple(str(one["address"]).lower() for one in found["ports"])
+
+
+async def create(cloud: Cloud, body: Mapping[str, Any]) -> Node:
+    """Enrol a node; `body` must carry the site."""
+    if not (body.get("extra") or {}).get(SITE):
+        raise SeedvmError(
+            "a node without a site is not registered", machine=str(body.get("name")), hint="this is a fault of seedvm"
+        )
+    return Node.of(await cloud.ask("baremetal", "POST", "/nodes", dict(body)))
+
+
+async def add_port(cloud: Cloud, node_id: str, mac: str) -> None:
+    body = {"node_uuid": node_id, "address": mac, "pxe_enabled": True}
+    await cloud.ask("baremetal", "POST", "/ports", body)
+
+
+async def patch(cloud: Cloud, node_id: str, changes: Mapping[str, Body]) -> Node:
+    """Set paths (`/extra/unfit`) to values; None takes the path away."""
+    steps = [
+        {"op": "remove", "path": path} if value is None else {"op": "add", "path": path, "value": value}
+        for path, value in changes.items()
+    ]
+    return Node.of(await cloud.ask("baremetal", "PATCH", f"/nodes/{node_id}", steps))
+
+
+async def set_traits(cloud: Cloud, node_id: str, traits: tuple[str, ...]) -> None:
+    await cloud.ask("baremetal", "PUT", f"/nodes/{node_id}/traits", {"traits": list(traits)})
+
+
+async def provision(cloud: Cloud, node_id: str, target: str) -> None:
+    """Ask for a provision verb: manage, inspect, provide, abort, deleted."""
+    await cloud.ask("baremetal", "PUT", f"/nodes/{node_id}/states/provision", {"target": target})
+
+
+async def power(cloud: Cloud, node_id: str, target: str) -> None:
+    """Ask for `power on` or `power off`."""
+    await cloud.ask("baremetal", "PUT", f"/nodes/{node_id}/states/power", {"target": target})
+
+
+async def inventory(cloud: Cloud, node_id: str) -> Inventory | None:
+    """What the last inspection found, None when there was none."""
+    found = await cloud.get("baremetal", f"/nodes/{node_id}/inventory", missing_ok=True)
+    return Inventory.of(found) if found else None

@@ -1,0 +1,52 @@
+"""The road on one page: every step from a dark rack to an undercloud that stands alone, in its order."""
+
+from __future__ import annotations
+
+from seedvm.member.reach import Reach
+from seedvm.step import Context, Step
+from seedvm.steps.bootmac import BootMacStep
+from seedvm.steps.deploy import DeployStep
+from seedvm.steps.discover import CredentialsStep, DiscoverStep
+from seedvm.steps.handoff_move import Commit, Fence
+from seedvm.steps.handoff_own import Own, Retire
+from seedvm.steps.handoff_rehearse import Rehearse, WriteReceipt
+from seedvm.steps.handoff_still import Compare, Quiesce
+from seedvm.steps.images import ImagesStep
+from seedvm.steps.inspect import InspectStep
+from seedvm.steps.join import Join
+from seedvm.steps.preflight import PreflightStep
+from seedvm.steps.register import RamdiskStep, RegisterStep
+from seedvm.steps.review import ReviewStep
+from seedvm.steps.seed import SeedNetworkStep, SeedServicesStep
+
+
+def build_plan(context: Context) -> tuple[Step, ...]:
+    """The whole road for one site. Nothing is touched by building it."""
+    reach = Reach.of(context)
+    return (
+        # The seed: an address, a wire without strangers, an OpenStack of its own.
+        SeedNetworkStep(context),
+        PreflightStep(context),
+        SeedServicesStep(context),
+        # The machines: found, opened, known to Ironic, seen from within. Nothing is written to them.
+        DiscoverStep(context),
+        CredentialsStep(context),
+        BootMacStep(context),
+        RamdiskStep(context),
+        RegisterStep(context),
+        InspectStep(context),
+        # The undercloud: after the operator's word, and not before, disks are wiped.
+        ReviewStep(context),
+        ImagesStep(context),
+        DeployStep(context),
+        # The hand-off: COMMIT is the point of no return.
+        Join(reach),
+        Quiesce(reach),
+        Compare(reach),
+        Fence(reach),
+        Commit(reach),
+        Own(reach),
+        Retire(reach),
+        Rehearse(reach),
+        WriteReceipt(reach),
+    )

@@ -1,0 +1,97 @@
+"""How far a machine's deployment is, and why one failed: Ironic's, Nova's and Heat's facts read together. Pure; it asks nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from seedvm.cloud.heat import Resource
+from seedvm.cloud.ironic import Node
+from seedvm.cloud.nova import Server
+
+SERVER, DEPLOYMENT, PORT = "OS::Nova::Server", "OS::Heat::StructuredDeployment", "OS::Neutron::Port"
+_DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+_BOOTING = frozenset({"prepare_instance_boot", "tear_down_agent", "switch_to_tenant_network", "boot_instance"})
+PERCENT: Mapping[str, float] = {
+    "power": 5,
+    "ramdisk": 15,
+    "write": 35,
+    "boot": 65,
+    "configure": 80,
+    "joined": 100,
+    "failed": 100,
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a machine's deployment stands: a node phase of seedvm.step and a few words."""
+
+    phase: str
+    detail: str
+
+    @property
+    def percent(self) -> float:
+        return PERCENT[self.phase]
+
+
+def place(node: Node, resources: Mapping[str, Resource], *, answers: bool) -> Place:
+    """`resources` are the node's own, by type; `answers` says whether its address takes connections."""
+    deployment, server = resources.get(DEPLOYMENT), resources.get(SERVER)
+    for one in (deployment, server):
+        if one is not None and one.status.endswith("FAILED"):
+            return Place("failed", one.reason[:200])
+    if deployment is not None and deployment.status in _DONE:
+        return Place("joined", "configured, signalled to Heat")
+    if node.state in ("deploy failed", "error"):
+        return Place("failed", node.error[:200])
+    if node.state == "active":
+        return Place("configure", "its own system is up") if answers else Place("boot", "from its own disk")
+    if node.state in ("deploying", "wait call-back"):
+        return _deploying(node)
+    return Place("power", node.state)
+
+
+def _deploying(node: Node) -> Place:
+    if node.step == "write_image":
+        return Place("write", "the agent writes the image")
+    if node.step in _BOOTING:
+        return Place("boot", node.step.replace("_", " "))
+    if node.state == "wait call-back" or node.power == "power on":
+        return Place("ramdisk", "waiting for the agent")
+    return Place("power", f"{node.state}, {node.power}")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What failed at which node (empty: the stack itself), in the words of the service that knows most."""
+
+    node: str
+    what: str
+    why: str
+
+
+def failure(
+    names: Mapping[int, str],
+    resources: tuple[Resource, ...],
+    words: Mapping[str, str],
+    servers: Mapping[str, Server],
+    nodes: Mapping[str, Node],
+    reason: str,
+) -> Failure:
+    """The first cause among the failed resources. `words` are deployments' by id, `servers` by id, `nodes` by title."""
+    failed = [one for one in resources if one.status.endswith("FAILED") and one.index is not None]
+    failed.sort(
+        key=lambda one: ("aborted" in one.reason or "stopped" in one.reason.lower(), one.kind != DEPLOYMENT, one.index)
+    )
+    for one in failed:
+        name = names.get(one.index if one.index is not None else -1, f"node {one.index}")
+        if one.kind == DEPLOYMENT:
+            return Failure(name, "its configuration failed", words.get(one.physical) or one.reason)
+        if one.kind == SERVER:
+            server, node = servers.get(one.physical), nodes.get(name)
+            parts = [node.error if node else "", server.fault if server else "", one.reason]
+            return Failure(name, "it was not deployed", "; ".join(dict.fromkeys(part for part in parts if part)))
+        if one.kind == PORT:
+            return Failure(name, "its port was refused", one.reason)
+    return Failure("", "the undercloud stack failed", reason)

@@ -1,0 +1,252 @@
+"""The undercloud's stack: Heat, Nova and Ironic write the golden image, and the nodes configure themselves and say so.
+
+It refuses to touch a stack that works or that was told that the seed is gone, and to delete one in which a server ever ran.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from seedvm.cloud import glance, heat, ironic, neutron, nova
+from seedvm.cloud.connection import Cloud, write_clouds
+from seedvm.errors import SeedvmError
+from seedvm.imagefiles import open_images
+from seedvm.metadata import stack_metadata
+from seedvm.roles import TRAIT
+from seedvm.rollout import DEPLOYMENT, SERVER, Failure, failure, place
+from seedvm.standing import cloud_of, look
+from seedvm.step import Context, Done, Report, Todo, Verdict
+
+FLAVOR = "undercloud"
+NETWORK = "provisioning"
+CLOUDS = "clouds.yaml"
+_MINUTES = 60
+_ROOM_SECONDS = 240.0
+_CLEAR_SECONDS = 300.0
+_LOOK_EVERY = 3.0
+_KNOCK_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class DeployStep:
+    """The stack `undercloud` is complete: every node is deployed, configured, and has signalled so."""
+
+    context: Context
+    name: str = "deploy"
+    title: str = "Deploy the undercloud"
+    stretch: str = "deploy"
+    usual_seconds: float = 240.0
+
+    async def check(self) -> Verdict:
+        cloud = cloud_of(self.context)
+        standing = await look(self.context, cloud)
+        if not standing.answers:
+            return Todo("the cloud does not answer yet")
+        stack = standing.stack
+        if stack is None:
+            return Todo("the stack undercloud is not there")
+        if stack.seed_is_member and not stack.complete:
+            return Todo(
+                f"the stack is {stack.status}: {stack.reason}" if stack.settled else f"the stack is {stack.status}"
+            )
+        if not self._clouds_written(cloud):
+            return Todo(f"{CLOUDS} is not written")
+        return Done({"stack": stack.id, "status": stack.status, "servers": stack.outputs.get("servers")})
+
+    async def apply(self, report: Report) -> None:
+        cloud = cloud_of(self.context)
+        write_clouds(cloud.access, self.context.state_dir / CLOUDS)
+        stack = await heat.stack(cloud)
+        if stack is not None and (stack.complete or not stack.seed_is_member):
+            return
+        if stack is None or stack.settled or stack.status == "DELETE_IN_PROGRESS":
+            await self._begin(cloud, stack, report)
+        await self._watch(cloud, report)
+
+    def _clouds_written(self, cloud: Cloud) -> bool:
+        try:
+            return bool(yaml.safe_load((self.context.state_dir / CLOUDS).read_text()) == cloud.access.clouds())
+        except OSError:
+            return False
+
+    async def _begin(self, cloud: Cloud, stack: heat.Stack | None, report: Report) -> None:
+        """Create the stack, or try again what failed of it."""
+        await self._prepare(cloud)
+        servers = await self._servers(cloud, stack)
+        if stack is not None and not any(one.status == "ACTIVE" for one in servers):
+            report.log(f"no server of the stack ever ran ({stack.status}): it is made anew")
+            if stack.status != "DELETE_IN_PROGRESS":
+                await heat.delete(cloud, stack)
+            await _until(lambda: self._gone(cloud), _CLEAR_SECONDS, "the failed stack does not go")
+            stack, servers = None, ()
+        for one in servers:
+            if one.status == "ERROR":
+                report.log(f"taking away {one.name}, which failed before it ran: {one.fault}")
+                await nova.clear(cloud, one)
+        running = {one.name for one in servers if one.status == "ACTIVE"}
+        parameters = await self._parameters(cloud)
+        machines = {one["machine"] for one in parameters["nodes"] if one["name"] not in running}
+        report.log(f"waiting until Nova may use {len(machines)} machines")
+        await _until(lambda: self._room(cloud, machines), _ROOM_SECONDS, "Nova does not see the machines")
+        if stack is None:
+            await heat.create(cloud, heat.template(), parameters, minutes=_MINUTES)
+        else:
+            report.log(f"trying again what failed: {stack.reason}")
+            await heat.update(cloud, stack, heat.template(), parameters, minutes=_MINUTES)
+
+    async def _prepare(self, cloud: Cloud) -> None:
+        """The site's key pair and the flavor that only the undercloud's machines satisfy."""
+        site, golden = self.context.site, open_images(self.context.images_dir).golden
+        key = self.context.secrets.generated.ssh_public_key.strip()
+        if await nova.keypair(cloud, key_name(site.name)) is None:
+            await nova.make_keypair(cloud, key_name(site.name), key)
+        specs = {
+            f"resources:{nova.RESOURCE_CLASS}": "1",
+            "resources:VCPU": "0",
+            "resources:MEMORY_MB": "0",
+            "resources:DISK_GB": "0",
+            f"trait:{TRAIT}": "required",
+        }
+        # What the flavor says of CPU and memory is for quotas alone: a machine is always given whole.
+        disk = max(site.undercloud.needs.disk_gib, math.ceil(golden.size / 2**30))
+        await nova.make_flavor(cloud, FLAVOR, disk_gib=disk, memory_mib=1024, cpus=1, specs=specs)
+
+    async def _parameters(self, cloud: Cloud) -> dict[str, Any]:
+        site = self.context.site
+        parts = stack_metadata(site, self.context.secrets)
+        machines = {node.title: node.id for node in await ironic.nodes(cloud, site.name) if node.role == "undercloud"}
+        missing = [one["name"] for one in parts.nodes if one["name"] not in machines]
+        network = await neutron.network(cloud, NETWORK)
+        images = [one for one in await glance.images(cloud, glance.GOLDEN) if one.status == "active"]
+        if missing or network is None or not images:
+            lacking = [
+                *missing,
+                *(["the network"] if network is None else []),
+                *([] if images else ["the golden image"]),
+            ]
+            raise SeedvmError(
+                "the stack cannot be made",
+                why=f"missing: {', '.join(lacking)}",
+                hint="run again: earlier steps bring them",
+            )
+        digest = open_images(self.context.images_dir).golden.sha256
+        image = next((one for one in images if one.digest == digest), images[0])
+        return {
+            "site": site.name,
+            "node_count": len(parts.nodes),
+            "nodes": [{**one, "machine": machines[one["name"]]} for one in parts.nodes],
+            "image": image.id,
+            "flavor": FLAVOR,
+            "network": network.id,
+            "key_name": key_name(site.name),
+            "seed_is_member": True,
+            "shared": parts.shared,
+            "with_seed": parts.with_seed,
+            "without_seed": parts.without_seed,
+        }
+
+    async def _servers(self, cloud: Cloud, stack: heat.Stack | None) -> tuple[nova.Server, ...]:
+        """The servers of the stack, and those of its names that a stack which is gone left behind."""
+        if stack is None:
+            return ()
+        ids = {one.physical for one in await heat.resources(cloud, stack) if one.kind == SERVER and one.physical}
+        return tuple(one for one in await nova.servers(cloud) if one.id in ids)
+
+    async def _gone(self, cloud: Cloud) -> bool:
+        stack = await heat.stack(cloud)
+        if stack is not None and stack.status == "DELETE_FAILED":
+            await heat.delete(cloud, stack)
+        return stack is None
+
+    async def _room(self, cloud: Cloud, machines: set[str]) -> bool:
+        known, room = await nova.hypervisors(cloud), await nova.room(cloud, TRAIT)
+        return machines <= known and machines <= room
+
+    async def _watch(self, cloud: Cloud, report: Report) -> None:
+        """Tell each node's phase until the stack settles; a failure is told with the node and its words."""
+        deadline = time.monotonic() + (_MINUTES + 5) * 60
+        while True:
+            stack = await heat.stack(cloud)
+            if stack is None:
+                raise SeedvmError("the stack undercloud is gone", why="somebody deleted it", hint="run again")
+            resources = await heat.resources(cloud, stack)
+            await self._tell(cloud, resources, report)
+            if stack.complete:
+                return
+            if stack.settled:
+                raise await self._explained(cloud, stack, resources)
+            if time.monotonic() > deadline:
+                raise SeedvmError(
+                    "the stack does not settle", why=stack.status, hint="openstack stack event list undercloud"
+                )
+            await asyncio.sleep(_LOOK_EVERY)
+
+    async def _tell(self, cloud: Cloud, resources: tuple[heat.Resource, ...], report: Report) -> None:
+        nodes = {node.title: node for node in await ironic.nodes(cloud, self.context.site.name)}
+        total = 0.0
+        addresses = self.context.site.provisioning.undercloud
+        for index, address in enumerate(addresses):
+            name = self.context.site.node_name(index)
+            if name not in nodes:
+                continue
+            own = {one.kind: one for one in resources if one.index == index}
+            now = place(nodes[name], own, answers=nodes[name].state == "active" and await _knock(str(address)))
+            report.node(name, now.phase, percent=now.percent, detail=now.detail)
+            total += now.percent
+        report.progress(round(total), 100 * len(addresses), "percent of all nodes")
+
+    async def _explained(self, cloud: Cloud, stack: heat.Stack, resources: tuple[heat.Resource, ...]) -> SeedvmError:
+        words = {
+            one.physical: await heat.deployment_words(cloud, one.physical)
+            for one in resources
+            if one.kind == DEPLOYMENT and one.status.endswith("FAILED") and one.physical
+        }
+        names = {
+            index: self.context.site.node_name(index) for index in range(len(self.context.site.provisioning.undercloud))
+        }
+        servers = {one.id: one for one in await nova.servers(cloud)}
+        nodes = {node.title: node for node in await ironic.nodes(cloud, self.context.site.name)}
+        said: Failure = failure(names, resources, words, servers, nodes, stack.reason)
+        hint = "seedvm run tries again what failed"
+        if said.node:
+            hint += f"; on the node: ssh root@{self._address(said.node)} journalctl -u os-collect-config"
+        return SeedvmError(said.what, machine=said.node or None, why=said.why or stack.reason, hint=hint)
+
+    def _address(self, name: str) -> str:
+        found = {
+            self.context.site.node_name(index): str(one)
+            for index, one in enumerate(self.context.site.provisioning.undercloud)
+        }
+        return found.get(name, name)
+
+
+def key_name(site: str) -> str:
+    """The site's key pair in Nova."""
+    return f"seedvm-{site}"
+
+
+async def _knock(address: str) -> bool:
+    """Whether the node's own system takes connections (SSH)."""
+    try:
+        async with asyncio.timeout(_KNOCK_SECONDS):
+            _, writer = await asyncio.open_connection(address, 22)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
+
+
+async def _until(true: Any, seconds: float, what: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not await true():
+        if time.monotonic() > deadline:
+            raise SeedvmError(
+                what, why=f"waited {seconds:.0f} s", hint="run again; openstack baremetal node list shows the machines"
+            )
+        await asyncio.sleep(_LOOK_EVERY)

@@ -1,0 +1,231 @@
+"""Every registered machine is inspected from within, judged against the undercloud's needs, and offered or put aside.
+
+A machine that falls short stays `manageable`, powered off, with the reason on its node and in the inventory; it is never offered to
+Nova. It refuses to go on with too few machines, and says how many fell at which requirement.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from seedvm import inventory
+from seedvm.cloud import ironic
+from seedvm.cloud.connection import Cloud
+from seedvm.errors import SeedvmError
+from seedvm.roles import TRAIT, Assignment, Fall, assign, falls, root_disk, shortage
+from seedvm.standing import cloud_of, look
+from seedvm.step import Blocked, Context, Done, Report, Todo, Verdict
+
+_INSPECT_SECONDS = 1500.0
+_PROVIDE_SECONDS = 300.0
+_POWER_SECONDS = 120.0
+_LOOK_EVERY = 2.0
+_IDLE = ("manageable", "inspect failed")
+
+
+class InspectStep:
+    """Every node is judged; those that are fit are available, with role, root disk and size."""
+
+    name = "inspect"
+    title = "Inspect the machines"
+    stretch = "inspect"
+    usual_seconds = 60.0
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self._looked_again = False
+
+    async def check(self) -> Verdict:
+        cloud = cloud_of(self.context)
+        standing = await look(self.context, cloud)
+        if not standing.answers:
+            return Todo("the seed's cloud does not answer yet")
+        nodes = await ironic.nodes(cloud, self.context.site.name)
+        if standing.stack is not None or standing.handed_over:
+            return Done({"decided": {node.name: node.role or node.unfit for node in nodes}})
+        if not nodes:
+            return Todo("no machine is registered yet")
+        waiting = [node.name for node in nodes if not judged(node)]
+        if waiting:
+            return Todo(f"not inspected yet: {', '.join(waiting)}")
+        lacking = assign(self.context.site, fit(nodes)).lacking
+        if lacking and not self._looked_again:
+            return Todo(f"{lacking} undercloud machines are missing; those that fell are inspected once more")
+        if lacking:
+            return self._too_few(nodes, lacking)
+        waiting = [node.name for node in nodes if not settled(node)]
+        if waiting:
+            return Todo(f"not offered or put aside yet: {', '.join(waiting)}")
+        return Done({node.name: {"role": node.role, "unfit": node.unfit, "state": node.state} for node in nodes})
+
+    async def apply(self, report: Report) -> None:
+        cloud = cloud_of(self.context)
+        nodes = await ironic.nodes(cloud, self.context.site.name)
+        found: dict[str, ironic.Inventory] = {}
+        again = all(judged(node) for node in nodes) and assign(self.context.site, fit(nodes)).lacking > 0
+        self._looked_again = True
+
+        async def one(node: ironic.Node) -> None:
+            if not judged(node) or (again and node.unfit):
+                found[node.bmc] = await self._inspected(cloud, node, report, again=again)
+
+        async with asyncio.TaskGroup() as group:
+            for node in nodes:
+                group.create_task(one(node))
+        for node in nodes:
+            if node.bmc in found:
+                await self._judge(cloud, node, found[node.bmc], report)
+        nodes = await ironic.nodes(cloud, self.context.site.name)
+        given = assign(self.context.site, fit(nodes))
+        async with asyncio.TaskGroup() as group:
+            for node in nodes:
+                group.create_task(self._offer(cloud, node, given))
+
+    async def _inspected(self, cloud: Cloud, node: ironic.Node, report: Report, *, again: bool) -> ironic.Inventory:
+        """Run one inspection to its end, whether this run or a killed one began it; `again` wants a fresh one."""
+        started = time.monotonic()
+        asked = 0
+        while True:
+            now = await ironic.node(cloud, node.id)
+            known = await ironic.inventory(cloud, node.id) if now.state in ("manageable", "available") else None
+            if known and (asked or (now.inspected and not again)):
+                report.node(node.bmc, "inspected", detail=facts_of(known))
+                return known
+            if now.state in _IDLE and not now.reserved:
+                if asked == 2:
+                    raise SeedvmError(
+                        "inspection failed",
+                        machine=f"{node.name} ({node.bmc})",
+                        why=now.error,
+                        hint="look at its console; then run again",
+                    )
+                asked += 1
+                await ironic.provision(cloud, node.id, "inspect")
+            waited = time.monotonic() - started
+            if waited > _INSPECT_SECONDS:
+                raise SeedvmError(
+                    "inspection does not end",
+                    machine=f"{node.name} ({node.bmc})",
+                    why=f"{now.state}, power {now.power} after {waited:.0f} s",
+                    hint="does it boot from the network? look at its console",
+                )
+            percent = min(95.0, 100 * waited / self.usual_seconds)
+            report.node(node.bmc, "inspecting", percent=round(percent), detail=f"{now.state}, {now.power}")
+            await asyncio.sleep(_LOOK_EVERY)
+
+    async def _judge(self, cloud: Cloud, node: ironic.Node, found: ironic.Inventory, report: Report) -> None:
+        """Write the verdict on the node: the reason why it is unfit, or what Nova needs to know of it."""
+        needs = self.context.site.undercloud.needs
+        reasons = falls(found, needs)
+        changes: dict[str, Any] = {
+            "/properties/cpus": found.cpus,
+            "/properties/memory_mb": found.memory_mib,
+            "/extra/seedvm_facts": {
+                "serial": found.serial,
+                "product": found.product,
+                "disks": [
+                    {"device": one.device, "serial": one.serial, "bytes": one.size, "model": one.model}
+                    for one in found.disks
+                ],
+            },
+        }
+        if reasons:
+            why = "too small for the undercloud: " + ", ".join(one.reason for one in reasons)
+            changes["/extra/unfit"] = why
+            changes["/extra/unfit_at"] = ",".join(one.requirement for one in reasons)
+            inventory.change(
+                self.context.state_dir, node.bmc, unfit_reason=why, cure="give it what it lacks, or exclude it"
+            )
+            report.node(node.bmc, "unfit", detail=why)
+        else:
+            if node.unfit:
+                changes |= {"/extra/unfit": None, "/extra/unfit_at": None}
+                inventory.change(self.context.state_dir, node.bmc, unfit_reason=None, cure=None)
+            disk = root_disk(found, needs)
+            assert disk is not None  # else it would have fallen
+            changes["/properties/local_gb"] = disk.size // 2**30
+            changes["/properties/root_device"] = {"serial": disk.serial}
+        await ironic.patch(cloud, node.id, changes)
+
+    async def _offer(self, cloud: Cloud, node: ironic.Node, given: Assignment) -> None:
+        """Fit machines become available with role and name; the others are switched off and stay."""
+        role = given.roles.get(node.bmc)
+        if role is None:
+            await switch_off(cloud, node)
+            return
+        if given.lacking:  # nothing is offered while the site lacks machines: the roles may still change
+            return
+        title = self.context.site.node_name(given.order(node.bmc)) if role == "undercloud" else node.name
+        if (node.role, node.title) != (role, title):
+            await ironic.patch(cloud, node.id, {"/extra/seedvm_role": role, "/extra/seedvm_name": title})
+        traits = (TRAIT,) if role == "undercloud" else ()
+        if node.traits != traits:
+            await ironic.set_traits(cloud, node.id, traits)
+        await provide(cloud, node)
+
+    def _too_few(self, nodes: tuple[ironic.Node, ...], lacking: int) -> Verdict:
+        wanted = len(self.context.site.provisioning.undercloud)
+        fallen = [Fall(at, node.unfit) for node in nodes for at in node.unfit_at]
+        in_ironic = {node.bmc for node in nodes}
+        machines = inventory.load(self.context.state_dir).machines
+        others = [f"{one.bmc}: {one.unfit_reason}" for one in machines if one.unfit_reason and one.bmc not in in_ironic]
+        spares = [one for one in self.context.site.machines if one.role == "spare" and str(one.bmc) in in_ironic]
+        if spares:
+            others.append(f"{len(spares)} kept as spare by the site file")
+        hint = "add machines or memory, lower undercloud.needs, or name fewer addresses in provisioning.undercloud"
+        return Blocked(shortage(lacking, wanted, fallen, others), hint)
+
+
+def fit(nodes: Sequence[ironic.Node]) -> tuple[str, ...]:
+    """The BMCs of the nodes that nothing speaks against."""
+    return tuple(node.bmc for node in nodes if not node.unfit)
+
+
+def judged(node: ironic.Node) -> bool:
+    """Whether a verdict stands on the node: unfit, or fit with its root disk named."""
+    return bool(node.unfit) or "root_device" in node.properties
+
+
+def settled(node: ironic.Node) -> bool:
+    """Where its verdict puts it: available with a role, or put aside and dark."""
+    if node.unfit:
+        return node.state == "manageable" and node.power != "power on"
+    if not node.role:
+        return False
+    return node.state in ("available", "active", "deploying", "wait call-back", "deploy failed")
+
+
+async def provide(cloud: Cloud, node: ironic.Node) -> None:
+    """manageable -> available."""
+    deadline = time.monotonic() + _PROVIDE_SECONDS
+    asked = False
+    while (now := await ironic.node(cloud, node.id)).state != "available":
+        if now.state == "manageable" and not now.reserved and (not asked or not now.target):
+            await ironic.provision(cloud, node.id, "provide")
+            asked = True
+        if now.state in ironic.BROKEN or time.monotonic() > deadline:
+            raise SeedvmError(
+                "the machine cannot be offered to Nova", machine=node.name, why=now.error or now.state, hint="run again"
+            )
+        await asyncio.sleep(_LOOK_EVERY)
+
+
+async def switch_off(cloud: Cloud, node: ironic.Node) -> None:
+    """Power off and see it off."""
+    deadline = time.monotonic() + _POWER_SECONDS
+    while (now := await ironic.node(cloud, node.id)).power != "power off":
+        if not now.reserved and now.state == "manageable":
+            await ironic.power(cloud, node.id, "power off")
+        if time.monotonic() > deadline:
+            raise SeedvmError(
+                "the machine does not power off", machine=node.name, why=now.error or now.power, hint="look at its BMC"
+            )
+        await asyncio.sleep(_LOOK_EVERY)
+
+
+def facts_of(found: ironic.Inventory) -> str:
+    disks = ", ".join(f"{one.device} {one.size / 2**30:.0f} GiB" for one in found.disks)
+    return f"{found.cpus} CPUs, {found.memory_mib} MiB, {disks or 'no disk'}"

@@ -1,0 +1,244 @@
+"""Every machine with a proven account and a certain boot MAC is a node of Ironic, once, and managed.
+
+Before that the deploy ramdisk goes to Glance, since nodes name it. It refuses machines without a proven account: they are not in
+Ironic at all, so nothing can power or write them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from seedvm import inventory
+from seedvm.cloud import glance, ironic
+from seedvm.cloud.connection import Cloud, Refused
+from seedvm.errors import SeedvmError
+from seedvm.imagefiles import ImageFiles, open_images
+from seedvm.inventory import Machine
+from seedvm.secret import Candidate, load_proven
+from seedvm.standing import cloud_of, look
+from seedvm.step import Context, Done, Report, Todo, Verdict
+
+RESOURCE_CLASS = "baremetal"
+KERNEL, INITRAMFS = "seedvm-ramdisk-kernel", "seedvm-ramdisk-initramfs"
+_MANAGE_SECONDS = 240.0
+_MANAGE_TRIES = 3
+_LOOK_EVERY = 2.0
+
+
+@dataclass(frozen=True)
+class RamdiskStep:
+    """The deploy ramdisk is in Glance."""
+
+    context: Context
+    name: str = "ramdisk"
+    title: str = "Deploy ramdisk to Glance"
+    stretch: str = "register"
+    usual_seconds: float = 8.0
+
+    async def check(self) -> Verdict:
+        cloud = cloud_of(self.context)
+        standing = await look(self.context, cloud)
+        if not standing.answers:
+            return Todo("the seed's cloud does not answer yet")
+        if standing.handed_over and standing.stack is not None and standing.stack.complete:
+            return Done({"handed_over": True})
+        found = [
+            (source.name, await glance.active(cloud, source))
+            for source in ramdisk(open_images(self.context.images_dir))
+        ]
+        missing = [name for name, image in found if image is None]
+        if missing:
+            return Todo(f"not in Glance: {', '.join(missing)}")
+        return Done({name: image.id for name, image in found if image})
+
+    async def apply(self, report: Report) -> None:
+        cloud = cloud_of(self.context)
+        for source in ramdisk(open_images(self.context.images_dir)):
+            if await glance.active(cloud, source) is None:
+                report.log(f"uploading {source.name}")
+                await glance.bring(
+                    cloud, source, self.context.site.name, lambda done, total: report.progress(done, total, "bytes")
+                )
+
+
+@dataclass(frozen=True)
+class RegisterStep:
+    """The usable machines are managed nodes of Ironic."""
+
+    context: Context
+    name: str = "register"
+    title: str = "Register the machines"
+    stretch: str = "register"
+    usual_seconds: float = 20.0
+
+    async def check(self) -> Verdict:
+        cloud = cloud_of(self.context)
+        if not await cloud.answers():
+            return Todo("the seed's cloud does not answer yet")
+        machines = usable(self.context)
+        there = {node.bmc: node for node in await ironic.nodes(cloud, self.context.site.name)}
+        if not machines and not there:
+            return Todo("no machine with a proven account and a boot MAC is known")
+        missing = [one.bmc for one in machines if one.bmc not in there]
+        if missing:
+            return Todo(f"not in Ironic: {', '.join(missing)}")
+        waiting = [node.name for node in there.values() if node.state in ("enroll", "verifying")]
+        if waiting:
+            return Todo(f"not managed yet: {', '.join(waiting)}")
+        for machine in machines:
+            if machine.boot_mac and machine.boot_mac.lower() not in await ironic.ports(cloud, there[machine.bmc].id):
+                return Todo(f"{there[machine.bmc].name} lacks its port")
+        return Done({node.name: {"id": node.id, "bmc": bmc, "driver": node.driver} for bmc, node in there.items()})
+
+    async def apply(self, report: Report) -> None:
+        cloud = cloud_of(self.context)
+        machines = usable(self.context)
+        if not machines:
+            raise SeedvmError(
+                "no machine can be registered",
+                why="none has a proven account and a certain boot MAC; the reasons are in the inventory",
+                hint="seedvm report lists each machine with its cure",
+            )
+        images = await ramdisk_ids(cloud, self.context)
+        proven = load_proven(self.context.state_dir / "secrets.yaml")
+        there = {node.bmc: node for node in await ironic.nodes(cloud, self.context.site.name)}
+        done = 0
+
+        async def one(machine: Machine) -> None:
+            nonlocal done
+            node = there.get(machine.bmc)
+            if node is None:
+                node = await ironic.create(
+                    cloud, enrolment(self.context.site.name, machine, proven[machine.bmc], images)
+                )
+            elif node.state == "enroll":
+                node = await self._refresh(cloud, node, machine, proven[machine.bmc], images)
+            inventory.change(self.context.state_dir, machine.bmc, node=node.id)
+            if machine.boot_mac:
+                await add_port_once(cloud, node, machine.boot_mac.lower())
+            await manage(cloud, node)
+            done += 1
+            report.node(machine.bmc, "registered", detail=f"{node.name}, {node.driver}")
+            report.progress(done, len(machines), "machines")
+
+        async with asyncio.TaskGroup() as group:
+            for machine in machines:
+                group.create_task(one(machine))
+
+    async def _refresh(
+        self, cloud: Cloud, node: ironic.Node, machine: Machine, account: Candidate, images: Mapping[str, str]
+    ) -> ironic.Node:
+        """A node that never became managed gets its account again: it may have been registered with an older one."""
+        return await ironic.patch(cloud, node.id, {"/driver_info": driver_info(machine, account, images)})
+
+
+def usable(context: Context) -> tuple[Machine, ...]:
+    """The machines that may be registered: proven account, boot MAC known, nothing against them, not excluded."""
+    proven = load_proven(context.state_dir / "secrets.yaml")
+    return tuple(
+        one
+        for one in inventory.load(context.state_dir).machines
+        if one.usable and one.boot_mac and one.bmc in proven and context.site.machine(one.bmc).role != "exclude"
+    )
+
+
+def ramdisk(files: ImageFiles) -> tuple[glance.Source, ...]:
+    """The two halves of the deploy ramdisk as Glance takes them."""
+    return (
+        glance.Source(KERNEL, files.kernel.path, files.kernel.sha256, "aki", {}),
+        glance.Source(INITRAMFS, files.initramfs.path, files.initramfs.sha256, "ari", {}),
+    )
+
+
+async def ramdisk_ids(cloud: Cloud, context: Context) -> dict[str, str]:
+    """The ramdisk's image ids as Ironic's driver_info names them."""
+    found = {}
+    for key, source in zip(("deploy_kernel", "deploy_ramdisk"), ramdisk(open_images(context.images_dir)), strict=True):
+        image = await glance.active(cloud, source)
+        if image is None:
+            raise SeedvmError(
+                "the deploy ramdisk is not in Glance",
+                why=f"{source.name} is missing",
+                hint="seedvm run uploads it first",
+            )
+        found[key] = image.id
+    return found
+
+
+def node_name(site: str, bmc: str) -> str:
+    """`demo-1-21` for BMC 172.22.1.21: the last two octets tell machines apart on every network up to a /16."""
+    return "-".join([site, *bmc.split(".")[-2:]])
+
+
+def enrolment(site: str, machine: Machine, account: Candidate, images: Mapping[str, str]) -> dict[str, Any]:
+    """A new node as Ironic takes it. Nothing in it is typed by a person but the account."""
+    extra = {ironic.SITE: site, ironic.BMC: machine.bmc}
+    for name in ("serial", "vendor", "model", "uuid"):
+        if value := getattr(machine, name):
+            extra[f"seedvm_{name}"] = value
+    return {
+        "name": node_name(site, machine.bmc),
+        "driver": machine.driver,
+        "driver_info": driver_info(machine, account, images),
+        "resource_class": RESOURCE_CLASS,
+        "properties": {"capabilities": "boot_mode:bios", "cpu_arch": "x86_64"},
+        "automated_clean": False,
+        "inspect_interface": "agent",
+        "extra": extra,
+    }
+
+
+def driver_info(machine: Machine, account: Candidate, images: Mapping[str, str]) -> dict[str, Any]:
+    """How Ironic reaches the BMC. The password goes to Ironic, which stores it in its database and shows stars."""
+    if machine.driver == "redfish":
+        return {
+            "redfish_address": machine.redfish_url or f"https://{machine.bmc}",
+            "redfish_system_id": machine.redfish_system,
+            "redfish_username": account.user,
+            "redfish_password": account.password.reveal(),
+            "redfish_verify_ca": False,  # no BMC of a new rack has a certificate that anybody signed; discovery pinned what it saw
+            **images,
+        }
+    return {
+        "ipmi_address": machine.bmc,
+        "ipmi_username": account.user,
+        "ipmi_password": account.password.reveal(),
+        **images,
+    }
+
+
+async def add_port_once(cloud: Cloud, node: ironic.Node, mac: str) -> None:
+    """The port, unless it is there; a MAC that another node has is a contradiction that is told."""
+    if mac in await ironic.ports(cloud, node.id):
+        return
+    try:
+        await ironic.add_port(cloud, node.id, mac)
+    except Refused as error:
+        raise SeedvmError(
+            f"the port {mac} was refused", machine=node.name, why=error.why, hint="two machines claim one MAC?"
+        ) from error
+
+
+async def manage(cloud: Cloud, node: ironic.Node) -> None:
+    """enroll -> manageable: Ironic's own proof that the BMC obeys. A busy BMC gets three tries."""
+    tries, deadline = 0, time.monotonic() + _MANAGE_SECONDS
+    while (now := await ironic.node(cloud, node.id)).state in ("enroll", "verifying"):
+        if now.state == "enroll" and not now.reserved:
+            if tries == _MANAGE_TRIES:
+                raise SeedvmError(
+                    "Ironic cannot manage the machine",
+                    machine=now.name,
+                    why=now.error,
+                    hint="look at its BMC; run again",
+                )
+            tries += 1
+            await ironic.provision(cloud, node.id, "manage")
+        if time.monotonic() > deadline:
+            raise SeedvmError(
+                "Ironic does not finish verifying", machine=now.name, why=now.error or now.state, hint="run again"
+            )
+        await asyncio.sleep(_LOOK_EVERY)

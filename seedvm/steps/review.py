@@ -1,0 +1,179 @@
+"""The gate before anything is written: which disks of which machines will be wiped, confirmed by typing the site's name.
+
+`review.json` says it to the screen, `confirmed.json` says it back; a confirmation counts for exactly the disks that it names. It
+refuses to guess: other disks, another serial, one machine more, and the operator is asked again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from seedvm import inventory
+from seedvm.cloud import ironic
+from seedvm.secret import write_private
+from seedvm.site import Site
+from seedvm.standing import cloud_of, look
+from seedvm.step import Blocked, Context, Done, Report, Todo, Verdict
+
+REVIEW, CONFIRMED = "review.json", "confirmed.json"
+_NOT_READ = "not read"
+
+
+@dataclass(frozen=True, order=True)
+class Wipe:
+    """A disk that will be overwritten: the BMC's address, the machine's serial, the disk's device."""
+
+    bmc: str
+    serial: str
+    disk: str
+
+
+@dataclass(frozen=True)
+class ReviewStep:
+    """The operator has confirmed exactly the disks that will be wiped."""
+
+    context: Context
+    name: str = "review"
+    title: str = "Review and confirmation"
+    stretch: str = "review"
+    usual_seconds: float = 1.0
+
+    async def check(self) -> Verdict:
+        cloud = cloud_of(self.context)
+        standing = await look(self.context, cloud)
+        if not standing.answers:
+            return Todo("the seed's cloud does not answer yet")
+        if standing.stack is not None:
+            return Done({"stack": standing.stack.id, "confirmed": "before the stack was made"})
+        review = await self._review()
+        wanted = wipes(review)
+        if not wanted:
+            return Todo("no machine has a role yet")
+        if self._confirmed() == wanted and self._written() == review:
+            return Done({"wipe": [f"{one.bmc} {one.serial} {one.disk}" for one in sorted(wanted)]})
+        if self.context.confirmation == self.context.site.name:
+            return Todo(f"--yes-wipe {self.context.site.name} is to be noted for {len(wanted)} disks")
+        if self._written() != review:
+            return Todo("the review is not written yet")
+        listed = "; ".join(f"{one.bmc} serial {one.serial or 'unknown'} {one.disk}" for one in sorted(wanted))
+        return Blocked(
+            f"these disks will be wiped and nobody has confirmed it: {listed}",
+            f"type the site's name on the screen, or: seedvm run --yes-wipe {self.context.site.name}",
+        )
+
+    async def apply(self, report: Report) -> None:
+        review = await self._review()
+        write_private(self.context.state_dir / REVIEW, json.dumps(review, indent=1) + "\n")
+        wanted = sorted(wipes(review))
+        for one in wanted:
+            report.log(f"will be wiped: {one.disk} (serial {one.serial or 'unknown'})", node=one.bmc)
+        if self.context.confirmation == self.context.site.name:
+            noted = {
+                "site": self.context.site.name,
+                "time": datetime.now(UTC).isoformat(timespec="seconds"),
+                "wipe": [{"bmc": one.bmc, "serial": one.serial, "disk": one.disk} for one in wanted],
+            }
+            write_private(self.context.state_dir / CONFIRMED, json.dumps(noted, indent=1) + "\n")
+
+    async def _review(self) -> dict[str, Any]:
+        cloud, site = cloud_of(self.context), self.context.site
+        nodes = await ironic.nodes(cloud, site.name)
+        found = {node.bmc: await ironic.inventory(cloud, node.id) for node in nodes}
+        known = inventory.load(self.context.state_dir).machines
+        return build_review(site, nodes, found, known)
+
+    def _written(self) -> object:
+        return _read(self.context, REVIEW)
+
+    def _confirmed(self) -> frozenset[Wipe]:
+        """What was confirmed for this site."""
+        tree = _read(self.context, CONFIRMED)
+        if not isinstance(tree, dict) or tree.get("site") != self.context.site.name:
+            return frozenset()
+        return frozenset(Wipe(str(one["bmc"]), str(one["serial"]), str(one["disk"])) for one in tree.get("wipe", ()))
+
+
+def build_review(
+    site: Site,
+    nodes: Sequence[ironic.Node],
+    found: Mapping[str, ironic.Inventory | None],
+    known: Sequence[inventory.Machine],
+) -> dict[str, Any]:
+    """The whole of review.json: nodes first, then the machines that are not in Ironic, with the reason."""
+    notes = {one.bmc: one for one in known}
+    machines = [_machine(site, node, found.get(node.bmc), notes.get(node.bmc)) for node in nodes]
+    registered = {node.bmc for node in nodes}
+    machines += [_outsider(one) for one in known if one.bmc not in registered]
+    return {"site": site.name, "machines": machines}
+
+
+def wipes(review: Mapping[str, Any]) -> frozenset[Wipe]:
+    """The disks that a review marks for wiping."""
+    return frozenset(
+        Wipe(machine["bmc"], machine["serial"], disk["name"])
+        for machine in review["machines"]
+        for disk in machine["disks"]
+        if disk["wipe"]
+    )
+
+
+def written_roles(site: Site) -> tuple[str, ...]:
+    """The roles whose root disk is written on this road: the spare only where the rehearsal may have it."""
+    return ("undercloud", "spare") if site.undercloud.rehearse_on_spare else ("undercloud",)
+
+
+def _machine(
+    site: Site, node: ironic.Node, found: ironic.Inventory | None, known: inventory.Machine | None
+) -> dict[str, Any]:
+    root = str((node.properties.get("root_device") or {}).get("serial") or "")
+    written = not node.unfit and node.role in written_roles(site)
+    serial = (found.serial if found else "") or (known.serial if known and known.serial else "")
+    return {
+        "bmc": node.bmc,
+        "name": node.title or node.name,
+        "role": "unfit" if node.unfit else node.role,
+        "driver": node.driver,
+        "serial": serial,
+        "cpus": found.cpus if found else 0,
+        "memory_mib": found.memory_mib if found else 0,
+        "disks": [_disk(one, written and bool(root) and one.serial == root) for one in (found.disks if found else ())],
+        "verdict": "unfit" if node.unfit else "fit",
+        "why": node.unfit,
+    }
+
+
+def _disk(disk: ironic.Disk, wipe: bool) -> dict[str, Any]:
+    return {
+        "name": disk.device,
+        "serial": disk.serial,
+        "size_gib": round(disk.size / 2**30, 1),
+        "wipe": wipe,
+        "holds": _NOT_READ,
+    }
+
+
+def _outsider(one: inventory.Machine) -> dict[str, Any]:
+    why = one.unfit_reason or ("it no longer answers" if one.silent else "it was not registered")
+    return {
+        "bmc": one.bmc,
+        "name": one.bmc,
+        "role": "unfit",
+        "driver": one.driver or "",
+        "serial": one.serial or "",
+        "cpus": 0,
+        "memory_mib": 0,
+        "disks": [],
+        "verdict": "unfit",
+        "why": why,
+    }
+
+
+def _read(context: Context, name: str) -> object:
+    try:
+        return json.loads((context.state_dir / name).read_text())
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,202 @@
+"""The seed makes itself: first its addresses, later its services. Once the undercloud owns the VIP nothing here is touched again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Interface
+from pathlib import Path
+
+from seedvm import proc
+from seedvm.cloud import heat, ironic, keystone, mute, neutron, nova, vip
+from seedvm.cloud.connection import Cloud, Refused, Unreachable
+from seedvm.errors import SeedvmError
+from seedvm.metadata import seed_tree
+from seedvm.secret import write_private
+from seedvm.standing import cloud_of, look
+from seedvm.step import Blocked, Context, Done, Report, Todo, Verdict
+
+LOCAL_DATA = Path("/var/lib/os-collect-config/local-data/seedvm.json")
+NETWORK_UNITS = Path("/etc/systemd/network")
+_CONFIGURE = "seedvm-configure"
+_CONFIGURE_SECONDS = 900.0
+_ANSWER_SECONDS = 420.0
+_REHEARSAL_SECONDS = 1800.0
+_LOOK_EVERY = 2.0
+
+
+@dataclass(frozen=True)
+class SeedNetworkStep:
+    """The seed has its addresses and may speak."""
+
+    context: Context
+    name: str = "seed-network"
+    title: str = "Addresses of the seed"
+    stretch: str = "preflight"
+    usual_seconds: float = 2.0
+
+    async def check(self) -> Verdict:
+        wanted = self._wanted()
+        if await asyncio.to_thread(mute.muted):
+            return Todo("the seed is still mute from a rehearsal")
+        if (await look(self.context, cloud_of(self.context))).handed_over:
+            return Done({"handed_over": True})
+        missing = [name for name in wanted if not Path(f"/sys/class/net/{name}").exists()]
+        if missing:
+            there = sorted(path.name for path in Path("/sys/class/net").iterdir() if path.name != "lo")
+            return Blocked(
+                f"no interface {', '.join(missing)}; there are {', '.join(there) or 'none'}",
+                "mend seed.interface in the site",
+            )
+        absent = [
+            str(address) for address in wanted.values() if not await asyncio.to_thread(vip.holds, str(address.ip))
+        ]
+        if absent:
+            return Todo(f"{', '.join(absent)} is not configured yet")
+        return Done({name: str(address) for name, address in wanted.items()})
+
+    async def apply(self, report: Report) -> None:
+        if await asyncio.to_thread(mute.muted):
+            report.log("waiting for the end of the rehearsal that keeps this seed mute")
+            await _until(
+                lambda: asyncio.to_thread(lambda: not mute.muted()),
+                _REHEARSAL_SECONDS,
+                "the rehearsal's silence did not end",
+            )
+        if (await look(self.context, cloud_of(self.context))).handed_over:
+            return
+        NETWORK_UNITS.mkdir(parents=True, exist_ok=True)
+        for name, address in self._wanted().items():
+            gateway = str(self.context.site.provisioning.gateway) if name == self.context.site.seed.interface else None
+            (NETWORK_UNITS / f"05-seedvm-{name}.network").write_text(network_unit(name, address, gateway))
+        await proc.arun(["networkctl", "reload"], timeout=30)
+        for name in self._wanted():
+            await proc.arun(["networkctl", "reconfigure", name], timeout=30)
+        await _until(self._addressed, 60, "the addresses did not come up")
+
+    async def _addressed(self) -> bool:
+        return all([await asyncio.to_thread(vip.holds, str(one.ip)) for one in self._wanted().values()])
+
+    def _wanted(self) -> Mapping[str, IPv4Interface]:
+        seed, net = self.context.site.seed, self.context.site.provisioning
+        wanted = {seed.interface: IPv4Interface(f"{seed.address}/{net.cidr.prefixlen}")}
+        if seed.bmc_interface is not None and seed.bmc_address is not None:
+            wanted[seed.bmc_interface] = seed.bmc_address
+        return wanted
+
+
+@dataclass(frozen=True)
+class SeedServicesStep:
+    """The seed's OpenStack answers: seven APIs through the VIP, and their workers are alive."""
+
+    context: Context
+    name: str = "seed-services"
+    title: str = "OpenStack on the seed"
+    stretch: str = "seed"
+    usual_seconds: float = 100.0
+
+    async def check(self) -> Verdict:
+        cloud = cloud_of(self.context)
+        standing = await look(self.context, cloud)
+        if standing.handed_over:
+            return Done({"handed_over": True})
+        if _stored() != self._tree():
+            return Todo("the seed is not configured yet")
+        lacking = await lacks(cloud)
+        return (
+            Todo(f"not answering yet: {', '.join(lacking)}")
+            if lacking
+            else Done({"answering": list(keystone.SERVICES)})
+        )
+
+    async def apply(self, report: Report) -> None:
+        write_local_data(self._tree())
+        report.log("configuring the seed's services")
+        await proc.arun(configure_command(), timeout=_CONFIGURE_SECONDS)
+        cloud, told = cloud_of(self.context), ""
+        deadline = time.monotonic() + _ANSWER_SECONDS
+        while lacking := await lacks(cloud):
+            if time.monotonic() > deadline:
+                raise SeedvmError(
+                    "the seed's cloud did not come up",
+                    why=f"not answering after {_ANSWER_SECONDS:.0f} s: {', '.join(lacking)}",
+                    hint="on the seed: systemctl --failed; journalctl -p err",
+                )
+            if (now := ", ".join(lacking)) != told:
+                report.log(f"waiting for {now}")
+                told = now
+            total = len(keystone.SERVICES) + len(_WORKERS)
+            report.progress(total - min(len(lacking), total), total, "services")
+            await asyncio.sleep(_LOOK_EVERY)
+
+    def _tree(self) -> str:
+        return json.dumps(seed_tree(self.context.site, self.context.secrets), indent=1, sort_keys=True) + "\n"
+
+
+_WORKERS = ("ironic-conductor", "nova-compute", "heat-engine", "provisioning network")
+
+
+async def lacks(cloud: Cloud) -> tuple[str, ...]:
+    """What of the seed's cloud does not work yet, by name; empty when all does."""
+    silent = await keystone.silent(cloud.access.vip)
+    if silent:
+        return (*silent, *_WORKERS)
+    if not await cloud.answers() or not await keystone.admin_works(cloud):
+        return ("admin's login", *_WORKERS)
+    try:
+        alive = await asyncio.gather(_conductor(cloud), _compute(cloud), heat.engine_alive(cloud), _network(cloud))
+    except (Refused, Unreachable):
+        return _WORKERS
+    return tuple(name for name, ok in zip(_WORKERS, alive, strict=True) if not ok)
+
+
+async def _conductor(cloud: Cloud) -> bool:
+    return any(one.alive for one in await ironic.conductors(cloud))
+
+
+async def _compute(cloud: Cloud) -> bool:
+    return any(one.binary == "nova-compute" and one.up for one in await nova.services(cloud))
+
+
+async def _network(cloud: Cloud) -> bool:
+    found = await neutron.network(cloud, "provisioning")
+    return found is not None and bool(found.subnets)
+
+
+def network_unit(interface: str, address: IPv4Interface, gateway: str | None) -> str:
+    """systemd.network(5) for one interface with a fixed address."""
+    route = f"Gateway={gateway}\n" if gateway else ""
+    quiet = "LinkLocalAddressing=no\nIPv6AcceptRA=no\nKeepConfiguration=static\n"
+    return f"[Match]\nName={interface}\n\n[Network]\nAddress={address}\n{route}{quiet}"
+
+
+def configure_command() -> list[str]:
+    """What turns metadata into running services on this image."""
+    if found := shutil.which(_CONFIGURE):
+        return [found]
+    return ["os-collect-config", "--one-time", "--force", "--debug"]
+
+
+def write_local_data(tree: str) -> None:
+    """The seed's metadata where os-collect-config's local collector finds it; it holds every secret."""
+    LOCAL_DATA.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_private(LOCAL_DATA, tree)
+
+
+def _stored() -> str:
+    try:
+        return LOCAL_DATA.read_text()
+    except OSError:
+        return ""
+
+
+async def _until(look_: object, seconds: float, what: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not await look_():  # type: ignore[operator]
+        if time.monotonic() > deadline:
+            raise SeedvmError(what, why=f"waited {seconds:.0f} s", hint="look at: networkctl status, nft list ruleset")
+        await asyncio.sleep(0.5)
