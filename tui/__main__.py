@@ -9,6 +9,7 @@ from pathlib import Path
 from seedvm.errors import SeedvmError
 from tui.app import WizardApp
 from tui.link import Link
+from tui.replay import Replay
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -16,16 +17,26 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="seedvm wizard", description="The screen of seedvm.")
     parser.add_argument("--state-dir", type=Path, default=Path("/var/lib/seedvm"), help="the site's folder")
     parser.add_argument("--site", type=Path, help="a site file to begin with")
+    parser.add_argument("--images-dir", type=Path, help="images, handed to the engine where this screen starts it")
+    parser.add_argument("--replay", type=Path, metavar="JOURNAL", help="play a recorded journal; nothing is started")
+    parser.add_argument("--speed", type=float, default=10.0, help="how many seconds of a recording pass in one (10)")
     asked = parser.parse_args(argv)
-    link = Link(asked.state_dir)
     try:
-        if asked.site is not None:
-            link.adopt_site(asked.site)
+        link = _link(asked)
     except (SeedvmError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    WizardApp(link).run()
+    WizardApp(link, replaying=asked.replay is not None).run()
     return 0
+
+
+def _link(asked: argparse.Namespace) -> Link:
+    if asked.replay is not None:
+        return Replay(asked.replay, max(0.0, asked.speed))
+    link = Link(asked.state_dir, asked.images_dir)
+    if asked.site is not None:
+        link.adopt_site(asked.site)
+    return link
 
 
 if __name__ == "__main__":

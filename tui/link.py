@@ -121,8 +121,9 @@ def write_whole(path: Path, text: str, mode: int = 0o644) -> None:
 class Link:
     """One site's state folder. `site_file` is copied in as site.yaml where the folder has none."""
 
-    def __init__(self, state_dir: Path) -> None:
+    def __init__(self, state_dir: Path, images_dir: Path | None = None) -> None:
         self.state_dir = state_dir
+        self.images_dir = images_dir
         self.view = View()
         self._tail = Tail(state_dir / "journal.jsonl")
         self._review = _File(state_dir / "review.json")
@@ -212,7 +213,8 @@ class Link:
     def _spawn(self) -> proc.Child:
         log = self.state_dir / "engine.log"
         log.unlink(missing_ok=True)
-        return proc.spawn([sys.executable, "-m", "seedvm", "run", "--state-dir", str(self.state_dir)], log=log)
+        images = ["--images-dir", str(self.images_dir)] if self.images_dir else []
+        return proc.spawn([sys.executable, "-m", "seedvm", "run", "--state-dir", str(self.state_dir), *images], log=log)
 
     async def confirm(self, typed: str) -> None:
         """Write `confirmed.json` for the review that is shown, then start the engine. Raises SeedvmError on a wrong name."""

@@ -32,8 +32,8 @@ def step_lines(state: State, now: float, width: int) -> list[Line]:
         took = step_seconds(step, now)
         style = _STEP_STYLE.get(step.state, "")
         title = fit(step.title, max(4, width - 5 - len(took)))
-        lines.append([(f"[{MARKS.get(step.state, ' ')}] ", style), (title, "strong" if step.state == "running" else style),
-                      (" " + took, "dim")])  # fmt: skip
+        lines.append([(f"[{MARKS.get(step.state, ' ')}] ", style), (title + " ", "strong" if step.state == "running" else style),
+                      (took, "dim")])  # fmt: skip
     return lines or [[("no plan yet: the engine writes it when it starts", "dim")]]
 
 
@@ -115,7 +115,7 @@ def log_lines(log: Sequence[LogLine], named: Mapping[str, str], node: str, wante
         if wanted and wanted.lower() not in text.lower():
             continue
         bad = line.message.startswith(("failed", "blocked", "unfit"))
-        lines.append([(text[:8], "dim"), (fit(text[8:], max(1, width - 8)).rstrip(), "bad" if bad else "")])
+        lines.append([(text[:9], "dim"), (fit(text[9:], max(1, width - 9)).rstrip(), "bad" if bad else "")])
     return lines
 
 

@@ -1,0 +1,72 @@
+"""A recorded journal played on the real pages: the same view, fed by a clock instead of a file that grows.
+
+It starts nothing and writes nothing: confirming and retrying are refused with the reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from seedvm.errors import SeedvmError
+from seedvm.journal import read
+from tui.link import Link, View
+from tui.model import State, fold
+from tui.records import parse_receipt, parse_review
+
+_FRAME_SECONDS = 0.1
+_REFUSED = "this is a recording: nothing is started and nothing is written"
+
+
+class Replay(Link):
+    """A link to a recording; `speed` is how many seconds of it pass in one, 0 shows its end at once, `upto` how many events."""
+
+    def __init__(self, journal: Path, speed: float = 1.0, upto: int | None = None) -> None:
+        super().__init__(journal.parent)
+        self._events = read(journal)[:upto]
+        if not self._events:
+            raise SeedvmError(f"{journal} cannot be replayed", why="it holds no event", hint="give a journal.jsonl")
+        self._speed = speed
+        review, receipt = journal.with_name("review.json"), journal.with_name("receipt.json")
+        self._found_review = parse_review(review.read_text()) if review.exists() else None
+        self._found_receipt = parse_receipt(receipt.read_text()) if receipt.exists() else None
+
+    async def follow(self) -> AsyncIterator[View]:
+        """Views in the recording's own time, divided by the speed."""
+        clock = self._events[0].time.timestamp()
+        state, at = State(), 0
+        while at < len(self._events):
+            clock += _FRAME_SECONDS * self._speed
+            upto = self._reached(at, clock) if self._speed else len(self._events)
+            if upto > at:
+                state = fold(state, self._events[at:upto])
+                at = upto
+                self.view = self._seen(state)
+                yield self.view
+            await asyncio.sleep(_FRAME_SECONDS)
+
+    def _reached(self, at: int, clock: float) -> int:
+        while at < len(self._events) and self._events[at].time.timestamp() <= clock:
+            at += 1
+        return at
+
+    def _seen(self, state: State) -> View:
+        # Review and receipt are there once the recorded engine had written them.
+        reviewed = state.confirmed is not None or (state.failure is not None and state.failure.step == "review")
+        return View(
+            state,
+            self._found_review if reviewed else None,
+            self._found_receipt if state.all_done else None,
+            confirmed=state.confirmed is not None,
+            running=not state.verdict,
+            has_site=True,
+        )
+
+    async def start_engine(self) -> None:
+        """Refused."""
+        raise SeedvmError("No engine is started", why=_REFUSED)
+
+    async def confirm(self, typed: str) -> None:
+        """Refused."""
+        raise SeedvmError("Nothing is confirmed", why=_REFUSED)
