@@ -22,6 +22,7 @@ from seedvm.step import Context, Done, Report, Todo, Verdict
 from seedvm.wire.dhcp import Dhcp
 from seedvm.wire.rmcp import guid_readings
 
+UNKNOWN = "its boot MAC"
 TYPE_IT = "write its MAC under `machines` in site.yaml"
 
 
@@ -37,6 +38,7 @@ class BootMacStep:
         self._state_dir = context.state_dir
         self._secrets_file = context.state_dir / "secrets.yaml"
         self._interface = context.site.seed.interface
+        self._site = context.site
         self._allowed = context.site.bmc.learn_mac_by_power_on
         self._ports = ports
         self._seconds = seconds
@@ -51,6 +53,9 @@ class BootMacStep:
         return Done({one.bmc: f"{one.boot_mac} ({one.boot_mac_source})" for one in known.machines if one.boot_mac})
 
     async def apply(self, report: Report) -> None:
+        for machine in inventory.load(self._state_dir).machines:
+            if self._typed(machine):
+                self._take(machine)
         waiting = [one for one in inventory.load(self._state_dir).machines if self._waits(one)]
         switches, guids = await self._dark(waiting, report)
         if not switches:
@@ -67,10 +72,10 @@ class BootMacStep:
 
         async def told(machine: str, mac: str | None, why: str) -> None:
             if mac is None:
-                self._unfit(machine, f"its boot MAC could not be learned: {why}", report)
+                self._unfit(machine, f"{UNKNOWN} could not be learned: {why}", report)
                 return
             source = "DHCP request with the BMC's UUID (option 97)"
-            inventory.change(self._state_dir, machine, boot_mac=mac, boot_mac_source=source, power="off")
+            inventory.change(self._state_dir, machine, boot_mac=mac, boot_mac_source=source, power="of")
             report.log(f"boot MAC {mac} from its own DHCP request", node=machine)
 
         until = learn(switches, heard, mark=mark, told=told, seconds=self._seconds)
@@ -78,7 +83,25 @@ class BootMacStep:
 
     def _waits(self, machine: Machine) -> bool:
         """Whether this machine still needs its MAC, or was left powered on by a run that was killed."""
-        return machine.powered_by_us or (machine.usable and not machine.silent and machine.boot_mac is None)
+        return (
+            self._typed(machine)
+            or machine.powered_by_us
+            or (machine.usable and not machine.silent and machine.boot_mac is None)
+        )
+
+    def _typed(self, machine: Machine) -> bool:
+        """Whether the operator wrote a MAC that the inventory does not have yet."""
+        said = self._site.machine(machine.bmc).mac
+        return said is not None and said != machine.boot_mac
+
+    def _take(self, machine: Machine) -> None:
+        values: dict[str, str | None] = {
+            "boot_mac": self._site.machine(machine.bmc).mac,
+            "boot_mac_source": "site.yaml",
+        }
+        if (machine.unfit_reason or "").startswith(UNKNOWN):
+            values |= {"unfit_reason": None, "cure": None}
+        inventory.change(self._state_dir, machine.bmc, **values)
 
     async def _dark(self, machines: list[Machine], report: Report) -> tuple[dict[str, Switch], dict[str, bytes]]:
         """The machines that may be powered on, with their GUIDs; for the others the reason is noted."""
@@ -88,9 +111,9 @@ class BootMacStep:
         for machine in machines:
             raw = raw_guid(machine)
             if not self._allowed:
-                self._unfit(machine.bmc, "its boot MAC is not known and power on is not allowed to learn it", report)
+                self._unfit(machine.bmc, f"{UNKNOWN} is not known and power on is not allowed to learn it", report)
             elif not guid_readings(raw):
-                self._unfit(machine.bmc, "its boot MAC is not known and its BMC gives no UUID to match it by", report)
+                self._unfit(machine.bmc, f"{UNKNOWN} is not known and its BMC gives no UUID to match it by", report)
             elif pair := proven.get(machine.bmc):
                 switch = self._switch(machine, pair)
                 if reason := await self._busy(machine, switch):
@@ -105,10 +128,10 @@ class BootMacStep:
             if await switch.power() != "on":
                 return None
             if not machine.powered_by_us:
-                return "its boot MAC is not known and the machine is running: power it off first"
+                return f"{UNKNOWN} is not known and the machine is running: power it off first"
             await switch.stop()
         except SeedvmError as error:
-            return f"its boot MAC is not known and its power cannot be read: {error.what}"
+            return f"{UNKNOWN} is not known and its power cannot be read: {error.what}"
         return None
 
     def _switch(self, machine: Machine, pair: Candidate) -> Switch:

@@ -42,7 +42,11 @@ while [ $# -gt 0 ]; do
   case "$1 $2" in
     "get power") echo "power:$(cat {power})"; shift 2 ;;
     "get boot") echo "boot:default"; shift 2 ;;
-    "set power") echo "$3" > {power}; [ "$3" = 1 ] && {on_power}; shift 3 ;;
+    "set power") echo "$3" > {power}
+      if [ "$3" = 1 ]; then
+        {on_power}
+      fi
+      shift 3 ;;
     *) shift ;;
   esac
 done
