@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from seedvm.member.reach import Reach
+from seedvm.receipt import departed
 from seedvm.step import Context, Step
 from seedvm.steps.bootmac import BootMacStep
 from seedvm.steps.deploy import DeployStep
 from seedvm.steps.discover import CredentialsStep, DiscoverStep
+from seedvm.steps.finished import Finished
 from seedvm.steps.handoff_move import Commit, Fence
 from seedvm.steps.handoff_own import Own, Retire
 from seedvm.steps.handoff_rehearse import Rehearse, WriteReceipt
@@ -14,6 +16,8 @@ from seedvm.steps.handoff_still import Compare, Quiesce
 from seedvm.steps.images import ImagesStep
 from seedvm.steps.inspect import InspectStep
 from seedvm.steps.join import Join
+from seedvm.steps.leave import LeaveCluster, SeedOff, Wipe
+from seedvm.steps.leave import LeaveCluster, SeedOff, Wipe
 from seedvm.steps.preflight import PreflightStep
 from seedvm.steps.register import RamdiskStep, RegisterStep
 from seedvm.steps.review import ReviewStep
@@ -21,7 +25,13 @@ from seedvm.steps.seed import SeedNetworkStep, SeedServicesStep
 
 
 def build_plan(context: Context) -> tuple[Step, ...]:
-    """The whole road for one site. Nothing is touched by building it."""
+    """The whole road for one site. Nothing is touched by building it. On a seed that has left the receipt speaks for its steps."""
+    receipt = departed(context.state_dir)
+    road = _road(context)
+    return road if receipt is None else (*(Finished(step, receipt) for step in road[:-1]), road[-1])
+
+
+def _road(context: Context) -> tuple[Step, ...]:
     reach = Reach.of(context)
     return (
         # The seed: an address, a wire without strangers, an OpenStack of its own.
@@ -49,4 +59,12 @@ def build_plan(context: Context) -> tuple[Step, ...]:
         Retire(reach),
         Rehearse(reach),
         WriteReceipt(reach),
+        # The seed leaves, with the receipt in its hand.
+        LeaveCluster(reach),
+        Wipe(reach),
+        SeedOff(reach),
+        # The seed leaves: its powering off is the last act.
+        LeaveCluster(reach),
+        Wipe(reach),
+        SeedOff(reach),
     )

@@ -67,7 +67,8 @@ def _plan(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace) -> int:
     from seedvm.engine import engine_lock, new_run_id
     from seedvm.journal import Journal
-    from seedvm.secret import ensure_generated
+    from seedvm.receipt import departed
+    from seedvm.secret import draft_secrets, ensure_generated
     from seedvm.site import load_site
     from seedvm.step import Context
 
@@ -77,7 +78,8 @@ def _run(args: argparse.Namespace) -> int:
         fail(wrong, args.json)
         return EXIT_USAGE
     with engine_lock(args.state_dir):
-        secrets = ensure_generated(args.state_dir / "secrets.yaml")
+        stored = args.state_dir / "secrets.yaml"
+        secrets = draft_secrets(stored) if departed(args.state_dir) else ensure_generated(stored)
         context = Context(site, secrets, args.state_dir, args.images_dir, args.yes_wipe)
         steps = _steps(context)
         journal = Journal(args.state_dir / "journal.jsonl", site.name, new_run_id(), _printer(args.json))

@@ -1,0 +1,67 @@
+"""`member probe`: is another machine's boot service silent on the wire? Asked as a machine that boots would ask.
+
+A DHCPDISCOVER from the MAC of a machine, a TFTP read request (RFC 1350), a TCP connection per port. It refuses to take an error for
+silence: a TFTP error packet is an answer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from seedvm.wire import WireError
+from seedvm.wire.dhcp import ETHERTYPE_IPV4, OFFER, discover_frame, parse_frame
+
+_LONGEST = 2048
+
+
+def probe(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Request: address, interface, mac, ports; optional seconds. Answer: {dhcp: [servers], tftp: bool, open: [ports]}."""
+    seconds = float(request.get("seconds", 3))
+    return {
+        "dhcp": offers(request["interface"], request["mac"], seconds),
+        "tftp": tftp_answers(request["address"], seconds),
+        "open": [port for port in request["ports"] if tcp_open(request["address"], int(port))],
+    }
+
+
+def offers(interface: str, mac: str, seconds: float) -> list[str]:
+    """The servers that offer this MAC an address, by their server identifier."""
+    found: set[str] = set()
+    transaction = int.from_bytes(os.urandom(4), "big")
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETHERTYPE_IPV4)) as line:
+        line.bind((interface, ETHERTYPE_IPV4))
+        line.send(discover_frame(mac, transaction))
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            line.settimeout(left)
+            with contextlib.suppress(TimeoutError, WireError):
+                heard = parse_frame(line.recv(_LONGEST))
+                if heard.kind == OFFER and heard.transaction == transaction:
+                    found.add(heard.server or "unnamed")
+    return sorted(found)
+
+
+def tftp_answers(address: str, seconds: float) -> bool:
+    """Does anything come back on a TFTP read request, be it an error packet?"""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
+        line.settimeout(seconds)
+        try:
+            line.sendto(b"\0\x01seedvm-probe\0octet\0", (address, 69))
+            line.recvfrom(_LONGEST)
+        except OSError:
+            return False
+        return True
+
+
+def tcp_open(address: str, port: int, *, seconds: float = 1.0) -> bool:
+    """Does somebody accept a connection there?"""
+    try:
+        with socket.create_connection((address, port), timeout=seconds):
+            return True
+    except OSError:
+        return False

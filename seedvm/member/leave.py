@@ -1,0 +1,78 @@
+"""`member cleanup`: take the seed's rows out of the services' lists, on a member, after the seed has left.
+
+Only rows of the host that the request names, and only while that host is down: a service that is up is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from seedvm.cloud import galera
+from seedvm.cloud.api import Api, login
+from seedvm.errors import SeedvmError
+from seedvm.secret import Secret
+
+
+def cleanup(request: Mapping[str, Any]) -> dict[str, int]:
+    """Request: address, admin_password, host (the seed's), vip. Answer: rows removed per service. Zero everywhere: all was clean."""
+    api = login(request["address"], Secret(request["admin_password"]))
+    host = request["host"]
+    with galera.connect() as connection:
+        return {
+            "nova services": _nova(api, host),
+            "neutron agents": _neutron(api, host),
+            "heat engines": _delete(
+                connection, "DELETE FROM heat.service WHERE host = %s OR hostname = %s", (host, host)
+            ),
+            "ironic conductors": _conductor(connection, host),
+        }
+
+
+def _nova(api: Api, host: str) -> int:
+    found = [one for one in api.get("nova", "/v2.1/os-services")["services"] if one["host"] == host]
+    for service in found:
+        if service["state"] == "up" and service["binary"] == "nova-compute":
+            raise SeedvmError(
+                "nova-compute of the seed is still up", machine=host, hint="the fence is not complete: run again"
+            )
+        api.send("DELETE", "nova", f"/v2.1/os-services/{service['id']}")
+    return len(found)
+
+
+def _neutron(api: Api, host: str) -> int:
+    found = [one for one in api.get("neutron", "/v2.0/agents")["agents"] if one["host"] == host]
+    for agent in found:
+        api.send("DELETE", "neutron", f"/v2.0/agents/{agent['id']}")
+    return len(found)
+
+
+def _conductor(connection: galera.Connection, host: str) -> int:
+    """Ironic has no call for it; a conductor that left is a row which is offline."""
+    rows = galera.rows(connection, "SELECT id, online FROM ironic.conductors WHERE hostname = %s", (host,))
+    for number, _ in rows:
+        held = galera.rows(
+            connection,
+            "SELECT COUNT(*) FROM ironic.nodes WHERE conductor_affinity = %s AND reservation = %s",
+            (number, host),
+        )
+        if held[0][0]:
+            raise SeedvmError(
+                "a node is still reserved by the seed's conductor", machine=host, hint="wait for it, then run again"
+            )
+        galera.rows(
+            connection, "UPDATE ironic.nodes SET conductor_affinity = NULL WHERE conductor_affinity = %s", (number,)
+        )
+        galera.rows(
+            connection,
+            "UPDATE ironic.allocations SET conductor_affinity = NULL WHERE conductor_affinity = %s",
+            (number,),
+        )
+        galera.rows(connection, "DELETE FROM ironic.conductor_hardware_interfaces WHERE conductor_id = %s", (number,))
+        galera.rows(connection, "DELETE FROM ironic.conductors WHERE id = %s", (number,))
+    return len(rows)
+
+
+def _delete(connection: galera.Connection, sql: str, values: tuple[str, ...]) -> int:
+    with connection.cursor() as cursor:
+        return int(cursor.execute(sql, values))

@@ -1,0 +1,124 @@
+"""`member rehearse`: the undercloud's own work while the seed is silent; `member rehearsal`: how it went.
+
+Runs as a unit on the member which holds the VIP. It does not begin before the seed is seen silent, tries every part even when one
+fails, and tells the muted seed its verdict by UDP until the seed is heard again. It refuses to call a part passed that it skipped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from seedvm import proc
+from seedvm.cloud.api import until
+from seedvm.errors import SeedvmError
+from seedvm.member.work import Work, work_of
+from seedvm.secret import Secret, write_private
+from seedvm.wire.verdict import PORT, Verdict, pack
+
+OUTCOME = Path("/var/lib/seedvm/rehearsal.json")
+_SILENT_LOOKS = 3
+_SILENCE_SECONDS = 60.0
+_TELL_SECONDS = 90.0
+
+
+def rehearse(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Request: token, member, address, vip, seed (address), admin_password, handoff_key, stack, image, spare (or None), seconds.
+
+    Answer, also kept in /var/lib/seedvm/rehearsal.json: {token, passed, why, parts: {name: {passed, said, seconds}}}.
+    """
+    OUTCOME.unlink(missing_ok=True)
+    began = time.monotonic()
+    parts: dict[str, dict[str, Any]] = {}
+    _try(parts, "seed silent", lambda: _silent(request["seed"]))
+    if parts["seed silent"]["passed"]:
+        _work(parts, request)
+    failed = [f"{name}: {part['said']}" for name, part in parts.items() if not part["passed"]]
+    still = not failed and not _pings(request["seed"])
+    if not failed and not still:
+        failed = ["the seed was heard again before the rehearsal ended"]
+    outcome = {
+        "token": request["token"],
+        "member": request["member"],
+        "passed": not failed,
+        "why": "; ".join(failed) or "the undercloud did its own work without the seed",
+        "seconds": round(time.monotonic() - began, 1),
+        "parts": parts,
+    }
+    write_private(OUTCOME, json.dumps(outcome))
+    _tell(request, Verdict(request["token"], request["member"], not failed, str(outcome["why"])))
+    return outcome
+
+
+def rehearsal(_: Mapping[str, Any]) -> dict[str, Any]:
+    """The last rehearsal's outcome, {} if there is none."""
+    found = json.loads(OUTCOME.read_text()) if OUTCOME.exists() else {}
+    return found if isinstance(found, dict) else {}
+
+
+def _work(parts: dict[str, dict[str, Any]], request: Mapping[str, Any]) -> None:
+    made: list[Work] = []
+
+    def enter() -> str:
+        made.append(until(lambda: work_of(request), seconds=60, what="no login"))
+        return f"at {request['vip']}"
+
+    _try(parts, "login", enter)
+    if not made:
+        return
+    work = made[0]
+    spare = request["spare"]
+    if spare:
+        _try(parts, "spare begun", lambda: work.begin_spare(spare))
+    _try(parts, "power of every node", work.read_power)
+    _try(parts, "stack updated", lambda: work.update_stack(request["stack"], f"rehearsed-{request['token']}"))
+    _try(parts, "image served", lambda: work.serve_image(request["image"]))
+    if spare and parts["spare begun"]["passed"]:
+        _try(parts, "spare deployed", lambda: work.finish_spare(spare, float(request["seconds"])))
+
+
+def _try(parts: dict[str, dict[str, Any]], name: str, part: Callable[[], object]) -> None:
+    began = time.monotonic()
+    try:
+        said, passed = str(part()), True
+    except SeedvmError as error:
+        said, passed = str(error), False
+    parts[name] = {"passed": passed, "said": said, "seconds": round(time.monotonic() - began, 1)}
+
+
+def _silent(seed: str) -> str:
+    """Wait until the seed answers no ping several times on end; a ping resolves its address anew, so ARP is asked as well."""
+    deadline = time.monotonic() + _SILENCE_SECONDS
+    silent = 0
+    while silent < _SILENT_LOOKS:
+        silent = 0 if _pings(seed) else silent + 1
+        if not silent:
+            time.sleep(0.5)
+        if time.monotonic() > deadline:
+            raise SeedvmError("the seed is still heard", machine=seed, hint="is its mute in place? nft list ruleset")
+    return f"{_SILENT_LOOKS} pings unanswered"
+
+
+def _pings(address: str) -> bool:
+    proc.run(["ip", "neighbour", "flush", "to", address], timeout=5, check=False)
+    return proc.run(["ping", "-n", "-q", "-c", "1", "-W", "1", address], timeout=10, check=False).returncode == 0
+
+
+def _tell(request: Mapping[str, Any], verdict: Verdict) -> None:
+    """Broadcast the verdict twice a second until the seed is heard again."""
+    datagram = pack(verdict, Secret(request["handoff_key"]))
+    deadline = time.monotonic() + _TELL_SECONDS
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as voice:
+        voice.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        while time.monotonic() < deadline:
+            for target in (request["broadcast"], "255.255.255.255"):
+                with contextlib.suppress(OSError):
+                    voice.sendto(datagram, (target, PORT))
+            if _pings(request["seed"]):
+                return
+            time.sleep(0.5)

@@ -1,0 +1,86 @@
+"""`member secrets`: a decrypt of each kind of secret with this member's own keys, through its own services.
+
+What comes out is a keyed hash (by the site's hand-off key) per item: members can be compared, nothing can be read. It refuses an
+empty kind.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from seedvm import proc
+from seedvm.cloud import galera
+from seedvm.cloud.api import Api
+from seedvm.errors import SeedvmError
+from seedvm.secret import Secret
+from seedvm.wire.verdict import seal
+
+# Heat's own library and configuration do the decryption: the key under test is the one that its engine will use.
+_HEAT = """
+import json, sys
+from oslo_config import cfg
+from heat.common import crypt
+cfg.CONF([], project="heat")
+rows = json.load(sys.stdin)
+json.dump([crypt.decrypt(method, data) for method, data in rows], sys.stdout)
+"""
+_CREDENTIALS = (
+    "SELECT s.name, u.decrypt_method, COALESCE(u.trust_id, u.password) FROM heat.stack s "
+    "JOIN heat.user_creds u ON s.user_creds_id = u.id WHERE s.deleted_at IS NULL AND COALESCE(u.trust_id, u.password) IS NOT NULL "
+    "ORDER BY s.name"
+)
+KINDS = ("keystone credential", "fernet token", "heat stack", "bmc")
+
+
+def secrets(request: Mapping[str, Any]) -> dict[str, str]:
+    """Request: address, token (issued by the seed), credential (id), handoff_key. Answer: "kind name" -> keyed hash."""
+    key, token = Secret(request["handoff_key"]), Secret(request["token"])
+    own = Api(request["address"], token, name=request.get("name", ""))
+    found = {**_credential(own, request["credential"], key), **_token(own, token, key)}
+    with galera.connect() as connection:
+        found |= _stacks(connection, own, key)
+        found |= _bmcs(connection, key)
+    for kind in KINDS:
+        if not any(item.startswith(kind) for item in found):
+            raise SeedvmError(f"there is no {kind} to decrypt", hint="a set that is empty proves nothing")
+    return found
+
+
+def _credential(own: Api, credential: str, key: Secret) -> dict[str, str]:
+    blob = own.get("keystone", f"/v3/credentials/{credential}")["credential"]["blob"]
+    return {f"keystone credential {credential}": seal(str(blob), key)}
+
+
+def _token(own: Api, token: Secret, key: Secret) -> dict[str, str]:
+    answer = own.ask("GET", "keystone", "/v3/auth/tokens", headers={"X-Subject-Token": token.reveal()})
+    if answer.status != 200:
+        raise SeedvmError("a token of the seed is not valid here", machine=own.name, why=f"HTTP {answer.status}")
+    said = answer.body["token"]
+    return {"fernet token": seal(f"{said['user']['id']} {said['project']['id']} {said['expires_at']}", key)}
+
+
+def _stacks(connection: galera.Connection, own: Api, key: Secret) -> dict[str, str]:
+    rows = [(str(name), str(method), str(data)) for name, method, data in galera.rows(connection, _CREDENTIALS)]
+    plain = json.loads(
+        proc.run(["/usr/bin/python3", "-c", _HEAT], timeout=60, input=json.dumps([row[1:] for row in rows])).stdout
+        or "[]"
+    )
+    found = {}
+    for (name, _, _), value in zip(rows, plain, strict=True):
+        answer = own.ask("GET", "keystone", f"/v3/OS-TRUST/trusts/{value}")
+        if answer.status != 200:
+            raise SeedvmError(f"the trust of stack {name} is not what Keystone knows", why=f"HTTP {answer.status}")
+        found[f"heat stack {name}"] = seal(value, key)
+    return found
+
+
+def _bmcs(connection: galera.Connection, key: Secret) -> dict[str, str]:
+    found = {}
+    for uuid, info in galera.rows(connection, "SELECT uuid, driver_info FROM ironic.nodes ORDER BY uuid"):
+        passwords = {name: value for name, value in json.loads(info or "{}").items() if name.endswith("_password")}
+        if not passwords:
+            raise SeedvmError("an Ironic node has no BMC password", machine=str(uuid))
+        found[f"bmc {uuid}"] = seal(json.dumps(passwords, sort_keys=True), key)
+    return found

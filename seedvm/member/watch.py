@@ -1,0 +1,113 @@
+"""`member watch` and `member gaps`: what a client of the VIP sees through the hand-off, at 5 Hz or faster.
+
+Each poll is a connection of its own that may take 2 s at most, and polls do not wait for each other, so a hanging service does not
+slow the clock. It refuses to smooth: a gap is the time between two successive answers, polling interval included.
+"""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import json
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from seedvm.cloud.api import PORTS
+from seedvm.errors import SeedvmError
+
+SAMPLES = Path("/run/seedvm/watch.jsonl")
+INTERVAL = 0.2
+_LIMIT = 2.0
+_WATCHED = ("keystone", "heat")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One poll: when it was answered (or given up), seconds since the epoch."""
+
+    api: str
+    at: float
+    good: bool
+
+
+@dataclass(frozen=True)
+class Gap:
+    """One API over the whole watch: polls, failures, and the longest time between two answers in seconds, and when that ended."""
+
+    api: str
+    polls: int
+    failed: int
+    longest_seconds: float
+    ended_at: float
+
+
+def watch(request: Mapping[str, Any]) -> dict[str, int]:
+    """Poll until stopped. Request: vip, seconds; optional ports (API -> port), samples (path)."""
+    ports = request.get("ports") or {name: PORTS[name] for name in _WATCHED}
+    deadline = time.monotonic() + float(request["seconds"])
+    path = Path(request.get("samples", SAMPLES))
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    count = 0
+    with (
+        path.open("a", buffering=1) as file,
+        ThreadPoolExecutor(max_workers=4 * len(ports) * int(_LIMIT / INTERVAL)) as pool,
+    ):
+        lock = threading.Lock()
+        while time.monotonic() < deadline:
+            began = time.monotonic()
+            for api, port in ports.items():
+                pool.submit(_poll, file, lock, api, request["vip"], int(port))
+                count += 1
+            time.sleep(max(0.0, began + INTERVAL - time.monotonic()))
+    return {"polls": count}
+
+
+def gaps(request: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A Gap per API from the samples. Request: optional since (epoch), samples (path)."""
+    path = Path(request.get("samples", SAMPLES))
+    try:
+        lines = path.read_text().splitlines()
+    except FileNotFoundError:
+        raise SeedvmError("nothing was watched on this member", why=f"there is no {path}") from None
+    since = float(request.get("since", 0))
+    samples = [Sample(**json.loads(line)) for line in lines if line.endswith("}")]
+    return [asdict(gap) for gap in measure(sample for sample in samples if sample.at >= since)]
+
+
+def measure(samples: Iterable[Sample]) -> tuple[Gap, ...]:
+    """The gaps of each API; one that never answered has a gap as long as it was watched."""
+    grouped: dict[str, list[Sample]] = {}
+    for sample in samples:
+        grouped.setdefault(sample.api, []).append(sample)
+    return tuple(_gap(api, sorted(found, key=lambda sample: sample.at)) for api, found in sorted(grouped.items()))
+
+
+def _gap(api: str, samples: list[Sample]) -> Gap:
+    # The first and last poll bound the watch: silence at either end counts as well.
+    marks = [samples[0].at, *(sample.at for sample in samples if sample.good), samples[-1].at]
+    longest, ended = max((after - before, after) for before, after in itertools.pairwise(marks))
+    return Gap(api, len(samples), sum(not sample.good for sample in samples), round(longest, 3), ended)
+
+
+def _poll(file: IO[str], lock: threading.Lock, api: str, address: str, port: int) -> None:
+    good = answers(address, port)
+    line = json.dumps(asdict(Sample(api, time.time(), good)))
+    with lock:
+        file.write(line + "\n")
+
+
+def answers(address: str, port: int, *, limit: float = _LIMIT) -> bool:
+    """Does GET / there give an answer that is not a server's failure?"""
+    connection = http.client.HTTPConnection(address, port, timeout=limit)
+    try:
+        connection.request("GET", "/", headers={"Connection": "close"})
+        return connection.getresponse().status < 500
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,168 @@
+"""The undercloud's own work, a verb each: read power, update a stack, serve an image, deploy a machine. All through the VIP.
+
+Each returns a sentence on what was seen and raises SeedvmError where the cloud did not do it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seedvm import proc
+from seedvm.cloud.api import Api, Hopeless, login, until
+from seedvm.errors import SeedvmError
+from seedvm.member.boot import tcp_open
+from seedvm.secret import Secret
+
+SITE_KEY = Path("/var/lib/seedvm/site_key")
+MANIFEST = Path("/etc/seedvm-image.json")
+_POWER_SECONDS = 120.0
+_STACK_SECONDS = 180.0
+
+
+@dataclass(frozen=True)
+class Work:
+    """A login at the VIP."""
+
+    api: Api
+
+    def read_power(self) -> str:
+        """Have each conductor ask the BMC: a node is told to be in the power state that it is in, so nothing changes, but is read."""
+        nodes = self.api.get("ironic", "/v1/nodes?fields=uuid,name,power_state")["nodes"]
+        if not nodes:
+            raise SeedvmError("Ironic knows no node")
+        for node in nodes:
+            if node["power_state"] not in ("power on", "power off"):
+                raise SeedvmError("the power state is not known", machine=node["name"], why=str(node["power_state"]))
+            self._until_asked(node)
+        for node in nodes:
+            self._until_read(node)
+        return f"{len(nodes)} BMCs answered the undercloud's conductors"
+
+    def update_stack(self, name: str, tag: str) -> str:
+        """Update a stack with a new tag; it must come out complete, with the tag."""
+        stack = until(lambda: self._at_rest(name), seconds=_STACK_SECONDS, what=f"stack {name} is not at rest")
+        path = f"/v1/{self.api.project}/stacks/{name}/{stack['id']}"
+        self.api.send("PATCH", "heat", path, {"tags": tag})
+        done = until(
+            lambda: self._updated(name, stack["updated_time"]),
+            seconds=_STACK_SECONDS,
+            what=f"stack {name} is not updated",
+        )
+        if tag not in (done.get("tags") or []):
+            raise SeedvmError(f"the update of stack {name} left no trace", why=f"tags: {done.get('tags')}")
+        return f"stack {name} {done['stack_status']} with tag {tag}"
+
+    def serve_image(self, image: Mapping[str, str]) -> str:
+        """Download an image and compare its SHA-512."""
+        sha, size = hashlib.sha512(), 0
+        for piece in self.api.stream("glance", f"/v2/images/{image['id']}/file"):
+            sha.update(piece)
+            size += len(piece)
+        if not size or sha.hexdigest() != image["sha512"]:
+            raise SeedvmError(
+                f"image {image['name']} is not what was uploaded", why=f"{size} bytes, SHA-512 {sha.hexdigest()[:16]}"
+            )
+        return f"{image['name']}: {size} bytes, SHA-512 as uploaded"
+
+    def begin_spare(self, spare: Mapping[str, Any]) -> str:
+        """Create the stack with the spare machine's server. One that is there and well is kept, a failed one is made anew."""
+        name = spare["stack"]
+        found = self._stack(name)
+        if found and found["stack_status"] in ("CREATE_COMPLETE", "CREATE_IN_PROGRESS"):
+            return f"stack {name} is there: {found['stack_status']}"
+        if found:
+            self.api.send("DELETE", "heat", f"/v1/{self.api.project}/stacks/{name}/{found['id']}")
+            until(lambda: self._stack(name) is None, seconds=_STACK_SECONDS, what=f"stack {name} is not deleted")
+        body = {"stack_name": name, "template": spare["template"], "timeout_mins": 30, "disable_rollback": True}
+        self.api.send("POST", "heat", f"/v1/{self.api.project}/stacks", body)
+        return f"stack {name} begun"
+
+    def finish_spare(self, spare: Mapping[str, Any], seconds: float) -> str:
+        """Wait until the server is active and answers on the network with the golden image's manifest."""
+        until(
+            lambda: self._created(spare["stack"]), seconds=seconds, what="the spare machine is not deployed", pause=2.0
+        )
+        server = self._server(spare["server"])
+        address = next(one["addr"] for ports in server["addresses"].values() for one in ports)
+        until(lambda: tcp_open(address, 22), seconds=seconds, what="the spare machine does not answer", machine=address)
+        manifest = until(
+            lambda: _manifest(address), seconds=120, what="the spare machine lets nobody in", machine=address
+        )
+        own = json.loads(MANIFEST.read_text())
+        if manifest.get("hash") != own.get("hash"):
+            raise SeedvmError("the spare machine runs another image", machine=address, why=f"{manifest.get('hash')}")
+        return f"server {spare['server']} {server['id']} ACTIVE at {address}, image {own.get('hash')}"
+
+    def _until_asked(self, node: Mapping[str, Any]) -> None:
+        until(lambda: self._ask_power(node), seconds=_POWER_SECONDS, what="nobody asks its BMC", machine=node["name"])
+
+    def _until_read(self, node: Mapping[str, Any]) -> None:
+        until(lambda: self._power_read(node), seconds=_POWER_SECONDS, what="no power state", machine=node["name"])
+
+    def _ask_power(self, node: Mapping[str, Any]) -> bool:
+        self.api.send("PUT", "ironic", f"/v1/nodes/{node['uuid']}/states/power", {"target": node["power_state"]})
+        return True
+
+    def _power_read(self, node: Mapping[str, Any]) -> bool:
+        now = self.api.get(
+            "ironic", f"/v1/nodes/{node['uuid']}?fields=power_state,target_power_state,last_error,reservation"
+        )
+        if now["last_error"]:
+            raise SeedvmError(
+                "its BMC does not answer the undercloud", machine=node["name"], why=str(now["last_error"])[:300]
+            )
+        return not now["reservation"] and not now["target_power_state"] and now["power_state"] == node["power_state"]
+
+    def _stack(self, name: str) -> Any:
+        """The stack, or None."""
+        answer = self.api.ask("GET", "heat", f"/v1/{self.api.project}/stacks?name={name}")
+        if answer.status != 200:
+            raise SeedvmError("Heat does not list stacks", why=f"HTTP {answer.status}")
+        stacks = answer.body["stacks"]
+        return stacks[0] if stacks else None
+
+    def _at_rest(self, name: str) -> Any:
+        stack = self._stack(name)
+        return stack if stack and not stack["stack_status"].endswith("IN_PROGRESS") else None
+
+    def _updated(self, name: str, before: str | None) -> Any:
+        stack = self._stack(name)
+        if stack and stack["stack_status"] == "UPDATE_FAILED":
+            raise Hopeless(f"the update of stack {name} failed", why=str(stack.get("stack_status_reason")))
+        return (
+            stack if stack and stack["stack_status"] == "UPDATE_COMPLETE" and stack["updated_time"] != before else None
+        )
+
+    def _created(self, name: str) -> bool:
+        stack = self._stack(name)
+        if stack and stack["stack_status"].endswith("FAILED"):
+            raise Hopeless(f"stack {name} failed", why=str(stack.get("stack_status_reason"))[:400])
+        return bool(stack and stack["stack_status"] == "CREATE_COMPLETE")
+
+    def _server(self, name: str) -> Any:
+        servers = self.api.get("nova", f"/v2.1/servers/detail?name=^{name}$")["servers"]
+        if not servers or servers[0]["status"] != "ACTIVE":
+            raise SeedvmError(f"server {name} is not active", why=servers[0]["status"] if servers else "there is none")
+        return servers[0]
+
+
+def work_of(request: Mapping[str, Any]) -> Work:
+    """Log in at the VIP."""
+    return Work(login(request["vip"], Secret(request["admin_password"]), timeout=60))
+
+
+def _manifest(address: str) -> Any:
+    said = proc.run(
+        [
+            *("ssh", "-i", SITE_KEY, "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-o", "ConnectTimeout=5"),
+            *("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"),
+            *(f"root@{address}", "cat", MANIFEST),
+        ],
+        timeout=20,
+    )
+    return json.loads(said.stdout)

@@ -1,0 +1,115 @@
+"""join: the nodes are members of the seed's Galera, have a RabbitMQ cluster of their own, and every service answers on every node.
+
+Nodes do all of it by themselves; `apply` waits and tells what is still missing. It refuses to mend a node.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from seedvm.member import services
+from seedvm.member.reach import Reach, wait_for
+from seedvm.step import Context, Done, Report, Todo, Verdict
+
+_WORKERS = ("ironic-conductor", "heat-engine", "nova-conductor", "nova-scheduler")
+_JOIN_SECONDS = 420.0
+_IMAGE_SECONDS = 900.0
+
+
+@dataclass(frozen=True)
+class Join:
+    """Every node is a whole controller beside the seed."""
+
+    reach: Reach
+    name: str = "join"
+    title: str = "The nodes join the seed's cluster"
+    stretch: str = "join"
+    usual_seconds: float = 40
+
+    async def check(self) -> Verdict:
+        if await self.reach.committed():
+            return Done({"committed": True})
+        if not await self.reach.up():
+            return Todo("not every node answers yet")
+        if missing := await self._missing():
+            return Todo("; ".join(missing[:4]))
+        statuses = await self.reach.status(seed=True)
+        size = statuses[self.reach.seed.name]["galera"]["cluster_size"]
+        return Done({"cluster_size": size, "members": [*statuses], "images": len(await self._images())})
+
+    async def apply(self, report: Report) -> None:
+        report.phase("JOIN", "started")
+        for node in self.reach.nodes:
+            report.node(node.name, "joined", detail="waits for its services")
+        told: list[str] = []
+
+        async def whole() -> bool:
+            missing = await self._missing()
+            if missing != told:
+                told[:] = missing
+                report.log("still missing: " + "; ".join(missing[:3]) if missing else "every member is whole")
+            return not missing
+
+        await wait_for(
+            whole, seconds=_JOIN_SECONDS, what="the nodes did not join", hint="on a node: seedvm member status", pause=3
+        )
+        report.phase("JOIN", "done")
+
+    async def _missing(self) -> list[str]:
+        """What keeps the members from being whole."""
+        seed, nodes = self.reach.seed, self.reach.nodes
+        statuses = await self.reach.status(seed=True)
+        found = missing_of_members(statuses, [node.name for node in nodes], seed.name)
+        if found:
+            return found
+        api = await self.reach.login(nodes[0].address)
+        found = missing_workers(await asyncio.to_thread(services.alive, api), [node.name for node in nodes])
+        return found or missing_images(await self._images(), await self.reach.ask("images", timeout=_IMAGE_SECONDS))
+
+    async def _images(self) -> dict[str, str]:
+        """Image id -> SHA-512 as Glance knows it."""
+        api = await self.reach.login(self.reach.seed.address)
+        return {one["id"]: str(one["os_hash_value"]) for one in await asyncio.to_thread(services.images, api)}
+
+
+def missing_of_members(statuses: Mapping[str, Any], nodes: Sequence[str], seed: str) -> list[str]:
+    """What `member status` of all members says that is not yet as it must be; `seed` is a member of Galera alone."""
+    found = []
+    for name, said in statuses.items():
+        found += [f"{name}: {what}: {why}" for what, why in said["broken"].items()]
+        galera = said.get("galera")
+        if galera and (not galera["healthy"] or galera["cluster_size"] != len(nodes) + 1):
+            found.append(
+                f"{name}: Galera {galera['state']}, {galera['cluster_status']}, {galera['cluster_size']} members"
+            )
+        found += [f"{name}: {service}: {state}" for service, state in said.get("apis", {}).items() if state != "up"]
+        if name != seed and "rabbit" in said and sorted(said["rabbit"]) != sorted(nodes):
+            found.append(f"{name}: RabbitMQ runs on {', '.join(said['rabbit']) or 'nobody'}")
+    if len({said["galera"]["uuid"] for said in statuses.values() if "galera" in said}) > 1:
+        found.append("the members are of different Galera clusters")
+    return found
+
+
+def missing_workers(alive: Mapping[str, Sequence[str]], nodes: Sequence[str]) -> list[str]:
+    """Workers that every node must have and that are not alive."""
+    return [f"{node}: no {kind} is alive" for kind in _WORKERS for node in nodes if node not in alive[kind]]
+
+
+def missing_images(wanted: Mapping[str, str], held: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Image files that a node lacks or holds damaged."""
+    if not wanted:
+        return ["Glance has no image"]
+    return [
+        f"{node}: image {image} is {'damaged' if image in files else 'missing'}"
+        for node, files in held.items()
+        for image, sha512 in wanted.items()
+        if files.get(image, {}).get("sha512") != sha512
+    ]
+
+
+def steps(context: Context) -> tuple[Join, ...]:
+    """The stretch."""
+    return (Join(Reach.of(context)),)

@@ -1,0 +1,170 @@
+"""leave: the seed leaves Galera for good, its rows are cleaned up, its secrets are wiped and the wipe is checked, it goes off.
+
+Nothing begins without a receipt that says that the seed may leave. The seed's own powering off is the last act of the road; a seed
+that is started again afterwards finds nothing to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seedvm import proc
+from seedvm.cloud import units
+from seedvm.cloud.connection import Access, write_clouds
+from seedvm.errors import SeedvmError
+from seedvm.member import services
+from seedvm.member.reach import Reach, wait_for
+from seedvm.member.status import booted
+from seedvm.member.wipe import FOLDERS, Sweep
+from seedvm.receipt import verify
+from seedvm.secret import write_private
+from seedvm.step import Blocked, Done, Report, Todo, Verdict
+
+_DATABASE = ("mariadb.service",)
+_VIEW_SECONDS = 60.0
+_OFF_UNIT = "seedvm-off"
+_OFF_SECONDS = 12.0
+_OFF_FILE = "off.json"
+
+
+def allowed(reach: Reach) -> Blocked | None:
+    """What keeps the seed from leaving, or None."""
+    path = reach.state_dir / "receipt.json"
+    if not path.exists():
+        return Blocked("there is no receipt", "walk the hand-off first")
+    tree = verify(path.read_text())
+    return None if tree["may_leave"] else Blocked(tree["verdict"], "mend what the receipt names, then run again")
+
+
+@dataclass(frozen=True)
+class LeaveCluster:
+    """Galera is the nodes' alone, and no service lists the seed."""
+
+    reach: Reach
+    name: str = "leave-cluster"
+    title: str = "The seed leaves the cluster for good"
+    stretch: str = "leave"
+    usual_seconds: float = 15
+
+    async def check(self) -> Verdict:
+        if blocked := allowed(self.reach):
+            return blocked
+        if await units.active(_DATABASE):
+            return Todo("the seed's database is a member")
+        if wrong := await self._wrong():
+            return Todo(wrong)
+        api = await self.reach.login()
+        if lists := await asyncio.to_thread(services.known, api, self.reach.seed.name):
+            return Todo(f"{', '.join(lists)} still list the seed")
+        return Done({"members": len(self.reach.nodes), "status": "Primary", "rows_of_the_seed": 0})
+
+    async def apply(self, report: Report) -> None:
+        await units.stop_for_good(_DATABASE)
+
+        async def alone() -> bool:
+            if wrong := await self._wrong():
+                raise SeedvmError("the nodes do not stand alone yet", why=wrong)
+            return True
+
+        await wait_for(
+            alone,
+            seconds=_VIEW_SECONDS,
+            what="Galera did not settle without the seed",
+            hint="on a node: seedvm member status",
+        )
+        node = self.reach.nodes[0]
+        password = self.reach.secrets.generated.admin_password.reveal()
+        request = {"address": node.address, "admin_password": password, "host": self.reach.seed.name}
+        removed = await self.reach.ssh.verb(node, "cleanup", request, timeout=120)
+        report.log(
+            "rows of the seed removed: " + ", ".join(f"{count} {kind}" for kind, count in removed.items()),
+            node=node.name,
+        )
+
+    async def _wrong(self) -> str:
+        """What is not yet as it must be among the nodes."""
+        for name, said in (await self.reach.status()).items():
+            galera = said.get("galera")
+            if galera is None:
+                return f"{name}: {said['broken'].get('galera', 'no database')}"
+            if not galera["healthy"] or galera["cluster_size"] != len(self.reach.nodes):
+                return f"{name}: {galera['state']}, {galera['cluster_status']}, {galera['cluster_size']} members"
+        return ""
+
+
+@dataclass(frozen=True)
+class Wipe:
+    """No secret of the site is left on the seed but the operator's own clouds.yaml."""
+
+    reach: Reach
+    name: str = "wipe"
+    title: str = "The seed forgets its secrets"
+    stretch: str = "leave"
+    usual_seconds: float = 15
+
+    async def check(self) -> Verdict:
+        if blocked := allowed(self.reach):
+            return blocked
+        if (self.reach.state_dir / "secrets.yaml").exists():
+            return Todo("the seed still knows the site's secrets")
+        left = [str(folder) for folder in FOLDERS if folder.exists()]
+        return (
+            Todo(f"still there: {', '.join(left)}")
+            if left
+            else Done({"secrets.yaml": "gone", "kept by design": "clouds.yaml, 0600"})
+        )
+
+    async def apply(self, report: Report) -> None:
+        """Everything else first, secrets.yaml last: as long as it is there a killed wipe can be told apart from a finished one."""
+        journal = self.reach.state_dir / "journal.jsonl"
+        await self.reach.ask("keep", {"files": {"journal.jsonl": journal.read_text()}})
+        generated = self.reach.secrets.generated
+        write_clouds(Access(self.reach.vip, generated.admin_password), self.reach.state_dir / "clouds.yaml")
+        sweep = Sweep.of(
+            self.reach.secrets, keep=(self.reach.state_dir / "clouds.yaml", self.reach.state_dir / "secrets.yaml")
+        )
+        gone = await asyncio.to_thread(sweep.wipe)
+        report.log(f"{len(gone)} files with secrets and {len(FOLDERS)} folders wiped")
+        if left := await asyncio.to_thread(sweep.find):
+            raise SeedvmError(
+                "secrets are left on the seed",
+                why=", ".join(str(path) for path in left[:8]),
+                hint="wipe these by hand, run again",
+            )
+        report.log("searched again for every secret of the site: none found")
+        (self.reach.state_dir / "secrets.yaml").unlink()
+
+
+@dataclass(frozen=True)
+class SeedOff:
+    """The seed's machine is powered off, a moment after the engine's last word."""
+
+    reach: Reach
+    name: str = "seed-off"
+    title: str = "The seed goes off"
+    stretch: str = "leave"
+    usual_seconds: float = 1
+
+    async def check(self) -> Verdict:
+        if blocked := allowed(self.reach):
+            return blocked
+        told = self._told()
+        if told.get("booted") and told["booted"] != booted():
+            return Done({"power": "was off"})
+        if await units.active((f"{_OFF_UNIT}.timer",)):
+            return Done({"power": f"goes off within {_OFF_SECONDS:g} s"})
+        return Todo("the seed is on")
+
+    async def apply(self, report: Report) -> None:
+        write_private(self.reach.state_dir / _OFF_FILE, json.dumps({"booted": booted()}))
+        await proc.arun(["systemctl", "disable", "--quiet", "seedvm-engine.service"], timeout=20, check=False)
+        await units.timer(_OFF_UNIT, _OFF_SECONDS, ["systemctl", "poweroff"])
+        report.log("the seed goes off in a moment; the undercloud stands alone")
+
+    def _told(self) -> dict[str, Any]:
+        path: Path = self.reach.state_dir / _OFF_FILE
+        return dict(json.loads(path.read_text())) if path.exists() else {}
