@@ -160,6 +160,21 @@ def stop(child: Child, *, grace: float = _GRACE_SECONDS) -> int:
     return child.wait()
 
 
+def interactive(argv: Argv) -> int:
+    """Run a command on this terminal, as long as its user likes; its exit code. Ctrl-C is the command's."""
+    words = _words(argv, None)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with _explained(words):
+            return subprocess.run(words, check=False, preexec_fn=_take_interrupts).returncode
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _take_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def stream(
     argv: Argv,
     on_line: Callable[[str], None],

@@ -1,0 +1,127 @@
+"""One boot of one machine, a process of its own: firmware, then whatever it finds becomes this process.
+
+`python -m seedvm.rack.boot RACK_FILE MACHINE DEVICES`, in the machine's network namespace. It joins the machine's control group and
+makes a private mount namespace first, so that the end of its processes is the end of everything it made.
+Exit codes: 0 switched off, 133 restart, 75 nothing boots. It refuses to run twice for one machine: the supervisor sees to that.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from pathlib import Path
+
+from seedvm import proc
+from seedvm.errors import SeedvmError
+from seedvm.rack import cgroup, disk, events, guest, ipxe, loop, partitions, ramdisk
+from seedvm.rack.firmware import NIC, Firmware
+from seedvm.rack.model import MachineSpec, RackSpec, Seed, load_rack
+
+POWER_OFF, REBOOT, NOTHING_BOOTS = 0, 133, 75
+WHERE = "where"
+_CLONE_NEWNS = 0x00020000
+_MACHINE_CMDLINE = "BOOT_IMAGE=/vmlinuz root=LABEL=root ro console=ttyS0"
+
+
+def main(arguments: list[str]) -> int:
+    rack = load_rack(Path(arguments[0]))
+    name, devices = arguments[1], arguments[2].split(",")
+    cgroup.join(cgroup.group(rack.name, name, "guest"))
+    _own_mounts()
+    if rack.seed is not None and name == rack.seed.name:
+        _boot_seed(rack, rack.seed)
+    machine = rack.machine(name)
+    cgroup.limit_memory(f"{rack.name}/{name}", machine.memory_mib)
+    return _boot(rack, machine, devices)
+
+
+def _own_mounts() -> None:
+    if ctypes.CDLL(None, use_errno=True).unshare(_CLONE_NEWNS) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+    proc.run(["mount", "--make-rprivate", "/"], timeout=20)
+
+
+def _boot(rack: RackSpec, machine: MachineSpec, devices: list[str]) -> int:
+    folder = rack.folder(machine.name)
+    firmware = Firmware(machine, folder)
+    for device in devices:
+        _here(folder, "firmware")
+        firmware.say(f"-- {machine.name}: boot from {device}")
+        outcome = firmware.network_boot() if device == "network" else ipxe.BootDisk()
+        if isinstance(outcome, ipxe.BootKernel):
+            _run_ramdisk(folder, machine, firmware, outcome)
+        if isinstance(outcome, ipxe.Leave) and outcome.then != "next":
+            return REBOOT if outcome.then == "reboot" else POWER_OFF
+        if isinstance(outcome, ipxe.BootDisk) and firmware.disk_boots():
+            _run_disk(folder, machine)
+    firmware.say("-- nothing boots")
+    return NOTHING_BOOTS
+
+
+def _run_ramdisk(folder: Path, machine: MachineSpec, firmware: Firmware, offer: ipxe.BootKernel) -> None:
+    if not offer.initrds:
+        raise SeedvmError(
+            "a kernel without a ramdisk was offered", machine=machine.name, hint="look at the boot script"
+        )
+    fetched = firmware.fetched[offer.initrds[0]]
+    tree, cached = ramdisk.unpacked(firmware.path(offer.initrds[0]), fetched)
+    events.note(folder, "ramdisk", sha256=fetched.sha256, bytes=fetched.bytes, unpacked_before=cached)
+    root = ramdisk.mount_layered(tree, folder / "ram", machine.memory_mib)
+    loop.wait_free(folder / "disk.img")
+    device = loop.attach(folder / "disk.img", partitions=True)
+    hardware = _hardware(machine, device.name, offer.cmdline)
+    guest.add_tools(root, hardware)
+    group = cgroup.top() / folder.parent.name / machine.name / "guest"
+    if os.fork() == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        partitions.keep_nodes(device, group)
+    _here(folder, "ramdisk")
+    guest.enter(root, guest.lay_out(folder / "hardware", hardware), hardware, nodes=[device.path])
+
+
+def _run_disk(folder: Path, machine: MachineSpec) -> None:
+    root = disk.mount_root(folder / "disk.img", folder / "root")
+    events.note(folder, "disk-boot")
+    hardware = _hardware(machine, "", _MACHINE_CMDLINE)
+    _here(folder, "disk")
+    guest.enter(root, guest.lay_out(folder / "hardware", hardware), hardware)
+
+
+def _boot_seed(rack: RackSpec, seed: Seed) -> None:
+    folder = rack.folder(seed.name)
+    lower = disk.mount_read_only(rack.images.resolve() / "golden.raw", folder / "golden")
+    for name in ("upper", "work", "root"):
+        (folder / name).mkdir(exist_ok=True)
+    marker = folder / "upper/etc/seedvm/seed"
+    marker.parent.mkdir(parents=True, exist_ok=True)
+    marker.touch()
+    layers = f"lowerdir={lower},upperdir={folder / 'upper'},workdir={folder / 'work'}"
+    proc.run(["mount", "-t", "overlay", "-o", layers, "seed-root", folder / "root"], timeout=20)
+    seed.state.mkdir(parents=True, exist_ok=True)
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
+    uuid = "5eed0000-0000-4000-8000-000000000001"
+    cpus = os.cpu_count() or 1
+    hardware = guest.Hardware(seed.name, uuid, "SEED", cpus, memory, "", (NIC, "eth1"), _MACHINE_CMDLINE)
+    events.note(folder, "disk-boot")
+    _here(folder, "disk")
+    guest.enter(folder / "root", guest.lay_out(folder / "hardware", hardware), hardware, binds=seed.binds)
+
+
+def _hardware(machine: MachineSpec, device: str, cmdline: str) -> guest.Hardware:
+    return guest.Hardware(
+        machine.name, str(machine.uuid), machine.serial, machine.cpus, machine.memory_mib, device, (NIC,), cmdline
+    )
+
+
+def _here(folder: Path, where: str) -> None:
+    (folder / WHERE).write_text(where)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except SeedvmError as error:
+        sys.stdout.write("\n".join(error.lines()) + "\n")
+        sys.exit(1)

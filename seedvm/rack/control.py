@@ -1,0 +1,81 @@
+"""The wire between a machine's supervisor and those who order it about: one JSON object a line on a Unix socket.
+
+`{"do": "status"}`, `{"do": "power", "action": "on|off|soft|reset|cycle"}`, `{"do": "boot", "device": "pxe|disk|null", "once": true}`;
+the answer is the status after it, or `{"error": ...}`. It refuses everything else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import socketserver
+from pathlib import Path
+from typing import Any
+
+from seedvm.errors import SeedvmError
+from seedvm.rack.machine import Machine
+
+_TIMEOUT = 60.0
+
+
+class _Handler(socketserver.StreamRequestHandler):
+    server: Server
+
+    def handle(self) -> None:
+        for line in self.rfile:
+            try:
+                answer = self.server.answer(json.loads(line))
+            except (ValueError, KeyError, SeedvmError, OSError) as error:
+                answer = {"error": str(error)}
+            with contextlib.suppress(OSError):
+                self.wfile.write(json.dumps(answer).encode() + b"\n")
+
+
+class Server(socketserver.ThreadingUnixStreamServer):
+    """Serves one machine."""
+
+    daemon_threads = True
+
+    def __init__(self, path: Path, machine: Machine) -> None:
+        path.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        super().__init__(str(path), _Handler)
+        self._machine = machine
+
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        machine = self._machine
+        if request["do"] == "power":
+            machine.order(str(request["action"]))
+        elif request["do"] == "boot":
+            device = request["device"]
+            if device not in ("pxe", "disk", None):
+                raise ValueError(f"unknown boot device {device}")
+            machine.set_boot(device, bool(request["once"]))
+        elif request["do"] != "status":
+            raise ValueError(f"unknown request {request['do']}")
+        return {
+            "power": machine.power,
+            "boot_device": machine.boot_device,
+            "boot_once": machine.boot_once,
+            "where": machine.where,
+            "reboots": machine.reboots,
+        }
+
+
+def call(path: Path, request: dict[str, Any], *, timeout: float = _TIMEOUT) -> dict[str, Any]:
+    """Order and wait for the answer; SeedvmError when the supervisor is not there or refuses."""
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as wire:
+            wire.settimeout(timeout)
+            wire.connect(str(path))
+            wire.sendall(json.dumps(request).encode() + b"\n")
+            with wire.makefile("rb") as stream:
+                answer = json.loads(stream.readline() or b"{}")
+    except OSError as error:
+        raise SeedvmError(
+            "the machine's supervisor does not answer", machine=path.stem, why=str(error), hint="seedvm rack up"
+        ) from error
+    if "error" in answer or "power" not in answer:
+        raise SeedvmError("the machine refused an order", machine=path.stem, why=str(answer.get("error", "no answer")))
+    return dict(answer)

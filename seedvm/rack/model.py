@@ -1,0 +1,270 @@
+"""rack.yaml as frozen types, and every path and name that follows from it.
+
+It refuses a file with anything unknown, double or out of its network, all problems at once. It touches nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import re
+import uuid as uuids
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from seedvm._yaml import Cursor, Findings, open_tree
+from seedvm.errors import InvalidFile, SeedvmError
+from seedvm.secret import Secret
+
+RUN = Path("/run/seedvm-rack")
+STATE = Path("build/rack")
+PREFIX = "seedvm"
+
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,11}")
+_MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
+
+
+@dataclass(frozen=True)
+class Network:
+    """One wire of the rack; the router's address is the rack's own."""
+
+    cidr: ipaddress.IPv4Network
+    router: ipaddress.IPv4Address
+
+    @property
+    def router_with_prefix(self) -> str:
+        return f"{self.router}/{self.cidr.prefixlen}"
+
+
+@dataclass(frozen=True)
+class Bind:
+    """A folder of the host inside the seed."""
+
+    source: Path
+    target: str
+    read_only: bool
+
+
+@dataclass(frozen=True)
+class Seed:
+    name: str
+    state: Path
+    binds: tuple[Bind, ...]
+
+
+@dataclass(frozen=True)
+class Bmc:
+    protocol: str
+    address: ipaddress.IPv4Address
+    user: str
+    password: Secret
+
+
+@dataclass(frozen=True)
+class MachineSpec:
+    """One machine; sizes in MiB and GiB. `mac` is that of its only NIC, on the provisioning wire."""
+
+    name: str
+    uuid: uuids.UUID
+    mac: str
+    bmc: Bmc
+    cpus: int
+    memory_mib: int
+    disk_gib: int
+    serial: str
+
+
+@dataclass(frozen=True)
+class RackSpec:
+    """The whole rack. `file` is where it was read; `images` the folder with golden.raw."""
+
+    name: str
+    file: Path
+    provisioning: Network
+    bmc: Network
+    images: Path
+    seed: Seed | None
+    machines: tuple[MachineSpec, ...]
+
+    @property
+    def state(self) -> Path:
+        return STATE.resolve() / self.name
+
+    @property
+    def run(self) -> Path:
+        """Sockets and marks of the running rack: gone after a boot of the host, as the rack is."""
+        return RUN / self.name
+
+    @property
+    def namespace(self) -> str:
+        return f"{PREFIX}-{self.name}"
+
+    def machine_namespace(self, name: str) -> str:
+        return f"{self.namespace}-{name}"
+
+    def bmc_namespace(self, name: str) -> str:
+        return f"{self.namespace}-{name}-bmc"
+
+    def folder(self, name: str) -> Path:
+        return self.state / name
+
+    def socket(self, name: str) -> Path:
+        return self.run / f"{name}.sock"
+
+    def machine(self, name: str) -> MachineSpec:
+        for machine in self.machines:
+            if machine.name == name:
+                return machine
+        known = ", ".join(machine.name for machine in self.machines)
+        raise SeedvmError(f"there is no machine '{name}' in the rack", why=f"it has {known}", hint="see rack.yaml")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Everything that is switched on and off: the machines, then the seed."""
+        return (*(machine.name for machine in self.machines), *([self.seed.name] if self.seed else []))
+
+
+def made_up_mac(*parts: str) -> str:
+    """A locally administered address, the same for the same parts."""
+    digest = hashlib.sha256("/".join(parts).encode()).digest()
+    return "52:54:02:" + ":".join(f"{byte:02x}" for byte in digest[:3])
+
+
+def load_rack(path: Path) -> RackSpec:
+    """Read and check a rack file; InvalidFile names each problem with its line."""
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise SeedvmError(f"{path} cannot be read", why=str(error.strerror), hint="is --file right?") from error
+    return parse_rack(text, path)
+
+
+def parse_rack(text: str, path: Path) -> RackSpec:
+    """A rack file's text; relative paths in it are relative to the current folder."""
+    findings = Findings()
+    root = open_tree(text, findings).mapping(("rack", "networks", "machines"), ("images", "seed"))
+    name = root["rack"].parsed(_name)
+    networks = root["networks"].mapping(("provisioning", "bmc"))
+    provisioning, bmc = _network(networks["provisioning"]), _network(networks["bmc"])
+    if provisioning and bmc and provisioning.cidr.overlaps(bmc.cidr):
+        networks["bmc"].problem(f"{bmc.cidr} overlaps {provisioning.cidr}")
+    machines = [_machine(cursor, bmc) for cursor in root["machines"].sequence()]
+    seed = _seed(root["seed"]) if root["seed"].present else None
+    images = (
+        root["images"].parsed(lambda value: Path(value).absolute()) or Path("build/cache/images/current").absolute()
+    )
+    if not findings.problems:
+        _no_doubles(findings, root["machines"], machines, seed)
+    if findings.problems or name is None or provisioning is None or bmc is None:
+        raise InvalidFile(str(path), findings.problems)
+    whole = tuple(machine for machine in machines if machine is not None)
+    return RackSpec(name, path.absolute(), provisioning, bmc, images, seed, whole)
+
+
+def _name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise ValueError(f"'{text}' must be up to 12 of a-z, 0-9 and -, beginning with a letter")
+    return text
+
+
+def _mac(text: str) -> str:
+    if not _MAC.fullmatch(text.lower()) or int(text[:2], 16) & 1:
+        raise ValueError(f"'{text}' is not a unicast MAC address")
+    return text.lower()
+
+
+def _uuid(text: str) -> uuids.UUID:
+    try:
+        return uuids.UUID(text)
+    except ValueError:
+        raise ValueError(f"'{text}' is not a UUID") from None
+
+
+def _protocol(text: str) -> str:
+    if text not in ("redfish", "ipmi"):
+        raise ValueError(f"'{text}' is not redfish or ipmi")
+    return text
+
+
+def _address(text: str) -> ipaddress.IPv4Address:
+    try:
+        return ipaddress.IPv4Address(text)
+    except ValueError:
+        raise ValueError(f"'{text}' is not an IPv4 address") from None
+
+
+def _cidr(text: str) -> ipaddress.IPv4Network:
+    try:
+        return ipaddress.IPv4Network(text)
+    except ValueError:
+        raise ValueError(f"'{text}' is not an IPv4 network such as 172.22.0.0/24") from None
+
+
+def _network(cursor: Cursor) -> Network | None:
+    parts = cursor.mapping(("cidr", "router"))
+    cidr, router = parts["cidr"].parsed(_cidr), parts["router"].parsed(_address)
+    if cidr is None or router is None:
+        return None
+    if router not in cidr:
+        parts["router"].problem(f"{router} is not in {cidr}")
+    return Network(cidr, router)
+
+
+def _seed(cursor: Cursor) -> Seed | None:
+    parts = cursor.mapping(("state",), ("name", "binds"))
+    state = parts["state"].text()
+    name = parts["name"].parsed(_name) if parts["name"].present else "seed"
+    binds = [_bind(one) for one in parts["binds"].sequence()]
+    if state is None or name is None:
+        return None
+    return Seed(name, Path(state).absolute(), tuple(bind for bind in binds if bind is not None))
+
+
+def _bind(cursor: Cursor) -> Bind | None:
+    parts = cursor.mapping(("source", "target"), ("read_only",))
+    source, target = parts["source"].text(), parts["target"].text()
+    if target is not None and not target.startswith("/"):
+        parts["target"].problem(f"'{target}' is not an absolute path")
+    if source is None or target is None:
+        return None
+    return Bind(Path(source).absolute(), target, parts["read_only"].boolean(False))
+
+
+def _machine(cursor: Cursor, network: Network | None) -> MachineSpec | None:
+    parts = cursor.mapping(
+        ("name", "uuid", "mac", "bmc", "cpus", "memory_mib", "disk_gib", "serial"),
+        ("faults",),
+    )
+    for fault in parts["faults"].sequence():
+        fault.problem("this fault is not known")
+    bmc = _bmc(parts["bmc"], network)
+    name, uuid = parts["name"].parsed(_name), parts["uuid"].parsed(_uuid)
+    mac, serial = parts["mac"].parsed(_mac), parts["serial"].text()
+    cpus, memory_mib, disk_gib = (parts[size].integer(1, minimum=1) for size in ("cpus", "memory_mib", "disk_gib"))
+    if name is None or uuid is None or mac is None or serial is None or bmc is None:
+        return None
+    return MachineSpec(name, uuid, mac, bmc, cpus, memory_mib, disk_gib, serial)
+
+
+def _bmc(cursor: Cursor, network: Network | None) -> Bmc | None:
+    parts = cursor.mapping(("protocol", "address", "user", "password"))
+    protocol, address = parts["protocol"].parsed(_protocol), parts["address"].parsed(_address)
+    user, password = parts["user"].text(), parts["password"].text()
+    if network and address and (address not in network.cidr or address == network.router):
+        parts["address"].problem(f"{address} is not free for a BMC in {network.cidr}")
+    if protocol is None or address is None or user is None or password is None:
+        return None
+    return Bmc(protocol, address, user, Secret(password))
+
+
+def _no_doubles(findings: Findings, cursor: Cursor, machines: Iterable[MachineSpec | None], seed: Seed | None) -> None:
+    seen = {f"the name {seed.name}"} if seed else set()
+    for at, machine in zip(cursor.sequence(), machines, strict=True):
+        if machine is None:
+            continue
+        bmc = f"the BMC address {machine.bmc.address}"
+        for thing in (f"the name {machine.name}", f"the MAC address {machine.mac}", f"the UUID {machine.uuid}", bmc):
+            if thing in seen:
+                findings.add(at.line, at.where, f"{thing} is given twice")
+            seen.add(thing)

@@ -1,0 +1,264 @@
+"""The whole rack: up, down, status, and the cleaning that leaves nothing.
+
+What belongs to a rack is found by its names (control group, namespaces, run folder), never remembered, so that `down` is complete also
+after a kill -9 of everything. It refuses to switch a machine on: that is for its BMC. Only the seed runs from `up` on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from seedvm import proc
+from seedvm.errors import SeedvmError
+from seedvm.rack import cgroup, control, network
+from seedvm.rack.model import PREFIX, RUN, STATE, MachineSpec, RackSpec
+
+Progress = Callable[[str], None]
+_TOOLS = ("ip", "systemd-nspawn", "bsdtar", "sgdisk", "sfdisk", "resize2fs", "mount", "nsenter", "sysctl")
+_LISTENS_SECONDS = 30.0
+_SEED_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class MachineStatus:
+    """One machine: `where` is off, firmware, ramdisk, disk or gone (no supervisor); memory is PSS in MiB."""
+
+    name: str
+    power: str
+    where: str
+    boot_device: str | None
+    reboots: int
+    pids: tuple[int, ...]
+    pss_mib: float
+
+
+@dataclass(frozen=True)
+class RackStatus:
+    """The rack and its machines; `up` when the network is there and every supervisor answers."""
+
+    rack: str
+    up: bool
+    machines: tuple[MachineStatus, ...]
+
+
+def up(spec: RackSpec, on_progress: Progress = lambda _: None, *, seed: bool = True) -> None:
+    """Network, BMCs, dark machines, and the seed switched on (unless not `seed`). What runs already stays as it is."""
+    _check_host(spec)
+    spec.run.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (spec.run / "state").write_text(str(spec.state))
+    on_progress("networks")
+    network.raise_network(spec)
+    for machine in spec.machines:
+        if not _answers(spec, machine.name):
+            on_progress(f"{machine.name}: machine")
+            _start(spec, machine.name, "supervisor")
+        if not _runs(spec, machine.name, "bmc"):
+            on_progress(f"{machine.name}: {machine.bmc.protocol} BMC at {machine.bmc.address}")
+            network.plug_bmc(spec, machine.name, str(machine.bmc.address))
+            _start(spec, machine.name, "bmc", netns=spec.bmc_namespace(machine.name))
+    for machine in spec.machines:
+        _wait(f"{machine.name}'s supervisor", partial(_answers, spec, machine.name))
+        _wait(f"{machine.name}'s BMC", partial(_bmc_listens, spec, machine))
+    if seed and spec.seed is not None:
+        if not _answers(spec, spec.seed.name):
+            on_progress(f"{spec.seed.name}: switched on")
+            _start(spec, spec.seed.name, "supervisor")
+        _seed_ready(spec, spec.seed.name)
+    on_progress("the rack is up")
+
+
+def status(spec: RackSpec) -> RackStatus:
+    """How it stands, machine by machine."""
+    machines = tuple(_machine_status(spec, name) for name in spec.names)
+    whole = spec.namespace in network.namespaces(spec.namespace)
+    seed = spec.seed.name if spec.seed else None
+    return RackStatus(spec.name, whole and all(one.where != "gone" for one in machines if one.name != seed), machines)
+
+
+def machine_pss(spec: RackSpec, name: str) -> float:
+    """Memory of what runs on one machine (PSS, MiB), without its supervisor and BMC."""
+    return cgroup.pss_mib(cgroup.top() / spec.name / name / "guest")
+
+
+def down(spec: RackSpec) -> None:
+    """Cut the power of all and take the rack away; disks and logs stay."""
+    _take_down(spec.name)
+
+
+def wipe(spec: RackSpec) -> None:
+    """`down`, and then disks and logs too."""
+    _take_down(spec.name)
+    shutil.rmtree(spec.state, ignore_errors=True)
+
+
+def clean_all() -> list[str]:
+    """Take every rack away that is or was here, with disks and logs; their names."""
+    names = set(_names_in(cgroup.top())) | set(_names_in(RUN)) | set(_names_in(STATE))
+    names |= {name.split("-")[1] for name in network.namespaces(PREFIX) if "-" in name}
+    for name in sorted(names):
+        _take_down(name)
+    shutil.rmtree(STATE, ignore_errors=True)
+    return sorted(names)
+
+
+def exec_argv(spec: RackSpec, name: str, words: Iterable[str]) -> list[str]:
+    """The command which runs `words` inside the seed or a machine.
+
+    It begins with a shell that joins the container's control group; nsenter then enters all of its namespaces.
+    """
+    init = cgroup.container_init(cgroup.top() / spec.name / name / "guest")
+    if init is None:
+        raise SeedvmError("nothing runs on it", machine=name, why="it is off or in its firmware", hint="seedvm rack up")
+    group = _payload(init) / "rack-exec"
+    group.mkdir(exist_ok=True)
+    inner = ["env", "-i", f"TERM={os.environ.get('TERM', 'dumb')}", "HOME=/root", "USER=root", "LANG=C.UTF-8"]
+    inner += ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
+    enter = ["nsenter", "--target", str(init), "--all", "--wd=/root"]
+    return ["sh", "-c", 'echo $$ > "$0" && exec "$@"', str(group / "cgroup.procs"), *enter, *inner, *words]
+
+
+def seed_exec(
+    spec: RackSpec, words: Iterable[str], *, timeout: float, input: str | None = None, check: bool = True
+) -> proc.Completed:
+    """Run a command inside the seed to its end."""
+    name = spec.seed.name if spec.seed else "seed"
+    return proc.run(exec_argv(spec, name, words), timeout=timeout, input=input, check=check)
+
+
+def attach(spec: RackSpec, name: str, words: Iterable[str]) -> int:
+    """Run a command inside the seed or a machine on this terminal; its exit code."""
+    return proc.interactive(exec_argv(spec, name, words))
+
+
+def is_on(spec: RackSpec, name: str) -> bool:
+    """Whether a machine has power; False too when nobody stands behind it."""
+    return _machine_power(spec, name)["power"] == "on"
+
+
+def _seed_ready(spec: RackSpec, name: str) -> None:
+    """Wait until the seed takes orders: its systemd listens, and for the message bus beside it."""
+    group = cgroup.top() / spec.name / name / "guest"
+
+    def ready() -> bool:
+        init = cgroup.container_init(group)
+        run = Path(f"/proc/{init}/root/run")
+        return init is not None and (run / "systemd/private").exists() and (run / "dbus/system_bus_socket").exists()
+
+    _wait("the seed", ready, _SEED_SECONDS)
+
+
+def _payload(init: int) -> Path:
+    """The container's own control group: above its init.scope."""
+    tree = cgroup.top().parent
+    for line in Path(f"/proc/{init}/cgroup").read_text().splitlines():
+        number, _, path = line.partition("::")
+        if number == "0":
+            folder = tree / path.lstrip("/")
+            return folder.parent if folder.name == "init.scope" else folder
+    raise SeedvmError("the container has no control group", why=f"process {init}", hint="was it started by the rack?")
+
+
+def _machine_status(spec: RackSpec, name: str) -> MachineStatus:
+    guest = cgroup.top() / spec.name / name / "guest"
+    found = _machine_power(spec, name)
+    return MachineStatus(
+        name,
+        found["power"],
+        found["where"],
+        found["boot_device"],
+        found["reboots"],
+        tuple(sorted(cgroup.pids(guest))),
+        cgroup.pss_mib(guest),
+    )
+
+
+def _machine_power(spec: RackSpec, name: str) -> dict[str, Any]:
+    try:
+        return control.call(spec.socket(name), {"do": "status"}, timeout=10)
+    except SeedvmError:
+        return {"power": "off", "where": "gone", "boot_device": None, "reboots": 0}
+
+
+def _check_host(spec: RackSpec) -> None:
+    if os.geteuid() != 0:
+        raise SeedvmError("the rack needs root", why="it makes namespaces, mounts and containers", hint="sudo")
+    missing = [
+        tool for tool in _TOOLS if shutil.which(tool, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is None
+    ]
+    if missing:
+        raise SeedvmError("programs are missing", why=", ".join(missing), hint="make install gets them")
+    if not Path("/dev/loop-control").exists():
+        raise SeedvmError("there are no loop devices", why="/dev/loop-control is missing", hint="modprobe loop")
+    if spec.seed is not None and not (spec.images / "golden.raw").exists():
+        raise SeedvmError(
+            "there is no golden image", why=f"{spec.images}/golden.raw is missing", hint="seedvm image build"
+        )
+
+
+def _start(spec: RackSpec, name: str, part: str, netns: str | None = None) -> None:
+    folder = spec.folder(name)
+    folder.mkdir(parents=True, exist_ok=True)
+    cgroup.kill(cgroup.group(spec.name, name, part))
+    if part == "supervisor":
+        cgroup.kill(cgroup.group(spec.name, name, "guest"))  # left by a supervisor that was killed
+    words = [sys.executable, "-m", f"seedvm.rack.{part}", str(spec.file), name]
+    proc.spawn(words, log=folder / f"{part}.log", netns=netns)
+
+
+def _take_down(name: str) -> None:
+    for group in (cgroup.top() / name,):
+        cgroup.kill(group)
+        cgroup.remove(group)
+    cgroup.remove_memory(name)
+    network.drop_all(name)
+    shutil.rmtree(RUN / name, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        cgroup.top().rmdir()
+        RUN.rmdir()
+
+
+def _answers(spec: RackSpec, name: str) -> bool:
+    if not spec.socket(name).exists():
+        return False
+    try:
+        control.call(spec.socket(name), {"do": "status"}, timeout=5)
+    except SeedvmError:
+        return False
+    return True
+
+
+def _runs(spec: RackSpec, name: str, part: str) -> bool:
+    return any(True for _ in cgroup.pids(cgroup.top() / spec.name / name / part))
+
+
+def _bmc_listens(spec: RackSpec, machine: MachineSpec) -> bool:
+    """Seen from the router, which stands on the BMCs' wire."""
+    port = "623" if machine.bmc.protocol == "ipmi" else "443"
+    family = "-u" if machine.bmc.protocol == "ipmi" else "-t"
+    done = proc.run(
+        ["ss", "-H", "-n", "-l", family, f"sport = :{port}"], timeout=10, netns=spec.bmc_namespace(machine.name)
+    )
+    return bool(done.stdout.strip())
+
+
+def _wait(what: str, condition: Callable[[], bool], timeout: float = _LISTENS_SECONDS) -> None:
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            raise SeedvmError(
+                f"{what} did not come up", why=f"not within {timeout:g} s", hint="its log is in build/rack"
+            )
+        time.sleep(0.1)
+
+
+def _names_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
