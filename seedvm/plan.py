@@ -17,7 +17,6 @@ from seedvm.steps.images import ImagesStep
 from seedvm.steps.inspect import InspectStep
 from seedvm.steps.join import Join
 from seedvm.steps.leave import LeaveCluster, SeedOff, Wipe
-from seedvm.steps.leave import LeaveCluster, SeedOff, Wipe
 from seedvm.steps.preflight import PreflightStep
 from seedvm.steps.register import RamdiskStep, RegisterStep
 from seedvm.steps.review import ReviewStep

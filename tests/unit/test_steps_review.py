@@ -1,0 +1,80 @@
+"""The review names every disk that will be written, by serial, and none besides."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from seedvm.cloud.ironic import Disk, Inventory, Node
+from seedvm.inventory import Machine
+from seedvm.site import Site, parse_site
+from seedvm.steps.review import Wipe, build_review, wipes
+from tui.records import confirmation, parse_review
+from tui.records import wipes as confirmed_wipes
+
+FOUND = Inventory(
+    2, 6144, "x86_64", (Disk("/dev/sda", "R", 20 << 30, ""), Disk("/dev/sdb", "D", 99 << 30, "")), "SN1", "Acme"
+)
+
+
+def node(bmc: str, role: str = "", unfit: str = "", root: str = "R", title: str = "") -> Node:
+    extra: dict[str, Any] = {
+        "seedvm_site": "demo",
+        "seedvm_bmc": bmc,
+        "seedvm_role": role,
+        "unfit": unfit,
+        "seedvm_name": title,
+    }
+    said = {
+        "uuid": bmc,
+        "name": f"demo-{bmc}",
+        "driver": "redfish",
+        "provision_state": "available",
+        "target_provision_state": None,
+        "power_state": "power off",
+        "maintenance": False,
+        "maintenance_reason": None,
+        "last_error": None,
+        "instance_uuid": None,
+        "extra": extra,
+        "traits": [],
+        "properties": {"root_device": {"serial": root}} if root else {},
+        "reservation": None,
+        "deploy_step": None,
+        "inspection_finished_at": "now",
+    }
+    return Node.of(said)
+
+
+def review(site: Site) -> dict[str, Any]:
+    nodes = [
+        node("172.22.1.21", "undercloud", title="demo-undercloud-0"),
+        node("172.22.1.24", "spare"),
+        node("172.22.1.26", unfit="too small", root=""),
+    ]
+    known = [Machine("172.22.1.21", serial="BMC-SAID"), Machine("172.22.1.25", unfit_reason="wrong password")]
+    return build_review(site, nodes, {one.bmc: FOUND for one in nodes}, known)
+
+
+def test_root_disks_alone_are_wiped(site: Site) -> None:
+    assert wipes(review(site)) == {Wipe("172.22.1.21", "SN1", "/dev/sda"), Wipe("172.22.1.24", "SN1", "/dev/sda")}
+
+
+def test_the_spare_is_left_alone_where_the_rehearsal_may_not_have_it(site_text: str) -> None:
+    site = parse_site(site_text.replace("rehearse_on_spare: true", "rehearse_on_spare: false"))
+    assert wipes(review(site)) == {Wipe("172.22.1.21", "SN1", "/dev/sda")}
+
+
+def test_machines_that_cannot_be_used_are_listed_with_the_reason(site: Site) -> None:
+    machines = {one["bmc"]: one for one in review(site)["machines"]}
+    assert (machines["172.22.1.26"]["role"], machines["172.22.1.26"]["why"]) == ("unfit", "too small")
+    assert (machines["172.22.1.25"]["disks"], machines["172.22.1.25"]["why"]) == ([], "wrong password")
+    assert machines["172.22.1.21"]["name"] == "demo-undercloud-0"
+
+
+def test_the_screen_confirms_exactly_what_the_engine_asked(site: Site) -> None:
+    import json
+
+    asked = review(site)
+    shown = parse_review(json.dumps(asked))
+    answered = confirmed_wipes(confirmation(shown, "demo", "2026-11-22T00:00:00+00:00"))
+    assert {Wipe(*one) for one in answered} == wipes(asked)

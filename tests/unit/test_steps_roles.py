@@ -1,0 +1,75 @@
+"""Which machine becomes what, and what is said of those that fall."""
+
+from __future__ import annotations
+
+import pytest
+
+from seedvm.cloud.ironic import Disk, Inventory
+from seedvm.roles import Fall, assign, falls, root_disk, shortage
+from seedvm.site import Needs, Site, parse_site
+
+NEEDS = Needs(cpus=1, memory_mib=3000, disk_gib=12)
+FIT = ("172.22.1.21", "172.22.1.22", "172.22.1.23", "172.22.1.24")
+
+
+def found(memory: int = 6144, disks: tuple[tuple[int, str], ...] = ((20, "S1"),), cpus: int = 2) -> Inventory:
+    listed = tuple(Disk(f"/dev/sd{'abc'[at]}", serial, size << 30, "") for at, (size, serial) in enumerate(disks))
+    return Inventory(cpus, memory, "x86_64", listed, "MACHINE", "Acme One")
+
+
+def test_a_machine_with_what_is_needed_is_fit() -> None:
+    assert falls(found(), NEEDS) == ()
+
+
+def test_memory_that_firmware_keeps_back_is_forgiven() -> None:
+    assert falls(found(memory=2900), NEEDS) == ()
+
+
+def test_every_requirement_that_it_falls_short_of_is_named() -> None:
+    said = falls(found(memory=1024, disks=((4, "S1"),), cpus=0), NEEDS)
+    assert [one.requirement for one in said] == ["cpus", "memory", "disk"]
+    assert "1024 MiB of memory of 3000" in said[1].reason
+    assert "4 GiB of 12" in said[2].reason
+
+
+def test_a_disk_without_serial_cannot_be_known_again() -> None:
+    assert [one.requirement for one in falls(found(disks=((20, ""),)), NEEDS)] == ["serial"]
+
+
+def test_the_root_disk_is_the_smallest_that_is_large_enough() -> None:
+    disk = root_disk(found(disks=((4000, "DATA"), (8, "USB"), (20, "ROOT"))), NEEDS)
+    assert disk is not None
+    assert disk.serial == "ROOT"
+
+
+def test_roles_go_by_address_and_the_operators_word_goes_first(site: Site) -> None:
+    given = assign(site, FIT)
+    assert given.roles == {
+        "172.22.1.21": "undercloud",
+        "172.22.1.22": "undercloud",
+        "172.22.1.23": "undercloud",
+        "172.22.1.24": "spare",
+    }
+    assert given.lacking == 0
+    assert given.order("172.22.1.23") == 2
+
+
+def test_a_machine_said_to_be_undercloud_goes_before_its_address(site_text: str) -> None:
+    site = parse_site(site_text.replace("role: spare", "role: undercloud"))
+    given = assign(site, FIT)
+    assert given.roles["172.22.1.24"] == "undercloud"
+    assert given.roles["172.22.1.23"] == "spare"
+
+
+def test_a_spare_never_fills_a_gap_and_the_lack_is_counted(site: Site) -> None:
+    given = assign(site, ("172.22.1.21", "172.22.1.24"))
+    assert given.lacking == 2
+    assert given.roles["172.22.1.24"] == "spare"
+
+
+@pytest.mark.parametrize("others", [(), ("172.22.1.25: no password",)])
+def test_a_shortage_counts_who_fell_where(others: tuple[str, ...]) -> None:
+    fallen = (Fall("memory", "1"), Fall("memory", "2"), Fall("disk", "3"))
+    said = shortage(2, 3, fallen, others)
+    assert said.startswith("2 of 3 undercloud machines are missing: 2 fell at memory; 1 fell at disk")
+    assert all(one in said for one in others)

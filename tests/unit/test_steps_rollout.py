@@ -1,0 +1,85 @@
+"""A node's phase and a failure's first cause, read from three services' facts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from seedvm.cloud.heat import Resource
+from seedvm.cloud.ironic import Node
+from seedvm.cloud.nova import Server
+from seedvm.rollout import DEPLOYMENT, SERVER, failure, place
+
+NAMES = {0: "demo-undercloud-0", 1: "demo-undercloud-1"}
+
+
+def node(state: str = "available", power: str = "power off", step: str = "", error: str = "") -> Node:
+    said: dict[str, Any] = {
+        "uuid": "u",
+        "name": "demo-1-21",
+        "driver": "ipmi",
+        "provision_state": state,
+        "target_provision_state": None,
+        "power_state": power,
+        "maintenance": False,
+        "maintenance_reason": None,
+        "last_error": error,
+        "instance_uuid": None,
+        "extra": {"seedvm_site": "demo", "seedvm_bmc": "172.22.1.21"},
+        "traits": [],
+        "properties": {},
+        "reservation": None,
+        "deploy_step": {"step": step} if step else {},
+        "inspection_finished_at": None,
+    }
+    return Node.of(said)
+
+
+def resource(kind: str, status: str, reason: str = "", index: int | None = 0, physical: str = "p") -> Resource:
+    return Resource("name", kind, status, reason, physical, index)
+
+
+@pytest.mark.parametrize(
+    ("now", "phase"),
+    [
+        (node(), "power"),
+        (node("deploying"), "power"),
+        (node("wait call-back", "power on"), "ramdisk"),
+        (node("wait call-back", "power on", "write_image"), "write"),
+        (node("deploying", "power on", "boot_instance"), "boot"),
+        (node("active", "power on"), "boot"),
+        (node("deploy failed", error="no disk"), "failed"),
+    ],
+)
+def test_the_phase_is_irons_until_the_disk_boots(now: Node, phase: str) -> None:
+    assert place(now, {}, answers=False).phase == phase
+
+
+def test_a_node_that_answers_is_configuring_until_it_signals() -> None:
+    up = node("active", "power on")
+    waiting = {DEPLOYMENT: resource(DEPLOYMENT, "CREATE_IN_PROGRESS")}
+    assert place(up, waiting, answers=True).phase == "configure"
+    assert place(up, {DEPLOYMENT: resource(DEPLOYMENT, "CREATE_COMPLETE")}, answers=True).phase == "joined"
+    assert place(up, {DEPLOYMENT: resource(DEPLOYMENT, "CREATE_FAILED", "galera")}, answers=True).phase == "failed"
+
+
+def test_the_nodes_own_words_go_before_heats() -> None:
+    resources = (
+        resource(SERVER, "CREATE_FAILED", "CREATE aborted", index=0, physical="s0"),
+        resource(DEPLOYMENT, "CREATE_FAILED", "Deployment to server failed", index=1, physical="d1"),
+    )
+    said = failure(NAMES, resources, {"d1": "40-mariadb: no donor"}, {}, {}, "Resource CREATE failed")
+    assert (said.node, said.why) == ("demo-undercloud-1", "40-mariadb: no donor")
+
+
+def test_a_machine_that_was_not_deployed_is_told_in_irons_words() -> None:
+    resources = (resource(SERVER, "CREATE_FAILED", "Went to status ERROR", index=0, physical="s0"),)
+    servers = {"s0": Server("s0", "demo-undercloud-0", "ERROR", "u", "No valid host")}
+    nodes = {"demo-undercloud-0": node("deploy failed", error="the agent found no disk")}
+    said = failure(NAMES, resources, {}, servers, nodes, "failed")
+    assert said.why == "the agent found no disk; No valid host; Went to status ERROR"
+
+
+def test_a_failure_that_no_node_explains_is_the_stacks() -> None:
+    assert failure(NAMES, (), {}, {}, {}, "Stack CREATE timed out").why == "Stack CREATE timed out"
