@@ -62,8 +62,4 @@ def _road(context: Context) -> tuple[Step, ...]:
         LeaveCluster(reach),
         Wipe(reach),
         SeedOff(reach),
-        # The seed leaves: its powering off is the last act.
-        LeaveCluster(reach),
-        Wipe(reach),
-        SeedOff(reach),
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from seedvm import proc
 from tests.e2e.world import World
 
 REPO = Path(__file__).resolve().parents[2]
@@ -32,13 +32,11 @@ def clean_desk() -> Iterator[World]:
 @pytest.fixture(scope="session")
 def finished(clean_desk: World) -> World:
     """The demo, run headless to its end; its output goes to the terminal as it comes."""
-    done = subprocess.run(
-        [str(REPO / ".venv" / "bin" / "seedvm"), "demo", "--headless", "--keep"],
-        stdin=subprocess.DEVNULL,
-        stdout=sys.__stdout__,
-        stderr=sys.__stderr__,
-        cwd=REPO,
+    done = proc.stream(
+        [REPO / ".venv" / "bin" / "seedvm", "demo", "--headless"],
+        lambda line: print(line, file=sys.__stdout__, flush=True),
         timeout=ROAD_LIMIT_SECONDS,
+        cwd=REPO,
         check=False,
     )
     assert done.returncode == 0, "the demo did not reach its receipt; its last lines say why"

@@ -44,7 +44,17 @@ def leaks(world: World, secrets: list[str], patterns: Path) -> list[str]:
     patterns.write_text("\n".join(secrets) + "\n")
     found = []
     for folder in (world.repo / "build" / "rack" / "demo", world.state):
-        words = ["grep", "-rlaF", "-f", patterns, "--include=*.log", "--include=*.json*", "--include=*.txt", "--include=*.html", folder]
+        words = [
+            "grep",
+            "-rlaF",
+            "-f",
+            patterns,
+            "--include=*.log",
+            "--include=*.json*",
+            "--include=*.txt",
+            "--include=*.html",
+            folder,
+        ]
         found += proc.run(words, timeout=120, check=False).stdout.split()
     for machine in world.undercloud().values():
         found += [f"{machine}:{place}" for place in _on_machine(world, machine, "\n".join(secrets))]

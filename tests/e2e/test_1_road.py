@@ -77,7 +77,7 @@ def test_unusable_machines_are_reported_and_never_touched(finished: World) -> No
 
 def test_a_second_run_says_done_and_changes_nothing(finished: World) -> None:
     before = finished.openstack("stack", "list", "--long")
-    again = finished.seedvm("demo", "--headless", "--keep", timeout=300)
+    again = finished.seedvm("demo", "--headless", timeout=300)
     assert "done" in again.stdout
     assert finished.openstack("stack", "list", "--long") == before
 

@@ -6,8 +6,11 @@ import json
 import time
 
 import pytest
+import yaml
 
-from tests.e2e.world import VIP, World, wait_until
+from seedvm import proc
+from seedvm.secret import Secret
+from tests.e2e.world import NAMESPACE, VIP, World, wait_until
 
 GAP_LIMIT_SECONDS = 10
 
@@ -17,8 +20,38 @@ def holder_of_the_vip(world: World) -> str:
 
 
 def power(world: World, machine: str, action: str) -> None:
-    """Through the machine's own BMC, as an operator would."""
-    world.seedvm("rack", "power", "--file", "build/demo/rack.yaml", machine, action)
+    """Through the machine's own BMC, with ipmitool or over Redfish, as an operator would."""
+    rack = yaml.safe_load((world.demo / "rack.yaml").read_text())
+    bmc = next(one["bmc"] for one in rack["machines"] if one["name"] == machine)
+    if bmc["protocol"] == "ipmi":
+        words = [
+            "ipmitool",
+            "-I",
+            "lanplus",
+            "-C",
+            "3",
+            "-H",
+            bmc["address"],
+            "-U",
+            bmc["user"],
+            "-E",
+            "chassis",
+            "power",
+            action,
+        ]
+        proc.run(words, timeout=30, netns=NAMESPACE, secret_env={"IPMI_PASSWORD": Secret(bmc["password"])})
+        return
+    base = f"https://{bmc['address']}"
+    login = f'user = "{bmc["user"]}:{bmc["password"]}"\n'
+    curl = ["curl", "-sfk", "-K", "-", "-m", "20"]
+    systems = json.loads(
+        proc.run([*curl, f"{base}/redfish/v1/Systems"], timeout=30, netns=NAMESPACE, input=login).stdout
+    )
+    system = systems["Members"][0]["@odata.id"]
+    reset = json.dumps({"ResetType": "ForceOff" if action == "off" else "On"})
+    header = "Content-Type: application/json"
+    target = f"{base}{system}/Actions/ComputerSystem.Reset"
+    proc.run([*curl, "-H", header, "-d", reset, target], timeout=30, netns=NAMESPACE, input=login)
 
 
 def galera_size(world: World, machine: str) -> str:
@@ -34,7 +67,9 @@ def lost(finished: World) -> tuple[str, float]:
     begin = time.monotonic()
     wait_until("the VIP is gone", lambda: not finished.answers(f"http://{VIP}:5000/", timeout=0.5), 5, every=0.1)
     for port in (5000, 8004, 8774, 6385):
-        wait_until(f"port {port} answers", lambda port=port: finished.answers(f"http://{VIP}:{port}/", 1), 60, every=0.1)  # type: ignore[misc]
+        wait_until(
+            f"port {port} answers", lambda port=port: finished.answers(f"http://{VIP}:{port}/", 1), 60, every=0.1
+        )  # type: ignore[misc]
     gap = round(time.monotonic() - begin, 1)
     facts = finished.state / "facts.json"
     known = json.loads(facts.read_text()) if facts.exists() else {}

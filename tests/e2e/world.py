@@ -73,7 +73,9 @@ class World:
     def machine_at(self, address: str) -> str:
         """The machine whose NIC holds an address."""
         for number in range(1, 7):
-            shown = proc.run(["ip", "-j", "addr", "show", "eth0"], timeout=10, netns=f"{NAMESPACE}-m{number}", check=False)
+            shown = proc.run(
+                ["ip", "-j", "addr", "show", "eth0"], timeout=10, netns=f"{NAMESPACE}-m{number}", check=False
+            )
             links = json.loads(shown.stdout or "[]")
             if any(entry.get("local") == address for link in links for entry in link.get("addr_info", [])):
                 return f"m{number}"
