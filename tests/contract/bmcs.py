@@ -97,6 +97,17 @@ async def ipmi_sim(
         yield IpmiSim(address, power)
 
 
+@contextlib.asynccontextmanager
+async def pyghmi_bmc(folder: Path, address: str, *, user: str = "admin", password: str = "right") -> AsyncIterator[str]:
+    """pyghmi's `Bmc`: no pong, no GUID outside of a session, suite 3 whatever is asked, silence for unknown users."""
+    proc.run(["ip", "address", "replace", f"{address}/32", "dev", "lo"], timeout=10)
+    script = Path(__file__).with_name("pyghmi_bmc.py")
+    guid = "00112233-4455-6677-8899-aabbccddeeff"
+    with child([sys.executable, str(script), address, "623", user, password, guid], log=folder / f"pyghmi-{address}"):
+        await _udp_listens(address, 623)
+        yield address
+
+
 @dataclass(frozen=True)
 class RedfishSim:
     """A running sushy-tools emulator. `logins` holds one line for every request with a login: "good" or "bad"."""

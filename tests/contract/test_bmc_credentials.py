@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from uuid import UUID
 
 from seedvm.bmc.credentials import MakeRedfish, Proven, Unproven, prove, still_opens
 from seedvm.bmc.ipmi import IpmiBmc
@@ -11,7 +12,8 @@ from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.redfish import RedfishBmc
 from seedvm.bmc.session import exchange
 from seedvm.secret import Candidate, Secret
-from tests.contract.bmcs import GUID, ipmi_sim, redfish_sim
+from seedvm.wire.rmcp import guid_readings
+from tests.contract.bmcs import GUID, ipmi_sim, pyghmi_bmc, redfish_sim
 from tests.contract.isolated import isolated
 
 ADDRESS = "172.22.1.21"
@@ -36,6 +38,20 @@ async def test_the_right_password_is_found_among_wrong_ones_over_ipmi(tmp_path: 
         assert answer.identity.guid.hex() == GUID
         assert answer.identity.power == "off"
         assert ledger.failures() == ()
+
+
+@isolated
+async def test_a_bmc_that_grants_another_suite_and_is_silent_to_unknown_users_is_opened(tmp_path: Path) -> None:
+    async with pyghmi_bmc(tmp_path, ADDRESS):
+        candidates = [pair("root", "x"), pair("admin", "y"), pair("admin", "right")]
+        answer = await prove(ADDRESS, ["ipmi-2.0"], candidates, Ledger(tmp_path), maker())
+        assert isinstance(answer, Proven)
+        assert answer.user == "admin"
+        assert answer.identity is not None
+        assert UUID("00112233-4455-6677-8899-aabbccddeeff") in guid_readings(answer.identity.guid)
+        bmc = IpmiBmc(ADDRESS, "admin", Secret("right"), gap=0)
+        await bmc.start_from_network()
+        assert await bmc.power() == "on"
 
 
 @isolated

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from seedvm.scan.evidence import Bmc
 from seedvm.scan.sweep import sweep
-from tests.contract.bmcs import GUID, ipmi_sim, redfish_sim
+from tests.contract.bmcs import GUID, ipmi_sim, pyghmi_bmc, redfish_sim
 from tests.contract.isolated import isolated
 
 
@@ -17,6 +17,7 @@ async def test_both_kinds_of_bmc_are_found_and_silence_is_no_bmc(tmp_path: Path)
         ipmi_sim(tmp_path, "172.22.1.21"),
         redfish_sim(tmp_path, "172.22.1.22"),
         redfish_sim(tmp_path, "172.22.1.23", tls=False),
+        pyghmi_bmc(tmp_path, "172.22.1.24"),
     ):
         result = await sweep(["172.22.1.21-172.22.1.26"], on_found=heard.append)
     found = {bmc.address: bmc for bmc in result.bmcs}
@@ -25,6 +26,7 @@ async def test_both_kinds_of_bmc_are_found_and_silence_is_no_bmc(tmp_path: Path)
         "172.22.1.21": ("ipmi-1.5", "ipmi-2.0"),
         "172.22.1.22": ("redfish",),
         "172.22.1.23": ("redfish-http",),
+        "172.22.1.24": ("ipmi-2.0",),
     }
     assert found["172.22.1.21"].fact("guid") == GUID
     assert (found["172.22.1.22"].fact("certificate") or "").startswith("sha256:")
