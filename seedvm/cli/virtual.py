@@ -47,6 +47,11 @@ def _rack(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> N
         if name == "exec":
             verb.add_argument("machine", help="the machine's name, or seed")
             verb.add_argument("words", nargs=argparse.REMAINDER, metavar="-- COMMAND", help="what to run there")
+    power = verbs.add_parser("power", parents=[shared], help="press a machine's power button, through its BMC")
+    power.add_argument("--file", type=Path, required=True, help="the rack file")
+    power.add_argument("machine", help="the machine's name")
+    power.add_argument("action", choices=("on", "off", "reset"))
+    power.set_defaults(handler=_rack_power)
     clean = verbs.add_parser("clean", parents=[shared], help="take every rack away, with its disks and logs")
     clean.set_defaults(handler=_rack_clean)
 
@@ -110,6 +115,14 @@ def _rack_exec(args: argparse.Namespace) -> int:
 
     words = args.words[1:] if args.words[:1] == ["--"] else args.words
     return rack.attach(load_rack(args.file), args.machine, words or ["bash", "-l"])
+
+
+def _rack_power(args: argparse.Namespace) -> int:
+    from seedvm.rack.model import load_rack
+    from seedvm.rack.press import press
+
+    press(load_rack(args.file), args.machine, args.action)
+    return EXIT_DONE
 
 
 def _rack_clean(args: argparse.Namespace) -> int:

@@ -1,0 +1,49 @@
+"""Presses a machine's power button as an operator would: from the rack's router, through the machine's own BMC.
+
+Names and passwords are those of the rack file. It refuses actions which not every BMC knows.
+"""
+
+from __future__ import annotations
+
+import json
+
+from seedvm import proc
+from seedvm.errors import SeedvmError
+from seedvm.rack.model import MachineSpec, RackSpec
+
+ACTIONS = ("on", "off", "reset")
+_RESET_TYPES = {"on": "On", "off": "ForceOff", "reset": "ForceRestart"}
+_SECONDS = 40.0
+
+
+def press(spec: RackSpec, name: str, action: str) -> None:
+    """Power a machine on, off at once, or off and on."""
+    if action not in ACTIONS:
+        raise SeedvmError(f"there is no power action {action}", machine=name, why=f"there are {', '.join(ACTIONS)}")
+    machine = spec.machine(name)
+    if machine.bmc.protocol == "ipmi":
+        _ipmi(spec, machine, action)
+    else:
+        _redfish(spec, machine, action)
+
+
+def _ipmi(spec: RackSpec, machine: MachineSpec, action: str) -> None:
+    bmc = machine.bmc
+    proc.run(
+        ["ipmitool", "-I", "lanplus", "-C", "3", "-H", str(bmc.address), "-U", bmc.user, "-E", "power", action],
+        timeout=_SECONDS,
+        netns=spec.namespace,
+        secret_env={"IPMI_PASSWORD": bmc.password},
+    )
+
+
+def _redfish(spec: RackSpec, machine: MachineSpec, action: str) -> None:
+    url = f"https://{machine.bmc.address}/redfish/v1/Systems/{machine.uuid}/Actions/ComputerSystem.Reset"
+    body = json.dumps({"ResetType": _RESET_TYPES[action]})
+    account = f'user = "{machine.bmc.user}:{machine.bmc.password.reveal()}"\n'  # on curl's standard input, not its command line
+    proc.run(
+        ["curl", "-sS", "-k", "--fail", "-K", "-", "-H", "Content-Type: application/json", "-d", body, url],
+        timeout=_SECONDS,
+        netns=spec.namespace,
+        input=account,
+    )
