@@ -44,7 +44,7 @@ def leaks(world: World, secrets: list[str], patterns: Path) -> list[str]:
     patterns.write_text("\n".join(secrets) + "\n")
     found = []
     for folder in (world.repo / "build" / "rack" / "demo", world.state):
-        words = [
+        words: list[str | Path] = [
             "grep",
             "-rlaF",
             "-f",
@@ -67,5 +67,5 @@ def _on_machine(world: World, machine: str, patterns: str) -> list[str]:
         " journalctl --no-pager -o cat | grep -qaF -f $t && echo journal; rm $t"
     )
     words = ("rack", "exec", "--file", "build/demo/rack.yaml", machine, "--", "sh", "-c", script)
-    command = [world.repo / ".venv" / "bin" / "seedvm", *words]
+    command: list[str | Path] = [world.repo / ".venv" / "bin" / "seedvm", *words]
     return proc.run(command, timeout=120, cwd=world.repo, input=patterns, check=False).stdout.split()

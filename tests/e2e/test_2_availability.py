@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 
 import pytest
 import yaml
@@ -67,9 +68,7 @@ def lost(finished: World) -> tuple[str, float]:
     begin = time.monotonic()
     wait_until("the VIP is gone", lambda: not finished.answers(f"http://{VIP}:5000/", timeout=0.5), 5, every=0.1)
     for port in (5000, 8004, 8774, 6385):
-        wait_until(
-            f"port {port} answers", lambda port=port: finished.answers(f"http://{VIP}:{port}/", 1), 60, every=0.1
-        )  # type: ignore[misc]
+        wait_until(f"port {port} answers", partial(finished.answers, f"http://{VIP}:{port}/", 1), 60, every=0.1)
     gap = round(time.monotonic() - begin, 1)
     facts = finished.state / "facts.json"
     known = json.loads(facts.read_text()) if facts.exists() else {}
