@@ -29,11 +29,12 @@ def main(arguments: list[str]) -> int:
     rack = load_rack(Path(arguments[0]))
     name, devices = arguments[1], arguments[2].split(",")
     cgroup.join(cgroup.group(rack.name, name, "guest"))
-    _own_mounts()
     if rack.seed is not None and name == rack.seed.name:
+        _own_mounts()
         _boot_seed(rack, rack.seed)
     machine = rack.machine(name)
     cgroup.limit_memory(f"{rack.name}/{name}", machine.memory_mib)
+    _own_mounts()
     return _boot(rack, machine, devices)
 
 
@@ -41,6 +42,8 @@ def _own_mounts() -> None:
     if ctypes.CDLL(None, use_errno=True).unshare(_CLONE_NEWNS) != 0:
         raise OSError(ctypes.get_errno(), "unshare")
     proc.run(["mount", "--make-rprivate", "/"], timeout=20)
+    proc.run(["mount", "-t", "sysfs", "sysfs", "/sys"], timeout=20)  # that of the machine's network namespace
+    proc.run(["mount", "-t", "cgroup2", "cgroup2", "/sys/fs/cgroup"], timeout=20)
 
 
 def _boot(rack: RackSpec, machine: MachineSpec, devices: list[str]) -> int:

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seedvm import proc
 from seedvm.rack.model import Bind
 
 INSIDE = "/run/rack"
@@ -128,7 +127,6 @@ def enter(root: Path, folder: Path, hardware: Hardware, binds: Sequence[Bind] = 
         *(f"--bind{'-ro' if bind.read_only else ''}={bind.source}:{bind.target}" for bind in binds),
         f"{INSIDE}/init",
     ]
-    proc.run(["mount", "-t", "cgroup2", "cgroup2", "/sys/fs/cgroup"], timeout=20)
     environment = {**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1", "TERM": "linux"}
     os.execvpe(words[0], words, environment)
 

@@ -149,8 +149,16 @@ class Machine:
         """Start the firmware, wait for the end of whatever it became; its exit code."""
         namespace = self.rack.machine_namespace(self.name)
         network.plug(self.rack, namespace, self._cables())
-        words = [sys.executable, "-m", "seedvm.rack.boot", str(self.rack.file), self.name, ",".join(self._next_order())]
-        self._child = proc.spawn(words, log=self.folder / "console.log", netns=namespace)
+        words = [
+            *network.inside(namespace),
+            sys.executable,
+            "-m",
+            "seedvm.rack.boot",
+            str(self.rack.file),
+            self.name,
+            ",".join(self._next_order()),
+        ]
+        self._child = proc.spawn(words, log=self.folder / "console.log")
         if not self._on:
             self._end_boot()
         code = self._child.wait()

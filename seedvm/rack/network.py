@@ -29,6 +29,11 @@ def namespaces(prefix: str) -> list[str]:
     return [name for name in names if name == prefix or name.startswith(f"{prefix}-")]
 
 
+def inside(namespace: str) -> list[str]:
+    """The words before a command that put it into a namespace and leave it the host's mounts (`ip netns exec` hides /sys/fs/cgroup)."""
+    return ["nsenter", f"--net={_NAMESPACES / namespace}"]
+
+
 def raise_network(rack: RackSpec) -> None:
     """The router's namespace with both bridges; what is there stays."""
     name = rack.namespace

@@ -210,8 +210,15 @@ def _start(spec: RackSpec, name: str, part: str, netns: str | None = None) -> No
     cgroup.kill(cgroup.group(spec.name, name, part))
     if part == "supervisor":
         cgroup.kill(cgroup.group(spec.name, name, "guest"))  # left by a supervisor that was killed
-    words = [sys.executable, "-m", f"seedvm.rack.{part}", str(spec.file), name]
-    proc.spawn(words, log=folder / f"{part}.log", netns=netns)
+    words = [
+        *(network.inside(netns) if netns else []),
+        sys.executable,
+        "-m",
+        f"seedvm.rack.{part}",
+        str(spec.file),
+        name,
+    ]
+    proc.spawn(words, log=folder / f"{part}.log")
 
 
 def _take_down(name: str) -> None:
