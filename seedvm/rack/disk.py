@@ -32,12 +32,13 @@ def mount_root(disk: Path, target: Path) -> Path:
     root = gpt.root_of(gpt.partitions(disk))
     if root is None:
         raise SeedvmError("nothing on the disk boots", why=f"no root file system in {disk}", hint="was it deployed?")
-    root, grown = _grow_partition(disk, root)
+    root = _grow_partition(disk, root)
     target.mkdir(exist_ok=True)
     device = loop.attach(disk, offset=root.start, size=root.size)
-    proc.run(["mount", "-t", "ext4", device.path, target], timeout=60)
-    if grown or _file_system_is_smaller(target, root.size):
+    if gpt.ext4_size(disk, root) + _WORTH_GROWING < root.size:
+        proc.run(["e2fsck", "-f", "-p", device.path], timeout=300, check=False)  # 1: mended; resize2fs judges the rest
         proc.run(["resize2fs", device.path], timeout=300)
+    proc.run(["mount", "-t", "ext4", device.path, target], timeout=60)
     os.close(device.descriptor)
     _lay_out_config_drive(disk, target)
     return target
@@ -57,25 +58,19 @@ def mount_read_only(image: Path, target: Path) -> Path:
     return target
 
 
-def _grow_partition(disk: Path, root: gpt.Partition) -> tuple[gpt.Partition, bool]:
+def _grow_partition(disk: Path, root: gpt.Partition) -> gpt.Partition:
     found = gpt.partitions(disk)
     if gpt.room_after(disk, found, root) < _WORTH_GROWING:
-        return root, False
+        return root
     proc.run(["sgdisk", "--move-second-header", disk], timeout=60)
     order = ["sfdisk", "--quiet", "--no-reread", "--no-tell-kernel", "--force", "-N", str(root.number), str(disk)]
     proc.run(order, timeout=60, input=", +\n")
     for partition in gpt.partitions(disk):
         if partition.number == root.number:
-            return partition, True
+            return partition
     raise SeedvmError(
         "the root partition is gone after it was grown", why=str(disk), hint="look at it with sgdisk --print"
     )
-
-
-def _file_system_is_smaller(mounted: Path, size: int) -> bool:
-    """Killed between the two: the partition has grown, the file system has not."""
-    facts = os.statvfs(mounted)
-    return facts.f_blocks * facts.f_frsize < size * 0.8
 
 
 def _lay_out_config_drive(disk: Path, root: Path) -> None:

@@ -64,6 +64,15 @@ def config_drive_of(found: tuple[Partition, ...]) -> Partition | None:
     return None
 
 
+def ext4_size(disk: Path, partition: Partition) -> int:
+    """Bytes that the file system in a partition covers."""
+    with disk.open("rb") as file:
+        superblock = os.pread(file.fileno(), 1024, partition.start + 1024)
+    blocks, block_log = struct.unpack_from("<I", superblock, 4)[0], struct.unpack_from("<I", superblock, 24)[0]
+    high = struct.unpack_from("<I", superblock, 0x150)[0] if superblock[0x60] & 0x80 else 0
+    return int(blocks | high << 32) * (1024 << block_log)
+
+
 def room_after(disk: Path, found: tuple[Partition, ...], partition: Partition) -> int:
     """Bytes that a partition may grow by: up to the next one or the backup table."""
     end = partition.start + partition.size

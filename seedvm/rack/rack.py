@@ -120,9 +120,17 @@ def exec_argv(spec: RackSpec, name: str, words: Iterable[str]) -> list[str]:
         raise SeedvmError("nothing runs on it", machine=name, why="it is off or in its firmware", hint="seedvm rack up")
     group = _payload(init) / "rack-exec"
     group.mkdir(exist_ok=True)
-    inner = ["env", "-i", f"TERM={os.environ.get('TERM', 'dumb')}", "HOME=/root", "USER=root", "LANG=C.UTF-8"]
+    inner = [
+        "env",
+        "--ignore-environment",
+        "--chdir=/root",
+        f"TERM={os.environ.get('TERM', 'dumb')}",
+        "HOME=/root",
+        "USER=root",
+        "LANG=C.UTF-8",
+    ]
     inner += ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
-    enter = ["nsenter", "--target", str(init), "--all", "--wd=/root"]
+    enter = ["nsenter", "--target", str(init), "--all"]
     return ["sh", "-c", 'echo $$ > "$0" && exec "$@"', str(group / "cgroup.procs"), *enter, *inner, *words]
 
 
