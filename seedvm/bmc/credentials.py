@@ -15,6 +15,7 @@ from typing import Any
 from seedvm.bmc.ipmi import Identity, read_identity
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.link import Silent
+from seedvm.bmc.quirks import Default, default_of, default_passwords
 from seedvm.bmc.redfish import PasswordChangeRequired, RedfishBmc, System, Unauthorized
 from seedvm.bmc.session import Refused, exchange, login
 from seedvm.errors import SeedvmError
@@ -35,14 +36,27 @@ class Proven:
     system: System | None = None
     url: str = ""
 
+    @property
+    def default(self) -> Default | None:
+        """The factory account that this pair is."""
+        return default_of(self.user, self.password.reveal())
+
+    @property
+    def clock_ahead(self) -> float | None:
+        """Seconds by which the BMC's clock is ahead, if it said."""
+        if self.system and self.system.clock_ahead is not None:
+            return self.system.clock_ahead
+        return self.identity.clock_ahead if self.identity else None
+
 
 @dataclass(frozen=True)
 class Unproven:
-    """No account: what happened and what the operator does about it."""
+    """No account: what happened and what the operator does about it. `default` is a factory account that would open it."""
 
     reason: str
     cure: str
     retry_seconds: float = 0.0
+    default: Default | None = None
 
 
 @dataclass
@@ -53,6 +67,7 @@ class _Notes:
     wrong: list[str] = field(default_factory=list)
     weak: list[str] = field(default_factory=list)
     silent: list[str] = field(default_factory=list)
+    default: Default | None = None
 
 
 async def prove_ipmi(
@@ -71,6 +86,7 @@ async def prove_ipmi(
                     return Proven(user, session.password, "ipmi", identity=identity)
                 notes.weak.append(user)
         except Refused as refused:
+            notes.default = notes.default or factory_account(user, refused.exchange)
             if not _noted(refused.status, user, notes):
                 return Unproven(str(refused), _cure(refused.status))
         except Silent as silent:
@@ -194,6 +210,13 @@ async def try_redfish(address: str, candidate: Candidate, ledger: Ledger, make: 
             return Unproven(f"{error.what}: {error.why}", error.hint, retry_seconds=60)
 
 
+def factory_account(user: str, said: rakp.Exchange | None) -> Default | None:
+    """The factory password that this user still has, tested offline on an exchange that took place anyway."""
+    if said is None:
+        return None
+    return next((one for one in default_passwords(user) if said.accepts(one.password.encode())), None)
+
+
 def _noted(status: int, user: str, notes: _Notes) -> bool:
     """Note a refusal after which the next user may be asked; False if it concerns the BMC as a whole."""
     lists = {
@@ -226,7 +249,9 @@ def _sum_up(notes: _Notes, passwords: int) -> Unproven:
         users = ", ".join(notes.wrong)
         tested = "the one candidate was" if passwords == 1 else f"{passwords} candidates were"
         cure = "add the right password to the candidates, or set one on the BMC"
-        return Unproven(f"wrong password for user {users} ({tested} tested, offline)", cure)
+        if notes.default:
+            cure = f"it has the factory password of {notes.default.vendor}: set your own on the BMC, or add that one to the candidates"
+        return Unproven(f"wrong password for user {users} ({tested} tested, offline)", cure, default=notes.default)
     users = ", ".join(notes.unknown + notes.silent)
     if not users:
         return Unproven("there is no password to try", "add a candidate for this BMC")

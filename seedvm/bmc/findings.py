@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
+from seedvm.bmc.credentials import Proven, Unproven
+from seedvm.bmc.session import exchange, granted_suite
+from seedvm.errors import SeedvmError
 from seedvm.inventory import Finding
+from seedvm.wire import rakp
+
+WIRE = ("ipmi-1.5-only", "no-authentication", "redfish-without-tls", "certificate-expired", "redfish-root-closed")
+CLOCK_SECONDS = 600.0
 
 
 def wire_findings(
@@ -16,9 +24,6 @@ def wire_findings(
     if "ipmi-1.5" in protocols and "ipmi-2.0" not in protocols and "redfish" not in protocols:
         cure = "update the BMC's firmware; IPMI 1.5 sends passwords that anyone on the wire can replay"
         found.append(Finding("ipmi-1.5-only", "Get Channel Authentication Capabilities names no IPMI 2.0", cure))
-    if facts.get("anonymous") == "yes":
-        cure = "delete or disable the user without a name in the BMC's user list"
-        found.append(Finding("anonymous-user", "the BMC says that it takes a login without a user name", cure))
     if "none" in facts.get("auth-types", "").split(","):
         cure = "turn authentication type none off for the LAN channel"
         found.append(Finding("no-authentication", "the BMC offers sessions without authentication", cure))
@@ -31,4 +36,53 @@ def wire_findings(
         found.append(
             Finding("certificate-expired", f"the certificate ended {until}", "renew the certificate on the BMC")
         )
+    if facts.get("redfish-root"):
+        cure = "none needed; update the firmware if a tool fails to find this service"
+        found.append(Finding("redfish-root-closed", "the service root asks for a login, against DSP0266", cure))
     return tuple(found)
+
+
+async def login_findings(
+    address: str, protocols: Sequence[str], answer: Proven | Unproven, *, port: int = 623
+) -> tuple[Finding, ...]:
+    """Findings that need the BMC's word: each is seen in an answer of this BMC, none is taken from a vendor's reputation.
+
+    Costs two handshakes over IPMI 2.0, both given back; no password leaves but by the offline test of an empty one.
+    """
+    found: list[Finding] = []
+    if "ipmi-2.0" in protocols and not (isinstance(answer, Unproven) and answer.retry_seconds):
+        found += [one for one in (await _cipher_zero(address, port), await _anonymous(address, port)) if one]
+    if answer.default:
+        cure = f"set a password of your own for {answer.default.user} on the BMC"
+        detail = (
+            f"user {answer.default.user} has the factory password of {answer.default.vendor} ({answer.default.source})"
+        )
+        found.append(Finding("default-password", detail, cure))
+    ahead = answer.clock_ahead if isinstance(answer, Proven) else None
+    if ahead is not None and abs(ahead) > CLOCK_SECONDS:
+        way = "ahead" if ahead > 0 else "behind"
+        cure = "set the BMC's clock, best by NTP in UTC; certificates and logs depend on it"
+        found.append(Finding("clock-off", f"the BMC's clock is {abs(ahead) / 60:.0f} minutes {way}", cure))
+    return tuple(found)
+
+
+async def _cipher_zero(address: str, port: int) -> Finding | None:
+    """Cipher suite 0, judged by the suite that is granted and not by the status byte."""
+    with contextlib.suppress(SeedvmError):
+        said = await granted_suite(address, rakp.SUITE_0, port=port)
+        if not said.status and said.grants(rakp.SUITE_0):
+            cure = "disable cipher suite 0 on the LAN channel (for example ipmitool lan set 1 cipher_privs Xaaaaaaaaaaaaaa)"
+            return Finding(
+                "cipher-0", "the BMC grants cipher suite 0: whoever knows a user name needs no password", cure
+            )
+    return None
+
+
+async def _anonymous(address: str, port: int) -> Finding | None:
+    """The user without a name, with an empty password, tested offline."""
+    with contextlib.suppress(SeedvmError):
+        said = await exchange(address, "", port=port)
+        if said.accepts(b""):
+            cure = "delete or disable the user without a name in the BMC's user list"
+            return Finding("anonymous-user", "the BMC takes a login without user name and password", cure)
+    return None

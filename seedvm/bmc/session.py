@@ -25,11 +25,15 @@ GIVE_BACK = 0x01  # "insufficient resources": reads least like a wrong password
 
 
 class Refused(SeedvmError):
-    """The BMC answered with a status other than 0; `status` is that of table 13-15."""
+    """The BMC answered with a status other than 0; `status` is that of table 13-15.
 
-    def __init__(self, address: str, what: str, status: int) -> None:
+    `exchange` is there where none of the passwords given was right: others may be tested on it.
+    """
+
+    def __init__(self, address: str, what: str, status: int, exchange: rakp.Exchange | None = None) -> None:
         super().__init__(f"{what} was refused", machine=address, why=rakp.status_text(status))
         self.status = status
+        self.exchange = exchange
 
 
 Guard = Callable[[Secret], AbstractContextManager["Counted"]]
@@ -185,7 +189,7 @@ async def login(
         try:
             password = rakp.first_accepted(said, passwords)
             if password is None:
-                raise Refused(address, f"the password of {user}", rakp.STATUS_BAD_INTEGRITY_CHECK)
+                raise Refused(address, f"the password of {user}", rakp.STATUS_BAD_INTEGRITY_CHECK, said)
             session = await _counted_finish(address, link, said, password, guard)
         except BaseException:
             give_back(link, said.bmc_id)

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import hashlib
 import json
+import re
 import ssl
 from dataclasses import dataclass, replace
 
@@ -19,6 +20,7 @@ from seedvm.scan.evidence import REDFISH, REDFISH_CLEAR
 from seedvm.scan.pace import Pace
 
 MOST_BYTES = 256 * 1024
+ROOT_SECONDS = 5.0
 TALK_PACKETS = 12  # handshake, request, answer, close
 
 
@@ -80,10 +82,23 @@ async def _talk(
     )
     await writer.drain()
     raw = b""
-    while len(raw) <= MOST_BYTES and (more := await reader.read(65536)):
-        raw += more
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(ROOT_SECONDS):
+            while len(raw) <= MOST_BYTES and not whole(raw) and (more := await reader.read(65536)):
+                raw += more
     root = parse_root(raw, REDFISH if tls else REDFISH_CLEAR)
     return with_certificate(root, der) if root and der else root
+
+
+def whole(raw: bytes) -> bool:
+    """Whether an HTTP answer has all that its header promises; some servers do not close afterwards."""
+    head, found, body = raw.partition(b"\r\n\r\n")
+    if not found:
+        return False
+    length = re.search(rb"\r\ncontent-length:[ \t]*(\d{1,9})", head, re.IGNORECASE)
+    if length:
+        return len(body) >= int(length[1])
+    return b"chunked" in head.lower() and body.endswith(b"0\r\n\r\n")
 
 
 def parse_root(raw: bytes, protocol: str) -> RedfishRoot | None:

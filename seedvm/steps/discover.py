@@ -14,8 +14,9 @@ from functools import partial
 
 from seedvm import inventory
 from seedvm.bmc.credentials import MakeRedfish, Proven, Unproven, prove, still_opens
-from seedvm.bmc.findings import wire_findings
+from seedvm.bmc.findings import WIRE, login_findings, wire_findings
 from seedvm.bmc.ledger import Ledger
+from seedvm.bmc.quirks import vendor
 from seedvm.bmc.redfish import RedfishBmc
 from seedvm.errors import SeedvmError
 from seedvm.inventory import Fact, Machine
@@ -97,7 +98,8 @@ class DiscoverStep:
             boot_mac_source="site.yaml" if said.mac else machine.boot_mac_source,
             unfit_reason=excluded,
             facts=tuple(Fact(one.fact, one.value, one.source, one.time) for one in bmc.evidence),
-            findings=wire_findings(bmc.protocols, {one.fact: one.value for one in bmc.evidence}),
+            findings=wire_findings(bmc.protocols, {one.fact: one.value for one in bmc.evidence})
+            + tuple(one for one in machine.findings if one.name not in WIRE),
         )
 
 
@@ -193,6 +195,10 @@ class CredentialsStep:
                 port=self._ports.ipmi,
                 elsewhere=pairs,
             )
+            found = await login_findings(machine.bmc, machine.protocols, answer, port=self._ports.ipmi)
+        machine = replace(machine, findings=tuple(one for one in machine.findings if one.name in WIRE) + found)
+        for finding in found:
+            report.log(f"{finding.detail}. Cure: {finding.cure}", node=machine.bmc)
         if isinstance(answer, Proven):
             store_proven(self._secrets_file, {machine.bmc: Candidate(answer.user, answer.password)})
             inventory.update(self._state_dir, with_account(machine, answer))
@@ -219,7 +225,12 @@ def with_account(machine: Machine, answer: Proven) -> Machine:
         retry_at=None,
     )
     if answer.identity:
-        changed = replace(changed, guid=answer.identity.guid.hex() or machine.guid, power=answer.identity.power)
+        changed = replace(
+            changed,
+            guid=answer.identity.guid.hex() or machine.guid,
+            power=answer.identity.power,
+            vendor=machine.vendor or vendor(answer.identity.manufacturer),
+        )
     if system := answer.system:
         certain = system.linked if len(system.linked) == 1 else system.macs if len(system.macs) == 1 else ()
         changed = replace(

@@ -24,7 +24,7 @@ set_working_mc 0x20
     allowed_auths_admin none md2 md5 straight
     guid {guid}
   endlan
-  user 1 false "" "" user 10 none md2 md5 straight
+  user 1 {anonymous} "" "" {privilege} 10 none md2 md5 straight
   user 2 true "{user}" "{password}" {privilege} 10 none md2 md5 straight
   chassis_control "{chassis}"
 """
@@ -72,6 +72,7 @@ async def ipmi_sim(
     guid: str = GUID,
     privilege: str = "admin",
     on_power: str = "true",
+    anonymous: bool = False,
 ) -> AsyncIterator[IpmiSim]:
     """OpenIPMI's simulator at `address`; `on_power` is a shell command that runs at power on."""
     home = folder / f"sim-{address}"
@@ -81,6 +82,7 @@ async def ipmi_sim(
     chassis.write_text(_CHASSIS.format(power=power, on_power=on_power))
     chassis.chmod(0o700)
     values = {
+        "anonymous": str(anonymous).lower(),
         "address": address,
         "guid": guid,
         "user": user,

@@ -1,0 +1,58 @@
+"""Findings that the wire alone shows, and the tables of vendors."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from seedvm.bmc import quirks
+from seedvm.bmc.findings import WIRE, wire_findings
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("protocols", "facts", "name"),
+    [
+        (["ipmi-1.5"], {}, "ipmi-1.5-only"),
+        (["ipmi-1.5", "ipmi-2.0"], {"auth-types": "md5,none"}, "no-authentication"),
+        (["redfish-http"], {}, "redfish-without-tls"),
+        (["redfish"], {"certificate-until": "2025-12-31T00:00:00+00:00"}, "certificate-expired"),
+        (["redfish"], {"redfish-root": "asks for a login"}, "redfish-root-closed"),
+    ],
+)
+def test_each_fault_has_its_finding_and_a_cure(protocols: list[str], facts: dict[str, str], name: str) -> None:
+    found = wire_findings(protocols, facts, NOW)
+    assert [one.name for one in found] == [name]
+    assert found[0].cure
+    assert name in WIRE
+
+
+@pytest.mark.parametrize(
+    ("protocols", "facts"),
+    [
+        (["ipmi-1.5", "ipmi-2.0"], {"auth-types": "md5"}),
+        (["ipmi-2.0"], {"auth-types": "rmcp+ only", "anonymous": "no"}),
+        (["redfish", "redfish-http"], {"certificate-until": "2027-01-01T00:00:00+00:00"}),
+    ],
+)
+def test_a_sound_bmc_has_none(protocols: list[str], facts: dict[str, str]) -> None:
+    assert wire_findings(protocols, facts, NOW) == ()
+
+
+@pytest.mark.parametrize("row", quirks.DEFAULTS, ids=lambda row: row.vendor)
+def test_each_factory_account_is_known_by_its_pair_alone_and_names_its_source(row: quirks.Default) -> None:
+    known = quirks.default_of(row.user, row.password)
+    assert known is not None
+    assert (known.user, known.password) == (row.user, row.password)
+    assert quirks.default_of(row.user, row.password + "x") is None
+    assert row in quirks.default_passwords(row.user)
+    assert row.source
+    assert len(row.user) <= 16
+    assert len(row.password) <= 20
+
+
+@pytest.mark.parametrize(("number", "name"), [(674, "Dell"), (10876, "Supermicro"), (19046, "Lenovo"), (0, None)])
+def test_a_manufacturer_number_names_its_vendor(number: int, name: str | None) -> None:
+    assert quirks.vendor(number) == name
