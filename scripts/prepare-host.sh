@@ -15,7 +15,7 @@ readonly LEAST_MEMORY_MIB=20000
 readonly LEAST_DISK_GIB=25
 readonly PACKAGES=(
     arch-test ca-certificates cpio curl debian-archive-keyring debootstrap dnsmasq-base dosfstools e2fsprogs fdisk file gdisk git iproute2 ipmitool
-    iputils-ping jq kpartx libarchive-tools mmdebstrap mtools nftables openssh-client openssl pigz procps psmisc python3-venv
+    iputils-ping jq kpartx libarchive-tools mmdebstrap mtools nftables openipmi openssh-client openssl pigz procps psmisc python3-venv
     qemu-utils rsync shellcheck sudo systemd-container tmux uidmap util-linux xorriso xz-utils zstd
 )
 
