@@ -1,6 +1,6 @@
 """The way to the cloud's APIs through the VIP: login, catalogue, microversions (openstacksdk), one request, one kind of error.
 
-It refuses to hold policy, to retry and to log bodies (they may hold secrets). The SDK blocks, so that every request runs in a
+It refuses to hold policy, to repeat anything but a read, and to log bodies (they may hold secrets). The SDK blocks, so that every request runs in a
 thread, and none waits longer than it says.
 """
 
@@ -25,6 +25,8 @@ Body: TypeAlias = Any  # JSON of a foreign service; each adapter parses it once 
 
 REGION = "RegionOne"
 MICROVERSIONS: Mapping[str, str] = {"baremetal": "1.92", "compute": "2.90", "placement": "1.36"}
+_CLOSE = {"Connection": "close"}  # a kept connection may be closed by the proxy just when it is used again
+_READ_TRIES = 3
 _SHORT = 20.0
 _KNOCK = 3.0
 _WORDS = 600
@@ -117,6 +119,7 @@ class Cloud:
                 hint="look at the services behind the VIP: systemctl --failed",
             ) from None
         except (keystone_errors.ClientException, sdk_errors.SDKException, requests.RequestException) as error:
+            self._connection = None  # the SDK remembers for good what it could not discover
             raise Unreachable(
                 "the cloud does not answer",
                 why=f"{self.access.auth_url}: {_first_line(error)}",
@@ -127,8 +130,13 @@ class Cloud:
         with self._lock:
             if self._connection is None:
                 auth = self.access.clouds()["clouds"]["undercloud"]["auth"]
-                self._connection = openstack.connection.Connection(
-                    auth=auth, region_name=REGION, identity_api_version="3", api_timeout=_SHORT, load_yaml_config=False
+                self._connection = openstack.connect(
+                    load_yaml_config=False,
+                    load_envvars=False,
+                    auth=auth,
+                    region_name=REGION,
+                    identity_api_version="3",
+                    api_timeout=_SHORT,
                 )
             return self._connection
 
@@ -139,18 +147,22 @@ class Cloud:
 
     def _request(self, service: str, method: str, path: str, body: Body, timeout: float, missing_ok: bool) -> Body:
         more: dict[str, Any] = {"json": body} if body is not None else {}
+        headers = dict(_CLOSE)
         if service in MICROVERSIONS:
             more["microversion"] = MICROVERSIONS[service]
         if service == "image" and method == "PATCH":
-            more["headers"] = {"Content-Type": "application/openstack-images-v2.1-json-patch"}
-        answer = self._service(service).request(path, method, raise_exc=False, timeout=timeout, **more)
+            headers["Content-Type"] = "application/openstack-images-v2.1-json-patch"
+        more["connect_retries"] = _READ_TRIES - 1 if method == "GET" else 0
+        answer = self._service(service).request(
+            path, method, raise_exc=False, timeout=timeout, headers=headers, connect_retry_delay=1.0, **more
+        )
         if missing_ok and answer.status_code == 404:
             return None
         _accept(answer, f"{service} refused {method} {path.partition('?')[0]}")
         return answer.json() if answer.content else None
 
     def _put_data(self, service: str, path: str, data: Any, timeout: float) -> None:
-        headers = {"Content-Type": "application/octet-stream"}
+        headers = {"Content-Type": "application/octet-stream", **_CLOSE}
         answer = self._service(service).request(
             path, "PUT", raise_exc=False, timeout=timeout, headers=headers, data=data, connect_retries=0
         )

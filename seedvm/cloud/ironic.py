@@ -156,8 +156,9 @@ async def create(cloud: Cloud, body: Mapping[str, Any]) -> Node:
     return Node.of(await cloud.ask("baremetal", "POST", "/nodes", dict(body)))
 
 
-async def add_port(cloud: Cloud, node_id: str, mac: str) -> None:
-    body = {"node_uuid": node_id, "address": mac, "pxe_enabled": True}
+async def add_port(cloud: Cloud, node_id: str, mac: str, network: str) -> None:
+    """A NIC that boots, on a physical network: without its name Neutron cannot bind it."""
+    body = {"node_uuid": node_id, "address": mac, "pxe_enabled": True, "physical_network": network}
     await cloud.ask("baremetal", "POST", "/ports", body)
 
 

@@ -23,6 +23,7 @@ from seedvm.standing import cloud_of, look
 from seedvm.step import Context, Done, Report, Todo, Verdict
 
 RESOURCE_CLASS = "baremetal"
+NETWORK = "provisioning"
 KERNEL, INITRAMFS = "seedvm-ramdisk-kernel", "seedvm-ramdisk-initramfs"
 _MANAGE_SECONDS = 240.0
 _MANAGE_TRIES = 3
@@ -216,7 +217,7 @@ async def add_port_once(cloud: Cloud, node: ironic.Node, mac: str) -> None:
     if mac in await ironic.ports(cloud, node.id):
         return
     try:
-        await ironic.add_port(cloud, node.id, mac)
+        await ironic.add_port(cloud, node.id, mac, NETWORK)
     except Refused as error:
         raise SeedvmError(
             f"the port {mac} was refused", machine=node.name, why=error.why, hint="two machines claim one MAC?"

@@ -42,7 +42,7 @@ def test_every_parameter_is_declared_and_used(outer: dict[str, Any], node: dict[
 
 
 def test_the_group_gives_a_node_exactly_what_it_takes(outer: dict[str, Any], node: dict[str, Any]) -> None:
-    given = outer["resources"]["nodes"]["properties"]["resource_def"]["properties"]
+    given = outer["resources"]["controllers"]["properties"]["resource_def"]["properties"]
     assert set(given) == set(node["parameters"])
 
 
