@@ -7,6 +7,7 @@ works on the site.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -21,6 +22,9 @@ from seedvm.errors import InvalidFile, SeedvmError
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     args = _parser().parse_args(argv)
+    logging.getLogger().addHandler(
+        logging.NullHandler()
+    )  # what libraries mutter is neither an answer nor free of secrets
     try:
         return int(args.handler(args))
     except InvalidFile as error:

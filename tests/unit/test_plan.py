@@ -1,0 +1,22 @@
+"""The plan tells the whole road, in the order in which DESIGN tells it."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from pathlib import Path
+
+from seedvm.plan import build_plan
+from seedvm.secret import draft_secrets
+from seedvm.site import Site
+from seedvm.step import STRETCHES, Context
+
+
+def test_the_road_passes_each_stretch_once_and_in_order(site: Site, state_dir: Path) -> None:
+    before = sorted(state_dir.iterdir())
+    steps = build_plan(Context(site, draft_secrets(state_dir / "secrets.yaml"), state_dir, state_dir / "images"))
+    stretches = [stretch for stretch, _ in groupby(step.stretch for step in steps)]
+    assert set(stretches) == set(STRETCHES)
+    assert len({step.name for step in steps}) == len(steps)
+    assert all(step.usual_seconds > 0 and step.title for step in steps)
+    assert [stretch for stretch in stretches if stretch in STRETCHES[2:]] == list(STRETCHES[2:])
+    assert sorted(state_dir.iterdir()) == before
