@@ -14,7 +14,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from seedvm.errors import SeedvmError
@@ -27,13 +27,17 @@ KEPT_SECONDS = 7 * 86400.0
 
 @dataclass(frozen=True)
 class Attempt:
-    """A failed login. `digest` is of the password, `until` the end of a lock-out that the BMC named."""
+    """A login that failed, or one that `begun` and was never heard of again because we were killed.
+
+    `digest` is of the password, `until` the end of a lock-out that the BMC named.
+    """
 
     address: str
     user: str
     digest: str
     time: float
     until: float = 0.0
+    begun: bool = False
 
 
 class Ledger:
@@ -51,7 +55,10 @@ class Ledger:
 
     @contextlib.contextmanager
     def attempt(self, address: str, user: str, password: Secret) -> Iterator[Charge]:
-        """Spend the budget before the attempt and give it back if it succeeds: a crash in between counts as a failure."""
+        """Spend the budget before the attempt and give it back if it succeeds.
+
+        After a crash in between nobody knows how the attempt ended: the same pair may be tried once more, another may not.
+        """
         with self._locked():
             now = time.time()
             wait = self._wait(address, user, password, now)
@@ -63,7 +70,7 @@ class Ledger:
                     hint=f"run again in {wait / 60:.0f} minutes",
                 )
             salt, attempts = self._read()
-            entry = Attempt(address, user, _digest(salt, password), now)
+            entry = Attempt(address, user, _digest(salt, password), now, begun=True)
             self._write(salt, [*attempts, entry])
         charge = Charge()
         try:
@@ -73,10 +80,10 @@ class Ledger:
                 with self._locked():
                     salt, attempts = self._read()
                     rest = [one for one in attempts if one != entry]
-                    if charge.until:
-                        rest.append(Attempt(address, user, entry.digest, now, charge.until))
-                    elif charge.outcome == "failed":
-                        rest.append(entry)
+                    if charge.outcome == "failed":
+                        rest.append(replace(entry, begun=False, until=charge.until))
+                    elif charge.outcome == "succeeded":
+                        rest = [one for one in rest if entry_key(one) != entry_key(entry)]
                     self._write(salt, rest)
 
     def failures(self) -> tuple[Attempt, ...]:
@@ -99,9 +106,12 @@ class Ledger:
         if not mine:
             return 0.0
         digest = _digest(salt, password)
+        lost = [one for one in mine if one.begun and one.time + self._window > now]
+        if lost and len(lost) == 1 and lost[0].digest == digest:
+            mine.remove(lost[0])
         ends = [max(one.time + self._window, one.until) for one in mine]
-        ends += [one.time + SAME_PAIR_SECONDS for one in mine if one.digest == digest]
-        return max(0.0, max(ends) - now)
+        ends += [one.time + SAME_PAIR_SECONDS for one in mine if one.digest == digest and not one.begun]
+        return max(0.0, *ends, now) - now
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -132,7 +142,7 @@ class Ledger:
 
 
 class Charge:
-    """An attempt under way: say how it ended. Saying nothing counts as a failure."""
+    """An attempt under way: say how it ended. Saying nothing leaves it open."""
 
     def __init__(self) -> None:
         self.outcome: str | None = None
@@ -148,7 +158,11 @@ class Charge:
 
     def never_arrived(self) -> None:
         """The BMC was not reached or did not judge the password: nothing to count."""
-        self.outcome = "succeeded"
+        self.outcome = "nothing"
+
+
+def entry_key(one: Attempt) -> tuple[str, str, str]:
+    return one.address, one.user, one.digest
 
 
 def _digest(salt: str, password: Secret) -> str:

@@ -50,11 +50,32 @@ def test_a_restart_forgets_nothing(tmp_path: Path) -> None:
     assert Ledger(tmp_path).wait_seconds(ADDRESS, "admin", Secret("b")) > 0
 
 
-def test_a_crash_during_an_attempt_counts_as_a_failure(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path)
-    with pytest.raises(RuntimeError), ledger.attempt(ADDRESS, "admin", Secret("a")):
+def crash(ledger: Ledger, password: str) -> None:
+    with pytest.raises(RuntimeError), ledger.attempt(ADDRESS, "admin", Secret(password)):
         raise RuntimeError
-    assert len(ledger.failures()) == 1
+
+
+def test_after_a_crash_the_same_pair_is_tried_once_more_and_no_other(tmp_path: Path) -> None:
+    crash(Ledger(tmp_path), "a")
+    assert Ledger(tmp_path).wait_seconds(ADDRESS, "admin", Secret("a")) == 0
+    assert Ledger(tmp_path).wait_seconds(ADDRESS, "admin", Secret("b")) > 0
+    crash(Ledger(tmp_path), "a")
+    assert Ledger(tmp_path).wait_seconds(ADDRESS, "admin", Secret("a")) > 0
+
+
+def test_a_success_after_a_crash_clears_the_account(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    crash(ledger, "a")
+    with ledger.attempt(ADDRESS, "admin", Secret("a")) as charge:
+        charge.succeeded()
+    assert ledger.failures() == ()
+
+
+def test_a_bmc_that_was_not_reached_costs_nothing(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    with ledger.attempt(ADDRESS, "admin", Secret("a")) as charge:
+        charge.never_arrived()
+    assert ledger.failures() == ()
 
 
 def test_a_success_costs_nothing(tmp_path: Path) -> None:
