@@ -63,6 +63,7 @@ class _Quiet(WSGIRequestHandler):
     """Keeps connections open as BMCs do, and logs nothing: a request may hold a name."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def log(self, type: str, message: str, *args: Any) -> None:
         return

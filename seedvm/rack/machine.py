@@ -16,7 +16,7 @@ from pathlib import Path
 
 from seedvm import proc
 from seedvm.rack import boot, cgroup, events, loop, network
-from seedvm.rack.model import RackSpec, made_up_mac
+from seedvm.rack.model import CHILD_ENVIRONMENT, RackSpec, made_up_mac
 
 NETWORK, DISK = "network", "disk"
 _RETRY_SECONDS = 8.0
@@ -158,7 +158,7 @@ class Machine:
             self.name,
             ",".join(self._next_order()),
         ]
-        self._child = proc.spawn(words, log=self.folder / "console.log")
+        self._child = proc.spawn(words, log=self.folder / "console.log", env=CHILD_ENVIRONMENT)
         if not self._on:
             self._end_boot()
         code = self._child.wait()

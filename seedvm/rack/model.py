@@ -20,6 +20,7 @@ from seedvm.secret import Secret
 RUN = Path("/run/seedvm-rack")
 STATE = Path("build/rack")
 PREFIX = "seedvm"
+CHILD_ENVIRONMENT = {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}  # from any folder
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,11}")
 _MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")

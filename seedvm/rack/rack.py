@@ -20,7 +20,7 @@ from typing import Any
 from seedvm import proc
 from seedvm.errors import SeedvmError
 from seedvm.rack import cgroup, control, network
-from seedvm.rack.model import PREFIX, RUN, STATE, MachineSpec, RackSpec
+from seedvm.rack.model import CHILD_ENVIRONMENT, PREFIX, RUN, STATE, MachineSpec, RackSpec
 
 Progress = Callable[[str], None]
 _TOOLS = ("ip", "systemd-nspawn", "bsdtar", "sgdisk", "sfdisk", "resize2fs", "mount", "nsenter", "sysctl")
@@ -226,7 +226,7 @@ def _start(spec: RackSpec, name: str, part: str, netns: str | None = None) -> No
         str(spec.file),
         name,
     ]
-    proc.spawn(words, log=folder / f"{part}.log")
+    proc.spawn(words, log=folder / f"{part}.log", env=CHILD_ENVIRONMENT)
 
 
 def _take_down(name: str) -> None:
