@@ -75,7 +75,7 @@ class BootMacStep:
                 self._unfit(machine, f"{UNKNOWN} could not be learned: {why}", report)
                 return
             source = "DHCP request with the BMC's UUID (option 97)"
-            inventory.change(self._state_dir, machine, boot_mac=mac, boot_mac_source=source, power="of")
+            inventory.change(self._state_dir, machine, boot_mac=mac, boot_mac_source=source, power="off")
             report.log(f"boot MAC {mac} from its own DHCP request", node=machine)
 
         until = learn(switches, heard, mark=mark, told=told, seconds=self._seconds)
