@@ -17,7 +17,7 @@ from seedvm import proc
 from seedvm.errors import SeedvmError
 from seedvm.rack import cgroup, disk, events, guest, ipxe, loop, partitions, ramdisk
 from seedvm.rack.firmware import NIC, Firmware
-from seedvm.rack.model import MachineSpec, RackSpec, Seed, load_rack
+from seedvm.rack.model import Bind, MachineSpec, RackSpec, Seed, load_rack
 
 POWER_OFF, REBOOT, NOTHING_BOOTS = 0, 133, 75
 WHERE = "where"
@@ -109,7 +109,13 @@ def _boot_seed(rack: RackSpec, seed: Seed) -> None:
     hardware = guest.Hardware(seed.name, uuid, "SEED", cpus, memory, "", (NIC, "eth1"), _MACHINE_CMDLINE)
     events.note(folder, "disk-boot")
     _here(folder, "disk")
-    guest.enter(folder / "root", guest.lay_out(folder / "hardware", hardware), hardware, binds=seed.binds)
+    guest.enter(folder / "root", guest.lay_out(folder / "hardware", hardware), hardware, binds=_seed_binds(rack, seed))
+
+
+def _seed_binds(rack: RackSpec, seed: Seed) -> tuple[Bind, ...]:
+    """What stands for the seed's own state partition and its stick with the images, and what the rack file adds."""
+    state, images = "/var/lib/seedvm", "/srv/seedvm/images"
+    return (Bind(seed.state, state, False), Bind(rack.images.resolve(), images, True), *seed.binds)
 
 
 def _hardware(machine: MachineSpec, device: str, cmdline: str) -> guest.Hardware:

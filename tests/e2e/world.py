@@ -87,7 +87,7 @@ class World:
 
     def disk_is_blank(self, machine: str) -> bool:
         """Whether nothing was ever written to a machine's disk."""
-        disk = self.repo / "build" / "rack" / "demo" / machine / "disk.raw"
+        disk = self.repo / "build" / "rack" / "demo" / machine / "disk.img"
         with disk.open("rb") as stream:
             return not any(stream.read(4 << 20))
 
