@@ -1,0 +1,242 @@
+"""The golden image and the deploy ramdisk, built when their inputs have changed and only then.
+
+    rooms ── packages ──> layer (cached by package lists) ── templates, scripts, code ──> tree ── audit ──> golden.raw
+    rooms ─────────────────────────────────────────────────────────────────────────────> tree ── audit ──> ramdisk.*
+
+Results lie in `images/<hash>/`; `images/current` points at the newest. It refuses to run twice at once in the same cache, and
+never shows a folder that is not complete.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seedvm.errors import SeedvmError
+from seedvm.image import files, rooms
+from seedvm.image.audit import audit_tree
+from seedvm.image.dib import Workshop, make_layer, make_tree, memory_available_mib, sweep
+from seedvm.image.progress import Say, stage
+
+GOLDEN_FILES = ("golden.raw", "golden.raw.sha256", "golden.json")
+RAMDISK_FILES = ("ramdisk.kernel", "ramdisk.initramfs", "ramdisk.json")
+_USUAL = {"packages": 240, "golden tree": 45, "golden image": 30, "ramdisk tree": 120, "ramdisk": 15}
+_MEMORY = Path("/dev/shm/seedvm-image")
+_MEMORY_NEEDED_MIB = 10_000
+_DISK_NEEDED_MIB = 12_000
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """A complete set of images."""
+
+    folder: Path
+    key: str
+
+    def __str__(self) -> str:
+        return f"images {self.key}: {self.folder}"
+
+
+@dataclass(frozen=True)
+class Status:
+    """What is built, and whether it is what the sources say now."""
+
+    wanted: str
+    current: str | None
+    folder: Path
+
+    @property
+    def fresh(self) -> bool:
+        return self.wanted == self.current
+
+    def as_json(self) -> dict[str, Any]:
+        return {"wanted": self.wanted, "current": self.current, "fresh": self.fresh, "folder": str(self.folder)}
+
+    def lines(self) -> list[str]:
+        if self.current is None:
+            return ["no images yet: seedvm image build"]
+        if not self.fresh:
+            return [
+                f"images {self.current}: {self.folder}",
+                f"the sources have changed since, to {self.wanted}: seedvm image build",
+            ]
+        listed = [f"  {path.name} {path.stat().st_size / 1e6:.0f} MB" for path in sorted(self.folder.iterdir())]
+        return [f"images {self.current}: {self.folder}", *listed]
+
+
+def build(cache: Path, *, on_progress: Say = lambda _: None, force: bool = False) -> ImageSet:
+    """Build what is missing. `force` builds anew, with the packages that the archive has today."""
+    wanted = rooms.inputs()
+    with _alone(cache, on_progress):
+        if force:
+            _forget(cache, wanted)
+        folder = cache / "images" / wanted.key
+        if not _complete(folder):
+            _make(cache, wanted, on_progress)
+            _publish(cache, wanted, folder)
+        else:
+            on_progress(f"images {wanted.key}: nothing has changed")
+        _point(cache, wanted.key)
+        _prune(cache, wanted)
+    return ImageSet(folder, wanted.key)
+
+
+def status(cache: Path) -> Status:
+    """What is there; changes nothing."""
+    current = cache / "images" / "current"
+    key = current.readlink().name if current.is_symlink() and _complete(current) else None
+    return Status(rooms.inputs().key, key, cache / "images" / (key or "current"))
+
+
+def _make(cache: Path, wanted: rooms.Inputs, say: Say) -> None:
+    """Both halves at once: one waits for the network and its disk while the other reckons."""
+    if shutil.disk_usage(cache).free >> 20 < _DISK_NEEDED_MIB:
+        raise SeedvmError(
+            "there is too little room for the images", why=f"{cache} has less than 12 GB free", hint="free some"
+        )
+    with ThreadPoolExecutor(2) as pool:
+        halves = [pool.submit(_make_golden, cache, wanted, say), pool.submit(_make_ramdisk, cache, wanted, say)]
+        errors = [half.exception() for half in halves]
+    for error in errors:
+        if error is not None:
+            raise error
+
+
+def _make_golden(cache: Path, wanted: rooms.Inputs, say: Say) -> None:
+    done = _made(cache, "golden", wanted.golden_key)
+    if done.exists():
+        return
+    settings = {"SEEDVM_REQUIREMENTS": str(_requirements(cache, wanted)), "SEEDVM_SOURCE": str(rooms.SOURCE)}
+    layer = cache / "layers" / f"{wanted.layer_key}.tar.zst"
+    layer.parent.mkdir(parents=True, exist_ok=True)
+    workshop = Workshop(cache / "dib" / "golden")
+    if not layer.exists():
+        with stage("golden image, packages", _USUAL["packages"], say) as step:
+            make_layer(workshop, rooms.LAYER_ROOMS, wanted.packages, layer.absolute(), step, **settings)
+    with _tree_folder(cache, "golden") as tree, _partial(done) as folder:
+        with stage("golden image, rooms", _USUAL["golden tree"], say) as step:
+            make_tree(workshop, rooms.GOLDEN_ROOMS, tree, step, SEEDVM_LAYER=str(layer.absolute()), **settings)
+        with stage("golden image, disk", _USUAL["golden image"], say):
+            audit_tree(tree)
+            files.golden(tree, folder, wanted)
+
+
+def _make_ramdisk(cache: Path, wanted: rooms.Inputs, say: Say) -> None:
+    done = _made(cache, "ramdisk", wanted.ramdisk_key)
+    if done.exists():
+        return
+    with _tree_folder(cache, "ramdisk") as tree, _partial(done) as folder:
+        with stage("deploy ramdisk, packages", _USUAL["ramdisk tree"], say) as step:
+            make_tree(Workshop(cache / "dib" / "ramdisk"), rooms.RAMDISK_ROOMS, tree, step)
+        with stage("deploy ramdisk, archive", _USUAL["ramdisk"], say):
+            audit_tree(tree)
+            files.ramdisk(tree, folder, wanted)
+
+
+def _requirements(cache: Path, wanted: rooms.Inputs) -> Path:
+    listed = cache / "dib" / "requirements.txt"
+    listed.parent.mkdir(parents=True, exist_ok=True)
+    listed.write_text("\n".join(wanted.requirements) + "\n")
+    return listed.absolute()
+
+
+def _made(cache: Path, kind: str, key: str) -> Path:
+    return cache / "made" / f"{kind}-{key}"
+
+
+@contextlib.contextmanager
+def _partial(done: Path) -> Iterator[Path]:
+    """A folder that gets its name when it is complete."""
+    partial = done.with_name(f"partial-{done.name}")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    yield partial
+    partial.rename(done)
+
+
+@contextlib.contextmanager
+def _tree_folder(cache: Path, kind: str) -> Iterator[Path]:
+    """Where a tree is unpacked: in memory when there is plenty of it, else in the cache. Gone afterwards."""
+    shared = _MEMORY.parent
+    roomy = shared.is_dir() and shutil.disk_usage(shared).free >> 20 > _MEMORY_NEEDED_MIB
+    base = _MEMORY if roomy and memory_available_mib() > _MEMORY_NEEDED_MIB else cache / "trees"
+    base.mkdir(mode=0o700, parents=True, exist_ok=True)
+    tree = base / kind
+    try:
+        yield tree
+    finally:
+        shutil.rmtree(tree, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _alone(cache: Path, say: Say) -> Iterator[None]:
+    """One build at a time; a second one waits. What a killed one left is swept away."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "build.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("another build of the images is under way; waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        for left in (_MEMORY, cache / "trees", *(cache / "dib" / kind / "tmp" for kind in ("golden", "ramdisk"))):
+            if left.exists():
+                sweep(left)
+        yield
+
+
+def _complete(folder: Path) -> bool:
+    return all((folder / name).is_file() for name in (*GOLDEN_FILES, *RAMDISK_FILES))
+
+
+def _publish(cache: Path, wanted: rooms.Inputs, folder: Path) -> None:
+    """Both halves under one name, by hard links."""
+    with _partial(folder) as partial:
+        for half, names in (("golden", GOLDEN_FILES), ("ramdisk", RAMDISK_FILES)):
+            source = _made(cache, half, wanted.golden_key if half == "golden" else wanted.ramdisk_key)
+            for name in names:
+                os.link(source / name, partial / name)
+
+
+def _point(cache: Path, key: str) -> None:
+    link = cache / "images" / "current"
+    if link.is_symlink() and link.readlink().name == key:
+        return
+    aside = link.with_name(f".current.{os.getpid()}")
+    aside.unlink(missing_ok=True)
+    aside.symlink_to(key)
+    aside.replace(link)
+
+
+def _forget(cache: Path, wanted: rooms.Inputs) -> None:
+    for folder in (
+        cache / "images" / wanted.key,
+        _made(cache, "golden", wanted.golden_key),
+        _made(cache, "ramdisk", wanted.ramdisk_key),
+    ):
+        shutil.rmtree(folder, ignore_errors=True)
+    (cache / "layers" / f"{wanted.layer_key}.tar.zst").unlink(missing_ok=True)
+
+
+def _prune(cache: Path, wanted: rooms.Inputs) -> None:
+    """Keep this build and the one before."""
+    _keep(cache / "images", lambda path: path.name in ("current", wanted.key))
+    _keep(cache / "made", lambda path: path.name in (f"golden-{wanted.golden_key}", f"ramdisk-{wanted.ramdisk_key}"))
+    _keep(cache / "layers", lambda path: path.name == f"{wanted.layer_key}.tar.zst")
+
+
+def _keep(folder: Path, needed: Callable[[Path], bool]) -> None:
+    others = sorted(
+        (path for path in folder.iterdir() if not needed(path)), key=lambda path: path.stat().st_mtime, reverse=True
+    )
+    for path in others[1:]:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()

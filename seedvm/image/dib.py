@@ -1,0 +1,149 @@
+"""diskimage-builder, as this project calls it: rooms in, a root tree out, by way of a pipe.
+
+`disk-image-create -t tar` writes its tar file into a named pipe, and what reads there makes a tree or a packed layer of it, so
+that two gigabytes are written once and not three times. It refuses a run whose reader did not get to the end.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from seedvm import proc
+from seedvm.errors import SeedvmError
+from seedvm.image.progress import Stage
+from seedvm.image.rooms import SOURCE
+
+_LIMIT_SECONDS = 3600
+_MEMORY_FOR_TMPFS_MIB = 8000
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Folders of one run; each kind of image has its own, since apt locks its cache."""
+
+    folder: Path
+
+    @property
+    def scratch(self) -> Path:
+        return self.folder / "tmp"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log"
+
+
+def make_tree(workshop: Workshop, rooms: Sequence[str], tree: Path, stage: Stage, **settings: str) -> None:
+    """Run the rooms and unpack their tree into `tree` (made anew)."""
+    shutil.rmtree(tree, ignore_errors=True)
+    tree.mkdir(parents=True)
+    # /dev of the builder's machine is in the tar file: device nodes are made by who boots the tree.
+    reader = ["tar", "-C", str(tree), "--numeric-owner", "--xattrs", "--xattrs-include=*", "--exclude=./dev/*"]
+    _run(workshop, rooms, [*reader, "-xf"], (), stage, settings)
+    for name, mode in (("proc", 0o555), ("sys", 0o555), ("dev", 0o755)):
+        (tree / name).mkdir(exist_ok=True)
+        (tree / name).chmod(mode)
+
+
+def make_layer(
+    workshop: Workshop, rooms: Sequence[str], packages: Sequence[str], layer: Path, stage: Stage, **settings: str
+) -> None:
+    """Run the rooms with these packages beside; the packed tree is at `layer` (.tar.zst) when all went well."""
+    partial = layer.with_name(f"partial-{layer.name}")
+    _run(workshop, rooms, ["zstd", "-q", "-f", "-1", "-T2", "-o", str(partial)], packages, stage, settings)
+    partial.rename(layer)
+
+
+def sweep(folder: Path) -> None:
+    """Undo what a killed run left: its mounts below `folder`, then the folder."""
+    root = str(folder.resolve())
+    mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+    for mount in sorted((one for one in mounts if one == root or one.startswith(f"{root}/")), reverse=True):
+        proc.run(["umount", "--lazy", mount], timeout=30)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def memory_available_mib() -> int:
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) // 1024
+    return 0
+
+
+def _run(
+    workshop: Workshop,
+    rooms: Sequence[str],
+    reader: Sequence[str],
+    packages: Sequence[str],
+    stage: Stage,
+    settings: Mapping[str, str],
+) -> None:
+    sweep(workshop.scratch)
+    workshop.scratch.mkdir(parents=True)
+    pipe = workshop.scratch / "tree.tar"
+    os.mkfifo(pipe)
+    words: list[str | Path] = [_tool(), "-n", "-t", "tar", "-o", workshop.scratch / "tree"]
+    words += ["-p", ",".join(packages)] if packages else []
+    log = workshop.log
+    log.parent.mkdir(parents=True, exist_ok=True)
+    read = proc.spawn([*reader, pipe], log=log.with_suffix(".reader"))
+    try:
+        with log.open("w") as lines:
+
+            def heard(line: str) -> None:
+                print(line, file=lines, flush=True)
+                stage.heard(line)
+
+            done = proc.stream(
+                [*words, *rooms], heard, timeout=_LIMIT_SECONDS, env=_environment(workshop, settings), check=False
+            )
+        if done.returncode != 0:
+            raise SeedvmError(stage.title + " failed", why=_cause(done.stdout), hint=f"the whole log: {log}")
+        if read.wait(timeout=60) != 0:
+            raise SeedvmError(
+                "the finished tree was not read whole", why=f"{reader[0]} failed", hint=f"look at {log}.reader"
+            )
+    finally:
+        proc.stop(read)
+        sweep(workshop.scratch)
+
+
+def _tool() -> Path:
+    tool = Path(sys.executable).with_name("disk-image-create")
+    if not tool.exists():
+        raise SeedvmError("diskimage-builder is missing", why=f"{tool} is not there", hint="make venv")
+    return tool
+
+
+def _environment(workshop: Workshop, settings: Mapping[str, str]) -> dict[str, str]:
+    in_memory = memory_available_mib() >= _MEMORY_FOR_TMPFS_MIB
+    return {
+        "ELEMENTS_PATH": str(SOURCE / "elements"),
+        "TMP_DIR": str(workshop.scratch),
+        "DIB_IMAGE_CACHE": str(workshop.folder / "cache"),
+        "DIB_LOCKFILES": str(workshop.folder / "locks"),
+        "DIB_MANIFEST_SAVE_DIR": str(workshop.scratch / "manifests"),
+        "DIB_NO_TMPFS": "0" if in_memory else "1",
+        "DIB_DEBUG_TRACE": "0",
+        "DEBIAN_FRONTEND": "noninteractive",
+        **settings,
+    }
+
+
+def _cause(output: str) -> str:
+    """The lines before diskimage-builder began to clean up after the failure."""
+    lines = [line.partition(" | ")[2] or line for line in output.splitlines()]
+    end = next(
+        (index for index, line in enumerate(lines) if index and line.startswith("Unmount ") and _failing(lines, index)),
+        len(lines),
+    )
+    return "\n".join(lines[max(0, end - 15) : end])
+
+
+def _failing(lines: Sequence[str], index: int) -> bool:
+    """Whether this unmounting is the last: nothing but clean-up follows."""
+    return not any("dib-run-parts" in line for line in lines[index:])

@@ -1,0 +1,124 @@
+"""From a finished tree to the files that Ironic takes, with their sums and a manifest of what is in them.
+
+It refuses a ramdisk without a kernel.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from seedvm import proc
+from seedvm.errors import SeedvmError
+from seedvm.image import gpt
+from seedvm.image.rooms import SOURCE, Inputs
+
+IDENTITY = "etc/seedvm-image.json"
+_PIECE = 4 << 20
+_NODES = (("console", "c", 5, 1, 0o600), ("null", "c", 1, 3, 0o666))
+
+
+def golden(tree: Path, folder: Path, inputs: Inputs) -> None:
+    """golden.raw, its sum and its manifest into `folder`."""
+    name = f"seedvm-{inputs.golden_key}"
+    (tree / IDENTITY).write_text(json.dumps({"name": name, "hash": inputs.golden_key}) + "\n")
+    plan = gpt.layout(gpt.tree_bytes(tree), inputs.golden_key)
+    image = folder / "golden.raw"
+    gpt.assemble(tree, image, plan)
+    sums = _sums(image)
+    (folder / "golden.raw.sha256").write_text(f"{sums['sha256']}  golden.raw\n")
+    manifest = {
+        "name": name,
+        "hash": inputs.golden_key,
+        "key": inputs.golden_key,
+        "commit": commit(),
+        "files": {"golden.raw": sums},
+        "disk": {
+            "uuid": plan.uuid,
+            "root_file_system": plan.root_file_system,
+            "partitions": [asdict(one) for one in plan.partitions],
+        },
+        "rooms": list(inputs.rooms),
+        "packages": debian_packages(tree),
+        "python": python_packages(tree),
+    }
+    _write_json(folder / "golden.json", manifest)
+
+
+def ramdisk(tree: Path, folder: Path, inputs: Inputs) -> None:
+    """ramdisk.kernel, ramdisk.initramfs and their manifest into `folder`."""
+    kernels = sorted(tree.glob("boot/vmlinuz-*"))
+    if not kernels:
+        raise SeedvmError(
+            "the deploy ramdisk has no kernel", why="/boot/vmlinuz-* is missing", hint="is linux-image-amd64 installed?"
+        )
+    kernel, initramfs = folder / "ramdisk.kernel", folder / "ramdisk.initramfs"
+    kernel.write_bytes(kernels[-1].read_bytes())
+    (tree / IDENTITY).write_text(
+        json.dumps({"name": f"seedvm-ramdisk-{inputs.ramdisk_key}", "hash": inputs.ramdisk_key}) + "\n"
+    )
+    _add_nodes(tree)
+    packed = "find . -path ./boot -prune -o -print0 | LC_ALL=C sort -z | cpio --null --create --format=newc --quiet"
+    order = f"set -o pipefail; cd {shlex.quote(str(tree))}; {packed} | zstd -q -3 -T2 -f -o {shlex.quote(str(initramfs.absolute()))}"
+    proc.run(["bash", "-c", order], timeout=600)
+    manifest = {
+        "name": f"seedvm-ramdisk-{inputs.ramdisk_key}",
+        "hash": inputs.ramdisk_key,
+        "key": inputs.ramdisk_key,
+        "commit": commit(),
+        "files": {"ramdisk.kernel": _sums(kernel), "ramdisk.initramfs": _sums(initramfs)},
+        "packages": debian_packages(tree),
+    }
+    _write_json(folder / "ramdisk.json", manifest)
+
+
+def debian_packages(tree: Path) -> dict[str, str]:
+    """Names and versions of what dpkg holds for installed."""
+    found: dict[str, str] = {}
+    for paragraph in (tree / "var/lib/dpkg/status").read_text().split("\n\n"):
+        fields = dict(
+            line.split(": ", 1) for line in paragraph.splitlines() if ": " in line and not line.startswith(" ")
+        )
+        if fields.get("Status", "").endswith(" installed"):
+            found[fields["Package"]] = fields["Version"]
+    return dict(sorted(found.items()))
+
+
+def python_packages(tree: Path) -> dict[str, str]:
+    """Names and versions in /opt/seedvm."""
+    locked = tree / "opt/seedvm/requirements.lock"
+    lines = locked.read_text().splitlines() if locked.exists() else []
+    return dict(line.split("==", 1) for line in lines if "==" in line)
+
+
+def commit() -> str | None:
+    """The commit that the tree stands on; None outside a checkout."""
+    said = proc.run(["git", "-C", SOURCE, "describe", "--always", "--dirty", "--abbrev=12"], timeout=20, check=False)
+    return said.stdout.strip() or None
+
+
+def _add_nodes(tree: Path) -> None:
+    """The two nodes that the kernel opens before anybody mounts /dev."""
+    for name, _, major, minor, mode in _NODES:
+        path = tree / "dev" / name
+        path.unlink(missing_ok=True)
+        os.mknod(path, 0o020000 | mode, os.makedev(major, minor))
+        path.chmod(mode)
+
+
+def _sums(path: Path) -> dict[str, Any]:
+    sha256 = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            sha256.update(piece)
+    return {"sha256": sha256.hexdigest(), "size": path.stat().st_size}
+
+
+def _write_json(path: Path, tree: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(tree, indent=1, sort_keys=True) + "\n")
