@@ -1,0 +1,124 @@
+"""Listens on a wire without sending anything: who is there, what each says of itself, and which switch port this is.
+
+Understood: ARP, DHCP, LLDP, SSDP announcements, mDNS. Each fact keeps the packet it came from. Refuses to conclude from
+silence, and to take what a host says of another for a fact about that other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from seedvm.scan.evidence import Evidence
+from seedvm.scan.sniff import tap
+from seedvm.scan.sweep import now
+from seedvm.wire import WireError, dhcp, ether, mdns, ssdp
+from seedvm.wire.rmcp import guid_readings
+
+Facts = Iterator[tuple[str, str, str]]
+DHCP_NAMES = {dhcp.DISCOVER: "DHCPDISCOVER", dhcp.OFFER: "DHCPOFFER", dhcp.REQUEST: "DHCPREQUEST", dhcp.ACK: "DHCPACK"}
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """One MAC on the wire and what it said."""
+
+    mac: str
+    evidence: tuple[Evidence, ...] = ()
+
+    def facts(self, name: str) -> tuple[str, ...]:
+        """All different values of a fact in the order they came."""
+        return tuple(dict.fromkeys(one.value for one in self.evidence if one.fact == name))
+
+    @property
+    def is_bmc(self) -> bool:
+        """It announced a management service; nothing else is taken for a sign."""
+        return bool(self.facts("redfish-service")) or bool(self.facts("bmc-service"))
+
+    def to_json(self) -> dict[str, object]:
+        rows = [{"fact": e.fact, "value": e.value, "source": e.source, "time": e.time} for e in self.evidence]
+        return {"mac": self.mac, "bmc": self.is_bmc, "evidence": rows}
+
+
+async def listen(
+    interface: str, *, seconds: float, on_seen: Callable[[Neighbour], None] | None = None
+) -> tuple[Neighbour, ...]:
+    """Hear for `seconds`; `on_seen` gets a neighbour whenever something new is known of it."""
+    seen: dict[str, Neighbour] = {}
+    async with tap(interface) as (_, frames):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while True:
+                    changed = hear(seen, await frames.get())
+                    if changed and on_seen:
+                        on_seen(changed)
+    return tuple(seen[mac] for mac in sorted(seen))
+
+
+def hear(seen: dict[str, Neighbour], raw: bytes) -> Neighbour | None:
+    """Add what a frame says; the neighbour if anything is new. At most 65,536 neighbours are kept."""
+    try:
+        frame = ether.parse_frame(raw)
+        said = tuple(facts_of(frame))
+    except WireError:
+        return None
+    known = seen.get(frame.source, Neighbour(frame.source))
+    have = {(one.fact, one.value, one.source) for one in known.evidence}
+    new = tuple(Evidence(*fact, now()) for fact in dict.fromkeys(said) if fact not in have)
+    if not new or (frame.source not in seen and len(seen) >= 65536):
+        return None
+    seen[frame.source] = replace(known, evidence=known.evidence + new)
+    return seen[frame.source]
+
+
+def facts_of(frame: ether.Frame) -> Facts:
+    """(fact, value, source) of one frame."""
+    tagged = () if frame.vlan is None else (("vlan", str(frame.vlan), "802.1Q tag"),)
+    if frame.kind == ether.ARP:
+        arp = ether.parse_arp(frame.payload)
+        if not arp.probe and arp.mac == frame.source:
+            yield "address", arp.address, "ARP"
+    elif frame.kind == ether.LLDP:
+        yield from _lldp(ether.parse_lldp(frame.payload))
+    else:
+        yield from _udp(ether.parse_udp(frame))
+    yield from tagged
+
+
+def _lldp(said: ether.Lldp) -> Facts:
+    yield "switch", said.system or said.chassis, "LLDP"
+    yield "switch-port", said.port_description or said.port, "LLDP"
+    if said.vlan is not None:
+        yield "port-vlan", str(said.vlan), "LLDP"
+
+
+def _udp(said: ether.Datagram) -> Facts:
+    if {said.port, said.source_port} & {67, 68}:
+        yield from _dhcp(dhcp.parse_dhcp(said.data))
+    elif said.port == ssdp.PORT:
+        notice = ssdp.parse(said.data)
+        if notice.is_redfish:
+            yield "address", said.source, "SSDP NOTIFY"
+            yield "redfish-service", notice.root or said.source, "SSDP NOTIFY"
+            if notice.uuid:
+                yield "uuid", notice.uuid, "SSDP NOTIFY"
+    elif said.source_port == mdns.PORT:
+        for service in mdns.parse_services(said.data):
+            if service.is_bmc:
+                yield "address", said.source, "mDNS"
+                yield "bmc-service", f"{service.name} ({service.kind})", "mDNS"
+
+
+def _dhcp(said: dhcp.Dhcp) -> Facts:
+    source = DHCP_NAMES.get(said.kind, "DHCP")
+    if not said.request:
+        yield "dhcp-server", said.server or "unknown", source
+        return
+    if said.vendor_class:
+        yield "vendor-class", said.vendor_class, source
+    if said.architecture is not None:
+        yield "architecture", str(said.architecture), f"{source} option 93"
+    if said.client_uuid and guid_readings(said.client_uuid):
+        yield "client-uuid", said.client_uuid.hex(), f"{source} option 97"
