@@ -13,18 +13,27 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 
 from seedvm.errors import SeedvmError
-from tui.link import Link, View
+from tui.link import Link
 from tui.page import Page
 from tui.plain import PlainFilter, wants_ascii
+from tui.screens.credentials import CredentialsPage
+from tui.screens.discovery import DiscoveryPage
 from tui.screens.handoff import HandoffPage
+from tui.screens.hardware import HardwarePage
+from tui.screens.networks import NetworksPage
 from tui.screens.notes import Help, Jump
 from tui.screens.progress import ProgressPage
 from tui.screens.receipt import ReceiptPage
 from tui.screens.review import ReviewPage
 from tui.screens.welcome import WelcomePage
+from tui.watch import View
 
 PAGES: Mapping[str, type[Page]] = {
     "welcome": WelcomePage,
+    "networks": NetworksPage,
+    "credentials": CredentialsPage,
+    "discovery": DiscoveryPage,
+    "hardware": HardwarePage,
     "review": ReviewPage,
     "progress": ProgressPage,
     "handoff": HandoffPage,

@@ -14,8 +14,9 @@ from textual.containers import Vertical
 from textual.screen import Screen
 from textual.widgets import Footer, Input, Static
 
-from tui.link import Link, View
+from tui.link import Link
 from tui.view import light
+from tui.watch import View
 
 
 class Shell(Protocol):

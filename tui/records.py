@@ -65,13 +65,41 @@ class Review:
 
 
 @dataclass(frozen=True)
+class Finding:
+    """Something wrong with a BMC, and its cure."""
+
+    name: str
+    detail: str
+    cure: str
+
+
+@dataclass(frozen=True)
+class Known:
+    """A machine of `inventory.json`: what the wire and the first login told; `facts` are (fact, value, source)."""
+
+    bmc: str
+    protocols: tuple[str, ...]
+    driver: str
+    user: str
+    maker: str
+    serial: str
+    boot_mac: str
+    power: str
+    unfit: str
+    cure: str
+    findings: tuple[Finding, ...]
+    facts: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True)
 class Receipt:
-    """The receipt as lines to read, and whether it lets the seed leave (None: it does not say)."""
+    """The receipt: whether it lets the seed leave, its page for people where there is one, and its figures."""
 
     may_leave: bool
     since: str
     because: str
     lines: tuple[tuple[str, str], ...]
+    page: tuple[str, ...] = ()
 
 
 def _tree(text: str, name: str) -> Mapping[str, Any]:
@@ -149,12 +177,40 @@ def _flat(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     return lines
 
 
-def parse_receipt(text: str) -> Receipt:
-    """The receipt in `receipt.json`; it lets the seed leave only where it says `may_leave: true`."""
+def _known(item: Mapping[str, Any]) -> Known:
+    def text(key: str) -> str:
+        return str(item.get(key) or "")
+
+    findings = tuple(
+        Finding(str(one.get("name") or ""), str(one.get("detail") or ""), str(one.get("cure") or ""))
+        for one in item.get("findings") or ()
+    )
+    facts = tuple((str(f.get("fact")), str(f.get("value")), str(f.get("source"))) for f in item.get("facts") or ())
+    return Known(
+        bmc=str(item["bmc"]), protocols=tuple(map(str, item.get("protocols") or ())), driver=text("driver"),
+        user=text("proven_user"), maker=f"{text('vendor')} {text('model')}".strip(), serial=text("serial"),
+        boot_mac=text("boot_mac"), power=text("power"), unfit=text("unfit_reason"), cure=text("cure"),
+        findings=findings, facts=facts,
+    )  # fmt: skip
+
+
+def parse_inventory(text: str) -> tuple[Known, ...]:
+    """The machines in `inventory.json`. Raises SeedvmError where it is not one."""
+    try:
+        return tuple(_known(item) for item in _tree(text, "inventory.json").get("machines") or ())
+    except (KeyError, TypeError, AttributeError) as error:
+        raise SeedvmError(
+            "inventory.json cannot be read", why=f"missing or wrong: {error}", hint="run the engine again"
+        ) from None
+
+
+def parse_receipt(text: str, page: str = "") -> Receipt:
+    """The receipt in `receipt.json` with its page `receipt.txt`; it lets the seed leave only where it says `may_leave: true`."""
     tree = _tree(text, "receipt.json")
     return Receipt(
         may_leave=tree.get("may_leave") is True,
         since=str(tree.get("time") or ""),
         because=str(tree.get("why") or ""),
         lines=tuple(_flat(tree)),
+        page=tuple(page.splitlines()),
     )

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from seedvm.errors import SeedvmError
 from seedvm.journal import read
-from tui.link import Link, View
+from tui.link import Link
 from tui.model import State, fold
 from tui.records import parse_receipt, parse_review
+from tui.watch import View
 
 _FRAME_SECONDS = 0.1
 _REFUSED = "this is a recording: nothing is started and nothing is written"
@@ -55,9 +56,9 @@ class Replay(Link):
         # Review and receipt are there once the recorded engine had written them.
         reviewed = state.confirmed is not None or (state.failure is not None and state.failure.step == "review")
         return View(
-            state,
-            self._found_review if reviewed else None,
-            self._found_receipt if state.all_done else None,
+            state=state,
+            review=self._found_review if reviewed else None,
+            receipt=self._found_receipt if state.all_done else None,
             confirmed=state.confirmed is not None,
             running=not state.verdict,
             has_site=True,

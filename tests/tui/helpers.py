@@ -18,6 +18,22 @@ from tui.link import Link
 HERE = Path(__file__).parent
 EXAMPLE = HERE.parent / "recorded" / "example"
 UNICODE = {"TERM": "xterm-256color", "LANG": "C.UTF-8"}
+SITE = """\
+site: example
+seed: {interface: eth0, address: 172.22.0.10, bmc_interface: eth1, bmc_address: 172.22.1.10/24}
+provisioning:
+  cidr: 172.22.0.0/24
+  gateway: 172.22.0.1
+  vip: 172.22.0.5
+  undercloud: [172.22.0.11, 172.22.0.12, 172.22.0.13]
+  instances: 172.22.0.50-172.22.0.99
+  boot: 172.22.0.100-172.22.0.199
+bmc: {ranges: [172.22.1.21-172.22.1.26], learn_mac_by_power_on: true}
+undercloud:
+  needs: {cpus: 1, memory_mib: 3000, disk_gib: 12}
+machines:
+  - {bmc: 172.22.1.24, role: spare}
+"""
 CONSOLE = {"TERM": "linux", "LANG": "C.UTF-8"}
 THEMES = {"colour": UNICODE, "plain": CONSOLE}
 
@@ -35,10 +51,10 @@ def state_dir(folder: Path, *, until: str = "", review: bool = False, receipt: b
     if until:
         lines = lines[: next(number for number, line in enumerate(lines, 1) if until in line)]
     (folder / "journal.jsonl").write_text("".join(lines))
-    for name, wanted in (("review.json", review), ("receipt.json", receipt)):
+    for name, wanted in (("review.json", review), ("receipt.json", receipt), ("inventory.json", review)):
         if wanted:
             shutil.copy(EXAMPLE / name, folder / name)
-    (folder / "site.yaml").write_text("site: example\n")
+    (folder / "site.yaml").write_text(SITE)
     return folder
 
 

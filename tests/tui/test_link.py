@@ -11,7 +11,8 @@ import pytest
 
 from seedvm.errors import SeedvmError
 from tests.tui.helpers import EXAMPLE, journal_line, state_dir
-from tui.link import Link, Tail, View, write_whole
+from tui.link import Link, write_whole
+from tui.watch import Tail, View, engine_running
 
 
 async def first(link: Link) -> View:
@@ -55,14 +56,14 @@ async def test_a_broken_review_is_told_and_not_shown(tmp_path: Path) -> None:
 
 
 async def test_whoever_holds_the_lock_is_the_engine(tmp_path: Path) -> None:
-    link = Link(state_dir(tmp_path, review=True))
-    assert not link.engine_running()
+    state_dir(tmp_path, review=True)
+    assert not engine_running(tmp_path)
     descriptor = os.open(tmp_path / "engine.lock", os.O_RDWR | os.O_CREAT)
-    assert not link.engine_running()
+    assert not engine_running(tmp_path)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
-    assert link.engine_running()
+    assert engine_running(tmp_path)
     os.close(descriptor)
-    assert not link.engine_running()
+    assert not engine_running(tmp_path)
 
 
 async def test_confirming_writes_exactly_what_was_shown(tmp_path: Path) -> None:
@@ -112,4 +113,9 @@ async def test_a_journal_with_100000_events_opens_within_two_seconds(tmp_path: P
 
 
 def test_the_example_is_whole() -> None:
-    assert {path.name for path in EXAMPLE.iterdir()} == {"journal.jsonl", "review.json", "receipt.json"}
+    assert {path.name for path in EXAMPLE.iterdir()} == {
+        "journal.jsonl",
+        "review.json",
+        "receipt.json",
+        "inventory.json",
+    }

@@ -8,9 +8,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
-from tui.link import View
 from tui.page import Page, matches
 from tui.view import fact_lines, log_lines, names, phase_lines
+from tui.watch import View
 from tui.widgets.lines import Lines
 
 _STEPS = ("handoff", "leave", "join")

@@ -9,7 +9,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
-from tui.link import View
 from tui.model import State
 from tui.page import Page, put
 from tui.view import (
@@ -23,6 +22,7 @@ from tui.view import (
     standing,
     step_lines,
 )
+from tui.watch import View
 from tui.widgets.lines import Lines
 
 

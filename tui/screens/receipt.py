@@ -7,8 +7,8 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.widgets import Static
 
-from tui.link import View
 from tui.page import Page, matches, put
+from tui.watch import View
 from tui.widgets.lines import Line, Lines
 from tui.words import fit
 
@@ -49,6 +49,9 @@ receipt says so. The files receipt.json and receipt.txt hold the same.
             else f"The laptop may not leave: {receipt.because or 'see below'}",
         )
         width = evidence.scrollable_content_region.width
+        if receipt.page:
+            evidence.set_lines([[(line, "")] for line in receipt.page if matches(line, self.wanted)])
+            return
         lines: list[Line] = [
             [(fit(name, 36) + " ", "dim"), (fit(value, max(1, width - 37)).rstrip(), "")]
             for name, value in receipt.lines

@@ -10,9 +10,9 @@ from textual.containers import Horizontal
 from textual.widgets import Input, Static
 
 from seedvm.errors import SeedvmError
-from tui.link import View
 from tui.page import Page, matches, put
 from tui.records import Machine, Review
+from tui.watch import View
 from tui.widgets.lines import Line, Lines
 from tui.words import fit
 

@@ -8,9 +8,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
-from tui.link import View
 from tui.page import Page, put
 from tui.view import standing
+from tui.watch import View
 from tui.words import clock, duration
 
 _STORY = """\

@@ -1,0 +1,146 @@
+"""From nothing to a described site by keys, and what the first pages keep, refuse and hide."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import cast
+
+import pytest
+from textual.widgets import Input
+
+from seedvm.secret import load_candidates
+from seedvm.site import load_site
+from tests.tui.helpers import CONSOLE, SITE, grid, loaded, state_dir, until, wizard
+from tui.app import WizardApp
+from tui.form import FIELDS
+
+
+def field(app: WizardApp, key: str) -> Input:
+    number = next(number for number, one in enumerate(FIELDS) if one.key == key)
+    return app.get_screen("networks").query_one(f"#field-{number}", Input)
+
+
+async def test_from_nothing_to_site_and_accounts_by_keys_alone(tmp_path: Path) -> None:
+    app = wizard(tmp_path / "state", CONSOLE)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("enter")
+        await until(pilot, lambda: "This seed has" in grid(app), "the form")
+        await pilot.press(*"cellar", "tab", "tab", "tab", *"10.20.0.0/24", "f5")
+        await until(pilot, lambda: field(app, "provisioning.vip").value == "10.20.0.5", "the proposal")
+        await pilot.press("f10")
+        assert "Not saved. Where BMCs may be" in grid(app) and not (tmp_path / "state" / "site.yaml").exists()
+        await pilot.press(*"10.20.1.21-10.20.1.60", "f10")
+        await until(pilot, lambda: "Accounts to try" in grid(app), "the credentials")
+        assert load_site(tmp_path / "state" / "site.yaml").name == "cellar"
+        await pilot.press("f10")
+        assert "Give at least one account" in grid(app)
+        for user, password in (("root", "calvin"), ("admin", "hunter2")):
+            await pilot.press(*user, "enter", *password, "enter")
+            await until(pilot, lambda user=user: f"{user}  ****" in grid(app), user)
+        assert "calvin" not in grid(app) and "hunter2" not in grid(app)
+        secrets = tmp_path / "state" / "secrets.yaml"
+        assert [one.user for one in load_candidates(secrets)] == ["root", "admin"]
+        assert secrets.stat().st_mode & 0o777 == 0o600
+        await pilot.press("shift+tab", "shift+tab", "down", "delete")
+        await until(pilot, lambda: len(load_candidates(secrets)) == 1, "the removal")
+
+
+async def test_escape_keeps_what_was_entered(tmp_path: Path) -> None:
+    app = wizard(tmp_path / "state")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("enter")
+        await until(pilot, lambda: "This seed has" in grid(app))
+        await pilot.press(*"half", "escape", "enter")
+        assert field(app, "site").value == "half"
+
+
+async def test_a_site_that_is_there_is_filled_in_and_wrong_values_are_told(tmp_path: Path) -> None:
+    app = wizard(state_dir(tmp_path))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        app.go("networks")
+        await until(pilot, lambda: "172.22.1.10/24" in grid(app), "the site")
+        field(app, "provisioning.vip").focus()
+        await pilot.press(*["backspace"] * 3)
+        await until(pilot, lambda: "! " in grid(app), "the complaint")
+        await pilot.press("f10")
+        assert "Not saved" in grid(app) and (tmp_path / "site.yaml").read_text() == SITE
+
+
+async def test_rubbish_and_ten_thousand_characters_in_every_field(tmp_path: Path) -> None:
+    app = wizard(state_dir(tmp_path))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        app.go("networks")
+        await until(pilot, lambda: "172.22.1.10/24" in grid(app), "the site")
+        for one in FIELDS:
+            field(app, one.key).value = "\x1b]0;x\x07{[\u202e" + "y" * 10_000
+        await pilot.press("f10")
+        await until(pilot, lambda: "Not saved" in grid(app))
+        assert (tmp_path / "site.yaml").read_text() == SITE
+
+
+async def test_hardware_writes_the_operators_word(tmp_path: Path) -> None:
+    app = wizard(state_dir(tmp_path, review=True))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        app.go("hardware")
+        await until(pilot, lambda: "172.22.1.22" in grid(app), "the table")
+        await pilot.press("down", "x")
+        await until(pilot, lambda: "172.22.1.22: leave out" in grid(app), "the answer")
+        assert load_site(tmp_path / "site.yaml").machine("172.22.1.22").role == "exclude"
+        await pilot.press("a")
+        await until(pilot, lambda: "172.22.1.22: as proposed" in grid(app), "the answer")
+        assert load_site(tmp_path / "site.yaml").machine("172.22.1.22").role is None
+
+
+async def test_credentials_show_findings_with_their_cure(tmp_path: Path) -> None:
+    app = wizard(state_dir(tmp_path, review=True))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        app.go("credentials")
+        await until(pilot, lambda: "switch it off in the BMC's LAN settings" in grid(app), "the cure")
+        assert "nobody knows its password" in grid(app)
+
+
+class Pong(asyncio.DatagramProtocol):
+    """A BMC that answers presence pings alone (ASF 2.0, 3.2.4.3)."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.DatagramTransport, transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        if data[:4] == b"\x06\x00\xff\x06" and data[8:9] == b"\x80":
+            pong = (
+                b"\x06\x00\xff\x06\x00\x00\x11\xbe\x40"
+                + data[9:10]
+                + b"\x00\x10"
+                + b"\x00\x00\x11\xbe"
+                + bytes(4)
+                + b"\x81"
+                + bytes(7)
+            )
+            self.transport.sendto(pong, addr)
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="port 623 is the BMCs'")
+async def test_discovery_says_the_budget_first_and_shows_who_answers(tmp_path: Path) -> None:
+    state_dir(tmp_path, until="run-started")
+    (tmp_path / "site.yaml").write_text(
+        SITE.replace("172.22.1.21-172.22.1.26", "127.66.1.21-127.66.1.22").split("machines:")[0]
+    )
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(Pong, local_addr=("127.66.1.21", 623))
+    app = wizard(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        app.go("discovery")
+        await until(pilot, lambda: "F5 asks 2 addresses: at most" in grid(app), "the budget")
+        await pilot.press("f5")
+        await until(pilot, lambda: "127.66.1.21" in grid(app), "the BMC")
+        await until(pilot, lambda: "1 BMCs" in grid(app), "the end of the scan")
+        await pilot.press("e")
+        assert "ASF presence pong" in grid(app)
+    transport.close()

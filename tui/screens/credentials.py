@@ -1,0 +1,149 @@
+"""The BMC accounts to try, and what was found at each BMC with its cure. Passwords are never shown, not even their length."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from seedvm.errors import SeedvmError
+from seedvm.secret import Candidate, Secret
+from tui.page import Page, matches, put
+from tui.watch import View
+from tui.widgets.lines import Line, Lines
+from tui.words import fit
+
+
+def finding_lines(view: View, wanted: str, width: int) -> list[Line]:
+    """Per BMC the proven account, or what is wrong and its cure."""
+    lines: list[Line] = []
+    for machine in view.inventory:
+        who = f"{machine.bmc:<15} {machine.driver or '/'.join(machine.protocols):<16} "
+        if not matches(who + machine.unfit + machine.user, wanted):
+            continue
+        if machine.unfit:
+            lines.append([(who, ""), (fit(machine.unfit, width - len(who)).rstrip(), "bad")])
+        elif machine.user:
+            lines.append([(who, ""), (f"proven: {machine.user}", "good")])
+        else:
+            lines.append([(who, ""), ("not tried yet", "dim")])
+        told = [
+            *([("do", machine.cure)] if machine.cure else []),
+            *((f.name, f"{f.detail}; {f.cure}") for f in machine.findings),
+        ]
+        lines.extend([(fit(f"    {name}: {text}", width).rstrip(), "dim")] for name, text in told)
+    return lines or [[("nothing found yet: the engine tries them, carefully, one login per BMC", "dim")]]
+
+
+class CredentialsPage(Page):
+    """Accounts in, findings out."""
+
+    NAME: ClassVar[str] = "Credentials"
+    SEARCHES: ClassVar[bool] = True
+    HELP: ClassVar[str] = """\
+Give the accounts that the BMCs may have, the likeliest first. The engine
+tests them as gently as the protocol allows and never so often that a BMC
+would lock the account. They are stored in secrets.yaml (readable by root
+only) and appear in no log, journal or report.
+
+Type user, Enter, password, Enter: the account is added. An empty password is
+an account without one. Tab to the list, Delete takes an account out.
+F10 goes on: the engine is started if it is not at work.
+Below: per BMC the proven account, or what is wrong and what to do."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("delete", "remove", "Take out", key_display="Del"),
+        Binding("f10", "go_on", "Start the engine", key_display="F10"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._candidates: tuple[Candidate, ...] = ()
+
+    def body(self) -> ComposeResult:
+        """The list, the two fields, the findings."""
+        yield Static("Accounts to try, in this order", classes="head", markup=False)
+        yield OptionList(id="candidates")
+        with Horizontal(classes="row"):
+            yield Static("Add: user", classes="label", markup=False)
+            yield Input(id="user", max_length=64)
+        with Horizontal(classes="row"):
+            yield Static("password", classes="label", markup=False)
+            yield Input(id="password", password=True, max_length=128)
+        yield Static(id="answer", markup=False)
+        yield Static("Found", classes="head", markup=False)
+        yield Lines(id="findings")
+
+    def on_mount(self) -> None:
+        """The keys go to the user's name."""
+        self.query_one("#user", Input).focus()
+        self.load()
+
+    def show(self, view: View, now: float) -> None:
+        """The findings."""
+        findings = self.query_one("#findings", Lines)
+        findings.set_lines(finding_lines(view, self.wanted, findings.scrollable_content_region.width))
+
+    @work(exit_on_error=False)
+    async def load(self) -> None:
+        """The accounts as they are stored."""
+        try:
+            self._list(await self.shell.link.candidates())
+        except (SeedvmError, OSError) as error:
+            put(self.query_one("#answer", Static), str(error))
+
+    def _list(self, candidates: tuple[Candidate, ...]) -> None:
+        self._candidates = candidates
+        listed = self.query_one("#candidates", OptionList)
+        listed.clear_options()
+        rows = [Option(f"{number}. {one.user}  ****") for number, one in enumerate(candidates, 1)]
+        listed.add_options(rows or [Option("none yet", disabled=True)])
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter: from the name to the password, from the password into the list."""
+        super().on_input_submitted(event)
+        if event.input.id == "user":
+            self.query_one("#password", Input).focus()
+        elif event.input.id == "password":
+            self.action_add()
+
+    def action_add(self) -> None:
+        """Add the account that was typed."""
+        user, password = self.query_one("#user", Input), self.query_one("#password", Input)
+        if not user.value:
+            put(self.query_one("#answer", Static), "An account needs a user's name.")
+            user.focus()
+            return
+        self.store((*self._candidates, Candidate(user.value, Secret(password.value))))
+        user.value = password.value = ""
+        user.focus()
+
+    def action_remove(self) -> None:
+        """Take the marked account out."""
+        marked = self.query_one("#candidates", OptionList).highlighted
+        if marked is not None and marked < len(self._candidates):
+            self.store(self._candidates[:marked] + self._candidates[marked + 1 :])
+
+    @work(exit_on_error=False, exclusive=True, group="store")
+    async def store(self, candidates: tuple[Candidate, ...]) -> None:
+        """Write them, then show them."""
+        try:
+            await self.shell.link.store_candidates(candidates)
+        except (SeedvmError, OSError) as error:
+            put(self.query_one("#answer", Static), f"Not stored: {error}")
+            return
+        put(self.query_one("#answer", Static), "Stored.")
+        self._list(candidates)
+
+    def action_go_on(self) -> None:
+        """On to the work, if there is anything to try."""
+        if not self._candidates:
+            put(self.query_one("#answer", Static), "Give at least one account.")
+            return
+        self.shell.start_engine()
+        self.shell.go("progress")

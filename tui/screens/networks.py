@@ -1,0 +1,147 @@
+"""The site's questions on one page: NICs, networks, ranges, needs. It writes site.yaml only when nothing is wrong with it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.widgets import Input, Static
+
+from tui.form import FIELDS, problems, propose, to_text
+from tui.page import Page, put
+from tui.watch import View
+
+
+class NetworksPage(Page):
+    """The form."""
+
+    NAME: ClassVar[str] = "Networks"
+    HELP: ClassVar[str] = """\
+These answers make site.yaml, which says what is wanted, and holds no secret.
+Nothing outside the ranges that you name here is asked, powered or written.
+
+The provisioning network carries the boot of the machines; the seed, the VIP
+(where OpenStack answers, for good) and the undercloud's nodes have fixed
+addresses on it. BMCs are looked for in their ranges only.
+
+Tab, Shift+Tab, Enter: from field to field. What is wrong is said on the right
+as you type. F5 fills empty addresses from the provisioning network.
+F10 saves and goes on; it is refused while something is wrong.
+Esc goes back and keeps what was entered."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f5", "propose", "Propose", key_display="F5"),
+        Binding("f10", "save", "Save, go on", key_display="F10"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._touched = False
+
+    def body(self) -> ComposeResult:
+        """NICs, a row per question, what is wrong."""
+        yield Static(id="nics", classes="note", markup=False)
+        with VerticalScroll(id="form", can_focus=False):
+            for number, field in enumerate(FIELDS):
+                with Horizontal(classes="row"):
+                    yield Static(field.label, classes="label", markup=False)
+                    yield Input(field.default, id=f"field-{number}", max_length=200)
+                    yield Static("", id=f"mark-{number}", classes="wrong", markup=False)
+        yield Static(id="about", markup=False)
+        yield Static(id="answer", markup=False)
+
+    def on_mount(self) -> None:
+        """Fill in what is known, then the keys go to the first question."""
+        self.query_one("#field-0", Input).focus()
+        self.load()
+
+    @work(exit_on_error=False)
+    async def load(self) -> None:
+        """The site as it is, and the NICs."""
+        values, found = await self.shell.link.site_values()
+        told = [str(nic) for nic in found if nic.link or nic.address][:4]
+        put(self.query_one("#nics", Static), "This seed has " + ("; ".join(told) or "no network interface with link"))
+        if not self._touched:
+            self._fill(values)
+
+    def _fill(self, values: dict[str, str]) -> None:
+        for number, field in enumerate(FIELDS):
+            self.query_one(f"#field-{number}", Input).value = values.get(field.key, "")
+
+    def values(self) -> dict[str, str]:
+        """What stands in the fields."""
+        return {field.key: self.query_one(f"#field-{number}", Input).value for number, field in enumerate(FIELDS)}
+
+    def show(self, view: View, now: float) -> None:
+        """Nothing here comes from the journal, but a warning while an engine works."""
+        if view.running:
+            put(self.query_one("#answer", Static), "The engine is at work; what is saved counts from its next start.")
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Say at once what is wrong."""
+        super().on_input_changed(event)
+        if event.input.has_focus:
+            self._touched = True
+        self._check()
+
+    def _check(self) -> dict[str, str]:
+        values = self.values()
+        wrong = problems(to_text(values))
+        for number, field in enumerate(FIELDS):
+            bad = field.key in wrong and bool(values[field.key].strip())
+            put(self.query_one(f"#mark-{number}", Static), "!" if bad else "")
+        self._about(values, wrong)
+        return wrong
+
+    def _about(self, values: dict[str, str], wrong: dict[str, str]) -> None:
+        # What is asked for in the field that has the keys, or what is wrong with it.
+        asked = self.focused.id if self.focused is not None else None
+        for number, field in enumerate(FIELDS):
+            if asked == f"field-{number}":
+                said = wrong.get(field.key, "") if values[field.key].strip() else ""
+                about = self.query_one("#about", Static)
+                about.set_class(bool(said), "wrong")
+                put(about, f"! {said}" if said else f"{field.label}: {field.tell}" if field.tell else field.label)
+
+    def on_descendant_focus(self) -> None:
+        """Say what the next field asks for."""
+        self._check()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter goes to the next question, after the last one it saves."""
+        super().on_input_submitted(event)
+        if event.input.id == f"field-{len(FIELDS) - 1}":
+            self.action_save()
+        elif event.input.id != "search":
+            self.focus_next()
+
+    def action_propose(self) -> None:
+        """Fill what is empty."""
+        self._touched = True
+        self._fill(propose(self.values()))
+
+    def action_save(self) -> None:
+        """Write site.yaml and go on, or go to the first field that is wrong."""
+        wrong = self._check()
+        if not wrong:
+            self.save(self.values())
+            return
+        key = next((field.key for field in FIELDS if field.key in wrong), "")
+        label = next((field.label for field in FIELDS if field.key == key), "the site")
+        put(self.query_one("#answer", Static), f"Not saved. {label}: {wrong[key]}")
+        number = next((number for number, field in enumerate(FIELDS) if field.key == key), 0)
+        self.query_one(f"#field-{number}", Input).focus()
+
+    @work(exit_on_error=False)
+    async def save(self, values: dict[str, str]) -> None:
+        """Written whole or not at all."""
+        try:
+            await self.shell.link.write_site(values)
+        except OSError as error:
+            put(self.query_one("#answer", Static), f"Not saved: {error}")
+            return
+        put(self.query_one("#answer", Static), "Saved.")
+        self.shell.go("credentials")

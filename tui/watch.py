@@ -1,0 +1,139 @@
+"""The state folder as it is now, read only: the journal as it grows, the files beside it, and whether an engine is at work.
+
+It refuses to write, to start anything, and to touch the engine's lock: it looks the lock up in the kernel's list.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from seedvm.errors import SeedvmError
+from seedvm.journal import Event, tail
+from tui.model import State, fold
+from tui.records import Known, Receipt, Review, parse_inventory, parse_receipt, parse_review, wipes
+
+Parsed = TypeVar("Parsed")
+
+
+@dataclass(frozen=True)
+class View:
+    """All that a screen may show: the journal's State, the files beside it, and whether the engine works."""
+
+    state: State = field(default_factory=State)
+    inventory: tuple[Known, ...] = ()
+    review: Review | None = None
+    receipt: Receipt | None = None
+    confirmed: bool = False
+    running: bool = False
+    has_site: bool = False
+    notice: str = ""
+
+
+class Tail:
+    """Reads a journal as it grows. A journal that was replaced by another or a shorter one is read from its start."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._offset = 0
+        self._inode = 0
+
+    def read(self) -> tuple[bool, tuple[Event, ...]]:
+        """(whether the journal was begun anew, the events since the last call)."""
+        try:
+            status = self.path.stat()
+        except FileNotFoundError:
+            anew, self._offset = self._offset > 0, 0
+            return anew, ()
+        anew = self._offset > 0 and (status.st_ino != self._inode or status.st_size < self._offset)
+        self._inode = status.st_ino
+        if anew:
+            self._offset = 0
+        if status.st_size == self._offset:
+            return anew, ()
+        events, self._offset = tail(self.path, self._offset)
+        return anew, events
+
+
+class _File(Generic[Parsed]):
+    """A file parsed again only when it has changed; what is wrong with it is told until it changes."""
+
+    def __init__(self, path: Path, parser: Callable[[str], Parsed], nothing: Parsed) -> None:
+        self._path, self._parser, self._nothing = path, parser, nothing
+        self._seen: tuple[int, int, int] | None = None
+        self.value = nothing
+        self.trouble = ""
+
+    def look(self) -> None:
+        try:
+            status = self._path.stat()
+            seen: tuple[int, int, int] | None = (status.st_ino, status.st_mtime_ns, status.st_size)
+            if seen != self._seen:
+                self.value, self.trouble = self._parser(self._path.read_text()), ""
+        except FileNotFoundError:
+            seen, self.value, self.trouble = None, self._nothing, ""
+        except (SeedvmError, UnicodeDecodeError) as error:
+            self.value, self.trouble = self._nothing, str(error)
+        self._seen = seen
+
+
+class Watch:
+    """Looks at a state folder again and again; `look` gives the view and whether there was something new in the journal."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._dir = state_dir
+        self._state = State()
+        self._tail = Tail(state_dir / "journal.jsonl")
+        self._inventory = _File[tuple[Known, ...]](state_dir / "inventory.json", parse_inventory, ())
+        self._review = _File[Review | None](state_dir / "review.json", parse_review, None)
+        self._receipt = _File[Receipt | None](state_dir / "receipt.json", self._with_page, None)
+        self._confirmed = _File[frozenset[tuple[str, str, str]]](state_dir / "confirmed.json", wipes, frozenset())
+
+    def look(self) -> tuple[View, bool]:
+        """The folder as it is now. May take seconds when a long journal is read for the first time: call it in a thread."""
+        anew, events = self._tail.read()
+        if events or anew:
+            self._state = fold(State() if anew else self._state, events)
+        files = (self._inventory, self._review, self._receipt, self._confirmed)
+        for file in files:
+            file.look()
+        review = self._review.value
+        named = {(m.bmc, m.serial, disk.name) for m in review.machines for disk in m.wiped} if review else set()
+        view = View(
+            state=self._state,
+            inventory=self._inventory.value,
+            review=review,
+            receipt=self._receipt.value,
+            confirmed=bool(named) and named == self._confirmed.value,
+            running=engine_running(self._dir),
+            has_site=(self._dir / "site.yaml").exists(),
+            notice="; ".join(file.trouble for file in files if file.trouble),
+        )
+        return view, bool(events)
+
+    def _with_page(self, text: str) -> Receipt:
+        page = self._dir / "receipt.txt"
+        return parse_receipt(text, page.read_text() if page.exists() else "")
+
+
+def engine_running(state_dir: Path) -> bool:
+    """Whether an engine holds this folder's lock; looks without touching the lock."""
+    try:
+        status = (state_dir / "engine.lock").stat()
+        locks = Path("/proc/locks").read_text()
+    except OSError:
+        return False
+    return any(_holds(line.split(), status) for line in locks.splitlines())
+
+
+def _holds(words: list[str], status: os.stat_result) -> bool:
+    # `1: FLOCK ADVISORY WRITE 1234 fd:01:5678 0 EOF`; waiting locks have an arrow. Overlay and btrfs show another device
+    # (major 0) in stat than here, so that there the inode alone must tell.
+    if len(words) < 6 or words[1] != "FLOCK" or words[3] != "WRITE":
+        return False
+    major, minor, inode = words[5].split(":")
+    same = (int(major, 16), int(minor, 16)) == (os.major(status.st_dev), os.minor(status.st_dev))
+    return int(inode) == status.st_ino and (same or os.major(status.st_dev) == 0)
