@@ -48,17 +48,22 @@ class _Session(serversession.ServerSession):
         self.heard = time.monotonic()
         self.username = b""
         self.clientpriv = 0
+        self.ipmicallback: Any = None
         super().__init__({}, None, client, wire, request, server.uuid, server)
 
     def create_open_session_response(self, request: bytes) -> bytearray:
         asked = tuple(request[at] & 0x3F for at in (12, 20, 28)) if len(request) >= 32 else ()
         if asked != _SUITE_3:
             return self._refusal(request, _NO_MATCHING_SUITE)
-        if len(self.bmc.sessions) >= _SESSION_LIMIT:
+        if not self.bmc.make_room():
             return self._refusal(request, _NO_SESSIONS)
         self.bmc.sessions[self.sockaddr] = self
         answer: bytearray = super().create_open_session_response(request)
         return answer
+
+    @property
+    def established(self) -> bool:
+        return self.ipmicallback is not None
 
     def process_pktqueue(self) -> None:
         self.heard = time.monotonic()
@@ -83,7 +88,7 @@ class _Session(serversession.ServerSession):
             return
         self.ipmicallback = None
         super()._got_rakp3(data)
-        if self.ipmicallback is None:
+        if not self.established:
             self._refuse("rakp4", data[0], _BAD_CHECK)
 
     def close_server_session(self) -> None:
@@ -111,6 +116,15 @@ class RackBmc(bmc.Bmc):
         self.behind = behind
         self.sessions: dict[Any, _Session] = {}
         self.mfgid, self.deviceid = 0, 0x20
+
+    def make_room(self) -> bool:
+        """Whether there is a slot: the oldest login that never came to its end gives way, a session in use does not."""
+        if len(self.sessions) < _SESSION_LIMIT:
+            return True
+        halfway = [session for session in self.sessions.values() if not session.established]
+        if halfway:
+            min(halfway, key=lambda session: session.heard).close_server_session()
+        return bool(halfway)
 
     def drop_idle(self) -> None:
         for session in list(self.sessions.values()):

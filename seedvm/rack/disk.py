@@ -62,7 +62,8 @@ def _grow_partition(disk: Path, root: gpt.Partition) -> gpt.Partition:
     found = gpt.partitions(disk)
     if gpt.room_after(disk, found, root) < _WORTH_GROWING:
         return root
-    proc.run(["sgdisk", "--move-second-header", disk], timeout=60)
+    if not gpt.backup_is_at_end(disk):  # the image was smaller than the disk
+        proc.run(["sgdisk", "--move-second-header", disk], timeout=60)
     order = ["sfdisk", "--quiet", "--no-reread", "--no-tell-kernel", "--force", "-N", str(root.number), str(disk)]
     proc.run(order, timeout=60, input=", +\n")
     for partition in gpt.partitions(disk):

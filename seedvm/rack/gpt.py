@@ -81,6 +81,13 @@ def room_after(disk: Path, found: tuple[Partition, ...], partition: Partition) -
     return max(0, limit - end)
 
 
+def backup_is_at_end(disk: Path) -> bool:
+    """Whether the first table says that the backup is in the disk's last sector."""
+    with disk.open("rb") as file:
+        header = _HEADER.unpack(os.pread(file.fileno(), _HEADER.size, SECTOR))
+    return bool(header[6] == disk.stat().st_size // SECTOR - 1)
+
+
 def _table(descriptor: int, sector: int) -> tuple[int, int, int] | None:
     """Where the entries are, how many and how long; None when the header there is not valid."""
     raw = os.pread(descriptor, SECTOR, sector * SECTOR)

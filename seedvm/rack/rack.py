@@ -147,6 +147,11 @@ def attach(spec: RackSpec, name: str, words: Iterable[str]) -> int:
     return proc.interactive(exec_argv(spec, name, words))
 
 
+def order(spec: RackSpec, name: str, action: str) -> None:
+    """Press a machine's button past its BMC: on, off, soft, reset, cycle. For tests and repairs; the road uses BMCs."""
+    control.call(spec.socket(name), {"do": "power", "action": action})
+
+
 def is_on(spec: RackSpec, name: str) -> bool:
     """Whether a machine has power; False too when nobody stands behind it."""
     return _machine_power(spec, name)["power"] == "on"

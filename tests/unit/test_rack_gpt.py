@@ -83,6 +83,14 @@ def test_the_size_of_a_file_system_is_its_own_not_its_partitions(disk: Path) -> 
     assert gpt.ext4_size(disk, root) == 16 * MIB
 
 
+def test_a_disk_larger_than_its_image_has_its_backup_in_the_middle(disk: Path) -> None:
+    assert gpt.backup_is_at_end(disk)
+    with disk.open("r+b") as file:
+        file.truncate(80 * MIB)
+    assert not gpt.backup_is_at_end(disk)
+    assert len(gpt.partitions(disk)) == 2
+
+
 def test_a_config_drive_is_found_by_its_volume_name(disk: Path, tmp_path: Path) -> None:
     (tmp_path / "tree").mkdir()
     proc.run(
