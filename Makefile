@@ -28,7 +28,8 @@ venv:
 demo: host
 	@$(SEEDVM) demo $(if $(HEADLESS),--headless)
 
-test: host
+test:
+	@scripts/prepare-host.sh test
 	@$(PYTEST) tests/rules tests/unit tests/contract tests/tui tests/e2e
 
 check: venv

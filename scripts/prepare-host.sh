@@ -3,6 +3,7 @@
 #
 #   prepare-host.sh venv    the virtual environment alone (lint, types, unit tests); needs no root
 #   prepare-host.sh all     everything that the virtual rack and the images need
+#   prepare-host.sh test    that, and the servers and simulators which contract tests start (installed, not started here)
 #
 # Safe to run again: what is there is left alone. It refuses to change anything while a need that it cannot cure is unmet.
 
@@ -14,10 +15,11 @@ PATH=${PATH//"$PWD/$VENV/bin:"/} # a virtual environment is not made of itself
 readonly LEAST_MEMORY_MIB=20000
 readonly LEAST_DISK_GIB=25
 readonly PACKAGES=(
-    arch-test ca-certificates cpio curl debian-archive-keyring debootstrap dnsmasq-base dosfstools e2fsprogs fdisk file gdisk git iproute2 ipmitool
-    iputils-ping jq kpartx libarchive-tools mmdebstrap mtools nftables openipmi openssh-client openssl pigz procps psmisc python3-venv
-    qemu-utils rsync shellcheck sudo systemd-container tmux uidmap util-linux xorriso xz-utils zstd
+    arch-test ca-certificates cpio curl debian-archive-keyring debootstrap dnsmasq-base dosfstools e2fsprogs fdisk file
+    gdisk git iproute2 ipmitool iputils-ping jq kpartx libarchive-tools mmdebstrap mtools nftables openssh-client openssl
+    pigz procps psmisc python3-venv qemu-utils rsync shellcheck sudo systemd-container tmux uidmap util-linux xorriso xz-utils zstd
 )
+readonly TEST_PACKAGES=(galera-4 mariadb-server openipmi)
 
 say() { printf '>> %s\n' "$*"; }
 
@@ -76,7 +78,7 @@ check_needs() {
 
 install_packages() {
     local wanted=() name
-    for name in "${PACKAGES[@]}"; do
+    for name in "$@"; do
         [ "$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || wanted+=("$name")
     done
     if [ "${#wanted[@]}" -eq 0 ]; then
@@ -85,7 +87,21 @@ install_packages() {
     say "installing ${#wanted[@]} Debian packages: ${wanted[*]}"
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -q
-    apt-get install -q -y --no-install-recommends "${wanted[@]}"
+    without_services apt-get install -q -y --no-install-recommends "${wanted[@]}"
+}
+
+# What is installed here is for namespaces, images and tests: none of it is to run on this machine.
+without_services() {
+    local policy=/usr/sbin/policy-rc.d
+    if [ -e "$policy" ]; then
+        "$@"
+        return
+    fi
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod +x "$policy"
+    trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+    "$@"
+    rm -f "$policy"
 }
 
 make_venv() {
@@ -102,7 +118,8 @@ make_venv() {
     fi
     say "making the virtual environment in $VENV with $("$python" --version)"
     "$VENV/bin/python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || "$python" -m venv --clear "$VENV"
-    "$VENV/bin/python" -m pip install --disable-pip-version-check --progress-bar off -e '.[dev,rack]'
+    "$VENV/bin/python" -m pip install --disable-pip-version-check --progress-bar off -e '.[dev,rack]' \
+        | sed -u '/^Requirement already satisfied/d'
     printf '%s\n' "$made_of" >"$stamp"
 }
 
@@ -110,14 +127,17 @@ case "${1:-}" in
     venv)
         make_venv
         ;;
-    all)
+    all | test)
         check_needs
-        install_packages
+        install_packages "${PACKAGES[@]}"
+        if [ "$1" = test ]; then
+            install_packages "${TEST_PACKAGES[@]}"
+        fi
         make_venv
         say "this machine is ready"
         ;;
     *)
-        sed -n '2,7s/^# \?//p' "$0" >&2
+        sed -n '2,8s/^# \?//p' "$0" >&2
         exit 2
         ;;
 esac
