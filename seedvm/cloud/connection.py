@@ -27,6 +27,7 @@ REGION = "RegionOne"
 MICROVERSIONS: Mapping[str, str] = {"baremetal": "1.92", "compute": "2.90", "placement": "1.36"}
 _CLOSE = {"Connection": "close"}  # a kept connection may be closed by the proxy just when it is used again
 _READ_TRIES = 3
+_READ_PAUSE = 2.0
 _SHORT = 20.0
 _KNOCK = 3.0
 _WORDS = 600
@@ -92,8 +93,15 @@ class Cloud:
         return await self._thread(lambda: self._request(service, method, path, body, timeout, missing_ok), timeout)
 
     async def get(self, service: str, path: str, *, missing_ok: bool = False, timeout: float = 60.0) -> Body:
-        """A GET; see `ask`."""
-        return await self.ask(service, "GET", path, missing_ok=missing_ok, timeout=timeout)
+        """A GET; see `ask`. Silence is asked again: a proxy that takes a new list says nothing for a moment."""
+        for left in range(_READ_TRIES - 1, -1, -1):
+            try:
+                return await self.ask(service, "GET", path, missing_ok=missing_ok, timeout=timeout)
+            except Unreachable:
+                if not left:
+                    raise
+                await asyncio.sleep(_READ_PAUSE)
+        raise AssertionError("not reached")
 
     async def put_data(self, service: str, path: str, data: Any, *, timeout: float) -> None:
         """Stream a file-like object to a service."""
@@ -152,9 +160,8 @@ class Cloud:
             more["microversion"] = MICROVERSIONS[service]
         if service == "image" and method == "PATCH":
             headers["Content-Type"] = "application/openstack-images-v2.1-json-patch"
-        more["connect_retries"] = _READ_TRIES - 1 if method == "GET" else 0
         answer = self._service(service).request(
-            path, method, raise_exc=False, timeout=timeout, headers=headers, connect_retry_delay=1.0, **more
+            path, method, raise_exc=False, timeout=timeout, headers=headers, connect_retries=0, **more
         )
         if missing_ok and answer.status_code == 404:
             return None

@@ -92,6 +92,7 @@ class DeployStep:
         running = {one.name for one in servers if one.status == "ACTIVE"}
         parameters = await self._parameters(cloud)
         machines = {one["machine"] for one in parameters["nodes"] if one["name"] not in running}
+        await self._freed(cloud, machines, report)
         report.log(f"waiting until Nova may use {len(machines)} machines")
         await _until(lambda: self._room(cloud, machines), _ROOM_SECONDS, "Nova does not see the machines")
         if stack is None:
@@ -99,6 +100,13 @@ class DeployStep:
         else:
             report.log(f"trying again what failed: {stack.reason}")
             await heat.update(cloud, stack, heat.template(), parameters, minutes=_MINUTES)
+
+    async def _freed(self, cloud: Cloud, machines: set[str], report: Report) -> None:
+        """Machines that a failed deployment left in an error are taken back to where they can be used."""
+        for node in await ironic.nodes(cloud, self.context.site.name):
+            if node.id in machines and not node.instance and node.state in ("error", "deploy failed"):
+                report.log(f"freeing {node.name}, which is in state {node.state}: {node.error}", node=node.title)
+                await ironic.provision(cloud, node.id, "deleted")
 
     async def _prepare(self, cloud: Cloud) -> None:
         """The site's key pair and the flavor that only the undercloud's machines satisfy."""

@@ -44,7 +44,7 @@ class InspectStep:
         if not standing.answers:
             return Todo("the seed's cloud does not answer yet")
         nodes = await ironic.nodes(cloud, self.context.site.name)
-        if standing.stack is not None or standing.handed_over:
+        if standing.stack is not None:
             return Done({"decided": {node.name: node.role or node.unfit for node in nodes}})
         if not nodes:
             return Todo("no machine is registered yet")

@@ -72,12 +72,14 @@ class ReviewStep:
         for one in wanted:
             report.log(f"will be wiped: {one.disk} (serial {one.serial or 'unknown'})", node=one.bmc)
         if self.context.confirmation == self.context.site.name:
+            listed = [{"bmc": one.bmc, "serial": one.serial, "disk": one.disk} for one in wanted]
             noted = {
                 "site": self.context.site.name,
                 "time": datetime.now(UTC).isoformat(timespec="seconds"),
-                "wipe": [{"bmc": one.bmc, "serial": one.serial, "disk": one.disk} for one in wanted],
+                "wipe": listed,
             }
             write_private(self.context.state_dir / CONFIRMED, json.dumps(noted, indent=1) + "\n")
+            report.confirmed(listed)
 
     async def _review(self) -> dict[str, Any]:
         cloud, site = cloud_of(self.context), self.context.site
