@@ -20,7 +20,9 @@ from seedvm.scan.evidence import REDFISH, REDFISH_CLEAR
 from seedvm.scan.pace import Pace
 
 MOST_BYTES = 256 * 1024
-ROOT_SECONDS = 5.0
+CONNECT_SECONDS = 0.9
+TALK_SECONDS = 8.0
+ANSWER_SECONDS = 5.0
 TALK_PACKETS = 12  # handshake, request, answer, close
 
 
@@ -48,20 +50,25 @@ def discovery_context() -> ssl.SSLContext:
     return context
 
 
-async def probe_root(address: str, port: int, *, tls: bool, pace: Pace, timeout: float) -> RedfishRoot | None:
-    """Ask for /redfish/v1/; None when nothing there is Redfish. `timeout` is in seconds, for connecting and for talking."""
+async def probe_root(address: str, port: int, *, tls: bool, pace: Pace) -> tuple[RedfishRoot | None, bool]:
+    """Ask for /redfish/v1/: the root or None, and whether a host is there at all.
+
+    Waits for the connection so shortly that the kernel sends one SYN and not a second one past the pace.
+    """
     await pace.turn()
     try:
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(CONNECT_SECONDS):
             reader, writer = await asyncio.open_connection(address, port, limit=MOST_BYTES)
+    except ConnectionRefusedError:
+        return None, True
     except (OSError, TimeoutError):
-        return None
+        return None, False
     try:
         await pace.turn(TALK_PACKETS)
-        async with asyncio.timeout(timeout * 3):
-            return await _talk(address, reader, writer, tls=tls)
+        async with asyncio.timeout(TALK_SECONDS):
+            return await _talk(address, reader, writer, tls=tls), True
     except (OSError, TimeoutError, EOFError, ValueError, asyncio.LimitOverrunError):
-        return None
+        return None, True
     finally:
         writer.close()
         with contextlib.suppress(OSError, TimeoutError, ssl.SSLError):
@@ -83,7 +90,7 @@ async def _talk(
     await writer.drain()
     raw = b""
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(ROOT_SECONDS):
+        async with asyncio.timeout(ANSWER_SECONDS):
             while len(raw) <= MOST_BYTES and not whole(raw) and (more := await reader.read(65536)):
                 raw += more
     root = parse_root(raw, REDFISH if tls else REDFISH_CLEAR)

@@ -18,15 +18,14 @@ from typing import cast
 from seedvm.scan.evidence import IPMI_15, IPMI_20, Bmc, Evidence
 from seedvm.scan.pace import Pace
 from seedvm.scan.ranges import addresses
-from seedvm.scan.root import RedfishRoot, probe_root
+from seedvm.scan.root import CONNECT_SECONDS, RedfishRoot, probe_root
 from seedvm.wire import WireError, rmcp
 
 DEFAULT_RATE = 500.0
 ANSWER_SECONDS = 0.8
 ROUNDS = ("ping", "capabilities", "ping")  # some BMCs answer no ping
-ROOT_PACKETS = 2  # SYN and one more from the kernel
-ROOT_SECONDS = 2.0
-ROOTS_AT_ONCE = 256
+ROOT_TRIES = 2
+ROOTS_AT_ONCE = 512
 
 OnFound = Callable[[Bmc], None]
 
@@ -63,12 +62,11 @@ class ScanResult:
     complete: bool
 
 
-def plan_sweep(ranges: Iterable[str], *, rate: float = DEFAULT_RATE, ports: Ports = USUAL_PORTS) -> Budget:
+def plan_sweep(ranges: Iterable[str], *, rate: float = DEFAULT_RATE) -> Budget:
     """Packets and seconds a sweep of these ranges takes at most; BMCs that answer add about 30 packets each."""
     count = len(addresses(ranges))
-    roots = 1 if ports.redfish_clear is None else 2
-    packets = count * (len(ROUNDS) + roots * ROOT_PACKETS)
-    waits = len(ROUNDS) * ANSWER_SECONDS * 1.5 + roots * ROOT_SECONDS
+    packets = count * (len(ROUNDS) + ROOT_TRIES)
+    waits = len(ROUNDS) * ANSWER_SECONDS * 1.5 + ROOT_TRIES * CONNECT_SECONDS
     return Budget(count, packets, round(packets / rate + waits, 1))
 
 
@@ -86,7 +84,7 @@ async def sweep(
 ) -> ScanResult:
     """Scan the ranges; `on_found` hears of every BMC, again when more is known of it. `deadline` is in seconds."""
     wanted = tuple(ranges)
-    budget = plan_sweep(wanted, rate=rate, ports=ports)
+    budget = plan_sweep(wanted, rate=rate)
     loop = asyncio.get_running_loop()
     started = loop.time()
     transport, radio = await loop.create_datagram_endpoint(Radio, local_addr=("0.0.0.0", 0))
@@ -221,10 +219,13 @@ class Sweep:
         return None
 
     async def _root(self, address: str) -> None:
-        root = await probe_root(address, self.ports.redfish, tls=True, pace=self.pace, timeout=ROOT_SECONDS)
-        if root is None and self.ports.redfish_clear is not None:
-            port = self.ports.redfish_clear
-            root = await probe_root(address, port, tls=False, pace=self.pace, timeout=ROOT_SECONDS)
+        """The service root over TLS; in clear only where a host is there that refuses TLS."""
+        root, alive = None, False
+        for _ in range(ROOT_TRIES):
+            if root is None and not alive:
+                root, alive = await probe_root(address, self.ports.redfish, tls=True, pace=self.pace)
+        if root is None and alive and self.ports.redfish_clear is not None:
+            root, _ = await probe_root(address, self.ports.redfish_clear, tls=False, pace=self.pace)
         if root is not None:
             self._learn(address, (root.protocol,), root_evidence(root))
 

@@ -45,7 +45,7 @@ class DiscoverStep:
     async def check(self) -> Verdict:
         known = inventory.load(self._state_dir)
         if known.ranges != self._ranges:
-            budget = plan_sweep(self._ranges, ports=self._ports)
+            budget = plan_sweep(self._ranges)
             cost = f"{budget.packets} packets, {budget.seconds:g} s at most"
             return Todo(f"{budget.addresses} addresses have not been scanned ({cost})")
         expected = [one.bmc for one in known.machines if not one.silent]
@@ -58,7 +58,7 @@ class DiscoverStep:
         return Done({"bmcs": len(expected), "answer": len(result.bmcs)})
 
     async def apply(self, report: Report) -> None:
-        budget = plan_sweep(self._ranges, ports=self._ports)
+        budget = plan_sweep(self._ranges)
         report.log(f"asking {budget.addresses} addresses: at most {budget.packets} packets in {budget.seconds:g} s")
         told: dict[str, tuple[str, ...]] = {}
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
+import json
+import socket
+import sys
 from pathlib import Path
 
+from seedvm import proc
 from seedvm.scan.evidence import Bmc
 from seedvm.scan.sweep import sweep
 from tests.contract.bmcs import GUID, ipmi_sim, pyghmi_bmc, redfish_sim
 from tests.contract.isolated import isolated
+
+ROOT = Path(__file__).parents[2]
 
 
 @isolated
@@ -41,3 +49,48 @@ async def test_a_deadline_ends_the_scan_and_says_that_it_is_not_complete(tmp_pat
         result = await sweep(["172.22.1.21-172.22.1.26"], deadline=0.5)
     assert not result.complete
     assert [bmc.address for bmc in result.bmcs] == ["172.22.1.21"]
+
+
+@isolated
+async def test_the_wire_is_spared_as_promised() -> None:
+    """Read from the wire: the rate holds over every half second, tags are in order, and no address is asked twice at once."""
+    proc.run(["ip", "link", "add", "quiet0", "type", "veth", "peer", "name", "far0"], timeout=10)
+    proc.run(["ip", "address", "add", "10.99.0.1/16", "dev", "quiet0"], timeout=10)
+    proc.run(["ip", "link", "set", "quiet0", "up", "arp", "off"], timeout=10)
+    proc.run(["ip", "link", "set", "far0", "up", "arp", "off"], timeout=10)
+    wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
+    wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 24)
+    wire.bind(("far0", 0))
+    wire.setblocking(False)
+    seen: list[tuple[float, bytes]] = []
+    loop = asyncio.get_running_loop()
+    loop.add_reader(wire, lambda: seen.append((loop.time(), wire.recv(2048))))
+    rate = 400
+    result = await sweep(["10.99.1.0-10.99.1.249"], rate=rate)
+    loop.remove_reader(wire)
+    times = [at for at, _ in seen]
+    assert len(seen) == result.packets == result.budget.packets
+    for start in times:
+        assert sum(1 for at in times if start <= at < start + 0.5) <= rate * 0.5 * 1.15 + 2
+    by_target: dict[bytes, list[float]] = {}
+    for at, frame in seen:
+        by_target.setdefault(frame[30:34], []).append(at)
+        assert not (frame[23] == 17 and frame[45] == 6 and frame[51] == 0xFF), "message tag 0xFF"
+    assert len(by_target) == 250
+    for asked in by_target.values():
+        assert all(later - earlier >= 0.7 for earlier, later in itertools.pairwise(asked))
+
+
+@isolated
+async def test_the_command_lists_what_is_there_also_for_programs(tmp_path: Path) -> None:
+    async with ipmi_sim(tmp_path, "172.22.1.21"):
+        command = [sys.executable, "-m", "seedvm", "scan", "172.22.1.21-172.22.1.22"]
+        lines = (await proc.arun(command, timeout=60, cwd=ROOT)).stdout.splitlines()
+        said = json.loads((await proc.arun([*command, "--json"], timeout=60, cwd=ROOT)).stdout)
+        listed = (await proc.arun([*command, "--export", "csv"], timeout=60, cwd=ROOT)).stdout
+    assert lines[0].startswith("asking 2 addresses: at most 10 packets")
+    assert lines[-1] == "1 BMCs"
+    assert any(line.startswith("172.22.1.21") and "ipmi-2.0" in line for line in lines)
+    assert said["complete"]
+    assert said["bmcs"][0]["address"] == "172.22.1.21"
+    assert listed.splitlines()[1].startswith(",172.22.1.21,ipmi,")

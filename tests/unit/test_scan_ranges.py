@@ -36,7 +36,7 @@ def test_what_is_no_range_is_refused(text: str) -> None:
 def test_the_cost_is_known_before_the_start() -> None:
     budget = plan_sweep(["10.0.0.0/24"])
     assert budget.addresses == 254
-    assert budget.packets == 254 * 7
+    assert budget.packets == 254 * 5
     assert 5 < budget.seconds < 15
 
 
