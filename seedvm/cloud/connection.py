@@ -1,7 +1,7 @@
 """The way to the cloud's APIs through the VIP: login, catalogue, microversions (openstacksdk), one request, one kind of error.
 
-It refuses to hold policy, to repeat anything but a read, and to log bodies (they may hold secrets). The SDK blocks, so that every request runs in a
-thread, and none waits longer than it says.
+It refuses to hold policy, to repeat anything but a read, and to log bodies (they may hold secrets). The SDK blocks, so that every
+request runs in a thread, and none waits longer than it says.
 """
 
 from __future__ import annotations
