@@ -28,6 +28,7 @@ _MACHINE_CMDLINE = "BOOT_IMAGE=/vmlinuz root=LABEL=root ro console=ttyS0"
 def main(arguments: list[str]) -> int:
     rack = load_rack(Path(arguments[0]))
     name, devices = arguments[1], arguments[2].split(",")
+    cgroup.remove(cgroup.top() / rack.name / name / "guest")  # never in a group that was killed before
     cgroup.join(cgroup.group(rack.name, name, "guest"))
     if rack.seed is not None and name == rack.seed.name:
         _own_mounts()
@@ -87,9 +88,10 @@ def _run_ramdisk(folder: Path, machine: MachineSpec, firmware: Firmware, offer: 
 def _run_disk(folder: Path, machine: MachineSpec) -> None:
     root = disk.mount_root(folder / "disk.img", folder / "root")
     events.note(folder, "disk-boot")
-    hardware = _hardware(machine, "", _MACHINE_CMDLINE)
+    device = next(loop.users(folder / "disk.img"))
+    hardware = _hardware(machine, device, _MACHINE_CMDLINE)
     _here(folder, "disk")
-    guest.enter(root, guest.lay_out(folder / "hardware", hardware), hardware)
+    guest.enter(root, guest.lay_out(folder / "hardware", hardware), hardware, nodes=[f"/dev/{device}"])
 
 
 def _boot_seed(rack: RackSpec, seed: Seed) -> None:
@@ -100,6 +102,10 @@ def _boot_seed(rack: RackSpec, seed: Seed) -> None:
     marker = folder / "upper/etc/seedvm/seed"
     marker.parent.mkdir(parents=True, exist_ok=True)
     marker.touch()
+    remount = folder / "upper/etc/systemd/system/systemd-remount-fs.service"
+    remount.parent.mkdir(parents=True, exist_ok=True)
+    if not remount.is_symlink():
+        remount.symlink_to("/dev/null")  # fstab speaks of a disk, the seed's root is an overlay
     layers = f"lowerdir={lower},upperdir={folder / 'upper'},workdir={folder / 'work'}"
     proc.run(["mount", "-t", "overlay", "-o", layers, "seed-root", folder / "root"], timeout=20)
     seed.state.mkdir(parents=True, exist_ok=True)

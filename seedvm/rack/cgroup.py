@@ -66,11 +66,19 @@ def pids(folder: Path) -> Iterator[int]:
                 yield from (int(pid) for pid in (Path(where) / "cgroup.procs").read_text().split())
 
 
+def strike(folder: Path) -> None:
+    """Send SIGKILL to every process in a group and below, and wait for nothing."""
+    with contextlib.suppress(FileNotFoundError):
+        (folder / "cgroup.kill").write_text("1")
+
+
 def kill(folder: Path, timeout: float = 20) -> None:
-    """End every process in a group and below at once, and wait until none is left."""
-    if not folder.exists():
-        return
-    (folder / "cgroup.kill").write_text("1")
+    """End every process in a group and below at once, wait until none is left, and take the group away.
+
+    A group that was killed must not be used again: Linux ends what systemd starts in it, because its count of kills differs from that
+    of the group which systemd itself is in.
+    """
+    strike(folder)
     deadline = time.monotonic() + timeout
     while any(True for _ in pids(folder)):
         if time.monotonic() > deadline:
@@ -80,6 +88,7 @@ def kill(folder: Path, timeout: float = 20) -> None:
                 hint="they hang in the kernel: see dmesg",
             )
         time.sleep(0.02)
+    remove(folder)
 
 
 def remove(folder: Path) -> None:

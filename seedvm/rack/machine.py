@@ -40,7 +40,7 @@ class Machine:
         self._runner: threading.Thread | None = None
         self._child: proc.Child | None = None
         self._on_off = on_off
-        self._group = cgroup.group(rack.name, name, "guest")
+        self._group = cgroup.top() / rack.name / name / "guest"
 
     @property
     def is_seed(self) -> bool:
@@ -112,7 +112,7 @@ class Machine:
         if child is not None and child.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
-        cgroup.kill(self._group)
+        cgroup.strike(self._group)
 
     def _soft_off(self) -> None:
         if not self._on:

@@ -220,9 +220,9 @@ def _check_host(spec: RackSpec) -> None:
 def _start(spec: RackSpec, name: str, part: str, netns: str | None = None) -> None:
     folder = spec.folder(name)
     folder.mkdir(parents=True, exist_ok=True)
-    cgroup.kill(cgroup.group(spec.name, name, part))
+    cgroup.kill(cgroup.top() / spec.name / name / part)
     if part == "supervisor":
-        cgroup.kill(cgroup.group(spec.name, name, "guest"))  # left by a supervisor that was killed
+        cgroup.kill(cgroup.top() / spec.name / name / "guest")  # left by a supervisor that was killed
     words = [
         *(network.inside(netns) if netns else []),
         sys.executable,
@@ -235,9 +235,7 @@ def _start(spec: RackSpec, name: str, part: str, netns: str | None = None) -> No
 
 
 def _take_down(name: str) -> None:
-    for group in (cgroup.top() / name,):
-        cgroup.kill(group)
-        cgroup.remove(group)
+    cgroup.kill(cgroup.top() / name)
     cgroup.remove_memory(name)
     network.drop_all(name)
     shutil.rmtree(RUN / name, ignore_errors=True)
