@@ -160,6 +160,8 @@ class Cloud:
             more["microversion"] = MICROVERSIONS[service]
         if service == "image" and method == "PATCH":
             headers["Content-Type"] = "application/openstack-images-v2.1-json-patch"
+        if service == "baremetal" and method in ("PUT", "PATCH"):  # Ironic says 409 while it has the node locked
+            more |= {"retriable_status_codes": [409], "status_code_retries": 8, "status_code_retry_delay": 2.0}
         answer = self._service(service).request(
             path, method, raise_exc=False, timeout=timeout, headers=headers, connect_retries=0, **more
         )

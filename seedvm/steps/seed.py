@@ -116,22 +116,31 @@ class SeedServicesStep:
     async def apply(self, report: Report) -> None:
         write_local_data(self._tree())
         report.log("configuring the seed's services")
-        await proc.arun(configure_command(), timeout=_CONFIGURE_SECONDS)
-        cloud, told = cloud_of(self.context), ""
-        deadline = time.monotonic() + _ANSWER_SECONDS
-        while lacking := await lacks(cloud):
-            if time.monotonic() > deadline:
+        async with asyncio.TaskGroup() as group:
+            configuring = group.create_task(proc.arun(configure_command(), timeout=_CONFIGURE_SECONDS))
+            await self._answering(configuring, report)
+
+    async def _answering(self, configuring: asyncio.Task[proc.Completed], report: Report) -> None:
+        """Tell how many services answer until all do; the clock runs from the end of the configuration."""
+        cloud, told, deadline = cloud_of(self.context), "", 0.0
+        total = len(keystone.SERVICES) + len(_WORKERS)
+        while (lacking := await lacks(cloud)) or not configuring.done():
+            if not configuring.done():
+                deadline = time.monotonic() + _ANSWER_SECONDS
+            elif configuring.exception() is not None:
+                return  # the task group tells it
+            elif time.monotonic() > deadline:
                 raise SeedvmError(
                     "the seed's cloud did not come up",
                     why=f"not answering after {_ANSWER_SECONDS:.0f} s: {', '.join(lacking)}",
                     hint="on the seed: systemctl --failed; journalctl -p err",
                 )
-            if (now := ", ".join(lacking)) != told:
+            if configuring.done() and (now := ", ".join(lacking)) != told:
                 report.log(f"waiting for {now}")
                 told = now
-            total = len(keystone.SERVICES) + len(_WORKERS)
             report.progress(total - min(len(lacking), total), total, "services")
             await asyncio.sleep(_LOOK_EVERY)
+        report.progress(total, total, "services")
 
     def _tree(self) -> str:
         return json.dumps(seed_tree(self.context.site, self.context.secrets), indent=1, sort_keys=True) + "\n"
