@@ -33,9 +33,9 @@ async def test_every_page_is_reached_by_the_list_and_left_by_escape(tmp_path: Pa
         await pilot.press("f2", *["down"] * list(PAGES).index(page), "enter")
         await until(pilot, lambda: name(app) == page, f"page {page}")
         await pilot.press("f1")
-        assert isinstance(app.screen, Help)
+        await until(pilot, lambda: isinstance(app.screen, Help), "the help")
         await pilot.press("escape", "escape")
-        assert name(app) == "welcome"
+        await until(pilot, lambda: name(app) == "welcome", "page welcome")
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -47,11 +47,11 @@ async def test_escape_on_the_first_page_stays(tmp_path: Path) -> None:
     app = wizard(state_dir(tmp_path))
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("escape", "escape")
-        assert name(app) == "welcome"
+        await until(pilot, lambda: name(app) == "welcome", "page welcome")
         await pilot.press("f2")
-        assert isinstance(app.screen, Jump)
+        await until(pilot, lambda: isinstance(app.screen, Jump), "the list")
         await pilot.press("escape")
-        assert name(app) == "welcome"
+        await until(pilot, lambda: name(app) == "welcome", "page welcome")
 
 
 async def test_welcome_says_where_it_stands_and_enter_shows_the_work(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ async def test_welcome_says_where_it_stands_and_enter_shows_the_work(tmp_path: P
         await loaded(pilot)
         assert "Standing  All steps are done" in grid(app)
         await pilot.press("enter")
-        assert name(app) == "progress"
+        await until(pilot, lambda: name(app) == "progress", "page progress")
 
 
 async def test_progress_follows_the_journal_as_it_grows(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ async def test_progress_follows_the_journal_as_it_grows(tmp_path: Path) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await loaded(pilot)
         await pilot.press("enter")
-        assert "At work: Deploy the undercloud by Heat" in grid(app)
+        await until(pilot, lambda: "At work: Deploy the undercloud by Heat" in grid(app), "the work")
         with (folder / "journal.jsonl").open("a") as journal:
             journal.write(journal_line(900, "log", "deploy", message="freshly said") + "\n")
         await until(pilot, lambda: "freshly said" in grid(app), "the new line")
@@ -81,15 +81,19 @@ async def test_log_is_filtered_by_machine_and_by_search_and_escape_ends_the_sear
     app = wizard(state_dir(tmp_path, review=True))
     async with app.run_test(size=(80, 24)) as pilot:
         await loaded(pilot)
-        await pilot.press("enter", "f", "f")
-        assert "Log of 172.22.1.26" in grid(app) and "galera" not in grid(app).lower()
+        await pilot.press("enter")
+        await until(pilot, lambda: name(app) == "progress", "page progress")
+        await pilot.press("f", "f")
+        await until(
+            pilot, lambda: "Log of 172.22.1.26" in grid(app) and "galera" not in grid(app).lower(), "one machine's log"
+        )
         await pilot.press(*["f"] * 5)
-        assert "Log of all machines" in grid(app)
+        await until(pilot, lambda: "Log of all machines" in grid(app), "all logs")
         await pilot.press("slash", *"keystone")
         await until(pilot, lambda: "keystone answers" in grid(app), "what is searched")
         assert "mariadb answers" not in grid(app)
         await pilot.press("escape")
-        assert name(app) == "progress" and "with 'keystone'" not in grid(app)
+        await until(pilot, lambda: name(app) == "progress" and "with 'keystone'" not in grid(app), "the search's end")
 
 
 async def test_failure_says_what_to_do_and_retry_starts_the_engine(tmp_path: Path) -> None:

@@ -30,12 +30,13 @@ async def test_from_nothing_to_site_and_accounts_by_keys_alone(tmp_path: Path) -
         await pilot.press(*"cellar", "tab", "tab", "tab", *"10.20.0.0/24", "f5")
         await until(pilot, lambda: field(app, "provisioning.vip").value == "10.20.0.5", "the proposal")
         await pilot.press("f10")
-        assert "Not saved. Where BMCs may be" in grid(app) and not (tmp_path / "state" / "site.yaml").exists()
+        await until(pilot, lambda: "Not saved. Where BMCs may be" in grid(app), "the refusal")
+        assert not (tmp_path / "state" / "site.yaml").exists()
         await pilot.press(*"10.20.1.21-10.20.1.60", "f10")
         await until(pilot, lambda: "Accounts to try" in grid(app), "the credentials")
         assert load_site(tmp_path / "state" / "site.yaml").name == "cellar"
         await pilot.press("f10")
-        assert "Give at least one account" in grid(app)
+        await until(pilot, lambda: "Give at least one account" in grid(app), "the refusal")
         for user, password in (("root", "calvin"), ("admin", "hunter2")):
             await pilot.press(*user, "enter", *password, "enter")
             await until(pilot, lambda user=user: f"{user}  ****" in grid(app), user)
@@ -43,7 +44,7 @@ async def test_from_nothing_to_site_and_accounts_by_keys_alone(tmp_path: Path) -
         secrets = tmp_path / "state" / "secrets.yaml"
         assert [one.user for one in load_candidates(secrets)] == ["root", "admin"]
         assert secrets.stat().st_mode & 0o777 == 0o600
-        await pilot.press("shift+tab", "shift+tab", "down", "delete")
+        await pilot.press("shift+tab", "down", "delete")
         await until(pilot, lambda: len(load_candidates(secrets)) == 1, "the removal")
 
 
@@ -52,7 +53,9 @@ async def test_escape_keeps_what_was_entered(tmp_path: Path) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("enter")
         await until(pilot, lambda: "This seed has" in grid(app))
-        await pilot.press(*"half", "escape", "enter")
+        await pilot.press(*"half", "escape")
+        await until(pilot, lambda: "Enter: describe the site" in grid(app), "the way back")
+        await pilot.press("enter")
         assert field(app, "site").value == "half"
 
 
@@ -66,7 +69,8 @@ async def test_a_site_that_is_there_is_filled_in_and_wrong_values_are_told(tmp_p
         await pilot.press(*["backspace"] * 3)
         await until(pilot, lambda: "! " in grid(app), "the complaint")
         await pilot.press("f10")
-        assert "Not saved" in grid(app) and (tmp_path / "site.yaml").read_text() == SITE
+        await until(pilot, lambda: "Not saved" in grid(app), "the refusal")
+        assert (tmp_path / "site.yaml").read_text() == SITE
 
 
 async def test_rubbish_and_ten_thousand_characters_in_every_field(tmp_path: Path) -> None:
@@ -142,5 +146,5 @@ async def test_discovery_says_the_budget_first_and_shows_who_answers(tmp_path: P
         await until(pilot, lambda: "127.66.1.21" in grid(app), "the BMC")
         await until(pilot, lambda: "1 BMCs" in grid(app), "the end of the scan")
         await pilot.press("e")
-        assert "ASF presence pong" in grid(app)
+        await until(pilot, lambda: "ASF presence pong" in grid(app), "the evidence")
     transport.close()

@@ -32,11 +32,10 @@ def finding_lines(view: View, wanted: str, width: int) -> list[Line]:
             lines.append([(who, ""), (f"proven: {machine.user}", "good")])
         else:
             lines.append([(who, ""), ("not tried yet", "dim")])
-        told = [
-            *([("do", machine.cure)] if machine.cure else []),
-            *((f.name, f"{f.detail}; {f.cure}") for f in machine.findings),
-        ]
-        lines.extend([(fit(f"    {name}: {text}", width).rstrip(), "dim")] for name, text in told)
+        told = [f"do: {machine.cure}"] if machine.cure else []
+        for finding in machine.findings:
+            told += [f"{finding.name}: {finding.detail}", *([f"do: {finding.cure}"] if finding.cure else [])]
+        lines.extend([(fit(f"    {text}", width).rstrip(), "dim")] for text in told)
     return lines or [[("nothing found yet: the engine tries them, carefully, one login per BMC", "dim")]]
 
 

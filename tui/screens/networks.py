@@ -8,6 +8,7 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
+from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from tui.form import FIELDS, problems, propose, to_text
@@ -40,6 +41,7 @@ Esc goes back and keeps what was entered."""
     def __init__(self) -> None:
         super().__init__()
         self._touched = False
+        self._pending: Timer | None = None
 
     def body(self) -> ComposeResult:
         """NICs, a row per question, what is wrong."""
@@ -48,7 +50,7 @@ Esc goes back and keeps what was entered."""
             for number, field in enumerate(FIELDS):
                 with Horizontal(classes="row"):
                     yield Static(field.label, classes="label", markup=False)
-                    yield Input(field.default, id=f"field-{number}", max_length=200)
+                    yield Input(field.default, id=f"field-{number}", max_length=200, select_on_focus=False)
                     yield Static("", id=f"mark-{number}", classes="wrong", markup=False)
         yield Static(id="about", markup=False)
         yield Static(id="answer", markup=False)
@@ -85,7 +87,13 @@ Esc goes back and keeps what was entered."""
         super().on_input_changed(event)
         if event.input.has_focus:
             self._touched = True
-        self._check()
+        self._check_soon()
+
+    def _check_soon(self) -> None:
+        # Once when the typing pauses, not at every key: a slow line and a paste are spared.
+        if self._pending is not None:
+            self._pending.stop()
+        self._pending = self.set_timer(0.15, self._check)
 
     def _check(self) -> dict[str, str]:
         values = self.values()
@@ -108,7 +116,7 @@ Esc goes back and keeps what was entered."""
 
     def on_descendant_focus(self) -> None:
         """Say what the next field asks for."""
-        self._check()
+        self._check_soon()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter goes to the next question, after the last one it saves."""
