@@ -170,7 +170,7 @@ _AGAIN = "the undercloud owns the VIP, the seed must stay: mend what is named, t
 
 def spare_template(image: str, key_name: str, site: str) -> dict[str, Any]:
     """A Heat template for one machine on the golden image with a port of its own."""
-    port = {"network": "provisioning", "binding:vnic_type": "baremetal", "port_security_enabled": False}
+    port = {"network": "provisioning", "binding:vnic_type": "baremetal"}
     server = {
         "name": "spare-0",
         "image": image,
