@@ -48,7 +48,7 @@ _MUST_BE_EMPTY = {
 _READ = ("etc", "root", "home", "srv", "var/lib", "var/cache/debconf", "opt/seedvm/share", "usr/local")
 _READ_BYTES = 1 << 20
 _PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/=]{40,}")
-_DEBCONF_PASSWORD = re.compile(rb"^Name: \S*pass\S*\n(?:[A-Z]\w*: .*\n)*?Value: \S", re.MULTILINE)
+_DEBCONF_PASSWORD = re.compile(rb"^Name: \S*pass\S*\n(?:[A-Z]\w*: .*\n)*?Value: (?!true$|false$)\S", re.MULTILINE)
 _LOCKED = ("*", "!", "!*", "!!")
 
 

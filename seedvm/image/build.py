@@ -102,11 +102,12 @@ def _make(cache: Path, wanted: rooms.Inputs, say: Say) -> None:
             "there is too little room for the images", why=f"{cache} has less than 12 GB free", hint="free some"
         )
     with ThreadPoolExecutor(2) as pool:
-        halves = [pool.submit(_make_golden, cache, wanted, say), pool.submit(_make_ramdisk, cache, wanted, say)]
-        errors = [half.exception() for half in halves]
-    for error in errors:
-        if error is not None:
-            raise error
+        halves = [pool.submit(half, cache, wanted, say) for half in (_make_golden, _make_ramdisk)]
+        errors = [error for half in halves if (error := half.exception()) is not None]
+    for error in errors[1:]:
+        say(f"and: {error}")
+    if errors:
+        raise errors[0]
 
 
 def _make_golden(cache: Path, wanted: rooms.Inputs, say: Say) -> None:

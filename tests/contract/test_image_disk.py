@@ -1,0 +1,91 @@
+"""A disk image made of a tree, looked at with the tools of others: sfdisk, mtools, e2fsck, debugfs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from seedvm import proc
+from seedvm.errors import SeedvmError
+from seedvm.image import gpt
+
+KEY = "0123456789abcdef"
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tree")
+    (folder / gpt.BOOT_PROGRAM).parent.mkdir(parents=True)
+    (folder / gpt.BOOT_PROGRAM).write_bytes(b"MZ" + bytes(100_000))
+    (folder / "etc").mkdir()
+    (folder / "etc/seedvm-image.json").write_text('{"hash": "x"}\n')
+    (folder / "etc/secret").write_text("only for its owner\n")
+    (folder / "etc/secret").chmod(0o600)
+    (folder / "bin").symlink_to("usr/bin")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def plan(tree: Path) -> gpt.Layout:
+    return gpt.layout(gpt.tree_bytes(tree), KEY)
+
+
+@pytest.fixture(scope="module")
+def image(tree: Path, plan: gpt.Layout, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("image") / "golden.raw"
+    gpt.assemble(tree, path, plan)
+    return path
+
+
+@pytest.fixture(scope="module")
+def root(image: Path, plan: gpt.Layout) -> Path:
+    path = image.with_name("root.ext4")
+    with image.open("rb") as whole, path.open("wb") as part:
+        whole.seek(plan.root.start)
+        part.write(whole.read(plan.root.size))
+    return path
+
+
+def test_the_table_names_an_efi_system_partition_and_the_root(image: Path, plan: gpt.Layout) -> None:
+    table = json.loads(proc.run(["sfdisk", "--json", image], timeout=20).stdout)["partitiontable"]
+    assert table["label"] == "gpt"
+    assert [(one["name"], one["type"]) for one in table["partitions"]] == [
+        (one.name, one.type) for one in plan.partitions
+    ]
+    assert image.stat().st_size == plan.size
+
+
+def test_the_table_is_whole_to_the_other_tool_as_well(image: Path) -> None:
+    assert "No problems found" in proc.run(["sgdisk", "--verify", image], timeout=20).stdout
+
+
+def test_the_boot_program_lies_where_firmware_looks(image: Path, plan: gpt.Layout, tree: Path) -> None:
+    place = f"{image}@@{plan.partitions[0].start}"
+    proc.run(["mcopy", "-n", "-i", place, "::/EFI/BOOT/BOOTX64.EFI", image.with_name("copy.efi")], timeout=20)
+    assert image.with_name("copy.efi").read_bytes() == (tree / gpt.BOOT_PROGRAM).read_bytes()
+
+
+def test_the_root_file_system_is_clean_labelled_and_holds_the_tree(root: Path) -> None:
+    proc.run(["e2fsck", "-f", "-n", root], timeout=60)
+    assert proc.run(["blkid", "-o", "value", "-s", "LABEL", "-p", root], timeout=20).stdout.strip() == "root"
+    assert proc.run(["debugfs", "-R", "cat /etc/seedvm-image.json", root], timeout=20).stdout == '{"hash": "x"}\n'
+    assert "Mode:  0600" in proc.run(["debugfs", "-R", "stat /etc/secret", root], timeout=20).stdout
+
+
+def test_the_image_is_sparse(image: Path) -> None:
+    assert image.stat().st_blocks * 512 < image.stat().st_size / 2
+
+
+def test_the_same_key_gives_the_same_ids_and_another_key_others(plan: gpt.Layout) -> None:
+    assert gpt.layout(10_000, KEY).root.uuid == plan.root.uuid
+    assert gpt.layout(10_000, "another").root.uuid != plan.root.uuid
+
+
+def test_a_tree_that_cannot_boot_is_refused(tmp_path: Path, plan: gpt.Layout) -> None:
+    (tmp_path / "tree").mkdir()
+    with pytest.raises(SeedvmError) as refused:
+        gpt.assemble(tmp_path / "tree", tmp_path / "image", plan)
+    assert "BOOTX64.EFI" in refused.value.why
+    assert not (tmp_path / "image").exists()

@@ -1,0 +1,124 @@
+"""The name of an image is the hash of what goes in: the same inputs, the same name; a change is a change of what it touches."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from seedvm.errors import SeedvmError
+from seedvm.image import rooms
+
+PROJECT = '[project]\nname = "seedvm"\nversion = "1"\ndependencies = ["textual>=8", "PyYAML>=6"]\n'
+FILES = {
+    "pyproject.toml": PROJECT,
+    "elements/tree-output/block-device.d/10-tree-output": "#!/bin/sh\n",
+    "elements/debian-os/element-deps": "debian-minimal\n",
+    "elements/seedvm-python/package-installs.yaml": "python3-venv:\n",
+    "elements/layer/element-provides": "operating-system\n",
+    "elements/undercloud-base/package-installs.yaml": "cloud-init:\n",
+    "elements/undercloud/element-deps": "keystone\n",
+    "elements/keystone/package-installs.yaml": "keystone:\n",
+    "elements/keystone/os-apply-config/etc/keystone/keystone.conf": "[database]\n",
+    "elements/seedvm/element-deps": "seedvm-python\n",
+    "elements/deploy-ramdisk/element-deps": "debian-os\n",
+    "elements/deploy-ramdisk/package-installs.yaml": "ironic-python-agent:\n",
+    "seedvm/cli.py": "print()\n",
+    "seedvm/rack/boot.py": "print()\n",
+    "tui/app.py": "print()\n",
+    "appliance/seedvm-engine.service": "[Unit]\n",
+}
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    for name, content in FILES.items():
+        change(tmp_path, name, content)
+    return tmp_path
+
+
+def change(source: Path, name: str, content: str) -> None:
+    (source / name).parent.mkdir(parents=True, exist_ok=True)
+    (source / name).write_text(content)
+
+
+def test_the_packages_of_every_room_and_of_what_it_needs_are_in_the_layer(source: Path) -> None:
+    found = rooms.inputs(source)
+    assert found.packages == ("cloud-init", "keystone", "python3-venv")
+    assert found.requirements == ("PyYAML>=6", "textual>=8")
+
+
+def test_nothing_changed_is_the_same_name_also_when_files_are_touched(source: Path) -> None:
+    before = rooms.inputs(source)
+    for path in source.rglob("*"):
+        os.utime(path)
+    assert rooms.inputs(source) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "layer", "golden", "ramdisk"),
+    [
+        ("elements/keystone/package-installs.yaml", True, True, False),
+        ("elements/keystone/os-apply-config/etc/keystone/keystone.conf", False, True, False),
+        ("elements/deploy-ramdisk/package-installs.yaml", False, False, True),
+        ("elements/debian-os/element-deps", True, True, True),
+        ("seedvm/cli.py", False, True, False),
+        ("appliance/seedvm-engine.service", False, True, False),
+        ("seedvm/rack/boot.py", False, False, False),
+    ],
+)
+def test_a_change_makes_anew_what_it_touches_and_no_more(
+    source: Path, name: str, layer: bool, golden: bool, ramdisk: bool
+) -> None:
+    before = rooms.inputs(source)
+    change(source, name, FILES[name] + "\n" if name.endswith("deps") else "something-else:\n")
+    after = rooms.inputs(source)
+    assert (
+        before.layer_key != after.layer_key,
+        before.golden_key != after.golden_key,
+        before.ramdisk_key != after.ramdisk_key,
+    ) == (
+        layer,
+        golden,
+        ramdisk,
+    )
+    assert (before.key == after.key) == (not golden and not ramdisk)
+
+
+def test_a_script_that_becomes_executable_is_a_change(source: Path) -> None:
+    before = rooms.inputs(source)
+    (source / "elements/tree-output/block-device.d/10-tree-output").chmod(0o755)
+    assert rooms.inputs(source).golden_key != before.golden_key
+
+
+def test_a_room_that_is_not_there_is_named(source: Path) -> None:
+    (source / "elements/layer/element-provides").unlink()
+    (source / "elements/layer").rmdir()
+    with pytest.raises(SeedvmError) as refused:
+        rooms.inputs(source)
+    assert "layer" in str(refused.value)
+
+
+def test_the_real_rooms_ask_for_every_service_of_the_undercloud() -> None:
+    packages = rooms.inputs().packages
+    for name in (
+        "mariadb-server",
+        "galera-4",
+        "rabbitmq-server",
+        "memcached",
+        "haproxy",
+        "keepalived",
+        "keystone",
+        "glance-api",
+    ):
+        assert name in packages
+    for name in (
+        "placement-api",
+        "nova-compute-ironic",
+        "neutron-api",
+        "ironic-conductor",
+        "heat-engine",
+        "python3-os-collect-config",
+    ):
+        assert name in packages
