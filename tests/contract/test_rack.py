@@ -15,7 +15,7 @@ import pytest
 
 from seedvm import proc
 from seedvm.errors import SeedvmError
-from seedvm.rack import cgroup, events, loop, network, rack
+from seedvm.rack import cgroup, control, events, loop, network, rack
 from seedvm.rack.model import CHILD_ENVIRONMENT, RackSpec, load_rack
 from tests.contract.toy_machine import make_ramdisk, make_tree, write_disk
 
@@ -142,9 +142,10 @@ def _servers(served: Path) -> list[list[str]]:
 
 @pytest.fixture
 def dark(desk: Desk) -> Iterator[Desk]:
-    """All machines off, before and after."""
+    """All machines off, and no boot device set."""
     for name in ("m1", "m2"):
         rack.order(desk.spec, name, "off")
+        control.call(desk.spec.socket(name), {"do": "boot", "device": None, "once": False})
     yield desk
     for name in ("m1", "m2"):
         rack.order(desk.spec, name, "off")
