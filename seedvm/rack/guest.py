@@ -28,6 +28,7 @@ for file in cmdline meminfo cpuinfo; do
   [ -e $R/$file ] && mount --bind $R/$file /proc/$file
 done
 if [ -e /proc/sysrq-trigger ]; then mount --bind /dev/null /proc/sysrq-trigger; fi
+mount --bind /proc/sys/net /proc/sys/net && mount -o remount,bind,rw /proc/sys/net
 mount -t tmpfs -o mode=755,size=1m rack /sys/block
 [ -n "{disk}" ] && ln -s ../devices/virtual/block/{disk} /sys/block/{disk}
 if [ -n "{disk}" ]; then mkdir -p /dev/disk/by-label && ln -s /dev/{disk} /dev/disk/by-label/root; fi
@@ -104,7 +105,7 @@ def add_tools(root: Path, hardware: Hardware) -> None:
     network = root / "etc/systemd/network"
     network.mkdir(parents=True, exist_ok=True)
     for nic in hardware.nics:
-        text = f"[Match]\nName={nic}\n\n[Network]\nDHCP=ipv4\nIPv6AcceptRA=no\n\n[DHCPv4]\nClientIdentifier=mac\n"
+        text = f"[Match]\nName={nic}\n\n[Network]\nDHCP=ipv4\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n\n[DHCPv4]\nClientIdentifier=mac\n"
         (network / f"05-rack-{nic}.network").write_text(text)
 
 
