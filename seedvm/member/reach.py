@@ -73,11 +73,12 @@ class Reach:
             tasks = {machine.name: group.create_task(one(machine)) for machine in wanted}
         return {name: task.result() for name, task in tasks.items()}
 
-    async def status(self, *, seed: bool = False) -> dict[str, Any]:
-        """`member status` of every node, and of the seed if wanted."""
+    async def status(self, *parts: str, seed: bool = False) -> dict[str, Any]:
+        """`member status` of every node, and of the seed if wanted: these parts, or all of it (which takes seconds)."""
         of = (*self.nodes, self.seed) if seed else self.nodes
+        more = {"parts": list(parts)} if parts else {}
         return await self.ask(
-            "status", lambda machine: {"address": machine.address, "vip": self.vip}, of=of, timeout=120
+            "status", lambda machine: {"address": machine.address, "vip": self.vip, **more}, of=of, timeout=120
         )
 
     async def login(self, address: str | None = None) -> Api:
@@ -93,7 +94,7 @@ class Reach:
         """Is the point of no return passed? By the seed's notes, or by the record of any node that can be asked."""
         if self.notes().get("committed"):
             return True
-        if not await self.up():
+        if await asyncio.to_thread(vip.holds, self.vip) or not await self.up():
             return False
         records = await self.ask("notes", {})
         return any(

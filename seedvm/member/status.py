@@ -16,14 +16,21 @@ _API_SECONDS = 10.0
 
 
 def status(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Request: optional address (this member's own), vip. What is broken is told under `broken`, it fails nothing else."""
-    found: dict[str, Any] = {"host": socket.gethostname(), "booted": booted(), "broken": {}}
+    """What is broken is told under `broken`, it fails nothing else.
+
+    Request: optional parts (of galera, rabbit, apis, vip; by default all that can be looked at), address (this member's own: for
+    apis), vip.
+    """
     looks: dict[str, Callable[[], Any]] = {"galera": _galera, "rabbit": lambda: list(rabbit.running())}
     if "vip" in request:
         looks["holds_vip"] = lambda: vip.holds(request["vip"])
     if "address" in request:
         looks["apis"] = lambda: apis(Api(request["address"], timeout=_API_SECONDS))
+    wanted = request.get("parts", list(looks))
+    found: dict[str, Any] = {"host": socket.gethostname(), "booted": booted(), "broken": {}}
     for name, look in looks.items():
+        if name not in wanted:
+            continue
         try:
             found[name] = look()
         except SeedvmError as error:

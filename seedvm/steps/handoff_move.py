@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from seedvm.cloud import units, vip
@@ -33,6 +34,8 @@ FENCED = (
     "neutron-rpc-server.service",
 )
 KEEPALIVED = "keepalived.service"
+LOCAL_DATA = Path("/var/lib/os-collect-config/local-data/seedvm.json")
+_GRACE_SECONDS = 10.0
 _BOOT_PORTS = (8088, 8089)
 _WATCH_SECONDS = 3600
 _MOVE_SECONDS = 60.0
@@ -75,15 +78,13 @@ class Fence:
         self.reach.take_note(watch={"member": watcher.name, "since": since})
         report.log("polls Keystone and Heat through the VIP at 5 Hz from now on", node=watcher.name)
         try:
-            await units.stop_for_good(FENCED)
+            # Nothing is in flight, and Ironic's conductor takes itself off the list first of all: a straggler may be killed.
+            await units.stop(FENCED, grace=_GRACE_SECONDS)
             await wait_for(
                 self._silent, seconds=60, what="the seed is not silent", hint="on the seed: systemctl list-units"
             )
         except BaseException:
-            await units.bring_back(
-                [unit for unit in FENCED if unit not in ("nova-compute.service", "ironic-neutron-agent.service")]
-            )
-            await units.bring_back(["nova-compute.service", "ironic-neutron-agent.service"])
+            await units.start(FENCED)
             await self.reach.release_writes()
             report.phase("FENCE", "undone")
             raise
@@ -141,6 +142,8 @@ class Commit:
         if here or await units.active((KEEPALIVED,)):
             return Todo("the seed reaches for the VIP again")
         notes = self.reach.notes()
+        if LOCAL_DATA.exists():
+            return Todo("the seed still has the metadata by which it would configure itself")
         if not notes.get("write_pause"):
             return Todo("nobody has seen a write through the VIP yet")
         return Done({"vip": notes.get("vip_holder", "a node"), "write_pause_seconds": notes["write_pause"]})
@@ -151,7 +154,9 @@ class Commit:
         if not await self.reach.committed():
             await self.reach.record("COMMIT", "started")
             self.reach.take_note(times={**times, "COMMIT": time.time()})
-        await units.stop_for_good((KEEPALIVED,))
+        # From here a seed that is started again must not configure itself, nor reach for the VIP.
+        LOCAL_DATA.unlink(missing_ok=True)
+        await units.stop((KEEPALIVED,), grace=_GRACE_SECONDS)
         holder = await wait_for(
             self._moved, seconds=_MOVE_SECONDS, what="the VIP did not move to a node", hint=_FORWARD, pause=0.2
         )
@@ -166,6 +171,7 @@ class Commit:
         )
         self.reach.take_note(write_pause=pause)
         report.fact("handoff_write_pause_seconds", pause)
+        await units.disable((KEEPALIVED, *FENCED))
         report.phase("COMMIT", "done")
 
     async def _moved(self) -> str | None:

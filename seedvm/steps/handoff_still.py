@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from seedvm.cloud import agree, units, vip
+from seedvm.cloud import agree, galera, units, vip
 from seedvm.cloud.api import Api
 from seedvm.errors import SeedvmError
 from seedvm.member import services
@@ -25,7 +25,7 @@ from seedvm.wire.verdict import seal
 _IDLE_SECONDS = 900.0
 _SETTLE_SECONDS = 20.0
 _HOLD_SECONDS = 240.0
-_MARGINS = (5, 8, 3, 12, 6, 16, 2, 0)
+_MARGINS = (4, 8, 14, 20, 6, 3, 2, 0)
 _CANARY = "seedvm-canary"
 
 
@@ -65,8 +65,10 @@ class Quiesce:
         report.log("writes through the VIP are refused from now on, until the undercloud owns it")
         try:
             await self._idle(api, _SETTLE_SECONDS)
-            before = (await asyncio.to_thread(services.ids, api)).kinds
-            statuses = await self.reach.status()
+            before = (
+                await wait_for(lambda: asyncio.to_thread(services.ids, api), seconds=20, what="the ids are not told")
+            ).kinds
+            statuses = await self.reach.status("holds_vip")
         except BaseException:
             await self.reach.release_writes()
             report.phase("QUIESCE", "undone")
@@ -124,9 +126,11 @@ class Compare:
     async def apply(self, report: Report) -> None:
         report.phase("COMPARE", "started")
         try:
-            snapshots = await self._tables(report)
-            images = await self._images()
-            kinds = await self._secrets()
+            async with asyncio.TaskGroup() as group:
+                tables_task = group.create_task(self._tables(report))
+                images_task = group.create_task(self._images())
+                secrets_task = group.create_task(self._secrets())
+            snapshots, images, kinds = tables_task.result(), images_task.result(), secrets_task.result()
         except BaseException:
             await self.reach.release_writes()
             report.phase("COMPARE", "failed")
@@ -156,7 +160,7 @@ class Compare:
         members = (self.reach.seed, *self.reach.nodes)
         seen: tuple[str, ...] = ()
         for margin in _MARGINS:
-            now = max(said["galera"]["seqno"] for said in (await self.reach.status(seed=True)).values())
+            now = await asyncio.to_thread(_seqno)
             said = await self.reach.ask("digest", {"seqno": now + margin, "seconds": 20}, of=members, timeout=180)
             if late := [name for name, one in said.items() if one["missed"]]:
                 report.log(f"{', '.join(late)} missed transaction {now + margin}; another one is taken")
@@ -218,6 +222,11 @@ class Compare:
         if items[f"{KINDS[0]} {canary['id']}"] != canary["seal"]:
             raise SeedvmError("Keystone's credential does not decrypt to what was put in")
         return {kind: sum(item.startswith(kind) for item in items) for kind in KINDS}
+
+
+def _seqno() -> int:
+    with galera.connect(timeout=10) as connection:
+        return galera.seqno(connection)
 
 
 def _items(said: Mapping[str, Any]) -> dict[str, str]:

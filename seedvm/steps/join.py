@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from seedvm.cloud.api import Api
 from seedvm.member import services
 from seedvm.member.reach import Reach, wait_for
 from seedvm.step import Context, Done, Report, Todo, Verdict
@@ -36,9 +37,8 @@ class Join:
             return Todo("not every node answers yet")
         if missing := await self._missing():
             return Todo("; ".join(missing[:4]))
-        statuses = await self.reach.status(seed=True)
-        size = statuses[self.reach.seed.name]["galera"]["cluster_size"]
-        return Done({"cluster_size": size, "members": [*statuses], "images": len(await self._images())})
+        members = [self.reach.seed.name, *(node.name for node in self.reach.nodes)]
+        return Done({"cluster_size": len(members), "members": members, "images": len(await self._images())})
 
     async def apply(self, report: Report) -> None:
         report.phase("JOIN", "started")
@@ -67,7 +67,19 @@ class Join:
             return found
         api = await self.reach.login(nodes[0].address)
         found = missing_workers(await asyncio.to_thread(services.alive, api), [node.name for node in nodes])
+        found = found or await self._untold(api)
         return found or missing_images(await self._images(), await self.reach.ask("images", timeout=_IMAGE_SECONDS))
+
+    async def _untold(self, api: Api) -> list[str]:
+        """Nodes whose own APIs do not list the very same things as the seed's."""
+        seed = await asyncio.to_thread(services.ids, api.at(self.reach.seed.address, name=self.reach.seed.name))
+        looks = [asyncio.to_thread(services.ids, api.at(node.address, name=node.name)) for node in self.reach.nodes]
+        told = dict(zip((node.name for node in self.reach.nodes), await asyncio.gather(*looks), strict=True))
+        return [
+            f"{name}: its APIs do not list {what}"
+            for name, one in told.items()
+            for what in services.changed(seed.kinds, one.kinds)
+        ]
 
     async def _images(self) -> dict[str, str]:
         """Image id -> SHA-512 as Glance knows it."""

@@ -63,7 +63,8 @@ class LeaveCluster:
         return Done({"members": len(self.reach.nodes), "status": "Primary", "rows_of_the_seed": 0})
 
     async def apply(self, report: Report) -> None:
-        await units.stop_for_good(_DATABASE)
+        await units.stop(_DATABASE, grace=90)
+        await units.disable(_DATABASE)
 
         async def alone() -> bool:
             if wrong := await self._wrong():
@@ -87,7 +88,7 @@ class LeaveCluster:
 
     async def _wrong(self) -> str:
         """What is not yet as it must be among the nodes."""
-        for name, said in (await self.reach.status()).items():
+        for name, said in (await self.reach.status("galera")).items():
             galera = said.get("galera")
             if galera is None:
                 return f"{name}: {said['broken'].get('galera', 'no database')}"
