@@ -90,6 +90,16 @@ install_packages() {
     without_services apt-get install -q -y --no-install-recommends "${wanted[@]}"
 }
 
+# A database that was here before goes on as it is; one that comes with us does not start with the machine.
+install_test_packages() {
+    local before
+    before=$(dpkg-query -W -f '${db:Status-Status}' mariadb-server 2>/dev/null || true)
+    install_packages "${TEST_PACKAGES[@]}"
+    if [ "$before" != installed ]; then
+        systemctl disable --quiet mariadb.service openipmi.service 2>/dev/null || true
+    fi
+}
+
 # What is installed here is for namespaces, images and tests: none of it is to run on this machine.
 without_services() {
     local policy=/usr/sbin/policy-rc.d
@@ -131,7 +141,7 @@ case "${1:-}" in
         check_needs
         install_packages "${PACKAGES[@]}"
         if [ "$1" = test ]; then
-            install_packages "${TEST_PACKAGES[@]}"
+            install_test_packages
         fi
         make_venv
         say "this machine is ready"
