@@ -62,6 +62,13 @@ def wire() -> None:
         proc.run(["ip", "link", "set", name, "up"], timeout=10)
 
 
+def firmware(guid: str = GUID) -> str:
+    """A shell command that asks for an address on the wire, as a machine does at power on."""
+    return (
+        f"PYTHONPATH={ROOT} {sys.executable} {ROOT}/tests/contract/dhcp_request.py far0 {MAC} {guid} >/dev/null 2>&1 &"
+    )
+
+
 async def bring_about(step: Step, report: Notes) -> Done:
     """Check, apply, check, as the engine does."""
     if isinstance(verdict := await step.check(), Done):
@@ -76,15 +83,12 @@ async def bring_about(step: Step, report: Notes) -> Done:
 @isolated
 async def test_a_rack_is_found_proven_and_its_boot_macs_learned(tmp_path: Path, state_dir: Path, site: Site) -> None:
     wire()
-    request = (
-        f"PYTHONPATH={ROOT} {sys.executable} {ROOT}/tests/contract/dhcp_request.py far0 {MAC} {GUID} >/dev/null 2>&1 &"
-    )
     here = context(state_dir, site, {"admin": PASSWORD})
     steps: tuple[Step, ...] = (DiscoverStep(here), CredentialsStep(here), BootMacStep(here, seconds=20))
     notes = Notes()
     async with (
         redfish_sim(tmp_path, "172.22.1.21", password=PASSWORD) as m1,
-        ipmi_sim(tmp_path, "172.22.1.22", password=PASSWORD, on_power=request) as m2,
+        ipmi_sim(tmp_path, "172.22.1.22", password=PASSWORD, on_power=firmware()) as m2,
         ipmi_sim(tmp_path, "172.22.1.25", password="unknown", guid=uuid.uuid4().hex) as m5,
     ):
         for step in steps:
@@ -133,6 +137,40 @@ async def test_a_machine_that_runs_is_not_switched_for_its_mac(tmp_path: Path, s
         assert machine is not None
         assert "running" in (machine.unfit_reason or "")
         assert sim.power.read_text().strip() == "1"
+
+
+@isolated
+async def test_a_machine_that_a_killed_run_left_on_is_switched_off_and_learned(
+    tmp_path: Path, state_dir: Path, site: Site
+) -> None:
+    wire()
+    here = context(state_dir, site, {"admin": "right"})
+    async with ipmi_sim(tmp_path, "172.22.1.22", on_power=firmware()) as sim:
+        for step in (DiscoverStep(here), CredentialsStep(here)):
+            await bring_about(step, Notes())
+        inventory.change(state_dir, sim.address, powered_by_us=True)
+        sim.power.write_text("1")
+        await bring_about(BootMacStep(here, seconds=20), Notes())
+        machine = inventory.load(state_dir).machine(sim.address)
+        assert machine is not None
+        assert (machine.boot_mac, machine.powered_by_us) == (MAC, False)
+        assert sim.power.read_text().strip() == "0"
+
+
+@isolated
+async def test_a_machine_whose_request_never_comes_is_off_again_and_says_so(
+    tmp_path: Path, state_dir: Path, site: Site
+) -> None:
+    wire()
+    here = context(state_dir, site, {"admin": "right"})
+    async with ipmi_sim(tmp_path, "172.22.1.22", on_power=firmware(guid=uuid.uuid4().hex)) as sim:
+        for step in (DiscoverStep(here), CredentialsStep(here), BootMacStep(here, seconds=2)):
+            await bring_about(step, Notes())
+        machine = inventory.load(state_dir).machine(sim.address)
+        assert machine is not None
+        assert "no DHCP request with its UUID" in (machine.unfit_reason or "")
+        assert machine.boot_mac is None
+        assert sim.power.read_text().strip() == "0"
 
 
 @isolated
