@@ -226,17 +226,22 @@ def _forget(cache: Path, wanted: rooms.Inputs) -> None:
 
 
 def _prune(cache: Path, wanted: rooms.Inputs) -> None:
-    """Keep this build and the one before."""
-    _keep(cache / "images", lambda path: path.name in ("current", wanted.key))
+    """Keep this build, the one before, and what a machine of a rack runs from."""
+    used = _used()
+    _keep(cache / "images", lambda path: path.name in ("current", wanted.key) or path.resolve() in used)
     _keep(cache / "made", lambda path: path.name in (f"golden-{wanted.golden_key}", f"ramdisk-{wanted.ramdisk_key}"))
     _keep(cache / "layers", lambda path: path.name == f"{wanted.layer_key}.tar.zst")
 
 
+def _used() -> set[Path]:
+    """Folders with a file that a loop device stands on."""
+    files = Path("/sys/block").glob("loop*/loop/backing_file")
+    return {Path(file.read_text().strip()).parent for file in files if file.exists()}
+
+
 def _keep(folder: Path, needed: Callable[[Path], bool]) -> None:
-    others = sorted(
-        (path for path in folder.iterdir() if not needed(path)), key=lambda path: path.stat().st_mtime, reverse=True
-    )
-    for path in others[1:]:
+    others = [path for path in folder.iterdir() if not needed(path)]
+    for path in sorted(others, key=lambda path: path.stat().st_mtime, reverse=True)[1:]:
         if path.is_dir():
             shutil.rmtree(path)
         else:
