@@ -69,8 +69,8 @@ def _walk(spec: RackSpec, paths: DemoPaths, headless: bool, tell: Teller) -> Non
 
 
 def _start_engine(spec: RackSpec) -> None:
-    words = ["systemd-run", "--collect", f"--unit={ENGINE_UNIT}", "seedvm", "run", "--yes-wipe", SITE]
-    rack.seed_exec(spec, words, timeout=60)
+    rack.seed_exec(spec, ["systemctl", "set-environment", f"SEEDVM_RUN_OPTIONS=--yes-wipe {SITE}"], timeout=60)
+    rack.seed_exec(spec, ["systemctl", "start", "--no-block", ENGINE_UNIT], timeout=60)
 
 
 def _follow(spec: RackSpec, paths: DemoPaths, tell: Teller) -> None:
