@@ -42,7 +42,7 @@ screenshots: venv
 	@$(PYTHON) -m tui.screenshots
 
 clean:
-	@if [ -x $(SEEDVM) ] && [ -e build ]; then $(SEEDVM) rack clean; fi
+	@if [ -x $(SEEDVM) ]; then $(SEEDVM) rack clean; fi
 	@rm -rf build/demo .mypy_cache .ruff_cache .import_linter_cache
 
 distclean: clean
