@@ -32,7 +32,6 @@ class GaleraStatus:
     state: str
     cluster_status: str
     ready: bool
-    members: tuple[str, ...]
     seqno: int
     uuid: str
 
@@ -102,13 +101,11 @@ def status(connection: Connection) -> GaleraStatus:
 
 def parse_status(said: Mapping[str, str]) -> GaleraStatus:
     """SHOW STATUS rows -> GaleraStatus. A server without wsrep stands alone: cluster_size 0, state Disabled."""
-    addresses = (part.rsplit(":", 1)[0] for part in said.get("wsrep_incoming_addresses", "").split(","))
     return GaleraStatus(
         cluster_size=int(said.get("wsrep_cluster_size") or 0),
         state=said.get("wsrep_local_state_comment") or "Disabled",
         cluster_status=said.get("wsrep_cluster_status") or "Disconnected",
         ready=said.get("wsrep_ready") == "ON",
-        members=tuple(sorted(address for address in addresses if address)),
         seqno=int(said.get("wsrep_last_committed") or -1),
         uuid=said.get("wsrep_cluster_state_uuid", ""),
     )

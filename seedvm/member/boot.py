@@ -21,7 +21,7 @@ _LONGEST = 2048
 
 def probe(request: Mapping[str, Any]) -> dict[str, Any]:
     """Request: address, interface, mac, ports; optional seconds. Answer: {dhcp: [servers], tftp: bool, open: [ports]}."""
-    seconds = float(request.get("seconds", 3))
+    seconds = float(request.get("seconds", 1.5))
     return {
         "dhcp": offers(request["interface"], request["mac"], seconds),
         "tftp": tftp_answers(request["address"], seconds),
@@ -51,6 +51,7 @@ def tftp_answers(address: str, seconds: float) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
         line.settimeout(seconds)
         try:
+            # No connection: a server answers from another port (RFC 1350, section 4).
             line.sendto(b"\0\x01seedvm-probe\0octet\0", (address, 69))
             line.recvfrom(_LONGEST)
         except OSError:

@@ -35,7 +35,7 @@ FENCED = (
 )
 KEEPALIVED = "keepalived.service"
 LOCAL_DATA = Path("/var/lib/os-collect-config/local-data/seedvm.json")
-_GRACE_SECONDS = 10.0
+_GRACE_SECONDS = 8.0
 _BOOT_PORTS = (8088, 8089)
 _WATCH_SECONDS = 3600
 _MOVE_SECONDS = 60.0
