@@ -27,8 +27,8 @@ from seedvm.step import Blocked, Done, Report, Todo, Verdict
 _DATABASE = ("mariadb.service",)
 _VIEW_SECONDS = 60.0
 _OFF_UNIT = "seedvm-off"
-_OFF_SECONDS = 12.0
-_OFF_FILE = "off.json"
+_OFF_SECONDS = 5.0
+_OFF_FILE = "seed-off"
 
 
 def allowed(reach: Reach) -> Blocked | None:
