@@ -18,8 +18,9 @@ _MIB = 1 << 20
 _START = 1 * _MIB
 _ESP_BYTES = 64 * _MIB  # FAT32 wants at least 65,525 clusters
 _END_BYTES = 1 * _MIB  # the second table
-_SPARE = 1.25
-_LEAST_SPARE = 256 * _MIB
+# The first boot grows the root to its disk: room here is only streamed to every machine.
+_SPARE = 1.1
+_LEAST_SPARE = 128 * _MIB
 _TYPES = {"ESP": "C12A7328-F81F-11D2-BA4B-00A0C93EC93B", "root": "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709"}
 
 
