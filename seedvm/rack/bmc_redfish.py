@@ -37,7 +37,7 @@ _ACTIONS = {
     "ForceOn": "on",
     "ForceOff": "off",
     "GracefulShutdown": "soft",
-    "GracefulRestart": "reset",
+    "GracefulRestart": "restart",
     "ForceRestart": "reset",
     "PowerCycle": "cycle",
 }

@@ -1,6 +1,7 @@
 """The wire between a machine's supervisor and those who order it about: one JSON object a line on a Unix socket.
 
-`{"do": "status"}`, `{"do": "power", "action": "on|off|soft|reset|cycle"}`, `{"do": "boot", "device": "pxe|disk|null", "once": true}`;
+`{"do": "status"}`, `{"do": "power", "action": "on|off|soft|reset|restart|cycle"}`,
+`{"do": "boot", "device": "pxe|disk|null", "once": true}`;
 the answer is the status after it, or `{"error": ...}`. It refuses everything else.
 """
 

@@ -20,7 +20,7 @@ from seedvm.rack.model import CHILD_ENVIRONMENT, RackSpec, made_up_mac
 
 NETWORK, DISK = "network", "disk"
 _RETRY_SECONDS = 8.0
-_SOFT_OFF = signal.SIGRTMIN + 4  # systemd: start poweroff.target
+_SOFT_OFF, _SOFT_RESTART = signal.SIGRTMIN + 4, signal.SIGRTMIN + 5  # systemd: poweroff.target, reboot.target
 
 
 class Machine:
@@ -62,24 +62,22 @@ class Machine:
         events.note(self.folder, "boot-device", device=device, once=once)
 
     def order(self, action: str) -> None:
-        """Do what a BMC was told: on, off, soft, reset, cycle."""
+        """Do what a BMC was told: on, off, reset, cycle; soft (off) and restart ask the system."""
         with self._lock:
             if action == "on":
                 self._power_on()
             elif action == "off":
                 self._power_off()
             elif action == "soft":
-                self._soft_off()
-            elif action == "reset" and self._on:
-                events.note(self.folder, "reset")
-                self._restart = True
-                self._end_boot()
-            elif action == "cycle" and self._on:
+                self._ask_system(_SOFT_OFF, "soft-off", self._power_off)
+            elif action == "restart":
+                self._ask_system(_SOFT_RESTART, "restart", self._reset)
+            elif action == "reset":
+                self._reset()
+            elif action == "cycle":
                 self._power_off()
                 self._power_on()
-            elif action == "cycle":
-                self._power_on()
-            elif action != "reset":
+            else:
                 raise ValueError(f"unknown action {action}")
 
     def _power_on(self) -> None:
@@ -114,15 +112,22 @@ class Machine:
                 os.killpg(child.pid, signal.SIGKILL)
         cgroup.strike(self._group)
 
-    def _soft_off(self) -> None:
+    def _reset(self) -> None:
+        if self._on:
+            events.note(self.folder, "reset")
+            self._restart = True
+            self._end_boot()
+
+    def _ask_system(self, number: int, event: str, otherwise: Callable[[], None]) -> None:
+        """Press the power button: for the system to obey; firmware does the hard thing at once."""
         if not self._on:
             return
         init = cgroup.container_init(self._group)
         if init is None:
-            self._power_off()
+            otherwise()
             return
-        events.note(self.folder, "soft-off")
-        os.kill(init, _SOFT_OFF)
+        events.note(self.folder, event)
+        os.kill(init, number)
 
     def _run(self) -> None:
         while self._on:

@@ -19,7 +19,7 @@ from typing import Any
 
 from seedvm import proc
 from seedvm.errors import SeedvmError
-from seedvm.rack import cgroup, control, network
+from seedvm.rack import cgroup, control, network, ramdisk
 from seedvm.rack.model import CHILD_ENVIRONMENT, PREFIX, RUN, STATE, MachineSpec, RackSpec
 
 Progress = Callable[[str], None]
@@ -104,9 +104,14 @@ def clean_all() -> list[str]:
     """Take every rack away that is or was here, with disks and logs; their names."""
     names = set(_names_in(cgroup.top())) | set(_names_in(RUN)) | set(_names_in(STATE))
     names |= {name.split("-")[1] for name in network.namespaces(PREFIX) if "-" in name}
+    states = [Path(mark.read_text()) for mark in RUN.glob("*/state")]
     for name in sorted(names):
         _take_down(name)
+    for state in states:
+        if state.parent.name == STATE.name:
+            shutil.rmtree(state, ignore_errors=True)
     shutil.rmtree(STATE, ignore_errors=True)
+    shutil.rmtree(ramdisk.CACHE, ignore_errors=True)
     return sorted(names)
 
 

@@ -78,7 +78,7 @@ class Desk:
     def booted(self, machine: str, where: str = "ramdisk") -> bool:
         """Whether the toy's own init runs there: it leaves a mark."""
         try:
-            return self.where(machine) == where and "booted" in self.inside(machine, "ls", "/")
+            return self.where(machine) == where and "booted" in self.inside(machine, "ls", "/run")
         except SeedvmError:
             return False  # between firmware and init
 
@@ -258,6 +258,9 @@ def test_a_deployed_machine_boots_its_own_disk_grows_it_restarts_and_switches_it
     assert json.loads(drive) == {"hostname": "toy"}
     root = Path(f"/proc/{cgroup.container_init(cgroup.top() / 'rkt/m1/guest')}/root")
     assert os.statvfs(root).f_blocks * os.statvfs(root).f_frsize > 800 << 20
+    rack.order(dark.spec, "m1", "restart")
+    until("the system to restart", lambda: dark.count("m1", "reboot") == restarts + 2)
+    until("the third boot", lambda: dark.booted("m1", "disk"))
     rack.order(dark.spec, "m1", "soft")
     until("the power to go", lambda: not rack.is_on(dark.spec, "m1"))
     assert dark.events("m1")[-1] | {"time": ""} == {"time": "", "event": "power-off", "by": "itself"}

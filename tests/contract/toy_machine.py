@@ -29,8 +29,9 @@ TOOLS = (
 )
 INIT = """#!/bin/bash
 trap 'echo the power button; exit 0' RTMIN+4
+trap 'systemctl reboot --force --force' RTMIN+5
 if [ -e /restart-once ]; then rm -f /restart-once; echo restarting; systemctl reboot --force --force; fi
-touch /booted
+touch /run/booted
 echo "toy runs: $(cat /proc/cmdline)"
 while true; do sleep 1000 & wait $!; done
 """
