@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
+import os
 import sys
 from pathlib import Path
 
 from seedvm.errors import SeedvmError
 from tui.app import WizardApp
 from tui.link import Link
+from tui.plain import wants_lines
 from tui.replay import Replay
+from tui.talk import Talk, Terminal
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -20,12 +24,17 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--images-dir", type=Path, help="images, handed to the engine where this screen starts it")
     parser.add_argument("--replay", type=Path, metavar="JOURNAL", help="play a recorded journal; nothing is started")
     parser.add_argument("--speed", type=float, default=10.0, help="how many seconds of a recording pass in one (10)")
+    parser.add_argument(
+        "--plain", action="store_true", help="plain lines instead of a screen; the default on a dumb terminal"
+    )
     asked = parser.parse_args(argv)
     try:
         link = _link(asked)
     except (SeedvmError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    if asked.plain or wants_lines(os.environ):
+        return asyncio.run(Talk(link, Terminal(), replaying=asked.replay is not None).run())
     WizardApp(link, replaying=asked.replay is not None).run()
     return 0
 

@@ -129,8 +129,13 @@ class WizardApp(App[None]):
         """Start the engine as its own process; say so where it cannot be."""
         try:
             await self.link.start_engine()
-        except SeedvmError as error:
-            self.notify(str(error), title="The engine was not started", severity="error", timeout=15)
+        except (SeedvmError, TimeoutError) as error:
+            self.notify(
+                str(error) or "it did not begin in time",
+                title="The engine was not started",
+                severity="error",
+                timeout=15,
+            )
 
     def make_bundle(self) -> None:
         """Write the support bundle and say where it is."""

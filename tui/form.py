@@ -36,8 +36,8 @@ class Field:
 FIELDS = (
     Field("site", "Site's name", "lower-case letters, digits, hyphens"),
     Field("seed.interface", "Provisioning NIC", "of this seed", default="eth0"),
-    Field("seed.address", "Seed's address on it", "no prefix length"),
     Field("provisioning.cidr", "Provisioning network", "as 172.22.0.0/24; F5 proposes the rest"),
+    Field("seed.address", "Seed's address on it", "no prefix length"),
     Field("provisioning.gateway", "Its gateway", ""),
     Field("provisioning.vip", "VIP of the undercloud", "free; stays for good"),
     Field("provisioning.undercloud", "Undercloud's nodes", "3 or 5 addresses, commas between", kind="list"),

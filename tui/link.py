@@ -29,6 +29,7 @@ from tui.watch import View, Watch, engine_running
 UNIT = "seedvm-engine.service"
 _UNIT_FOLDERS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 _POLL_SECONDS = 0.25
+_BEGIN_SECONDS = 60.0
 
 
 def write_whole(path: Path, text: str, mode: int = 0o644) -> None:
@@ -68,11 +69,12 @@ class Link:
         write_whole(ours, text)
 
     async def follow(self) -> AsyncIterator[View]:
-        """Views, one whenever something has changed; never ends by itself."""
+        """Views: the first at once, then one whenever something has changed; never ends by itself."""
+        first = True
         while True:
             fresh, more = await asyncio.to_thread(self._look)
-            if fresh != self.view:
-                self.view = fresh
+            if first or fresh != self.view:
+                first, self.view = False, fresh
                 yield fresh
             if not more:
                 await asyncio.sleep(_POLL_SECONDS)
@@ -87,24 +89,58 @@ class Link:
         """What an engine said that we started and that ended in error before it could write its journal."""
         if self._child is None or view.running or self._child.returncode == 0 or view.state.failure is not None:
             return ""
+        return f"the engine ended: {self._log_end()}"
+
+    def _log_end(self) -> str:
         try:
             lines = (self.state_dir / "engine.log").read_text(errors="replace").strip().splitlines()
         except FileNotFoundError:
             lines = []
-        return "the engine ended: " + (
-            " ".join(line.strip() for line in lines[-3:]) or f"code {self._child.returncode}"
-        )
+        code = self._child.returncode if self._child is not None else None
+        return " ".join(line.strip() for line in lines[-3:]) or f"it ended with code {code} and said nothing"
 
     async def start_engine(self) -> None:
-        """Start the engine unless one is at work. Raises SeedvmError where it cannot be started."""
+        """Start the engine unless one is at work, and see it begin. Raises SeedvmError with its last words where it does not."""
         ours = self._child is not None and self._child.poll() is None
         if ours or await asyncio.to_thread(engine_running, self.state_dir):
             return
-        if await asyncio.to_thread(_has_unit):
+        before = await asyncio.to_thread(self._journal_size)
+        by_unit = await asyncio.to_thread(_has_unit)
+        if by_unit:
             await proc.arun(["systemctl", "reset-failed", UNIT], timeout=20, check=False)
             await proc.arun(["systemctl", "start", "--no-block", UNIT], timeout=20)
         else:
             self._child = await asyncio.to_thread(self._spawn)
+        async with asyncio.timeout(_BEGIN_SECONDS):
+            while not await self._begun(before):
+                if await self._gone(by_unit) and not await self._begun(before):
+                    raise SeedvmError(
+                        "The engine did not begin", why=await self._said(by_unit), hint="mend that, then start it again"
+                    )
+                await asyncio.sleep(_POLL_SECONDS)
+
+    async def _begun(self, before: int) -> bool:
+        return await asyncio.to_thread(lambda: engine_running(self.state_dir) or self._journal_size() != before)
+
+    async def _gone(self, by_unit: bool) -> bool:
+        if not by_unit:
+            return self._child is None or self._child.poll() is not None
+        shown = await proc.arun(["systemctl", "is-failed", UNIT], timeout=20, check=False)
+        return shown.stdout.strip() == "failed"
+
+    async def _said(self, by_unit: bool) -> str:
+        if not by_unit:
+            return await asyncio.to_thread(self._log_end)
+        shown = await proc.arun(
+            ["journalctl", "--unit", UNIT, "--lines", "6", "--output", "cat"], timeout=20, check=False
+        )
+        return " ".join(shown.stdout.split())
+
+    def _journal_size(self) -> int:
+        try:
+            return (self.state_dir / "journal.jsonl").stat().st_size
+        except FileNotFoundError:
+            return 0
 
     def _spawn(self) -> proc.Child:
         log = self.state_dir / "engine.log"

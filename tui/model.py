@@ -95,7 +95,10 @@ _NO_PHASES: Mapping[str, PhaseView] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class State:
-    """All that the screen knows from the journal. `verdict` is empty while the last run has not ended."""
+    """All that the screen knows from the journal. `verdict` is empty while the last run has not ended.
+
+    `logged` counts every line of log there was, `log` holds the last of them.
+    """
 
     site: str = ""
     run: str = ""
@@ -112,6 +115,7 @@ class State:
     last: float = 0.0
     events: int = 0
     unknown: int = 0
+    logged: int = 0
 
     def step(self, name: str) -> StepView | None:
         """The step of that name, or None."""
@@ -188,12 +192,13 @@ class _Draft:
         self.last = state.last
         self.events = state.events
         self.unknown = state.unknown
+        self.logged = state.logged
 
     def freeze(self) -> State:
         return replace(
             self.base, steps=tuple(self.steps.values()), nodes=MappingProxyType(self.nodes), log=tuple(self.log),
             facts=MappingProxyType(self.facts), phases=MappingProxyType(self.phases), last=self.last,
-            events=self.events, unknown=self.unknown, **self.set,
+            events=self.events, unknown=self.unknown, logged=self.logged, **self.set,
         )  # fmt: skip
 
     def change(self, name: str, **values: Any) -> None:
@@ -201,6 +206,7 @@ class _Draft:
         self.steps[name] = replace(step, **values)
 
     def say(self, now: float, message: str, step: str, node: str = "") -> None:
+        self.logged += 1
         self.log.append(LogLine(now, message, node, step))
 
 

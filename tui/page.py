@@ -6,11 +6,13 @@ Knows the shell (the app) by the few words in `Shell`; imports no page.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import ClassVar, Protocol, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.css.query import NoMatches
 from textual.screen import Screen
 from textual.widgets import Footer, Input, Static
 
@@ -90,11 +92,15 @@ class Page(Screen[None]):
         self.call_after_refresh(self.refresh_view)
 
     def refresh_view(self) -> None:
-        """Title, body and light from the app's current view."""
-        if not self.is_mounted or not self.is_attached:
+        """Title, body and light from the app's current view; nothing while the page is being built or taken down."""
+        if not self.is_attached:
             return
         view = self.shell.view
-        now = self.now(view)
+        with suppress(NoMatches):  # a page's widgets come and go one after the other
+            self._frame(view)
+            self.show(view, self.now(view))
+
+    def _frame(self, view: View) -> None:
         site = view.state.site or (view.review.site if view.review else "")
         right = "engine at work" if view.running else "engine not running"
         left = f" seedvm {site}  {self.NAME}"
@@ -103,7 +109,6 @@ class Page(Screen[None]):
         lamp = self.query_one("#light", Static)
         lamp.set_class(safe, "safe")
         put(lamp, " " + words)
-        self.show(view, now)
 
     def now(self, view: View) -> float:
         """The clock that counts: the wall's while an engine works, else the journal's last word."""

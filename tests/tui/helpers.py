@@ -18,9 +18,12 @@ from tui.link import Link
 HERE = Path(__file__).parent
 EXAMPLE = HERE.parent / "recorded" / "example"
 UNICODE = {"TERM": "xterm-256color", "LANG": "C.UTF-8"}
+BROKEN = "site: [\n"
+"""A site with which an engine that is started refuses at once: no test may let one look at this host's networks."""
+
 SITE = """\
 site: example
-seed: {interface: eth0, address: 172.22.0.10, bmc_interface: eth1, bmc_address: 172.22.1.10/24}
+seed: {interface: none0, address: 172.22.0.10, bmc_interface: none1, bmc_address: 172.22.1.10/24}
 provisioning:
   cidr: 172.22.0.0/24
   gateway: 172.22.0.1

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from seedvm.errors import SeedvmError
-from tests.tui.helpers import EXAMPLE, journal_line, state_dir
+from tests.tui.helpers import BROKEN, EXAMPLE, journal_line, state_dir
 from tui.link import Link, write_whole
 from tui.watch import Tail, View, engine_running
 
@@ -80,9 +80,11 @@ async def test_confirming_writes_exactly_what_was_shown(tmp_path: Path) -> None:
 
 
 async def test_an_engine_that_cannot_begin_says_why(tmp_path: Path) -> None:
-    (tmp_path / "site.yaml").write_text("site: [\n")
+    (tmp_path / "site.yaml").write_text(BROKEN)
     link = Link(tmp_path)
-    await link.start_engine()
+    with pytest.raises(SeedvmError, match="did not begin") as raised:
+        await link.start_engine()
+    assert "site.yaml" in raised.value.why
     async for view in link.follow():
         if view.notice:
             assert "site.yaml" in view.notice

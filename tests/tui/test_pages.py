@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
-from tests.tui.helpers import CONSOLE, EXAMPLE, grid, journal_line, loaded, state_dir, until, wizard
+from tests.tui.helpers import BROKEN, CONSOLE, EXAMPLE, grid, journal_line, loaded, state_dir, until, wizard
 from tui.app import PAGES, WizardApp
 from tui.screens.notes import Help, Jump
 
@@ -98,7 +98,7 @@ async def test_log_is_filtered_by_machine_and_by_search_and_escape_ends_the_sear
 
 async def test_failure_says_what_to_do_and_retry_starts_the_engine(tmp_path: Path) -> None:
     folder = state_dir(tmp_path, until='"phase":"write"', review=True)
-    (folder / "site.yaml").write_text("site: [\n")
+    (folder / "site.yaml").write_text(BROKEN)
     with (folder / "journal.jsonl").open("a") as journal:
         told = {
             "what": "the node never came back",
@@ -120,6 +120,7 @@ async def test_failure_says_what_to_do_and_retry_starts_the_engine(tmp_path: Pat
 
 async def test_blocked_at_review_leads_there_and_the_typed_name_confirms(tmp_path: Path) -> None:
     folder = state_dir(tmp_path, until='"verdict":"blocked"}', review=True)
+    (folder / "site.yaml").write_text(BROKEN)
     app = wizard(folder)
     async with app.run_test(size=(80, 24)) as pilot:
         await loaded(pilot)

@@ -1,0 +1,109 @@
+"""Line mode: the same way as the pages, spoken."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from seedvm import proc
+from seedvm.secret import load_candidates
+from seedvm.site import load_site
+from tests.tui.helpers import BROKEN, EXAMPLE, SITE, journal_line, state_dir
+from tui.link import Link
+from tui.replay import Replay
+from tui.talk import Talk
+
+
+class Script:
+    """A desk whose answers were written down before."""
+
+    def __init__(self, *answers: str) -> None:
+        self.answers = list(answers)
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    async def ask(self, question: str, *, hidden: bool = False) -> str | None:
+        self.said.append(question)
+        return self.answers.pop(0) if self.answers else None
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.said)
+
+
+async def test_a_finished_site_says_its_receipt_and_the_light(tmp_path: Path) -> None:
+    desk = Script()
+    assert await Talk(Link(state_dir(tmp_path, review=True, receipt=True)), desk).run() == 0
+    assert desk.said[-1].startswith("SAFE TO LEAVE: YES") and "tables compared: 504" in desk.text
+
+
+async def test_review_lists_every_disk_refuses_a_wrong_name_and_leaves_all_as_it_is_without_one(tmp_path: Path) -> None:
+    desk = Script("exampel", "")
+    assert await Talk(Link(state_dir(tmp_path, until='"verdict":"blocked"}', review=True)), desk).run() == 3
+    assert "serial QM00022" in desk.text and "Not confirmed" in desk.text and "--yes-wipe example" in desk.said[-1]
+    assert not (tmp_path / "confirmed.json").exists()
+
+
+async def test_the_typed_name_confirms(tmp_path: Path) -> None:
+    folder = state_dir(tmp_path, until='"verdict":"blocked"}', review=True)
+    (folder / "site.yaml").write_text(BROKEN)  # so that the engine that is started says no at once
+    desk = Script("example")
+    await Talk(Link(folder), desk).run()
+    assert (tmp_path / "confirmed.json").exists()
+
+
+async def test_a_failure_is_told_with_its_hint_and_left_so(tmp_path: Path) -> None:
+    folder = state_dir(tmp_path, until='"verdict":"blocked"}', review=True)
+    (folder / "confirmed.json").write_text("{}")
+    desk = Script()
+    with (folder / "journal.jsonl").open("a") as journal:
+        journal.write(
+            journal_line(900, "step-failed", "deploy", what="no answer", machine="m1", why="cable", hint="plug it in")
+            + "\n"
+        )
+    (folder / "site.yaml").write_text(BROKEN)
+    assert await Talk(Link(folder), desk).run() == 1
+    assert "site.yaml has" in desk.text
+
+
+async def test_questions_make_the_site_and_store_the_accounts(tmp_path: Path) -> None:
+    answers = ["cellar", "", "10.20.0.0/33", "10.20.0.0/24", "", "", "", "", "", "", "", "", "10.20.1.21-10.20.1.60"]
+    desk = Script(*answers, "", "", "", "", "", "admin", "geheim")  # nobody answers after that: no engine is started
+    assert await Talk(Link(tmp_path), desk).run() == 3
+    assert any(line.startswith("! ") for line in desk.said)
+    assert load_site(tmp_path / "site.yaml").name == "cellar"
+    assert [one.user for one in load_candidates(tmp_path / "secrets.yaml")] == ["admin"]
+    assert "geheim" not in desk.text
+
+
+async def test_nobody_there_is_no_answer(tmp_path: Path) -> None:
+    assert await Talk(Link(tmp_path), Script("cellar")).run() == 3
+    assert not (tmp_path / "site.yaml").exists()
+
+
+async def test_a_recording_is_told_to_its_end() -> None:
+    desk = Script()
+    assert await Talk(Replay(EXAMPLE / "journal.jsonl", 0), desk, replaying=True).run() == 0
+    assert desk.said[-1].startswith("SAFE TO LEAVE: YES")
+
+
+@pytest.mark.parametrize("term", ["dumb", "xterm"])
+def test_the_program_speaks_lines_on_a_dumb_terminal_and_where_asked(tmp_path: Path, term: str) -> None:
+    state_dir(tmp_path, review=True, receipt=True)
+    more = [] if term == "dumb" else ["--plain"]
+    argv = [sys.executable, "-m", "tui", "--state-dir", str(tmp_path), *more]
+    done = proc.run(argv, timeout=60, env={"TERM": term}, cwd=Path(__file__).parents[2])
+    assert "SAFE TO LEAVE: YES" in done.stdout and "\x1b" not in done.stdout and done.stdout.isascii()
+
+
+def test_another_sites_file_is_refused(tmp_path: Path) -> None:
+    state_dir(tmp_path)
+    other = tmp_path / "other.yaml"
+    other.write_text(SITE.replace("site: example", "site: other"))
+    argv = [sys.executable, "-m", "tui", "--plain", "--state-dir", str(tmp_path), "--site", str(other)]
+    done = proc.run(argv, timeout=60, check=False, cwd=Path(__file__).parents[2])
+    assert done.returncode == 2 and "is there already" in done.stderr
