@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -106,7 +107,9 @@ def _boot_seed(rack: RackSpec, seed: Seed) -> None:
     remount.parent.mkdir(parents=True, exist_ok=True)
     if not remount.is_symlink():
         remount.symlink_to("/dev/null")  # fstab speaks of a disk, the seed's root is an overlay
-    layers = f"lowerdir={lower},upperdir={folder / 'upper'},workdir={folder / 'work'}"
+    # volatile: as little is written through as on a machine's disk (see disk.mount_root); the mark of the last time refuses the next.
+    shutil.rmtree(folder / "work/work/incompat", ignore_errors=True)
+    layers = f"lowerdir={lower},upperdir={folder / 'upper'},workdir={folder / 'work'},volatile"
     proc.run(["mount", "-t", "overlay", "-o", layers, "seed-root", folder / "root"], timeout=20)
     seed.state.mkdir(parents=True, exist_ok=True)
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20

@@ -36,9 +36,9 @@ def mount_root(disk: Path, target: Path) -> Path:
     target.mkdir(exist_ok=True)
     device = loop.attach(disk, offset=root.start, size=root.size)
     if gpt.ext4_size(disk, root) + _WORTH_GROWING < root.size:
-        proc.run(["e2fsck", "-f", "-p", device.path], timeout=300, check=False)  # 1: mended; resize2fs judges the rest
-        proc.run(["resize2fs", device.path], timeout=300)
-    proc.run(["mount", "-t", "ext4", device.path, target], timeout=60)
+        proc.run(["resize2fs", "-f", device.path], timeout=300)  # -f: fresh from the image, no check before it
+    # The disk's cache does not forget at a power cut (the file behind it stays), so that a flush needs to wait for nothing.
+    proc.run(["mount", "-t", "ext4", "-o", "nobarrier", device.path, target], timeout=60)
     os.close(device.descriptor)
     _lay_out_config_drive(disk, target)
     return target
