@@ -213,7 +213,7 @@ def _check_host(spec: RackSpec) -> None:
         tool for tool in _TOOLS if shutil.which(tool, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is None
     ]
     if missing:
-        raise SeedvmError("programs are missing", why=", ".join(missing), hint="make install gets them")
+        raise SeedvmError("programs are missing", why=", ".join(missing), hint="make host gets them")
     if not Path("/dev/loop-control").exists():
         raise SeedvmError("there are no loop devices", why="/dev/loop-control is missing", hint="modprobe loop")
     if spec.seed is not None and not (spec.images / "golden.raw").exists():
