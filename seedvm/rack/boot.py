@@ -76,6 +76,7 @@ def _run_ramdisk(folder: Path, machine: MachineSpec, firmware: Firmware, offer: 
     root = ramdisk.mount_layered(tree, folder / "ram", machine.memory_mib)
     loop.wait_free(folder / "disk.img")
     device = loop.attach(folder / "disk.img", partitions=True)
+    loop.without_flushes(device)
     hardware = _hardware(machine, device.name, offer.cmdline)
     guest.add_tools(root, hardware)
     group = cgroup.top() / folder.parent.name / machine.name / "guest"
@@ -107,7 +108,7 @@ def _boot_seed(rack: RackSpec, seed: Seed) -> None:
     remount.parent.mkdir(parents=True, exist_ok=True)
     if not remount.is_symlink():
         remount.symlink_to("/dev/null")  # fstab speaks of a disk, the seed's root is an overlay
-    # volatile: as little is written through as on a machine's disk (see disk.mount_root); the mark of the last time refuses the next.
+    # volatile: as little is written through as on a machine's disk (see loop.without_flushes); the mark of the last time refuses the next.
     shutil.rmtree(folder / "work/work/incompat", ignore_errors=True)
     layers = f"lowerdir={lower},upperdir={folder / 'upper'},workdir={folder / 'work'},volatile"
     proc.run(["mount", "-t", "overlay", "-o", layers, "seed-root", folder / "root"], timeout=20)

@@ -37,8 +37,8 @@ def mount_root(disk: Path, target: Path) -> Path:
     device = loop.attach(disk, offset=root.start, size=root.size)
     if gpt.ext4_size(disk, root) + _WORTH_GROWING < root.size:
         proc.run(["resize2fs", "-f", device.path], timeout=300)  # -f: fresh from the image, no check before it
-    # The disk's cache does not forget at a power cut (the file behind it stays), so that a flush needs to wait for nothing.
-    proc.run(["mount", "-t", "ext4", "-o", "nobarrier", device.path, target], timeout=60)
+    loop.without_flushes(device)
+    proc.run(["mount", "-t", "ext4", device.path, target], timeout=60)
     os.close(device.descriptor)
     _lay_out_config_drive(disk, target)
     return target

@@ -5,6 +5,7 @@ So nothing is left behind by a kill -9. It refuses to reuse a device that somebo
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -67,6 +68,21 @@ def _claim(backing: int, mode: int, offset: int, size: int, flags: int) -> Loop 
             return None
         raise
     return Loop(path, device)
+
+
+def without_flushes(device: Loop) -> None:
+    """Let the kernel take the disk's cache for one that needs no power: the file behind it stays, a flush waits for nothing."""
+    with contextlib.suppress(OSError):
+        Path(f"/sys/block/{device.name}/queue/write_cache").write_text("write through")
+
+
+def restore_flushes() -> None:
+    """Give idle devices their flushes back: the kernel keeps the setting for whoever gets the device next."""
+    for setting in Path("/sys/block").glob("loop*/queue/write_cache"):
+        if not (setting.parents[1] / "loop").exists():
+            with contextlib.suppress(OSError):
+                if setting.read_text().strip() == "write through":
+                    setting.write_text("write back")
 
 
 def users(file: Path) -> Iterator[str]:

@@ -169,6 +169,7 @@ class Machine:
         code = self._child.wait()
         cgroup.kill(self._group)
         loop.wait_free(self.folder / "disk.img")
+        loop.restore_flushes()
         return code
 
     def _next_order(self) -> list[str]:

@@ -19,7 +19,7 @@ from typing import Any
 
 from seedvm import proc
 from seedvm.errors import SeedvmError
-from seedvm.rack import cgroup, control, network, ramdisk
+from seedvm.rack import cgroup, control, loop, network, ramdisk
 from seedvm.rack.model import CHILD_ENVIRONMENT, PREFIX, RUN, STATE, MachineSpec, RackSpec
 
 Progress = Callable[[str], None]
@@ -242,6 +242,7 @@ def _start(spec: RackSpec, name: str, part: str, netns: str | None = None) -> No
 def _take_down(name: str) -> None:
     cgroup.kill(cgroup.top() / name)
     cgroup.remove_memory(name)
+    loop.restore_flushes()
     network.drop_all(name)
     shutil.rmtree(RUN / name, ignore_errors=True)
     with contextlib.suppress(OSError):
