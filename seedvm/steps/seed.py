@@ -115,6 +115,8 @@ class SeedServicesStep:
 
     async def apply(self, report: Report) -> None:
         write_local_data(self._tree())
+        if await asyncio.to_thread(vip.writes_held):  # a hand-off that was cut short: the seed serves again, and anew
+            await asyncio.to_thread(vip.hold_writes, False)
         report.log("configuring the seed's services")
         async with asyncio.TaskGroup() as group:
             configuring = group.create_task(proc.arun(configure_command(), timeout=_CONFIGURE_SECONDS))
