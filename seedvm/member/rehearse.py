@@ -88,6 +88,8 @@ def _try(parts: dict[str, dict[str, Any]], name: str, part: Callable[[], object]
         said, passed = str(part()), True
     except SeedvmError as error:
         said, passed = str(error), False
+    except Exception as error:  # the muted seed waits for a verdict, whatever happens here
+        said, passed = f"{type(error).__name__}: {error}", False
     parts[name] = {"passed": passed, "said": said, "seconds": round(time.monotonic() - began, 1)}
 
 

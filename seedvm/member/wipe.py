@@ -33,7 +33,7 @@ FOLDERS = tuple(
 ROOTS = tuple(Path(name) for name in ("/etc", "/var", "/root", "/run", "/home", "/tmp", "/opt/seedvm/etc"))
 _OURS = tuple(Path(name) for name in ("/var/lib/seedvm", "/var/log", "/run/seedvm", "/root"))
 _SHADOW = (Path("/etc/shadow"), Path("/etc/shadow-"))
-_SHORTEST = 6
+_SHORTEST = 8
 
 
 @dataclass(frozen=True)

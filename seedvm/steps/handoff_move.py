@@ -16,27 +16,12 @@ from typing import Any
 from seedvm.cloud import units, vip
 from seedvm.cloud.api import Api
 from seedvm.errors import SeedvmError
-from seedvm.member import services
+from seedvm.member import duties, services
 from seedvm.member.reach import Reach, wait_for
 from seedvm.step import Done, Report, Todo, Verdict
 
-FENCED = (
-    "os-collect-config.service",
-    "glance-image-sync.timer",
-    "ironic-dnsmasq.service",
-    "ironic-httpd.service",
-    "ironic-conductor.service",
-    "nova-compute.service",
-    "ironic-neutron-agent.service",
-    "heat-engine.service",
-    "nova-scheduler.service",
-    "nova-conductor.service",
-    "neutron-rpc-server.service",
-)
-KEEPALIVED = "keepalived.service"
 LOCAL_DATA = Path("/var/lib/os-collect-config/local-data/seedvm.json")
 _GRACE_SECONDS = 8.0
-_BOOT_PORTS = (8088, 8089)
 _WATCH_SECONDS = 3600
 _MOVE_SECONDS = 60.0
 
@@ -54,7 +39,7 @@ class Fence:
     async def check(self) -> Verdict:
         if await self.reach.committed():
             return Done({"committed": True})
-        if running := await units.active(FENCED):
+        if running := await units.active(duties.WORKERS):
             return Todo(f"still running on the seed: {', '.join(running[:4])}")
         if not await self.reach.up():
             return Todo("not every node answers")
@@ -62,7 +47,7 @@ class Fence:
         return (
             Todo("; ".join(seen))
             if seen
-            else Done({"stopped": len(FENCED), "dhcp": "silent", "tftp": "silent", "conductor": "gone"})
+            else Done({"stopped": len(duties.WORKERS), "dhcp": "silent", "tftp": "silent", "conductor": "gone"})
         )
 
     async def apply(self, report: Report) -> None:
@@ -79,12 +64,12 @@ class Fence:
         report.log("polls Keystone and Heat through the VIP at 5 Hz from now on", node=watcher.name)
         try:
             # Nothing is in flight, and Ironic's conductor takes itself off the list first of all: a straggler may be killed.
-            await units.stop(FENCED, grace=_GRACE_SECONDS)
+            await units.stop(duties.WORKERS, grace=_GRACE_SECONDS)
             await wait_for(
                 self._silent, seconds=60, what="the seed is not silent", hint="on the seed: systemctl list-units"
             )
         except BaseException:
-            await units.start(FENCED)
+            await units.start(duties.WORKERS)
             await self.reach.release_writes()
             report.phase("FENCE", "undone")
             raise
@@ -106,7 +91,7 @@ class Fence:
             "address": seed.address,
             "interface": "eth0",
             "mac": ports["ports"][0]["address"],
-            "ports": list(_BOOT_PORTS),
+            "ports": list(duties.BOOT_PORTS),
         }
         heard = await self.reach.ssh.verb(node, "probe", request)
         return still_heard(heard, seed.address, seed.name in alive["ironic-conductor"])
@@ -139,7 +124,7 @@ class Commit:
         if not await self.reach.committed():
             return Todo("the VIP is the seed's")
         here = await asyncio.to_thread(vip.holds, self.reach.vip)
-        if here or await units.active((KEEPALIVED,)):
+        if here or await units.active(duties.VIP):
             return Todo("the seed reaches for the VIP again")
         notes = self.reach.notes()
         if LOCAL_DATA.exists():
@@ -156,7 +141,7 @@ class Commit:
             self.reach.take_note(times={**times, "COMMIT": time.time()})
         # From here a seed that is started again must not configure itself, nor reach for the VIP.
         LOCAL_DATA.unlink(missing_ok=True)
-        await units.stop((KEEPALIVED,), grace=_GRACE_SECONDS)
+        await units.stop(duties.VIP, grace=_GRACE_SECONDS)
         holder = await wait_for(
             self._moved, seconds=_MOVE_SECONDS, what="the VIP did not move to a node", hint=_FORWARD, pause=0.2
         )
@@ -171,7 +156,7 @@ class Commit:
         )
         self.reach.take_note(write_pause=pause)
         report.fact("handoff_write_pause_seconds", pause)
-        await units.disable((KEEPALIVED, *FENCED))
+        await units.disable(duties.VIP)
         report.phase("COMMIT", "done")
 
     async def _moved(self) -> str | None:

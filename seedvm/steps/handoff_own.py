@@ -19,21 +19,10 @@ from seedvm.cloud.api import Api
 from seedvm.cloud.connection import Access
 from seedvm.errors import SeedvmError
 from seedvm.member import services
+from seedvm.member.duties import SERVICES, WORKERS
 from seedvm.member.reach import STACK, Reach, wait_for
 from seedvm.step import Blocked, Done, Report, Todo, Verdict
 
-SERVICES = (
-    "haproxy.service",
-    "heat-api.service",
-    "ironic-api.service",
-    "neutron-api.service",
-    "nova-api.service",
-    "placement-api.service",
-    "glance-api.service",
-    "keystone.service",
-    "rabbitmq-server.service",
-    "memcached.service",
-)
 KEPT = ("site.yaml", "secrets.yaml", "inventory.json", "review.json")
 _UPDATE_SECONDS = 900.0
 _FORWARD = "openstack stack failures list undercloud; the road goes forward: mend the node, then run again"
@@ -199,6 +188,7 @@ class Retire:
         return Done({"stopped": len(SERVICES)})
 
     async def apply(self, report: Report) -> None:
-        await units.stop(SERVICES, grace=30)
-        await units.disable(SERVICES)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(units.stop(SERVICES, grace=30))
+            group.create_task(units.disable((*SERVICES, *WORKERS)))
         report.log("the seed serves nothing any more; its database is still a member")

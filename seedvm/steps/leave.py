@@ -17,6 +17,7 @@ from seedvm.cloud import units
 from seedvm.cloud.connection import Access, write_clouds
 from seedvm.errors import SeedvmError
 from seedvm.member import services
+from seedvm.member.duties import DATABASE
 from seedvm.member.reach import Reach, wait_for
 from seedvm.member.status import booted
 from seedvm.member.wipe import FOLDERS, Sweep
@@ -24,7 +25,6 @@ from seedvm.receipt import verify
 from seedvm.secret import write_private
 from seedvm.step import Blocked, Done, Report, Todo, Verdict
 
-_DATABASE = ("mariadb.service",)
 _VIEW_SECONDS = 60.0
 _OFF_UNIT = "seedvm-off"
 _OFF_SECONDS = 5.0
@@ -53,7 +53,7 @@ class LeaveCluster:
     async def check(self) -> Verdict:
         if blocked := allowed(self.reach):
             return blocked
-        if await units.active(_DATABASE):
+        if await units.active(DATABASE):
             return Todo("the seed's database is a member")
         if wrong := await self._wrong():
             return Todo(wrong)
@@ -63,8 +63,8 @@ class LeaveCluster:
         return Done({"members": len(self.reach.nodes), "status": "Primary", "rows_of_the_seed": 0})
 
     async def apply(self, report: Report) -> None:
-        await units.stop(_DATABASE, grace=90)
-        await units.disable(_DATABASE)
+        await units.stop(DATABASE, grace=90)
+        await units.disable(DATABASE)
 
         async def alone() -> bool:
             if wrong := await self._wrong():
