@@ -85,8 +85,9 @@ class WizardApp(App[None]):
 
     def tick(self) -> None:
         """Lead on where someone is needed, then show the page in front how things stand."""
-        self._lead(self.view)
-        if isinstance(self.screen, Page):
+        if self.screen_stack:  # there is none while the app ends
+            self._lead(self.view)
+        if self.screen_stack and isinstance(self.screen, Page):
             self.screen.refresh_view()
 
     def _lead(self, view: View) -> None:

@@ -149,12 +149,11 @@ class Link:
         return proc.spawn([sys.executable, "-m", "seedvm", "run", "--state-dir", str(self.state_dir), *images], log=log)
 
     async def confirm(self, typed: str) -> None:
-        """Write `confirmed.json` for the review that is shown, then start the engine. Raises SeedvmError on a wrong name."""
+        """Write `confirmed.json` for the review that is shown. Raises SeedvmError on a wrong name."""
         if self.view.review is None:
             raise SeedvmError("Nothing to confirm", why="the engine has written no review yet", hint="start the engine")
         text = confirmation(self.view.review, typed, datetime.now(UTC).isoformat(timespec="seconds"))
         await asyncio.to_thread(write_whole, self.state_dir / "confirmed.json", text)
-        await self.start_engine()
 
     async def site_values(self) -> tuple[dict[str, str], tuple[Nic, ...]]:
         """The form's values from site.yaml as it is, and the seed's NICs."""

@@ -163,6 +163,7 @@ class Talk:
             except SeedvmError as error:
                 self._desk.say(str(error))
                 continue
+            await self._link.start_engine()
             self._desk.say("Confirmed; the engine goes on.")
             return None
 

@@ -108,7 +108,7 @@ file, and start the engine again."""
 
     @work(exit_on_error=False)
     async def confirm(self, typed: str) -> None:
-        """Write the confirmation and start the engine, or say what is wrong."""
+        """Write the confirmation and have the engine started, or say what is wrong."""
         answer = self.query_one("#answer", Static)
         try:
             await self.shell.link.confirm(typed)
@@ -117,4 +117,5 @@ file, and start the engine again."""
             return
         put(answer, "")
         self.query_one("#typed", Input).value = ""
+        self.shell.start_engine()
         self.shell.go("progress")
