@@ -22,7 +22,7 @@ from seedvm.step import Blocked, Context, Done, Report, Todo, Verdict
 _INSPECT_SECONDS = 1500.0
 _PROVIDE_SECONDS = 300.0
 _POWER_SECONDS = 120.0
-_LOOK_EVERY = 2.0
+_LOOK_EVERY = 3.0
 _IDLE = ("manageable", "inspect failed")
 
 
