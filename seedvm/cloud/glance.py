@@ -1,6 +1,6 @@
 """Images in Glance: what is there, and bringing a file in whole. It refuses to replace or delete an image that is active.
 
-A half-uploaded image (queued, saving) of ours is deleted and made again: Glance cannot go on with one.
+A half-uploaded image (queued, saving, killed) of ours is deleted and made again: Glance cannot go on with one.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ async def active(cloud: Cloud, source: Source) -> Image | None:
 async def bring(cloud: Cloud, source: Source, site: str, heard: Callable[[int, int], None]) -> Image:
     """Upload; `heard` is told bytes done and bytes in all, from another thread."""
     for image in await images(cloud, source.name):
-        if image.status in ("queued", "saving") and image.digest == source.sha256:
+        if image.status in ("queued", "saving", "killed") and image.digest == source.sha256:
             await cloud.ask("image", "DELETE", f"/images/{image.id}", missing_ok=True)
     made = await cloud.ask("image", "POST", "/images", _described(source, site))
     with source.path.open("rb") as file:

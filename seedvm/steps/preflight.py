@@ -115,6 +115,7 @@ class PreflightStep:
             foreign_dhcp_servers(interface, link.mac, _DHCP_SECONDS), claims_on(interface, link.mac, asked)
         )
         facts["vip"] = "held by this seed" if held else "free"
+        ours = {str(one) for one in (seed.address, *self.context.site.provisioning.undercloud)}
         troubles += [
             Trouble(
                 f"{one.address} is already in use by {one.mac}",
@@ -127,7 +128,7 @@ class PreflightStep:
                 f"a foreign DHCP server answers on {interface}: {one.address} ({one.mac})", "switch it off on this wire"
             )
             for one in servers
-            if one.address != str(seed.address)
+            if one.address not in ours
         ]
         return troubles
 
