@@ -29,7 +29,7 @@ _CLOSE = {"Connection": "close"}  # a kept connection may be closed by the proxy
 _READ_TRIES = 3
 _READ_PAUSE = 2.0
 _SHORT = 20.0
-_KNOCK = 3.0
+_KNOCK = 1.5
 _WORDS = 600
 
 
