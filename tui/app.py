@@ -11,6 +11,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
 from textual.screen import Screen
+from textual.worker import Worker, WorkerState
 
 from seedvm.errors import SeedvmError
 from tui.link import Link
@@ -138,8 +139,22 @@ class WizardApp(App[None]):
                 timeout=15,
             )
 
-    def make_bundle(self) -> None:
+    @work(exit_on_error=False, group="bundle", exclusive=True)
+    async def make_bundle(self) -> None:
         """Write the support bundle and say where it is."""
+        try:
+            path = await self.link.bundle()
+        except (SeedvmError, OSError) as error:
+            self.notify(str(error), title="No support bundle", severity="error", timeout=15)
+            return
+        self.notify(f"{path} (no secret in it)", title="Support bundle", timeout=15)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """What went wrong unexpectedly in the background is said, and the screen stays."""
+        if event.state is WorkerState.ERROR:
+            self.notify(
+                f"{event.worker.name}: {event.worker.error}", title="Unexpected error", severity="error", timeout=30
+            )
 
     def action_plain(self) -> None:
         """Between the coloured theme and plain ASCII."""
@@ -172,4 +187,7 @@ class WizardApp(App[None]):
             )
         yield SystemCommand("Plain theme", "ASCII without colour, or back", self.action_plain)
         yield SystemCommand("Retry", "start the engine again; it looks first and goes on", self.start_engine)
+        yield SystemCommand(
+            "Support bundle", "journal, site, logs, versions, network: a tar without secrets", self.make_bundle
+        )
         yield SystemCommand("Close", "close the screen; the engine works on", self.exit)

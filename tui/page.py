@@ -15,6 +15,7 @@ from textual.containers import Vertical
 from textual.css.query import NoMatches
 from textual.screen import Screen
 from textual.widgets import Footer, Input, Static
+from textual.worker import Worker, WorkerState
 
 from tui.link import Link
 from tui.view import light
@@ -113,6 +114,13 @@ class Page(Screen[None]):
     def now(self, view: View) -> float:
         """The clock that counts: the wall's while an engine works, else the journal's last word."""
         return max(time.time(), view.state.last) if view.running and not self.shell.replaying else view.state.last
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """What went wrong unexpectedly in the background is said, and the page stays."""
+        if event.state is WorkerState.ERROR:
+            self.notify(
+                f"{event.worker.name}: {event.worker.error}", title="Unexpected error", severity="error", timeout=30
+            )
 
     def action_back(self) -> None:
         """End the search, else go back a page; the first page stays."""

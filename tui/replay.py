@@ -71,3 +71,7 @@ class Replay(Link):
     async def confirm(self, typed: str) -> None:
         """Refused."""
         raise SeedvmError("Nothing is confirmed", why=_REFUSED)
+
+    async def bundle(self) -> Path:
+        """Refused."""
+        raise SeedvmError("No bundle is written", why=_REFUSED)

@@ -48,7 +48,11 @@ class Lines(ScrollView, can_focus=True):
 
     def _keep_end(self) -> None:
         if self.follow and self._at_end:
-            self.call_after_refresh(self.scroll_end, animate=False, force=True, immediate=True)
+            self.call_after_refresh(self._to_end)
+
+    def _to_end(self) -> None:
+        self.scroll_end(animate=False, force=True, immediate=True)
+        self.vertical_scrollbar.position = self.scroll_y  # it misses a scroll that comes before it is shown
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Whoever scrolls up reads; whoever comes back to the end follows again."""
@@ -65,6 +69,7 @@ class Lines(ScrollView, can_focus=True):
         top = self.scroll_offset.y
         if height and not top <= number < top + height:
             self.scroll_to(y=max(0, number - height // 2), animate=False, force=True)
+            self.vertical_scrollbar.position = self.scroll_y
 
     def render_line(self, y: int) -> Strip:
         """One line of what is seen."""

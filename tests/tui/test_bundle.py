@@ -1,0 +1,58 @@
+"""The support bundle holds what helps and no secret."""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from seedvm.secret import Candidate, Secret, ensure_generated, store_candidates
+from tests.tui.helpers import grid, journal_line, loaded, state_dir, until, wizard
+from tui.bundle import strike
+from tui.link import Link
+
+
+def contents(path: Path) -> dict[str, str]:
+    with tarfile.open(path) as tar:
+        return {
+            Path(member.name).name: (tar.extractfile(member) or open("/dev/null", "rb")).read().decode()
+            for member in tar
+        }
+
+
+async def test_a_bundle_holds_journal_site_and_network_and_none_of_the_secrets(tmp_path: Path) -> None:
+    folder = state_dir(tmp_path, review=True, receipt=True)
+    secrets = folder / "secrets.yaml"
+    store_candidates(secrets, (Candidate("admin", Secret("Tr0ub4dor&3")), Candidate("root", Secret("abc"))))
+    everything = ensure_generated(secrets).every()
+    (folder / "clouds.yaml").write_text("never taken")
+    with (folder / "journal.jsonl").open("a") as journal:
+        for number, secret in enumerate(everything):
+            journal.write(journal_line(1000 + number, "log", message=f"leaked {secret.reveal()} here") + "\n")
+    path = await Link(folder).bundle()
+    assert path.stat().st_mode & 0o777 == 0o600
+    held = contents(path)
+    assert {"journal.jsonl", "site.yaml", "versions.txt", "network-addresses.txt"} <= set(held)
+    assert not {"secrets.yaml", "clouds.yaml"} & set(held)
+    whole = "\n".join(held.values())
+    for secret in everything:
+        for line in secret.reveal().splitlines():
+            assert line.startswith("-----") or line not in whole.replace("leaked abc", "") or len(line) < 6
+    assert "leaked **** here" in whole and "leaked abc here" not in whole
+
+
+@pytest.mark.parametrize(("text", "struck"), [("pw abc, abcd", "pw ****, abcd"), ('{"k":"abc"}', '{"k":"****"}')])
+def test_short_secrets_are_struck_as_words(text: str, struck: str) -> None:
+    assert strike(text, (Secret("abc"),)) == struck
+
+
+async def test_one_key_writes_it_and_says_where(tmp_path: Path) -> None:
+    app = wizard(state_dir(tmp_path))
+    async with app.run_test(size=(100, 30), notifications=True) as pilot:
+        await loaded(pilot)
+        app.go("progress")
+        await until(pilot, lambda: "Log of all machines" in grid(app), "the page")
+        await pilot.press("b")
+        await until(pilot, lambda: "Support bundle" in grid(app), "the note")
+        assert list(tmp_path.glob("seedvm-bundle-*.tar.gz"))
