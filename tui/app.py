@@ -73,7 +73,7 @@ class WizardApp(App[None]):
         self.set_class(self.colourless, "-plain")
         self.push_screen("welcome")
         self.follow()
-        self.set_interval(1.0, self.tick)
+        self.set_interval(2.0 if self.colourless else 1.0, self.tick)
 
     @work(exit_on_error=False, group="follow")
     async def follow(self) -> None:

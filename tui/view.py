@@ -16,6 +16,10 @@ from tui.words import MARKS, bar, clock, duration, fit, size
 _STEP_STYLE = {"running": "busy", "done": "good", "failed": "bad", "blocked": "bad", "waiting": "dim", "todo": ""}
 
 
+_RESTING = ("found", "login", "registered", "inspected", "joined", "active")
+"""Phases in which a machine waits for others: how long is of no interest."""
+
+
 def step_seconds(step: StepView, now: float) -> str:
     """What a step took, has taken so far of the usual, or usually takes."""
     if step.state == "running" and step.started is not None:
@@ -65,13 +69,13 @@ def node_line(node: NodeView, name: str, now: float, width: int) -> Line:
         return [*head, (fit(node.detail, max(1, width - 32)), style)]
     wide = 10 if width < 60 else 20
     tail = f"{node.percent:3.0f}%" if node.percent is not None else duration(now - node.since)
-    if node.phase == NODE_PHASES[-1]:
+    if node.phase in _RESTING:
         tail = ""
     rest = width - 32 - wide - 7
     return [
         *head,
-        (bar(_lane_share(node), wide), style),
-        (fit(" " + tail, 7), "strong"),
+        (bar(_lane_share(node), wide) + " ", style),
+        (fit(tail, 6), "strong"),
         (fit(node.detail, max(0, rest)), "dim"),
     ]
 

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -38,13 +38,17 @@ class Lines(ScrollView, can_focus=True):
         self.show_horizontal_scrollbar = False
 
     def set_lines(self, lines: Sequence[Line]) -> None:
-        """Show these lines; nothing is painted where they are the same as before."""
-        if lines == self._lines:
+        """Show these lines; only rows that differ are painted again, which a serial line is thankful for."""
+        old, self._lines = self._lines, lines
+        if len(old) != len(lines):
+            self.virtual_size = Size(self.scrollable_content_region.width, len(lines))
+            self._keep_end()
+            self.refresh()
             return
-        self._lines = lines
-        self.virtual_size = Size(self.scrollable_content_region.width, len(lines))
-        self._keep_end()
-        self.refresh()
+        top, width = int(self.scroll_offset.y), self.size.width
+        rows = [y for y in range(self.size.height) if top + y < len(lines) and old[top + y] != lines[top + y]]
+        if rows:
+            self.refresh(*(Region(0, y, width, 1) for y in rows))
 
     def _keep_end(self) -> None:
         if self.follow and self._at_end:

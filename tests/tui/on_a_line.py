@@ -1,0 +1,52 @@
+"""A program: runs the wizard on a pseudo terminal of 80x24 and prints, as JSON, how many bytes it wrote in which second.
+
+Arguments: state folder, TERM, seconds to watch. Enter is pressed once the first page stands; bytes are counted from the start.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import select
+import signal
+import struct
+import sys
+import termios
+import time
+
+
+def main() -> int:
+    folder, term, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
+    child, line = pty.fork()
+    if child == 0:
+        env = {"PATH": os.environ["PATH"], "HOME": "/", "TERM": term, "LANG": "C.UTF-8", "COLORTERM": "truecolor"}
+        os.execve(sys.executable, [sys.executable, "-m", "tui", "--state-dir", folder], env)
+    fcntl.ioctl(line, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    said = {"first": 0, "page": 0, "steady": 0}
+    text, quiet, pressed = b"", 0.0, 0.0
+    deadline = time.monotonic() + 120
+    steady_from = float("inf")
+    while time.monotonic() < min(deadline, steady_from + seconds):
+        ready, _, _ = select.select([line], [], [], 0.1)
+        now = time.monotonic()
+        if ready:
+            got = os.read(line, 65536)
+            text, quiet = text + got, now
+            said["steady" if now >= steady_from else "page" if pressed else "first"] += len(got)
+        elif not pressed and b"Enter: see the progress" in text and now - quiet > 1.0:
+            os.write(line, b"\r")
+            pressed = now
+        elif pressed and steady_from == float("inf") and b"Log of all machines" in text:
+            steady_from = now + 2.0
+    print(json.dumps({**said, "text": text.decode(errors="replace")}))  # noqa: T201 - it is what this program is for
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
