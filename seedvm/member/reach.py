@@ -91,17 +91,19 @@ class Reach:
         return all(await asyncio.gather(*looks))
 
     async def committed(self) -> bool:
-        """Is the point of no return passed? By the seed's notes, or by the record of any node that can be asked."""
+        """Is the point of no return passed? By the seed's notes, or by the record of any node that can be asked.
+
+        A COMMIT that was begun counts as passed once a node holds the VIP: from then on going back would be a second move.
+        """
         if self.notes().get("committed"):
             return True
         if await asyncio.to_thread(vip.holds, self.vip) or not await self.up():
             return False
-        records = await self.ask("notes", {})
-        return any(
-            line.get("phase") == "COMMIT" and line.get("state") == "done"
-            for record in records.values()
-            for line in record
-        )
+        records = (await self.ask("notes", {})).values()
+        states = {line.get("state") for record in records for line in record if line.get("phase") == "COMMIT"}
+        if "done" in states or not states:
+            return "done" in states
+        return any(said["holds_vip"] for said in (await self.ask("holder", {"vip": self.vip})).values())
 
     async def record(self, phase: str, state: str, **more: Any) -> None:
         """One line in every node's own record of the hand-off."""

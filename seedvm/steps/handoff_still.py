@@ -46,8 +46,11 @@ class Quiesce:
             return Todo("the undercloud may still be changed")
         if not self.reach.notes().get("hold_since"):
             return Todo("the hold on writes is of unknown age")
-        api = await self.reach.login(self.reach.seed.address)
-        busy = await asyncio.to_thread(services.in_flight, api)
+        try:
+            api = await self.reach.login(self.reach.seed.address)
+            busy = await asyncio.to_thread(services.in_flight, api)
+        except SeedvmError as error:
+            return Todo(str(error))
         return (
             Todo("in flight: " + ", ".join(busy[:4])) if busy else Done({"writes": "refused with 503", "in_flight": 0})
         )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seedvm.cloud.api import Api
+from seedvm.errors import SeedvmError
 from seedvm.member import services
 from seedvm.member.reach import Reach, wait_for
 from seedvm.step import Context, Done, Report, Todo, Verdict
@@ -35,7 +36,11 @@ class Join:
             return Done({"committed": True})
         if not await self.reach.up():
             return Todo("not every node answers yet")
-        if missing := await self._missing():
+        try:
+            missing = await self._missing()
+        except SeedvmError as error:
+            return Todo(str(error))
+        if missing:
             return Todo("; ".join(missing[:4]))
         members = [self.reach.seed.name, *(node.name for node in self.reach.nodes)]
         return Done({"cluster_size": len(members), "members": members, "images": len(await self._images())})

@@ -12,9 +12,10 @@ from ipaddress import IPv4Interface
 from pathlib import Path
 
 from seedvm import proc
-from seedvm.cloud import heat, ironic, keystone, mute, neutron, nova, vip
+from seedvm.cloud import heat, ironic, keystone, mute, neutron, nova, units, vip
 from seedvm.cloud.connection import Cloud, Refused, Unreachable
 from seedvm.errors import SeedvmError
+from seedvm.member import duties
 from seedvm.metadata import seed_tree
 from seedvm.secret import write_private
 from seedvm.standing import cloud_of, look
@@ -117,6 +118,7 @@ class SeedServicesStep:
         write_local_data(self._tree())
         if await asyncio.to_thread(vip.writes_held):  # a hand-off that was cut short: the seed serves again, and anew
             await asyncio.to_thread(vip.hold_writes, False)
+            await units.start(duties.WORKERS)  # its FENCE stopped them, and not all of them are os-refresh-config's to start
         report.log("configuring the seed's services")
         async with asyncio.TaskGroup() as group:
             configuring = group.create_task(proc.arun(configure_command(), timeout=_CONFIGURE_SECONDS))
