@@ -37,7 +37,12 @@ def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
     commands.add_parser(
         "report", parents=[shared], help="the road's figures; writes STATE_DIR/report.json"
     ).set_defaults(handler=_report)
-    commands.add_parser("wizard", parents=[shared], help="the screen").set_defaults(handler=_wizard)
+    wizard = commands.add_parser("wizard", parents=[shared], help="the screen")
+    wizard.add_argument("--plain", action="store_true", help="plain lines instead of a screen")
+    wizard.add_argument("--site", type=Path, help="a site file to begin with")
+    wizard.add_argument("--replay", type=Path, metavar="JOURNAL", help="play a recorded journal; nothing is started")
+    wizard.add_argument("--speed", help="how many seconds of a recording pass in one")
+    wizard.set_defaults(handler=_wizard)
 
 
 def _plan(args: argparse.Namespace) -> int:
@@ -153,4 +158,7 @@ def _report(args: argparse.Namespace) -> int:
 
 
 def _wizard(args: argparse.Namespace) -> int:
-    os.execv(sys.executable, [sys.executable, "-m", "tui", "--state-dir", str(args.state_dir)])
+    given = {"--site": args.site, "--replay": args.replay, "--speed": args.speed}
+    told = [word for name, value in given.items() if value is not None for word in (name, str(value))]
+    words = ["--state-dir", str(args.state_dir), "--images-dir", str(args.images_dir), *told]
+    os.execv(sys.executable, [sys.executable, "-m", "tui", *words, *(["--plain"] if args.plain else [])])
