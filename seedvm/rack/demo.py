@@ -22,9 +22,9 @@ from seedvm.rack.demo_site import SITE, DemoPaths, lay_out
 from seedvm.rack.model import RackSpec, load_rack
 from seedvm.report import make_report, write_report
 
+SEED_OFF_MARK = "seed-off"
 ENGINE_UNIT = "seedvm-engine.service"
 RUN_LIMIT_SECONDS = 40 * 60.0
-SEED_OFF_SECONDS = 90.0
 MEMORY_EVERY_SECONDS = 10.0
 KEPT = ("receipt.json", "receipt.txt", "report.json")
 
@@ -57,7 +57,7 @@ def run_demo(build_dir: Path, *, headless: bool, tell: Teller) -> bool:
 
 
 def _finished(paths: DemoPaths) -> bool:
-    return (paths.seed_state / "receipt.json").exists() and (paths.seed_state / "seed-off").exists()
+    return (paths.seed_state / "receipt.json").exists() and (paths.seed_state / SEED_OFF_MARK).exists()
 
 
 def _walk(spec: RackSpec, paths: DemoPaths, headless: bool, tell: Teller) -> None:
@@ -88,7 +88,8 @@ def _follow(spec: RackSpec, paths: DemoPaths, tell: Teller) -> None:
             next_sample = time.monotonic() + MEMORY_EVERY_SECONDS
         if not alive:
             break
-        if not events and not _engine_works(spec):
+        leaving = (paths.seed_state / SEED_OFF_MARK).exists()
+        if not events and not leaving and not _engine_works(spec):
             break
         if time.monotonic() > deadline:
             raise SeedvmError(

@@ -1,4 +1,7 @@
-"""The end-to-end world: one demo run for the whole session, made by the command that an operator types."""
+"""The end-to-end world: one demo run for the whole session, made by the command that an operator types.
+
+With SEEDVM_E2E_FINISHED=1 it takes the finished demo that is there and leaves it there: to work on the tests themselves.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ import pytest
 from seedvm import proc
 from tests.e2e.world import World
 
+KEPT = os.environ.get("SEEDVM_E2E_FINISHED") == "1"
 REPO = Path(__file__).resolve().parents[2]
 ROAD_LIMIT_SECONDS = 45 * 60
 
@@ -23,6 +27,9 @@ def clean_desk() -> Iterator[World]:
     if os.geteuid() != 0:
         pytest.fail("the end-to-end tests make namespaces and containers: run them as root")
     world = World(REPO)
+    if KEPT:
+        yield world
+        return
     world.seedvm("rack", "clean")
     shutil.rmtree(world.demo, ignore_errors=True)
     yield world
@@ -32,6 +39,8 @@ def clean_desk() -> Iterator[World]:
 @pytest.fixture(scope="session")
 def finished(clean_desk: World) -> World:
     """The demo, run headless to its end; its output goes to the terminal as it comes."""
+    if KEPT:
+        return clean_desk
     done = proc.stream(
         [REPO / ".venv" / "bin" / "seedvm", "demo", "--headless"],
         lambda line: print(line, file=sys.__stdout__, flush=True),

@@ -63,7 +63,7 @@ class World:
     def inventory(self) -> dict[str, Any]:
         """What seedvm knows of each machine, by BMC address."""
         tree = json.loads((self.state / "inventory.json").read_text())
-        return {str(machine["address"]): machine for machine in tree["machines"]}
+        return {str(machine["bmc"]): machine for machine in tree["machines"]}
 
     def on_machine(self, machine: str, *argv: str, timeout: float = 60, check: bool = True) -> str:
         """Run a command on a machine's own console, as one would at the rack."""
