@@ -29,7 +29,10 @@ HANDOFF_PHASES = ("QUIESCE", "JOIN", "COMPARE", "FENCE", "COMMIT", "OWN", "REHEA
 
 @dataclass(frozen=True)
 class StepView:
-    """One step of the plan. `state` is waiting, todo, running, done, failed or blocked; seconds are measured."""
+    """One step of the plan. `state` is waiting, todo, running, done, failed or blocked; seconds are measured.
+
+    `told` is the evidence of a done step in a few words.
+    """
 
     name: str
     title: str
@@ -43,6 +46,7 @@ class StepView:
     unit: str = ""
     why: str = ""
     hint: str = ""
+    told: str = ""
 
 
 @dataclass(frozen=True)
@@ -226,6 +230,18 @@ def _number(event: Event, key: str) -> float | None:
     return _figure(event.get(key))
 
 
+def _brief(evidence: Any) -> str:
+    # Figures and words of the evidence; trees in it are left to the report.
+    if not isinstance(evidence, Mapping):
+        return ""
+    flat = [
+        f"{str(name).replace('_', ' ')} {value}"
+        for name, value in evidence.items()
+        if isinstance(value, (str, int, float))
+    ]
+    return ", ".join(flat)
+
+
 def _plan(event: Event) -> list[StepView]:
     planned = [item for item in event.get("steps") or () if isinstance(item, Mapping) and item.get("name")]
     return [
@@ -259,7 +275,7 @@ def _step_checked(draft: _Draft, event: Event, now: float) -> None:
     name, verdict = _string(event.step), _text(event, "verdict")
     why, hint = _text(event, "why"), _text(event, "hint")
     if verdict == "done":
-        draft.change(name, state="done", why="", hint="")
+        draft.change(name, state="done", why="", hint="", told=_brief(event.get("evidence")))
     elif verdict == "blocked":
         draft.change(name, state="blocked", why=why, hint=hint)
         title = draft.steps[name].title

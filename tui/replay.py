@@ -6,11 +6,14 @@ It starts nothing and writes nothing: confirming and retrying are refused with t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 from seedvm.errors import SeedvmError
 from seedvm.journal import read
+from seedvm.scan.evidence import Bmc
+from seedvm.scan.sweep import ScanResult
+from seedvm.secret import Candidate
 from tui.link import Link
 from tui.model import State, fold
 from tui.records import parse_receipt, parse_review
@@ -75,3 +78,19 @@ class Replay(Link):
     async def bundle(self) -> Path:
         """Refused."""
         raise SeedvmError("No bundle is written", why=_REFUSED)
+
+    async def write_site(self, values: Mapping[str, str]) -> None:
+        """Refused."""
+        raise SeedvmError("No site is written", why=_REFUSED)
+
+    async def write_roles(self, roles: Mapping[str, str]) -> None:
+        """Refused."""
+        raise SeedvmError("No role is written", why=_REFUSED)
+
+    async def store_candidates(self, candidates: tuple[Candidate, ...]) -> None:
+        """Refused."""
+        raise SeedvmError("No account is written", why=_REFUSED)
+
+    async def scan(self, on_found: Callable[[Bmc], None]) -> ScanResult:
+        """Refused."""
+        raise SeedvmError("No scan is started", why=_REFUSED)

@@ -134,6 +134,11 @@ def failure_lines(failure: Failure, width: int) -> list[Line]:
     return lines
 
 
+def _evidence(state: State, phase: str) -> str:
+    step = state.step(f"handoff-{phase.lower()}")
+    return step.told if step is not None and step.state == "done" else ""
+
+
 def phase_lines(state: State, width: int) -> list[Line]:
     """The hand-off's phases in their order, with what was last said of each."""
     marks = {"started": (">", "busy"), "done": ("x", "good"), "failed": ("!", "bad"), "undone": ("<", "bad")}
@@ -142,7 +147,8 @@ def phase_lines(state: State, width: int) -> list[Line]:
         phase = state.phases.get(name)
         mark, style = marks.get(phase.state, ("-", "")) if phase else (" ", "dim")
         note = "  point of no return" if name == "COMMIT" else ""
-        detail = f"{clock(phase.time)} {phase.state} {phase.detail}" if phase else "-"
+        told = (phase.detail or _evidence(state, name)) if phase else ""
+        detail = f"{clock(phase.time)} {phase.state} {told}" if phase else "-"
         lines.append(
             [(f"[{mark}] {name:<9} ", style), (fit(detail, max(1, width - 14 - len(note))), style), (note, "strong")]
         )
@@ -198,4 +204,6 @@ def progress_text(step: StepView) -> str:
     """A step's own progress, where it tells."""
     if step.total <= 0:
         return ""
-    return f"{size(step.done, step.unit)} of {size(step.total, step.unit)}"
+    if step.unit in ("B", "bytes"):
+        return f"{size(step.done, step.unit)} of {size(step.total, step.unit)}"
+    return f"{size(step.done, '')} of {size(step.total, step.unit)}"

@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from seedvm.errors import SeedvmError
 from tui.page import Page, matches, put
 from tui.records import Known, Machine
 from tui.watch import View
@@ -109,7 +110,7 @@ start: r starts it, and it asks for the review again."""
         bmc = self._rows[marked][0]
         try:
             await self.shell.link.write_roles({bmc: role})
-        except OSError as error:
+        except (SeedvmError, OSError) as error:
             put(self.query_one("#answer", Static), f"Not saved: {error}")
             return
         self._roles[bmc] = role

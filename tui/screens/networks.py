@@ -11,6 +11,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.timer import Timer
 from textual.widgets import Input, Static
 
+from seedvm.errors import SeedvmError
 from tui.form import FIELDS, problems, propose, to_text
 from tui.page import Page, put
 from tui.watch import View
@@ -148,7 +149,7 @@ Esc goes back and keeps what was entered."""
         """Written whole or not at all."""
         try:
             await self.shell.link.write_site(values)
-        except OSError as error:
+        except (SeedvmError, OSError) as error:
             put(self.query_one("#answer", Static), f"Not saved: {error}")
             return
         put(self.query_one("#answer", Static), "Saved.")

@@ -1,0 +1,63 @@
+"""Recordings on the real pages: the real one of the demo and the example."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from seedvm.errors import SeedvmError
+from tests.tui.helpers import CONSOLE, EXAMPLE, grid, until
+from tui.app import PAGES, WizardApp
+from tui.replay import Replay
+from tui.screenshots import RECORDINGS, picture, writing
+from tui.view import light
+
+THERE = [path for path in (*RECORDINGS, EXAMPLE / "journal.jsonl") if path.exists()]
+
+
+@pytest.mark.parametrize("journal", THERE, ids=lambda path: path.parent.name)
+async def test_a_recording_ends_on_every_page_with_the_light_on(journal: Path) -> None:
+    app = WizardApp(Replay(journal, 0), CONSOLE, replaying=True)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.view.state.all_done, "the end of the recording")
+        for page in PAGES:
+            app.go(page)
+            await until(pilot, lambda page=page: PAGES[page].NAME in grid(app).splitlines()[0], page)
+            assert grid(app).isascii()
+        await until(pilot, lambda: "SAFE TO LEAVE: YES" in grid(app), "the light")
+
+
+@pytest.mark.parametrize("journal", THERE, ids=lambda path: path.parent.name)
+async def test_the_light_is_off_all_the_way_to_the_receipt(journal: Path) -> None:
+    seen = []
+    replay = Replay(journal, 600.0)
+    async for view in replay.follow():
+        seen.append(light(view.state, view.receipt)[0])
+    assert seen[-1] and not any(seen[:-1])
+
+
+async def test_a_recording_starts_and_writes_nothing() -> None:
+    replay = Replay(EXAMPLE / "journal.jsonl", 0)
+    deeds = [
+        replay.start_engine(),
+        replay.confirm("example"),
+        replay.bundle(),
+        replay.write_site({}),
+        replay.write_roles({}),
+    ]
+    deeds += [replay.store_candidates(()), replay.scan(lambda bmc: None)]
+    for deed in deeds:
+        with pytest.raises(SeedvmError, match=r"(started|confirmed|written)$"):
+            await deed
+
+
+async def test_an_empty_recording_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SeedvmError):
+        await asyncio.to_thread(Replay, tmp_path / "journal.jsonl")
+
+
+async def test_a_picture_is_made_of_the_real_page() -> None:
+    svg = await picture(EXAMPLE / "journal.jsonl", "progress", writing(EXAMPLE / "journal.jsonl"))
+    assert svg.lstrip().startswith("<svg") and "Deploy" in svg
