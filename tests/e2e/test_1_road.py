@@ -30,7 +30,7 @@ def test_the_stock_client_lists_everything_through_the_vip(finished: World) -> N
     assert len([s for s in servers if s["Status"] == "ACTIVE"]) == 4
     assert {i["Status"] for i in finished.openstack("image", "list")} == {"active"}
     nodes = finished.openstack("baremetal", "node", "list")
-    assert len([n for n in nodes if n["Provisioning State"] == "active"]) == 4
+    assert len([n for n in nodes if n["provision_state"] == "active"]) == 4
 
 
 def test_three_galera_members_form_one_primary_component(finished: World) -> None:
@@ -49,7 +49,7 @@ def test_no_id_changed_on_the_way(finished: World) -> None:
     before, after = receipt["ids"]["before"], receipt["ids"]["after"]
     assert before and before == after
     assert {s["ID"] for s in finished.openstack("server", "list")} >= set(before["servers"].values())
-    assert {n["UUID"] for n in finished.openstack("baremetal", "node", "list")} == set(before["nodes"].values())
+    assert {n["uuid"] for n in finished.openstack("baremetal", "node", "list")} == set(before["nodes"].values())
     assert {i["ID"] for i in finished.openstack("image", "list")} == set(before["images"].values())
     assert finished.report()["ids_changed"] == 0
     assert finished.report()["node_reboots"] == 0
