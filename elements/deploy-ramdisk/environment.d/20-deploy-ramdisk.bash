@@ -1,0 +1,2 @@
+# The tree becomes an initramfs; the kernel's package need not make another one.
+export INITRD=No
