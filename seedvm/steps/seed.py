@@ -118,7 +118,9 @@ class SeedServicesStep:
         write_local_data(self._tree())
         if await asyncio.to_thread(vip.writes_held):  # a hand-off that was cut short: the seed serves again, and anew
             await asyncio.to_thread(vip.hold_writes, False)
-            await units.start(duties.WORKERS)  # its FENCE stopped them, and not all of them are os-refresh-config's to start
+            await units.start(
+                duties.WORKERS
+            )  # its FENCE stopped them, and not all of them are os-refresh-config's to start
         report.log("configuring the seed's services")
         async with asyncio.TaskGroup() as group:
             configuring = group.create_task(proc.arun(configure_command(), timeout=_CONFIGURE_SECONDS))

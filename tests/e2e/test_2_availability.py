@@ -85,7 +85,7 @@ def test_the_apis_are_back_within_ten_seconds(lost: tuple[str, float], finished:
 
 def test_a_stack_is_updated_with_two_nodes_left(lost: tuple[str, float], finished: World) -> None:
     before = finished.openstack("stack", "show", "spare")["updated_time"]
-    finished.openstack("stack", "update", "--existing", "--tag", "with-two-nodes", "--wait", "spare", timeout=300)
+    finished.stock_client("stack", "update", "--existing", "--tags", "with-two-nodes", "--wait", "spare", timeout=300)
     after = finished.openstack("stack", "show", "spare")
     assert after["stack_status"] == "UPDATE_COMPLETE"
     assert after["updated_time"] != before

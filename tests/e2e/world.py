@@ -39,8 +39,12 @@ class World:
 
     def openstack(self, *words: str, timeout: float = 120) -> Any:
         """What the stock client says, through the VIP, as JSON."""
+        return json.loads(self.stock_client(*words, "-f", "json", timeout=timeout))
+
+    def stock_client(self, *words: str, timeout: float = 120) -> str:
+        """What the stock client says to people."""
         client = str(self.repo / ".venv" / "bin" / "openstack")
-        return json.loads(self.inside(client, "--os-cloud", "undercloud", *words, "-f", "json", timeout=timeout))
+        return self.inside(client, "--os-cloud", "undercloud", *words, timeout=timeout)
 
     def seedvm(self, *words: str, timeout: float = 120, check: bool = True) -> proc.Completed:
         """Run seedvm at the operator's desk."""
