@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from textwrap import wrap
 
-from tui.model import HANDOFF_PHASES, NODE_PHASES, Failure, LogLine, NodeView, State, StepView, overall, seconds_left
+from tui.estimate import overall, seconds_left
+from tui.model import HANDOFF_PHASES, NODE_PHASES, Failure, LogLine, NodeView, State, StepView
 from tui.records import Receipt, Review
 from tui.widgets.lines import Line
 from tui.words import MARKS, bar, clock, duration, fit, size
