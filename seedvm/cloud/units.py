@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from seedvm import proc
 
-_STOP_SECONDS = 150.0
+_LOOK_SECONDS = 0.3
+_DISABLE_SECONDS = 180.0
 
 
 async def active(units: Sequence[str]) -> tuple[str, ...]:
@@ -18,15 +20,30 @@ async def active(units: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-async def stop_for_good(units: Sequence[str]) -> None:
-    """Stop them now and do not start them at the next boot. Units that are not there are no error."""
-    await proc.arun(["systemctl", "disable", "--quiet", *units], timeout=60, check=False)
-    await proc.arun(["systemctl", "stop", *units], timeout=_STOP_SECONDS, check=False)
+async def stop(units: Sequence[str], *, grace: float) -> None:
+    """Stop them all at once; what still runs after `grace` seconds is killed. Units that are not there are no error."""
+    await proc.arun(["systemctl", "stop", "--no-block", *units], timeout=30, check=False)
+    if left := await _left(units, grace):
+        await proc.arun(["systemctl", "kill", "--signal=SIGKILL", *left], timeout=30, check=False)
+        await _left(left, grace)
 
 
-async def bring_back(units: Sequence[str]) -> None:
-    """The way back from `stop_for_good`."""
-    await proc.arun(["systemctl", "enable", "--quiet", *units], timeout=60, check=False)
+async def _left(units: Sequence[str], seconds: float) -> tuple[str, ...]:
+    """Those that still run after so long."""
+    for _ in range(int(seconds / _LOOK_SECONDS)):
+        if not await active(units):
+            return ()
+        await asyncio.sleep(_LOOK_SECONDS)
+    return await active(units)
+
+
+async def disable(units: Sequence[str]) -> None:
+    """Do not start them at the next boot. Slow (seconds) where units have an old init script as well."""
+    await proc.arun(["systemctl", "disable", "--quiet", *units], timeout=_DISABLE_SECONDS, check=False)
+
+
+async def start(units: Sequence[str]) -> None:
+    """The way back from `stop`."""
     await proc.arun(["systemctl", "start", "--no-block", *units], timeout=60, check=False)
 
 
