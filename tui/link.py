@@ -29,6 +29,7 @@ from tui.records import confirmation
 from tui.watch import View, Watch, engine_running
 
 UNIT = "seedvm-engine.service"
+_APPLIANCE = Path("/var/lib/seedvm")
 _UNIT_FOLDERS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 _ASKED: Mapping[str, tuple[str, ...]] = {
     "network-addresses.txt": ("ip", "-details", "address"),
@@ -116,19 +117,28 @@ class Link:
         if ours or await asyncio.to_thread(engine_running, self.state_dir):
             return
         before = await asyncio.to_thread(self._journal_size)
-        by_unit = await asyncio.to_thread(_has_unit)
-        if by_unit:
+        words = await asyncio.to_thread(self._unit_words)
+        if words:
             await proc.arun(["systemctl", "reset-failed", UNIT], timeout=20, check=False)
-            await proc.arun(["systemctl", "start", "--no-block", UNIT], timeout=20)
+            await proc.arun(words, timeout=20)
         else:
             self._child = await asyncio.to_thread(self._spawn)
-        async with asyncio.timeout(_BEGIN_SECONDS):
-            while not await self._begun(before):
-                if await self._gone(by_unit) and not await self._begun(before):
-                    raise SeedvmError(
-                        "The engine did not begin", why=await self._said(by_unit), hint="mend that, then start it again"
-                    )
-                await asyncio.sleep(_POLL_SECONDS)
+        try:
+            async with asyncio.timeout(_BEGIN_SECONDS):
+                await self._see_it_begin(before, by_unit=bool(words))
+        except TimeoutError:
+            raise SeedvmError(
+                "The engine did not begin",
+                why=f"no word of it within {_BEGIN_SECONDS:.0f} s",
+                hint=f"systemctl status {UNIT}",
+            ) from None
+
+    async def _see_it_begin(self, before: int, *, by_unit: bool) -> None:
+        while not await self._begun(before):
+            if await self._gone(by_unit) and not await self._begun(before):
+                why = await self._said(by_unit)
+                raise SeedvmError("The engine did not begin", why=why, hint="mend that, then start it again")
+            await asyncio.sleep(_POLL_SECONDS)
 
     async def _begun(self, before: int) -> bool:
         return await asyncio.to_thread(lambda: engine_running(self.state_dir) or self._journal_size() != before)
@@ -153,11 +163,22 @@ class Link:
         except FileNotFoundError:
             return 0
 
+    def _unit_words(self) -> list[str]:
+        # The appliance's unit works on the appliance's folder; elsewhere systemd makes one for this run; without systemd none.
+        if not Path("/run/systemd/system").is_dir() or os.geteuid() != 0:
+            return []
+        if any(Path(folder, UNIT).exists() for folder in _UNIT_FOLDERS):
+            return ["systemctl", "start", "--no-block", UNIT] if self.state_dir == _APPLIANCE else []
+        return ["systemd-run", "--no-block", "--collect", f"--unit={UNIT}", *self._engine_words()]
+
+    def _engine_words(self) -> list[str]:
+        images = ["--images-dir", str(self.images_dir)] if self.images_dir else []
+        return [sys.executable, "-m", "seedvm", "run", "--state-dir", str(self.state_dir.absolute()), *images]
+
     def _spawn(self) -> proc.Child:
         log = self.state_dir / "engine.log"
         log.unlink(missing_ok=True)
-        images = ["--images-dir", str(self.images_dir)] if self.images_dir else []
-        return proc.spawn([sys.executable, "-m", "seedvm", "run", "--state-dir", str(self.state_dir), *images], log=log)
+        return proc.spawn(self._engine_words(), log=log)
 
     async def confirm(self, typed: str) -> None:
         """Write `confirmed.json` for the review that is shown. Raises SeedvmError on a wrong name."""
@@ -250,7 +271,3 @@ def _installed(name: str) -> bool:
         return bool(version(name))
     except PackageNotFoundError:
         return False
-
-
-def _has_unit() -> bool:
-    return Path("/run/systemd/system").is_dir() and any(Path(folder, UNIT).exists() for folder in _UNIT_FOLDERS)
