@@ -1,0 +1,71 @@
+"""A seed that has left: its receipt speaks while the undercloud answers, and nothing is applied any more."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from seedvm import proc
+from seedvm.cloud.api import Api
+from seedvm.errors import SeedvmError
+from seedvm.step import Blocked, Done, Report, Todo, Verdict
+from seedvm.steps.finished import Finished
+from tests.contract.isolated import child, isolated, until
+
+VIP = "192.0.2.5"
+RECEIPT = {"time": "2026-11-23T01:02:03Z", "verdict": "SAFE TO LEAVE: YES", "vip": {"address": VIP}}
+
+
+@dataclass(frozen=True)
+class NeverAsked:
+    """A step whose own check would begin the road anew."""
+
+    name: str = "deploy"
+    title: str = "Deploy"
+    stretch: str = "deploy"
+    usual_seconds: float = 1
+
+    async def check(self) -> Verdict:
+        return Todo("begin anew")
+
+    async def apply(self, report: Report) -> None:
+        raise AssertionError("applied on a seed that has left")
+
+
+def answers() -> bool:
+    try:
+        return Api(VIP, timeout=1).ask("GET", "keystone", "/v3").status == 200
+    except SeedvmError:
+        return False
+
+
+@isolated
+async def test_the_receipt_speaks_only_while_the_undercloud_answers(tmp_path: Path) -> None:
+    proc.run(["ip", "address", "add", f"{VIP}/32", "dev", "lo"], timeout=10)
+    step = Finished(NeverAsked(), RECEIPT)
+    verdict = await step.check()
+    assert isinstance(verdict, Blocked)
+    assert "does not answer" in verdict.why
+    (tmp_path / "v3").write_text("{}")
+    with child([sys.executable, "-m", "http.server", "--bind", VIP, "5000"], cwd=tmp_path):
+        await until(answers)
+        verdict = await step.check()
+    assert isinstance(verdict, Done)
+    assert verdict.evidence["verdict"] == "SAFE TO LEAVE: YES"
+    assert (step.name, step.stretch) == ("deploy", "deploy")
+
+
+@isolated
+async def test_an_api_says_who_refused_and_who_is_silent(tmp_path: Path) -> None:
+    proc.run(["ip", "address", "add", f"{VIP}/32", "dev", "lo"], timeout=10)
+    with pytest.raises(SeedvmError, match="heat does not answer") as silent:
+        Api(VIP, timeout=1, name="node-1").get("heat", "/")
+    assert silent.value.machine == "node-1"
+    with child([sys.executable, "-m", "http.server", "--bind", VIP, "5000"], cwd=tmp_path):
+        (tmp_path / "v3").write_text("{}")
+        await until(answers)
+        with pytest.raises(SeedvmError, match="HTTP 404"):
+            Api(VIP, timeout=5).get("keystone", "/absent")
