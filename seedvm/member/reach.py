@@ -59,6 +59,10 @@ class Reach:
     def ssh(self) -> Ssh:
         return way_in(self.secrets.generated.ssh_private_key)
 
+    def forget_host_keys(self) -> None:
+        """Learn the nodes' host keys anew: a node that was deployed again has others."""
+        self.ssh.known_hosts.unlink(missing_ok=True)
+
     async def ask(
         self, verb: str, request: Requests | None = None, *, of: Iterable[Machine] | None = None, timeout: float = 60
     ) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from seedvm.cloud.api import Api
 
+_NOBODYS_MAC = "02:5e:ed:00:00:01"
 # Ironic's states in which nobody works on a node (ironic/common/states.py).
 _RESTING = frozenset(
     {
@@ -104,6 +105,14 @@ def ids(api: Api) -> Ids:
             "images": _named(images(api), "name", "id"),
         }
     )
+
+
+def idle_mac(api: Api) -> str:
+    """The boot MAC of a machine that nobody uses, or one of nobody's: a running machine's must not be seen elsewhere on the wire."""
+    nodes = api.get("ironic", "/v1/nodes?fields=uuid,provision_state,power_state")["nodes"]
+    idle = {one["uuid"] for one in nodes if one["provision_state"] != "active" and one["power_state"] == "power off"}
+    ports = api.get("ironic", "/v1/ports?fields=address,node_uuid")["ports"]
+    return next((str(port["address"]) for port in ports if port["node_uuid"] in idle), _NOBODYS_MAC)
 
 
 def changed(before: Mapping[str, Mapping[str, str]], after: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:

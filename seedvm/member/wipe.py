@@ -24,6 +24,8 @@ FOLDERS = tuple(
         "/var/lib/mysql",
         "/var/lib/rabbitmq",
         "/var/lib/glance/images",
+        "/var/lib/ironic",
+        "/var/lib/nova",
         "/var/lib/os-collect-config",
         "/etc/keystone/fernet-keys",
         "/etc/keystone/credential-keys",

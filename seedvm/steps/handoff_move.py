@@ -84,13 +84,13 @@ class Fence:
         """What a node still hears of the seed's workers."""
         node = self.reach.nodes[0]
         api = await self.reach.login(node.address)
-        ports = await asyncio.to_thread(api.get, "ironic", "/v1/ports?fields=address")
+        mac = await asyncio.to_thread(services.idle_mac, api)
         alive = await asyncio.to_thread(services.alive, api)
         seed = self.reach.seed
         request = {
             "address": seed.address,
             "interface": "eth0",
-            "mac": ports["ports"][0]["address"],
+            "mac": mac,
             "ports": list(duties.BOOT_PORTS),
         }
         heard = await self.reach.ssh.verb(node, "probe", request)

@@ -47,6 +47,7 @@ class Join:
 
     async def apply(self, report: Report) -> None:
         report.phase("JOIN", "started")
+        self.reach.forget_host_keys()
         for node in self.reach.nodes:
             report.node(node.name, "joined", detail="waits for its services")
         told: list[str] = []
