@@ -78,6 +78,7 @@ class Work:
         if found:
             self.api.send("DELETE", "heat", f"/v1/{self.api.project}/stacks/{name}/{found['id']}")
             until(lambda: self._stack(name) is None, seconds=_STACK_SECONDS, what=f"stack {name} is not deleted")
+            until(self._free, seconds=_STACK_SECONDS, what="no machine is free again")
         body = {"stack_name": name, "template": spare["template"], "timeout_mins": 30, "disable_rollback": True}
         self.api.send("POST", "heat", f"/v1/{self.api.project}/stacks", body)
         return f"stack {name} begun"
@@ -137,6 +138,9 @@ class Work:
         return (
             stack if stack and stack["stack_status"] == "UPDATE_COMPLETE" and stack["updated_time"] != before else None
         )
+
+    def _free(self) -> bool:
+        return bool(self.api.get("ironic", "/v1/nodes?provision_state=available&fields=uuid")["nodes"])
 
     def _created(self, name: str) -> bool:
         stack = self._stack(name)

@@ -128,8 +128,11 @@ class Rehearse:
         nodes = await asyncio.to_thread(
             api.get, "ironic", "/v1/nodes?provision_state=available&fields=uuid,name,resource_class"
         )
+        begun = await asyncio.to_thread(api.get, "heat", f"/v1/{api.project}/stacks?name={SPARE_STACK}")
         keys = await asyncio.to_thread(api.get, "nova", "/v2.1/os-keypairs")
-        if not nodes["nodes"]:
+        if (
+            not nodes["nodes"] and not begun["stacks"]
+        ):  # one that was begun by an earlier rehearsal is gone through with
             return None
         golden = max(images, key=lambda one: int(one["size"]))
         return {
