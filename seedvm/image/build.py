@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -28,7 +29,7 @@ from seedvm.image.progress import Say, stage
 GOLDEN_FILES = ("golden.raw", "golden.raw.sha256", "golden.json")
 RAMDISK_FILES = ("ramdisk.kernel", "ramdisk.initramfs", "ramdisk.json")
 _USUAL = {"packages": 240, "golden tree": 45, "golden image": 30, "ramdisk tree": 120, "ramdisk": 15}
-_MEMORY = Path("/dev/shm/seedvm-image")
+_MEMORY = Path("/dev/shm")
 _MEMORY_NEEDED_MIB = 10_000
 _DISK_NEEDED_MIB = 12_000
 
@@ -162,18 +163,24 @@ def _partial(done: Path) -> Iterator[Path]:
     partial.rename(done)
 
 
+def _memory_folder(cache: Path) -> Path:
+    """A place in memory for this cache alone: another checkout's build must not sweep it."""
+    return _MEMORY / f"seedvm-image-{hashlib.sha256(str(cache.resolve()).encode()).hexdigest()[:12]}"
+
+
 @contextlib.contextmanager
 def _tree_folder(cache: Path, kind: str) -> Iterator[Path]:
     """Where a tree is unpacked: in memory when there is plenty of it, else in the cache. Gone afterwards."""
-    shared = _MEMORY.parent
-    roomy = shared.is_dir() and shutil.disk_usage(shared).free >> 20 > _MEMORY_NEEDED_MIB
-    base = _MEMORY if roomy and memory_available_mib() > _MEMORY_NEEDED_MIB else cache / "trees"
+    roomy = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >> 20 > _MEMORY_NEEDED_MIB
+    base = _memory_folder(cache) if roomy and memory_available_mib() > _MEMORY_NEEDED_MIB else cache / "trees"
     base.mkdir(mode=0o700, parents=True, exist_ok=True)
     tree = base / kind
     try:
         yield tree
     finally:
         shutil.rmtree(tree, ignore_errors=True)
+        with contextlib.suppress(OSError):  # the other half is still there
+            base.rmdir()
 
 
 @contextlib.contextmanager
@@ -186,7 +193,11 @@ def _alone(cache: Path, say: Say) -> Iterator[None]:
         except BlockingIOError:
             say("another build of the images is under way; waiting for it")
             fcntl.flock(lock, fcntl.LOCK_EX)
-        for left in (_MEMORY, cache / "trees", *(cache / "dib" / kind / "tmp" for kind in ("golden", "ramdisk"))):
+        for left in (
+            _memory_folder(cache),
+            cache / "trees",
+            *(cache / "dib" / kind / "tmp" for kind in ("golden", "ramdisk")),
+        ):
             if left.exists():
                 sweep(left)
         yield
