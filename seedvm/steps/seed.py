@@ -73,7 +73,9 @@ class SeedNetworkStep:
         NETWORK_UNITS.mkdir(parents=True, exist_ok=True)
         for name, address in self._wanted().items():
             gateway = str(self.context.site.provisioning.gateway) if name == self.context.site.seed.interface else None
-            (NETWORK_UNITS / f"05-seedvm-{name}.network").write_text(network_unit(name, address, gateway))
+            unit = NETWORK_UNITS / f"05-seedvm-{name}.network"
+            unit.write_text(network_unit(name, address, gateway))
+            unit.chmod(0o644)  # networkd reads it as a user of its own, whatever our umask is
         await proc.arun(["networkctl", "reload"], timeout=30)
         for name in self._wanted():
             await proc.arun(["networkctl", "reconfigure", name], timeout=30)
