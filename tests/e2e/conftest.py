@@ -45,12 +45,11 @@ class Assassin:
     marks: list[str] = field(
         default_factory=lambda: [" inspect: 172.22.1.22: inspecting", " deploy: demo-", " handoff-own: the undercloud"]
     )
-    kills: list[str] = field(default_factory=list)
 
     def hear(self, line: str) -> None:
         print(line, file=sys.__stdout__, flush=True)
         if self.marks and self.marks[0] in line:
-            self.kills.append(self.marks.pop(0).split()[0])
+            self.marks.pop(0)
             words = ("systemctl", "kill", "--signal=KILL", "seedvm-engine.service")
             self.world.on_machine("seed", *words)
 
