@@ -16,8 +16,8 @@ readonly LEAST_MEMORY_MIB=20000
 readonly LEAST_DISK_GIB=25
 readonly PACKAGES=(
     arch-test ca-certificates cpio curl debian-archive-keyring debootstrap dnsmasq-base dosfstools e2fsprogs fdisk file
-    gdisk git iproute2 ipmitool iputils-ping jq kpartx libarchive-tools mmdebstrap mtools nftables openssh-client openssl
-    pigz procps psmisc python3-venv qemu-utils rsync shellcheck sudo systemd-container tmux uidmap util-linux xorriso xz-utils zstd
+    gcc gdisk git iproute2 ipmitool iputils-ping jq kpartx libarchive-tools libvirt-dev mmdebstrap mtools nftables openssh-client openssl
+    pigz pkg-config procps psmisc python3-dev python3-venv qemu-utils rsync shellcheck sudo systemd-container tmux uidmap util-linux xorriso xz-utils zstd
 )
 readonly TEST_PACKAGES=(galera-4 mariadb-server openipmi)
 
@@ -114,8 +114,9 @@ without_services() {
     rm -f "$policy"
 }
 
+# make_venv EXTRAS: what is there already and more than that is left alone.
 make_venv() {
-    local python stamp="$VENV/.made-of" made_of
+    local extras=$1 python stamp="$VENV/.made-of" made_of
     python=$(find_python)
     if [ -z "$python" ]; then
         printf 'this machine lacks:\n  Python 3.11 or newer with venv: apt-get install python3-venv\n' >&2
@@ -123,19 +124,19 @@ make_venv() {
     fi
     # Of pyproject.toml only what pip reads: a changed lint rule installs nothing.
     made_of="$("$python" --version) $(sed '/^\[tool.ruff\]/,$d' pyproject.toml | sha256sum)"
-    if [ "$(cat "$stamp" 2>/dev/null)" = "$made_of" ] && "$VENV/bin/seedvm" --version >/dev/null 2>&1; then
+    if [[ "$(cat "$stamp" 2>/dev/null)" == "$made_of $extras"* ]] && "$VENV/bin/seedvm" --version >/dev/null 2>&1; then
         return
     fi
     say "making the virtual environment in $VENV with $("$python" --version)"
     "$VENV/bin/python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || "$python" -m venv --clear "$VENV"
-    "$VENV/bin/python" -m pip install --disable-pip-version-check --progress-bar off -e '.[dev,rack]' \
+    "$VENV/bin/python" -m pip install --disable-pip-version-check --progress-bar off -e ".[$extras]" \
         | sed -u '/^Requirement already satisfied/d'
-    printf '%s\n' "$made_of" >"$stamp"
+    printf '%s\n' "$made_of $extras" >"$stamp"
 }
 
 case "${1:-}" in
     venv)
-        make_venv
+        make_venv dev,rack
         ;;
     all | test)
         check_needs
@@ -143,7 +144,7 @@ case "${1:-}" in
         if [ "$1" = test ]; then
             install_test_packages
         fi
-        make_venv
+        make_venv dev,rack,host
         say "this machine is ready"
         ;;
     *)
