@@ -6,8 +6,9 @@ from seedvm.member.reach import Reach
 from seedvm.receipt import departed
 from seedvm.step import Context, Step
 from seedvm.steps.bootmac import BootMacStep
+from seedvm.steps.credentials import CredentialsStep
 from seedvm.steps.deploy import DeployStep
-from seedvm.steps.discover import CredentialsStep, DiscoverStep
+from seedvm.steps.discover import DiscoverStep
 from seedvm.steps.finished import Finished
 from seedvm.steps.handoff_move import Commit, Fence
 from seedvm.steps.handoff_own import Own, Retire

@@ -1,31 +1,19 @@
-"""The stretches discover and credentials: which BMCs there are, and one proven account for each.
+"""The stretch discover: which BMCs there are.
 
-A machine that cannot be used stays in the inventory with the reason and the cure; whether enough are left is decided
-later. Refuses to send a password to an address outside the declared ranges or to a machine the operator excluded.
+Refuses to ask an address outside the declared ranges. A BMC that no longer answers stays in the inventory as silent.
 """
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
 from seedvm import inventory
-from seedvm.bmc.credentials import MakeRedfish, Proven, Unproven, prove, still_opens
-from seedvm.bmc.findings import WIRE, login_findings, wire_findings
-from seedvm.bmc.ledger import Ledger
-from seedvm.bmc.quirks import vendor
-from seedvm.bmc.redfish import RedfishBmc
+from seedvm.bmc.findings import WIRE, wire_findings
 from seedvm.errors import SeedvmError
 from seedvm.inventory import Fact, Machine
-from seedvm.scan.evidence import REDFISH, REDFISH_CLEAR, Bmc
+from seedvm.scan.evidence import Bmc
 from seedvm.scan.sweep import USUAL_PORTS, Ports, plan_sweep, sweep
-from seedvm.secret import Candidate, Secret, load_proven, store_proven
-from seedvm.step import Blocked, Context, Done, Report, Todo, Verdict
-
-AT_ONCE = 32
+from seedvm.step import Context, Done, Report, Todo, Verdict
 
 
 class DiscoverStep:
@@ -101,163 +89,3 @@ class DiscoverStep:
             findings=wire_findings(bmc.protocols, {one.fact: one.value for one in bmc.evidence})
             + tuple(one for one in machine.findings if one.name not in WIRE),
         )
-
-
-class CredentialsStep:
-    """Each BMC has one proven account, or a reason why not with its cure."""
-
-    name = "credentials"
-    title = "Prove one account per BMC"
-    stretch = "credentials"
-    usual_seconds = 15.0
-
-    def __init__(self, context: Context, *, ports: Ports = USUAL_PORTS) -> None:
-        self._state_dir = context.state_dir
-        self._secrets_file = context.state_dir / "secrets.yaml"
-        self._site = context.site
-        self._candidates = context.secrets.bmc_candidates
-        self._ledger = Ledger(context.state_dir)
-        self._ports = ports
-
-    async def check(self) -> Verdict:
-        if not self._candidates:
-            return Blocked("no BMC password is given", "write bmc_candidates into secrets.yaml")
-        machines = self._machines()
-        if not machines:
-            return Todo("no BMC is known yet")
-        proven = load_proven(self._secrets_file)
-        tried = self._ledger.fingerprint(self._candidates)
-        waiting = [one.bmc for one in machines if self._waits(one, proven, tried)]
-        if waiting:
-            return Todo(f"no proven account yet: {', '.join(waiting)}")
-        closed = await self._closed(machines, proven)
-        if closed:
-            return Todo(f"the proven account no longer opens {', '.join(closed)}")
-        unfit: dict[str, str] = {one.bmc: one.unfit_reason or "" for one in machines if one.proven_user is None}
-        return Done({"proven": len(machines) - len(unfit), "unusable": unfit})
-
-    async def apply(self, report: Report) -> None:
-        proven = load_proven(self._secrets_file)
-        tried = self._ledger.fingerprint(self._candidates)
-        machines = self._machines()
-        closed = set(await self._closed([one for one in machines if not self._waits(one, proven, tried)], proven))
-        todo = [one for one in machines if one.bmc in closed or self._waits(one, proven, tried)]
-        ipmi_first = [one for one in todo if "ipmi-2.0" in one.protocols]
-        done = 0
-        for wave in (ipmi_first, [one for one in todo if one not in ipmi_first]):
-            pairs = tuple(load_proven(self._secrets_file).values())
-            gate = asyncio.Semaphore(AT_ONCE)
-            async with asyncio.TaskGroup() as group:
-                for machine in wave:
-                    group.create_task(self._prove(machine, pairs, tried, gate, report))
-            done += len(wave)
-            report.progress(done, len(todo), "BMCs")
-
-    def _machines(self) -> list[Machine]:
-        """The machines that may be logged in to: in the ranges, answering, not excluded."""
-        known = inventory.load(self._state_dir).machines
-        return [one for one in known if not one.silent and self._site.machine(one.bmc).role != "exclude"]
-
-    def _waits(self, machine: Machine, proven: dict[str, Candidate], tried: str) -> bool:
-        """Whether this machine has neither an account nor a reason why not that still holds."""
-        if machine.proven_user is not None:
-            return machine.bmc not in proven
-        return machine.tried != tried or (machine.retry_at is not None and machine.retry_at <= time.time())
-
-    async def _closed(self, machines: Sequence[Machine], proven: dict[str, Candidate]) -> list[str]:
-        """The BMCs that no longer take the pair that was proven; one that does not answer now is not among them."""
-        gate = asyncio.Semaphore(AT_ONCE)
-
-        async def one(machine: Machine) -> str | None:
-            async with gate:
-                make = partial(self._redfish, machine) if machine.driver == "redfish" else None
-                pair = proven[machine.bmc]
-                try:
-                    opens = await still_opens(machine.bmc, pair, self._ledger, make, port=self._ports.ipmi)
-                except SeedvmError:
-                    return None
-                return None if opens else machine.bmc
-
-        answers = await asyncio.gather(*(one(machine) for machine in machines if machine.proven_user is not None))
-        return [address for address in answers if address]
-
-    async def _prove(
-        self, machine: Machine, pairs: Sequence[Candidate], tried: str, gate: asyncio.Semaphore, report: Report
-    ) -> None:
-        async with gate:
-            make: MakeRedfish = partial(self._redfish, machine)
-            answer = await prove(
-                machine.bmc,
-                machine.protocols,
-                self._candidates,
-                self._ledger,
-                make,
-                port=self._ports.ipmi,
-                elsewhere=pairs,
-            )
-            found = await login_findings(machine.bmc, machine.protocols, answer, port=self._ports.ipmi)
-        machine = replace(machine, findings=tuple(one for one in machine.findings if one.name in WIRE) + found)
-        for finding in found:
-            report.log(f"{finding.detail}. Cure: {finding.cure}", node=machine.bmc)
-        if isinstance(answer, Proven):
-            store_proven(self._secrets_file, {machine.bmc: Candidate(answer.user, answer.password)})
-            inventory.update(self._state_dir, with_account(machine, answer))
-            report.node(machine.bmc, "login", detail=f"{answer.user} over {answer.protocol}")
-        else:
-            inventory.update(self._state_dir, without_account(machine, answer, tried))
-            report.node(machine.bmc, "unfit", detail=f"{answer.reason}. {answer.cure}")
-
-    def _redfish(self, machine: Machine, user: str, password: Secret) -> RedfishBmc:
-        tls = REDFISH in machine.protocols or REDFISH_CLEAR not in machine.protocols
-        port = self._ports.redfish if tls else self._ports.redfish_clear or 80
-        return RedfishBmc(machine.bmc, user, password, port=port, tls=tls, pin=machine.certificate)
-
-
-def with_account(machine: Machine, answer: Proven) -> Machine:
-    """The machine with the account that opened it and what it said of itself."""
-    changed = replace(
-        machine,
-        proven_user=answer.user,
-        driver=answer.protocol,
-        unfit_reason=None,
-        cure=None,
-        tried=None,
-        retry_at=None,
-    )
-    if answer.identity:
-        changed = replace(
-            changed,
-            guid=answer.identity.guid.hex() or machine.guid,
-            power=answer.identity.power,
-            vendor=machine.vendor or vendor(answer.identity.manufacturer),
-        )
-    if system := answer.system:
-        certain = system.linked if len(system.linked) == 1 else system.macs if len(system.macs) == 1 else ()
-        changed = replace(
-            changed,
-            redfish_url=answer.url,
-            redfish_system=system.path,
-            uuid=system.uuid or machine.uuid,
-            serial=system.serial or machine.serial,
-            vendor=system.manufacturer or machine.vendor,
-            model=system.model or machine.model,
-            power=system.power,
-            macs=system.macs,
-        )
-        if certain and changed.boot_mac is None:
-            changed = replace(changed, boot_mac=certain[0], boot_mac_source="Redfish EthernetInterfaces")
-    return changed
-
-
-def without_account(machine: Machine, answer: Unproven, tried: str) -> Machine:
-    """The machine with the reason why it cannot be used."""
-    retry_at = time.time() + answer.retry_seconds if answer.retry_seconds > 0 else None
-    return replace(
-        machine,
-        proven_user=None,
-        driver=None,
-        unfit_reason=answer.reason,
-        cure=answer.cure,
-        tried=tried,
-        retry_at=retry_at,
-    )

@@ -15,7 +15,8 @@ from seedvm.secret import Candidate, Secret, ensure_generated, store_candidates
 from seedvm.site import Machine, Site
 from seedvm.step import JSON, Blocked, Context, Done, Step, Todo
 from seedvm.steps.bootmac import BootMacStep
-from seedvm.steps.discover import CredentialsStep, DiscoverStep
+from seedvm.steps.credentials import CredentialsStep
+from seedvm.steps.discover import DiscoverStep
 from tests.contract.bmcs import GUID, ipmi_sim, redfish_sim
 from tests.contract.isolated import child, isolated, until
 
