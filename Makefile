@@ -3,6 +3,7 @@
 # make test            all tests, end to end included
 # make check           lint, types, unit tests: quick, needs no root
 # make image           golden image and deploy ramdisk
+# make bench           list the benches; make bench-scan runs one (ARGS=--json)
 # make screenshots     the pictures of the README, from a recorded journal, into docs/img/
 # make clean           undo namespaces, loop devices, mounts and containers; remove build/demo
 # make distclean       clean, and remove images, caches and .venv
@@ -14,7 +15,7 @@ PYTEST := $(PYTHON) -m pytest -p no:cacheprovider
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: demo test check image screenshots clean distclean host venv help
+.PHONY: bench demo test check image screenshots clean distclean host venv help
 
 help:
 	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST))
@@ -37,6 +38,12 @@ check: venv
 
 image: host
 	@$(SEEDVM) image build
+
+bench: venv
+	@$(PYTHON) -m bench
+
+bench-%: venv
+	@$(PYTHON) -m bench.$* $(ARGS)
 
 screenshots: venv
 	@$(PYTHON) -m tui.screenshots
