@@ -84,6 +84,10 @@ class Page(Screen[None]):
         """Bring the page's widgets up to the view; called on every change and once a second."""
         raise NotImplementedError
 
+    def on_mount(self) -> None:
+        """Everything is there at the first paint."""
+        self.refresh_view()
+
     def on_screen_resume(self) -> None:
         """Back in front: show how things stand now."""
         self.call_after_refresh(self.refresh_view)

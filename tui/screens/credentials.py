@@ -86,7 +86,7 @@ Below: per BMC the proven account, or what is wrong and what to do."""
     def show(self, view: View, now: float) -> None:
         """The findings."""
         findings = self.query_one("#findings", Lines)
-        findings.set_lines(finding_lines(view, self.wanted, findings.scrollable_content_region.width))
+        findings.fill(lambda width: finding_lines(view, self.wanted, width))
 
     @work(exit_on_error=False)
     async def load(self) -> None:

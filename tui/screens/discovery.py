@@ -94,8 +94,9 @@ F10 goes on to the credentials"""
 
     def show(self, view: View, now: float) -> None:
         """What the engine noted, then what only this scan has seen."""
-        table = self.query_one("#bmcs", Lines)
-        width = table.scrollable_content_region.width
+        self.query_one("#bmcs", Lines).fill(lambda width: self._rows(view, width))
+
+    def _rows(self, view: View, width: int) -> list[Line]:
         noted = {machine.bmc for machine in view.inventory}
         lines: list[Line] = []
         for machine in view.inventory:
@@ -111,7 +112,7 @@ F10 goes on to the credentials"""
             if self._evidence:
                 rows += [[(fit(f"    {e.fact}: {e.value}  ({e.source})", width).rstrip(), "dim")] for e in bmc.evidence]
             lines += [row for row in rows if matches(bmc.address + "".join(span[0] for span in row), self.wanted)]
-        table.set_lines(lines or [[("nothing seen yet", "dim")]])
+        return lines or [[("nothing seen yet", "dim")]]
 
     def action_evidence(self) -> None:
         """With or without sources."""

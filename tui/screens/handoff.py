@@ -52,15 +52,13 @@ Figures appear as they are measured. c opens the receipt, / searches."""
         """Phases, figures and the log of these stretches."""
         state = view.state
         phases, facts, log = (self.query_one(f"#{name}", Lines) for name in ("phases", "facts", "log"))
-        phases.set_lines(phase_lines(state, phases.scrollable_content_region.width))
-        facts.set_lines(
-            [
-                line
-                for line in fact_lines(state, facts.scrollable_content_region.width)
-                if matches("".join(span[0] for span in line), self.wanted)
-            ]
-            or [[("nothing measured yet", "dim")]]
+        phases.fill(lambda width: phase_lines(state, width))
+        facts.fill(
+            lambda width: (
+                [line for line in fact_lines(state, width) if matches("".join(span[0] for span in line), self.wanted)]
+                or [[("nothing measured yet", "dim")]]
+            )
         )
         theirs = {step.name for step in state.steps if step.stretch in _STEPS}
         lines = [line for line in state.log if line.step in theirs]
-        log.set_lines(log_lines(lines, names(view.review), "", self.wanted, log.scrollable_content_region.width))
+        log.fill(lambda width: log_lines(lines, names(view.review), "", self.wanted, width))

@@ -87,15 +87,13 @@ Tab moves between the parts, arrows and PageUp/PageDown scroll."""
             self.query_one("#now", Static),
             " ".join(filter(None, (" " + (view.notice or standing(state, view.running)), tell))),
         )
-        self._lines("overall").set_lines(
-            [overall_line(state, now, self._lines("overall").scrollable_content_region.width)]
-        )
+        self._lines("overall").fill(lambda width: [overall_line(state, now, width)])
         steps = self._lines("steps")
-        steps.set_lines(step_lines(state, now, steps.scrollable_content_region.width))
+        steps.fill(lambda width: step_lines(state, now, width))
         if step is not None and not steps.has_focus:
             steps.show_line(state.steps.index(step))
         nodes = self._lines("nodes")
-        nodes.set_lines(node_lines(state, view.review, now, nodes.scrollable_content_region.width))
+        nodes.fill(lambda width: node_lines(state, view.review, now, width))
         self._show_failure(state, view.running)
         self._show_log(view)
 
@@ -106,18 +104,19 @@ Tab moves between the parts, arrows and PageUp/PageDown scroll."""
         panel = self._lines("failure")
         stopped = state.failure is not None and not running
         panel.set_class(not stopped, "hidden")
-        if state.failure is not None and stopped:
+        failure = state.failure
+        if failure is not None and stopped:
             keys = "r retry   s change the site   b write a support bundle"
-            if state.failure.kind == "blocked" and state.failure.step == "review":
+            if failure.kind == "blocked" and failure.step == "review":
                 keys = "F2 review: confirm there what may be wiped"
-            panel.set_lines([*failure_lines(state.failure, panel.size.width), [(" " * 9 + keys, "strong")]])
+            panel.fill(lambda width: [*failure_lines(failure, width), [(" " * 9 + keys, "strong")]])
 
     def _show_log(self, view: View) -> None:
         log = self._lines("log")
         named = names(view.review)
         whose = f"Log of {self.node}" if self.node else "Log of all machines"
         put(self.query_one("#log-head", Static), whose + (f", with '{self.wanted}'" if self.wanted else ""))
-        log.set_lines(log_lines(view.state.log, named, self.node, self.wanted, log.scrollable_content_region.width))
+        log.fill(lambda width: log_lines(view.state.log, named, self.node, self.wanted, width))
 
     def action_filter(self) -> None:
         """The next machine's log, then all again."""

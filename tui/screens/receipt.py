@@ -9,7 +9,7 @@ from textual.widgets import Static
 
 from tui.page import Page, matches, put
 from tui.watch import View
-from tui.widgets.lines import Line, Lines
+from tui.widgets.lines import Lines
 from tui.words import fit
 
 
@@ -40,7 +40,7 @@ receipt says so. The files receipt.json and receipt.txt hold the same.
         receipt = view.receipt
         if receipt is None:
             put(self.query_one("#verdict", Static), "There is no receipt yet. It is the last thing the engine writes.")
-            evidence.set_lines([])
+            evidence.fill(lambda _width: [])
             return
         put(
             self.query_one("#verdict", Static),
@@ -48,13 +48,13 @@ receipt says so. The files receipt.json and receipt.txt hold the same.
             if receipt.may_leave
             else f"The laptop may not leave: {receipt.because or 'see below'}",
         )
-        width = evidence.scrollable_content_region.width
         if receipt.page:
-            evidence.set_lines([[(line, "")] for line in receipt.page if matches(line, self.wanted)])
+            evidence.fill(lambda _width: [[(line, "")] for line in receipt.page if matches(line, self.wanted)])
             return
-        lines: list[Line] = [
-            [(fit(name, 36) + " ", "dim"), (fit(value, max(1, width - 37)).rstrip(), "")]
-            for name, value in receipt.lines
-            if matches(f"{name} {value}", self.wanted)
-        ]
-        evidence.set_lines(lines)
+        evidence.fill(
+            lambda width: [
+                [(fit(name, 36) + " ", "dim"), (fit(value, max(1, width - 37)).rstrip(), "")]
+                for name, value in receipt.lines
+                if matches(f"{name} {value}", self.wanted)
+            ]
+        )

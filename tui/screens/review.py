@@ -88,10 +88,13 @@ file, and start the engine again."""
         machines = self.query_one("#machines", Lines)
         prompt = self.query_one("#prompt")
         if view.review is None:
-            machines.set_lines([[("There is nothing to review yet: the engine has not come this far.", "dim")]])
+            machines.fill(
+                lambda _width: [[("There is nothing to review yet: the engine has not come this far.", "dim")]]
+            )
             question = "The list appears here by itself. Esc: back."
         else:
-            machines.set_lines(review_lines(view.review, self.wanted, machines.scrollable_content_region.width))
+            review = view.review
+            machines.fill(lambda width: review_lines(review, self.wanted, width))
             question = f"Type the site's name, {view.review.site}, to allow the wiping:"
             if view.confirmed:
                 question = "Confirmed already: exactly these disks may be wiped."

@@ -1,11 +1,12 @@
 """A scrolling block of styled lines: steps, machines, log, phases. Draws only what is seen, so 100,000 lines cost nothing.
 
-It refuses wrapping: a line that is too long is cut, and the log can be opened wider.
+Lines are made for the width that they are painted at, and made anew when the width is another one: a page never asks for a width,
+so none can be cut for a width that the block does not have (or does not have yet). It refuses wrapping.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -18,6 +19,8 @@ Span = tuple[str, str]
 """Text and the name of its style: good, bad, busy, dim, strong, or empty."""
 
 Line = Sequence[Span]
+Maker = Callable[[int], Sequence[Line]]
+"""Makes the lines for a width in cells."""
 
 STYLES = ("good", "bad", "busy", "dim", "strong")
 
@@ -30,18 +33,26 @@ class Lines(ScrollView, can_focus=True):
     def __init__(self, *, follow: bool = False, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self.follow = follow
+        self._maker: Maker = lambda _width: ()
         self._lines: Sequence[Line] = ()
+        self._width = 0
         self._at_end = True
 
     def on_mount(self) -> None:
         """No scroll bar sideways: lines are cut."""
         self.show_horizontal_scrollbar = False
 
-    def set_lines(self, lines: Sequence[Line]) -> None:
-        """Show these lines; only rows that differ are painted again, which a serial line is thankful for."""
-        old, self._lines = self._lines, lines
+    def fill(self, maker: Maker) -> None:
+        """Show what this makes; only rows that differ are painted again, which a serial line is thankful for."""
+        self._maker = maker
+        if self.scrollable_content_region.width:
+            self._make()
+
+    def _make(self) -> None:
+        old, self._width = self._lines, self.scrollable_content_region.width
+        self._lines = lines = self._maker(self._width)
         if len(old) != len(lines):
-            self.virtual_size = Size(self.scrollable_content_region.width, len(lines))
+            self.virtual_size = Size(self._width, len(lines))
             self._keep_end()
             self.refresh()
             return
@@ -64,7 +75,9 @@ class Lines(ScrollView, can_focus=True):
         self._at_end = new_value >= self.max_scroll_y or (self._at_end and new_value > old_value)
 
     def on_resize(self) -> None:
-        """The end stays in view when the size changes."""
+        """Another width, other lines; the end stays in view."""
+        if self._width != self.scrollable_content_region.width:
+            self._make()
         self._keep_end()
 
     def show_line(self, number: int) -> None:
@@ -78,12 +91,21 @@ class Lines(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """One line of what is seen."""
         width = self.scrollable_content_region.width
+        if (
+            width != self._width
+        ):  # painted before it heard of its size: what it shows is made for this width all the same
+            self._width, self._lines = width, self._maker(width)
+            self.call_next(self._resized)
         base = self.rich_style
         number = self.scroll_offset.y + y
         if number >= len(self._lines):
             return Strip.blank(width, base)
         spans = [Segment(text, self._style(name, base)) for text, name in self._lines[number] if text]
         return Strip(spans).adjust_cell_length(width, base)
+
+    def _resized(self) -> None:
+        self.virtual_size = Size(self._width, len(self._lines))
+        self._keep_end()
 
     def _style(self, name: str, base: Style) -> Style:
         return base + self.get_component_rich_style(f"lines--{name}", partial=True) if name else base
