@@ -16,7 +16,7 @@ from pathlib import Path
 
 from seedvm import proc
 from seedvm.errors import SeedvmError
-from seedvm.rack import cgroup, disk, events, guest, ipxe, loop, partitions, ramdisk
+from seedvm.rack import cgroup, disk, events, guest, ipxe, loop, network, partitions, ramdisk, switch
 from seedvm.rack.firmware import NIC, Firmware
 from seedvm.rack.model import Bind, MachineSpec, RackSpec, Seed, load_rack
 
@@ -56,6 +56,7 @@ def _boot(rack: RackSpec, machine: MachineSpec, devices: list[str]) -> int:
         firmware.say(f"-- {machine.name}: boot from {device}")
         outcome = firmware.network_boot() if device == "network" else ipxe.BootDisk()
         if isinstance(outcome, ipxe.BootKernel):
+            _raise_switch(rack, machine)
             _run_ramdisk(folder, machine, firmware, outcome)
         if isinstance(outcome, ipxe.Leave) and outcome.then != "next":
             return REBOOT if outcome.then == "reboot" else POWER_OFF
@@ -85,6 +86,14 @@ def _run_ramdisk(folder: Path, machine: MachineSpec, firmware: Firmware, offer: 
         partitions.keep_nodes(device, group)
     _here(folder, "ramdisk")
     guest.enter(root, guest.lay_out(folder / "hardware", hardware), hardware, nodes=[device.path])
+
+
+def _raise_switch(rack: RackSpec, machine: MachineSpec) -> None:
+    """The switch's voice on this machine's cable, for as long as the boot lasts."""
+    if os.fork() == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        port = network.port_of(rack.machine_namespace(machine.name), NIC)
+        switch.announce(network.NAMESPACES / rack.namespace, port, f"port-{machine.name}", f"{rack.name}-switch")
 
 
 def _run_disk(folder: Path, machine: MachineSpec) -> None:

@@ -17,21 +17,21 @@ from seedvm import proc
 from seedvm.errors import SeedvmError
 from seedvm.rack.model import PREFIX, RackSpec, made_up_mac
 
-_NAMESPACES = Path("/run/netns")
+NAMESPACES = Path("/run/netns")
 _BRIDGES = ("br-prov", "br-bmc")
 
 
 def namespaces(prefix: str) -> list[str]:
     """Names of all namespaces that are `prefix` or begin with `prefix-`."""
-    if not _NAMESPACES.is_dir():
+    if not NAMESPACES.is_dir():
         return []
-    names = sorted(path.name for path in _NAMESPACES.iterdir())
+    names = sorted(path.name for path in NAMESPACES.iterdir())
     return [name for name in names if name == prefix or name.startswith(f"{prefix}-")]
 
 
 def inside(namespace: str) -> list[str]:
     """The words before a command that put it into a namespace and leave it the host's mounts (`ip netns exec` hides /sys/fs/cgroup)."""
-    return ["nsenter", f"--net={_NAMESPACES / namespace}"]
+    return ["nsenter", f"--net={NAMESPACES / namespace}"]
 
 
 def raise_network(rack: RackSpec) -> None:
@@ -58,7 +58,7 @@ def plug(rack: RackSpec, namespace: str, cables: Sequence[tuple[str, str, str]])
     proc.run(["ip", "netns", "add", namespace], timeout=20)
     lines = []
     for interface, bridge, mac in cables:
-        port = _port(namespace, interface)
+        port = port_of(namespace, interface)
         lines += [
             f"link add {port} type veth peer name {interface} address {mac} netns {namespace}",
             f"link set {port} master {bridge} up",
@@ -70,7 +70,7 @@ def plug(rack: RackSpec, namespace: str, cables: Sequence[tuple[str, str, str]])
 def unplug(rack: RackSpec, namespace: str, interfaces: Sequence[str] = ("eth0", "eth1")) -> None:
     """Pull the cables, at once, and let the namespace go."""
     for interface in interfaces:
-        port = _port(namespace, interface)
+        port = port_of(namespace, interface)
         proc.run(["ip", "-n", rack.namespace, "link", "del", port], timeout=20, check=False)
     _forget(namespace)
 
@@ -91,7 +91,7 @@ def drop_all(rack_name: str) -> None:
         _forget(name)
 
 
-def _port(namespace: str, interface: str) -> str:
+def port_of(namespace: str, interface: str) -> str:
     """The bridge's side of a cable: at most 15 characters, the same each time."""
     return f"v{hashlib.sha256(f'{namespace}/{interface}'.encode()).hexdigest()[:10]}"
 
@@ -108,7 +108,7 @@ def _batch(namespace: str, lines: Sequence[str]) -> None:
 
 
 def _forget(namespace: str) -> None:
-    path = _NAMESPACES / namespace
+    path = NAMESPACES / namespace
     deadline = time.monotonic() + 10
     while path.exists():
         proc.run(["ip", "netns", "del", namespace], timeout=20, check=False)
