@@ -11,6 +11,7 @@ from typing import Any
 
 from seedvm.cloud.connection import Body, Cloud
 from seedvm.errors import SeedvmError
+from seedvm.hardware import Hardware
 
 SITE = "seedvm_site"
 BMC = "seedvm_bmc"
@@ -29,7 +30,8 @@ BROKEN = frozenset({"enroll", "inspect failed", "clean failed", "deploy failed",
 @dataclass(frozen=True)
 class Node:
     """A node. `bmc` is the BMC's address as we registered it; `unfit` says why it gets no role (`unfit_at` at which
-    requirements), empty when it may; `title` is the name that its server will have."""
+    requirements), empty when it may; `title` is the name that its server will have; `inspected` is when the last inspection ended,
+    empty where none has."""
 
     id: str
     name: str
@@ -50,7 +52,7 @@ class Node:
     properties: Mapping[str, Any]
     reserved: bool
     step: str
-    inspected: bool
+    inspected: str
 
     @classmethod
     def of(cls, said: Mapping[str, Any]) -> Node:
@@ -75,47 +77,7 @@ class Node:
             properties=said["properties"] or {},
             reserved=bool(said["reservation"]),
             step=str(step.get("step", "")),
-            inspected=bool(said["inspection_finished_at"]),
-        )
-
-
-@dataclass(frozen=True)
-class Disk:
-    """A disk that the agent found. `serial` may be empty, `size` is in bytes."""
-
-    device: str
-    serial: str
-    size: int
-    model: str
-
-
-@dataclass(frozen=True)
-class Inventory:
-    """What the agent found. Memory in MiB."""
-
-    cpus: int
-    memory_mib: int
-    architecture: str
-    disks: tuple[Disk, ...]
-    serial: str
-    product: str
-
-    @classmethod
-    def of(cls, said: Mapping[str, Any]) -> Inventory:
-        tree = said["inventory"]
-        memory, vendor = tree.get("memory") or {}, tree.get("system_vendor") or {}
-        total = memory.get("physical_mb") or (memory.get("total") or 0) // 2**20
-        disks = tuple(
-            Disk(str(one["name"]), str(one.get("serial") or ""), int(one["size"] or 0), str(one.get("model") or ""))
-            for one in tree.get("disks") or ()
-        )
-        return cls(
-            cpus=int((tree.get("cpu") or {}).get("count") or 0),
-            memory_mib=int(total),
-            architecture=str((tree.get("cpu") or {}).get("architecture") or ""),
-            disks=disks,
-            serial=str(vendor.get("serial_number") or ""),
-            product=" ".join(str(vendor[key]) for key in ("manufacturer", "product_name") if vendor.get(key)),
+            inspected=str(said["inspection_finished_at"] or ""),
         )
 
 
@@ -185,7 +147,7 @@ async def power(cloud: Cloud, node_id: str, target: str) -> None:
     await cloud.ask("baremetal", "PUT", f"/nodes/{node_id}/states/power", {"target": target})
 
 
-async def inventory(cloud: Cloud, node_id: str) -> Inventory | None:
+async def hardware(cloud: Cloud, node: Node) -> Hardware | None:
     """What the last inspection found, None when there was none."""
-    found = await cloud.get("baremetal", f"/nodes/{node_id}/inventory", missing_ok=True)
-    return Inventory.of(found) if found else None
+    found = await cloud.get("baremetal", f"/nodes/{node.id}/inventory", missing_ok=True)
+    return Hardware.of(found, node.inspected) if found else None

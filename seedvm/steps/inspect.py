@@ -15,7 +15,8 @@ from seedvm import inventory
 from seedvm.cloud import ironic
 from seedvm.cloud.connection import Cloud
 from seedvm.errors import SeedvmError
-from seedvm.roles import TRAIT, Assignment, Fall, assign, falls, root_disk, shortage
+from seedvm.hardware import Hardware
+from seedvm.roles import TRAIT, Assignment, Fall, assign, falls, remarks, root_disk, root_hint, shortage
 from seedvm.standing import cloud_of, look
 from seedvm.step import Blocked, Context, Done, Report, Todo, Verdict
 
@@ -64,7 +65,7 @@ class InspectStep:
     async def apply(self, report: Report) -> None:
         cloud = cloud_of(self.context)
         nodes = await ironic.nodes(cloud, self.context.site.name)
-        found: dict[str, ironic.Inventory] = {}
+        found: dict[str, Hardware] = {}
         again = all(judged(node) for node in nodes) and assign(self.context.site, fit(nodes)).lacking > 0
         self._looked_again = True
 
@@ -84,13 +85,13 @@ class InspectStep:
             for node in nodes:
                 group.create_task(self._offer(cloud, node, given))
 
-    async def _inspected(self, cloud: Cloud, node: ironic.Node, report: Report, *, again: bool) -> ironic.Inventory:
+    async def _inspected(self, cloud: Cloud, node: ironic.Node, report: Report, *, again: bool) -> Hardware:
         """Run one inspection to its end, whether this run or a killed one began it; `again` wants a fresh one."""
         started = time.monotonic()
         asked = 0
         while True:
             now = await ironic.node(cloud, node.id)
-            known = await ironic.inventory(cloud, node.id) if now.state in ("manageable", "available") else None
+            known = await ironic.hardware(cloud, now) if now.state in ("manageable", "available") else None
             if known and (asked or (now.inspected and not again)):
                 report.node(node.bmc, "inspected", detail=facts_of(known))
                 return known
@@ -116,29 +117,18 @@ class InspectStep:
             report.node(node.bmc, "inspecting", percent=round(percent), detail=f"{now.state}, {now.power}")
             await asyncio.sleep(_LOOK_EVERY)
 
-    async def _judge(self, cloud: Cloud, node: ironic.Node, found: ironic.Inventory, report: Report) -> None:
+    async def _judge(self, cloud: Cloud, node: ironic.Node, found: Hardware, report: Report) -> None:
         """Write the verdict on the node: the reason why it is unfit, or what Nova needs to know of it."""
         needs = self.context.site.undercloud.needs
         reasons = falls(found, needs)
-        changes: dict[str, Any] = {
-            "/properties/cpus": found.cpus,
-            "/properties/memory_mb": found.memory_mib,
-            "/extra/seedvm_facts": {
-                "serial": found.serial,
-                "product": found.product,
-                "disks": [
-                    {"device": one.device, "serial": one.serial, "bytes": one.size, "model": one.model}
-                    for one in found.disks
-                ],
-            },
-        }
+        changes: dict[str, Any] = {"/properties/cpus": found.cpus, "/properties/memory_mb": found.memory_mib}
+        changes["/extra/seedvm_facts"] = facts_for_people(found)
         if reasons:
-            why = "too small for the undercloud: " + ", ".join(one.reason for one in reasons)
+            why = "not fit for the undercloud: " + ", ".join(one.reason for one in reasons)
             changes["/extra/unfit"] = why
             changes["/extra/unfit_at"] = ",".join(one.requirement for one in reasons)
-            inventory.change(
-                self.context.state_dir, node.bmc, unfit_reason=why, cure="give it what it lacks, or exclude it"
-            )
+            cure = "; ".join(dict.fromkeys(one.cure for one in reasons))
+            inventory.change(self.context.state_dir, node.bmc, unfit_reason=why, cure=cure)
             report.node(node.bmc, "unfit", detail=why)
         else:
             if node.unfit:
@@ -147,7 +137,9 @@ class InspectStep:
             disk = root_disk(found, needs)
             assert disk is not None  # else it would have fallen
             changes["/properties/local_gb"] = disk.size // 2**30
-            changes["/properties/root_device"] = {"serial": disk.serial}
+            changes["/properties/root_device"] = dict(root_hint(found, disk) or {})
+            for remark in remarks(found):
+                report.log(remark, node=node.bmc)
         await ironic.patch(cloud, node.id, changes)
 
     async def _offer(self, cloud: Cloud, node: ironic.Node, given: Assignment) -> None:
@@ -226,6 +218,27 @@ async def switch_off(cloud: Cloud, node: ironic.Node) -> None:
         await asyncio.sleep(_LOOK_EVERY)
 
 
-def facts_of(found: ironic.Inventory) -> str:
-    disks = ", ".join(f"{one.device} {one.size / 2**30:.0f} GiB" for one in found.disks)
-    return f"{found.cpus} CPUs, {found.memory_mib} MiB, {disks or 'no disk'}"
+def facts_of(found: Hardware) -> str:
+    """A machine in one line of the journal."""
+    disks = ", ".join(f"{one.device} {one.size / 2**30:.0f} GiB ({one.holds})" for one in found.disks)
+    nic = found.boot_nic
+    wire = f", {nic.name} {f'{nic.mbps} Mb/s' if nic.mbps else 'speed unknown'}" if nic else ""
+    wire += f" at {nic.switch} {nic.port}".rstrip() if nic and nic.port else ""
+    return f"{found.cpus} CPUs, {found.memory_mib} MiB, {disks or 'no disk'}{wire}"
+
+
+def facts_for_people(found: Hardware) -> dict[str, Any]:
+    """What an operator sees of a machine in `openstack baremetal node show`."""
+    return {
+        "serial": found.serial,
+        "product": found.product,
+        "firmware": found.firmware,
+        "disks": [
+            {"device": one.device, "serial": one.serial, "bytes": one.size, "model": one.model, "holds": one.holds}
+            for one in found.disks
+        ],
+        "nics": [
+            {"name": one.name, "mac": one.mac, "mbps": one.mbps, "switch": one.switch, "port": one.port}
+            for one in found.nics
+        ],
+    }

@@ -14,13 +14,14 @@ from typing import Any
 
 from seedvm import inventory
 from seedvm.cloud import ironic
+from seedvm.hardware import Disk, Hardware
+from seedvm.roles import is_root, remarks
 from seedvm.secret import write_private
 from seedvm.site import Site
 from seedvm.standing import cloud_of, look
 from seedvm.step import Blocked, Context, Done, Report, Todo, Verdict
 
 REVIEW, CONFIRMED = "review.json", "confirmed.json"
-_NOT_READ = "not read"
 
 
 @dataclass(frozen=True, order=True)
@@ -69,8 +70,12 @@ class ReviewStep:
         review = await self._review()
         write_private(self.context.state_dir / REVIEW, json.dumps(review, indent=1) + "\n")
         wanted = sorted(wipes(review))
+        now = {
+            (machine["bmc"], disk["name"]): disk["holds"] for machine in review["machines"] for disk in machine["disks"]
+        }
         for one in wanted:
-            report.log(f"will be wiped: {one.disk} (serial {one.serial or 'unknown'})", node=one.bmc)
+            holds = now[one.bmc, one.disk]
+            report.log(f"will be wiped: {one.disk} (serial {one.serial or 'unknown'}), now {holds}", node=one.bmc)
         if self.context.confirmation == self.context.site.name:
             listed = [{"bmc": one.bmc, "serial": one.serial, "disk": one.disk} for one in wanted]
             noted = {
@@ -84,7 +89,7 @@ class ReviewStep:
     async def _review(self) -> dict[str, Any]:
         cloud, site = cloud_of(self.context), self.context.site
         nodes = await ironic.nodes(cloud, site.name)
-        found = {node.bmc: await ironic.inventory(cloud, node.id) for node in nodes}
+        found = {node.bmc: await ironic.hardware(cloud, node) for node in nodes}
         known = inventory.load(self.context.state_dir).machines
         return build_review(site, nodes, found, known)
 
@@ -102,7 +107,7 @@ class ReviewStep:
 def build_review(
     site: Site,
     nodes: Sequence[ironic.Node],
-    found: Mapping[str, ironic.Inventory | None],
+    found: Mapping[str, Hardware | None],
     known: Sequence[inventory.Machine],
 ) -> dict[str, Any]:
     """The whole of review.json: nodes first, then the machines that are not in Ironic, with the reason."""
@@ -128,10 +133,8 @@ def written_roles(site: Site) -> tuple[str, ...]:
     return ("undercloud", "spare") if site.undercloud.rehearse_on_spare else ("undercloud",)
 
 
-def _machine(
-    site: Site, node: ironic.Node, found: ironic.Inventory | None, known: inventory.Machine | None
-) -> dict[str, Any]:
-    root = str((node.properties.get("root_device") or {}).get("serial") or "")
+def _machine(site: Site, node: ironic.Node, found: Hardware | None, known: inventory.Machine | None) -> dict[str, Any]:
+    root = node.properties.get("root_device") or {}
     written = not node.unfit and node.role in written_roles(site)
     serial = (found.serial if found else "") or (known.serial if known and known.serial else "")
     return {
@@ -142,19 +145,40 @@ def _machine(
         "serial": serial,
         "cpus": found.cpus if found else 0,
         "memory_mib": found.memory_mib if found else 0,
-        "disks": [_disk(one, written and bool(root) and one.serial == root) for one in (found.disks if found else ())],
+        "disks": [_disk(one, written and is_root(one, root)) for one in (found.disks if found else ())],
         "verdict": "unfit" if node.unfit else "fit",
         "why": node.unfit,
+        **_more(found),
     }
 
 
-def _disk(disk: ironic.Disk, wipe: bool) -> dict[str, Any]:
+def _more(found: Hardware | None) -> dict[str, Any]:
+    """What inspection found beyond size and disks; `clock_ahead` in seconds, `mbps` null where there is no link."""
+    if found is None:
+        return {}
+    nics = [
+        {"name": one.name, "mac": one.mac, "mbps": one.mbps, "switch": one.switch, "port": one.port}
+        for one in found.nics
+    ]
+    return {
+        "product": found.product,
+        "architecture": found.architecture,
+        "firmware": found.firmware,
+        "boot_mode": found.boot_mode,
+        "boot_mac": found.boot_nic.mac if found.boot_nic else "",
+        "clock_ahead": found.clock_ahead,
+        "nics": nics,
+        "remarks": list(remarks(found)),
+    }
+
+
+def _disk(disk: Disk, wipe: bool) -> dict[str, Any]:
     return {
         "name": disk.device,
-        "serial": disk.serial,
+        "serial": disk.serial or disk.wwn_with_extension or disk.wwn,
         "size_gib": round(disk.size / 2**30, 1),
         "wipe": wipe,
-        "holds": _NOT_READ,
+        "holds": disk.holds,
     }
 
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import Any
 
-from seedvm.cloud.ironic import Disk, Inventory, Node
+from seedvm.cloud.ironic import Node
+from seedvm.hardware import Disk, Hardware
 from seedvm.inventory import Machine
 from seedvm.site import Site, parse_site
 from seedvm.steps.review import Wipe, build_review, wipes
 from tui.records import confirmation, parse_review
 from tui.records import wipes as confirmed_wipes
 
-FOUND = Inventory(
+FOUND = Hardware(
     2, 6144, "x86_64", (Disk("/dev/sda", "R", 20 << 30, ""), Disk("/dev/sdb", "D", 99 << 30, "")), "SN1", "Acme"
 )
 
 
-def node(bmc: str, role: str = "", unfit: str = "", root: str = "R", title: str = "") -> Node:
+def node(bmc: str, role: str = "", unfit: str = "", root: str = "R", title: str = "", hint: Any = None) -> Node:
     extra: dict[str, Any] = {
         "seedvm_site": "demo",
         "seedvm_bmc": bmc,
@@ -37,7 +40,7 @@ def node(bmc: str, role: str = "", unfit: str = "", root: str = "R", title: str 
         "instance_uuid": None,
         "extra": extra,
         "traits": [],
-        "properties": {"root_device": {"serial": root}} if root else {},
+        "properties": {"root_device": hint or {"serial": root}} if root else {},
         "reservation": None,
         "deploy_step": None,
         "inspection_finished_at": "now",
@@ -71,9 +74,23 @@ def test_machines_that_cannot_be_used_are_listed_with_the_reason(site: Site) -> 
     assert machines["172.22.1.21"]["name"] == "demo-undercloud-0"
 
 
-def test_the_screen_confirms_exactly_what_the_engine_asked(site: Site) -> None:
-    import json
+def test_what_is_on_a_disk_stands_beside_it(site: Site) -> None:
+    disk = replace(FOUND.disks[0], holds="gpt: ext4 'db' 20.0 GiB")
+    made = build_review(site, [node("172.22.1.21", "undercloud")], {"172.22.1.21": replace(FOUND, disks=(disk,))}, ())
+    shown = parse_review(json.dumps(made)).machines[0].disks[0]
+    assert (shown.wipe, shown.holds) == (True, "gpt: ext4 'db' 20.0 GiB")
 
+
+def test_a_disk_that_is_known_by_its_wwn_alone_is_the_one_that_is_wiped(site: Site) -> None:
+    known = replace(FOUND.disks[0], serial="", wwn="0x5000")
+    chosen = node("172.22.1.21", "undercloud", hint={"wwn": "0x5000"})
+    made = build_review(site, [chosen], {"172.22.1.21": replace(FOUND, disks=(FOUND.disks[1], known))}, ())
+    assert [(one["name"], one["serial"]) for one in made["machines"][0]["disks"] if one["wipe"]] == [
+        ("/dev/sda", "0x5000")
+    ]
+
+
+def test_the_screen_confirms_exactly_what_the_engine_asked(site: Site) -> None:
     asked = review(site)
     shown = parse_review(json.dumps(asked))
     answered = confirmed_wipes(confirmation(shown, "demo", "2026-11-22T00:00:00+00:00"))

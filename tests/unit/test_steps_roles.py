@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from seedvm.cloud.ironic import Disk, Inventory
-from seedvm.roles import Fall, assign, falls, root_disk, shortage
+from seedvm.hardware import Disk, Hardware, Nic
+from seedvm.roles import Fall, assign, falls, is_root, remarks, root_disk, root_hint, shortage
 from seedvm.site import Needs, Site, parse_site
 
 NEEDS = Needs(cpus=1, memory_mib=3000, disk_gib=12)
 FIT = ("172.22.1.21", "172.22.1.22", "172.22.1.23", "172.22.1.24")
 
 
-def found(memory: int = 6144, disks: tuple[tuple[int, str], ...] = ((20, "S1"),), cpus: int = 2) -> Inventory:
+def found(memory: int = 6144, disks: tuple[tuple[int, str], ...] = ((20, "S1"),), cpus: int = 2) -> Hardware:
     listed = tuple(Disk(f"/dev/sd{'abc'[at]}", serial, size << 30, "") for at, (size, serial) in enumerate(disks))
-    return Inventory(cpus, memory, "x86_64", listed, "MACHINE", "Acme One")
+    return Hardware(cpus, memory, "x86_64", listed, "MACHINE", "Acme One")
 
 
 def test_a_machine_with_what_is_needed_is_fit() -> None:
@@ -34,6 +36,54 @@ def test_every_requirement_that_it_falls_short_of_is_named() -> None:
 
 def test_a_disk_without_serial_cannot_be_known_again() -> None:
     assert [one.requirement for one in falls(found(disks=((20, ""),)), NEEDS)] == ["serial"]
+
+
+def test_a_disk_without_serial_is_known_by_its_wwn() -> None:
+    disk = Disk("/dev/sda", "", 20 << 30, "", wwn="0x5000", wwn_with_extension="0x50001")
+    machine = replace(found(), disks=(disk,))
+    hint = root_hint(machine, disk)
+    assert falls(machine, NEEDS) == ()
+    assert hint == {"wwn_with_extension": "0x50001"}
+    assert is_root(disk, hint)
+    assert not is_root(replace(disk, wwn_with_extension="0x50002"), hint)
+
+
+def test_a_serial_that_two_disks_have_is_no_name() -> None:
+    assert [one.requirement for one in falls(found(disks=((20, "RAID"), (20, "RAID"))), NEEDS)] == ["serial"]
+    other = found(disks=((20, "RAID"), (20, "RAID"), (30, "OWN")))
+    assert root_disk(other, NEEDS) == other.disks[2]
+
+
+def test_no_hint_means_no_disk() -> None:
+    assert not is_root(found().disks[0], {})
+
+
+@pytest.mark.parametrize(("mbps", "said"), [(100, ["link"]), (1000, []), (None, [])])
+def test_the_100_megabit_trap_is_a_fall_with_the_switchs_port(mbps: int | None, said: list[str]) -> None:
+    nic = Nic("eth0", "52:54:00:aa:00:01", mbps, True, "tor1", "port-17")
+    fallen = falls(replace(found(), nics=(nic,)), NEEDS)
+    assert [one.requirement for one in fallen] == said
+    assert all("port port-17" in one.cure for one in fallen)
+
+
+def test_a_slow_link_that_it_did_not_boot_from_is_a_remark() -> None:
+    nics = (Nic("eth0", "a", 10000, True), Nic("eth1", "b", 100, True))
+    machine = replace(found(), nics=nics, boot_mac="a")
+    assert falls(machine, NEEDS) == ()
+    assert remarks(machine) == ("eth1 has a link of 100 Mb/s",)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "fall", "remark"),
+    [(None, 0, 0), (5, 0, 0), (900, 0, 1), (-7200, 0, 1), (4000, 1, 0), (-100 * 86400, 1, 0)],
+)
+def test_a_clock_that_breaks_the_deployment_is_a_fall(ahead: float | None, fall: int, remark: int) -> None:
+    machine = replace(found(), clock_ahead=ahead)
+    assert (len(falls(machine, NEEDS)), len(remarks(machine))) == (fall, remark)
+
+
+def test_another_architecture_is_a_fall() -> None:
+    assert [one.requirement for one in falls(replace(found(), architecture="aarch64"), NEEDS)] == ["architecture"]
 
 
 def test_the_root_disk_is_the_smallest_that_is_large_enough() -> None:
