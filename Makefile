@@ -47,6 +47,7 @@ bench-%: venv
 
 screenshots: venv
 	@$(PYTHON) -m tui.screenshots
+	@$(PYTHON) -m tests.tui.browser
 
 clean:
 	@if [ -x $(SEEDVM) ]; then $(SEEDVM) rack clean; fi

@@ -1,4 +1,4 @@
-"""`python -m tui`: the wizard on the terminal. Parses the command line, chooses lines or screen; the only part that exits."""
+"""`python -m tui`: the wizard. Parses the command line, chooses lines, screen or browser; the only part that exits."""
 
 from __future__ import annotations
 
@@ -27,9 +27,15 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--plain", action="store_true", help="plain lines instead of a screen; the default on a dumb terminal"
     )
+    parser.add_argument(
+        "--web", action="store_true", help="in a browser; on this machine alone unless --listen says else"
+    )
+    parser.add_argument("--listen", metavar="ADDR:PORT", default="127.0.0.1:8000", help="where (127.0.0.1:8000)")
     asked = parser.parse_args(argv)
     try:
         link = _link(asked)
+        if asked.web:
+            return _web(asked)
     except (SeedvmError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -37,6 +43,22 @@ def main(argv: list[str] | None = None) -> int:
         return asyncio.run(Talk(link, Terminal(), replaying=asked.replay is not None).run())
     WizardApp(link, replaying=asked.replay is not None).run()
     return 0
+
+
+def _web(asked: argparse.Namespace) -> int:
+    from tui.web import Place, serve  # a web server is of no use to the other screens
+
+    words = ["--state-dir", str(asked.state_dir.absolute())]
+    if asked.images_dir:
+        words += ["--images-dir", str(asked.images_dir.absolute())]
+    if asked.replay:
+        words += ["--replay", str(asked.replay.absolute()), "--speed", str(asked.speed)]
+    return serve(words, Place.parse(asked.listen), asked.state_dir, _say)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 def _link(asked: argparse.Namespace) -> Link:

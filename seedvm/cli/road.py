@@ -40,9 +40,24 @@ def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
     wizard = commands.add_parser("wizard", parents=[shared], help="the screen")
     wizard.add_argument("--plain", action="store_true", help="plain lines instead of a screen")
     wizard.add_argument("--site", type=Path, help="a site file to begin with")
-    wizard.add_argument("--replay", type=Path, metavar="JOURNAL", help="play a recorded journal; nothing is started")
-    wizard.add_argument("--speed", help="how many seconds of a recording pass in one")
+    wizard.add_argument(
+        "--web", action="store_true", help="in a browser, on this machine alone unless --listen says else"
+    )
+    wizard.add_argument(
+        "--listen", metavar="ADDR:PORT", help="where --web listens (127.0.0.1:8000); elsewhere it asks for a token"
+    )
     wizard.set_defaults(handler=_wizard)
+    replay = commands.add_parser(
+        "replay", parents=[shared], help="play a recorded journal on the screen; starts nothing"
+    )
+    replay.add_argument(
+        "replay", type=Path, metavar="JOURNAL", help="a journal.jsonl; review and receipt beside it are shown too"
+    )
+    replay.add_argument(
+        "--speed", type=float, help="how many seconds of the recording pass in one (10); 0 shows its end"
+    )
+    replay.add_argument("--plain", action="store_true", help="plain lines instead of a screen")
+    replay.set_defaults(handler=_wizard)
 
 
 def _plan(args: argparse.Namespace) -> int:
@@ -158,7 +173,10 @@ def _report(args: argparse.Namespace) -> int:
 
 
 def _wizard(args: argparse.Namespace) -> int:
-    given = {"--site": args.site, "--replay": args.replay, "--speed": args.speed}
-    told = [word for name, value in given.items() if value is not None for word in (name, str(value))]
-    words = ["--state-dir", str(args.state_dir), "--images-dir", str(args.images_dir), *told]
-    os.execv(sys.executable, [sys.executable, "-m", "tui", *words, *(["--plain"] if args.plain else [])])
+    """The screen is a program of its own, for nothing here may import it; `replay` is the same screen on a recording."""
+    words = ["--state-dir", str(args.state_dir), "--images-dir", str(args.images_dir)]
+    for name in ("site", "replay", "speed", "listen"):
+        value = getattr(args, name, None)
+        words += [] if value is None else [f"--{name}", str(value)]
+    words += [f"--{name}" for name in ("plain", "web") if getattr(args, name, False)]
+    os.execv(sys.executable, [sys.executable, "-m", "tui", *words])

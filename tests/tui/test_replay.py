@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 
 import pytest
 
+from seedvm import proc
 from seedvm.errors import SeedvmError
 from tests.tui.helpers import CONSOLE, EXAMPLE, grid, until
 from tui.app import PAGES, WizardApp
@@ -61,3 +63,16 @@ async def test_an_empty_recording_is_refused(tmp_path: Path) -> None:
 async def test_a_picture_is_made_of_the_real_page() -> None:
     svg = await picture(EXAMPLE / "journal.jsonl", "progress", writing(EXAMPLE / "journal.jsonl"))
     assert svg.lstrip().startswith("<svg") and "Deploy" in svg
+
+
+def test_replay_is_a_command_of_its_own(tmp_path: Path) -> None:
+    def replayed(journal: Path) -> proc.Completed:
+        words = ["replay", str(journal), "--speed", "0", "--plain"]
+        return proc.run(
+            [sys.executable, "-m", "seedvm", *words], timeout=60, check=False, cwd=Path(__file__).parents[2]
+        )
+
+    played = replayed(EXAMPLE / "journal.jsonl")
+    assert played.returncode == 0 and "SAFE TO LEAVE: YES" in played.stdout
+    refused = replayed(tmp_path / "journal.jsonl")
+    assert refused.returncode == 2 and "cannot be replayed" in refused.stderr
