@@ -1,0 +1,197 @@
+"""The datacenter as a program: `python -m tests.datacenter.server FOLDER`, in a network namespace that has far0.
+
+FOLDER/hosts holds the hosts, FOLDER/control is a Unix socket that takes {"do": "report" | "clear"} a line and answers in one line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import json
+import resource
+import socket
+import ssl
+import struct
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.datacenter.accounts import Accounts
+from tests.datacenter.faults import UdpPort
+from tests.datacenter.ipmi import Ipmi
+from tests.datacenter.model import Host, load
+from tests.datacenter.record import Record
+from tests.datacenter.redfish import Redfish
+from tests.datacenter.strangers import TLS, UDP, Stranger
+from tests.datacenter.wiretap import Wiretap
+
+CABLE = "far0"
+IPMI, HTTPS, HTTP, SSDP = 623, 443, 80, 1900
+Connected = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]
+REDFISH = "urn:dmtf-org:service:redfish-rest:1"
+
+
+class Datacenter:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.hosts = load(folder / "hosts")
+        self.records = {host.address: Record() for host in self.hosts}
+        self.tap: Wiretap | None = None
+
+    async def open(self) -> None:
+        """Every port of every host, then the control socket: who can connect to it finds all open."""
+        self.tap = Wiretap(CABLE, self.hosts)
+        for host in self.hosts:
+            if not host.elsewhere:
+                await (self._stranger(host) if host.stranger else self._bmc(host))
+        self._ssdp()
+        await asyncio.start_unix_server(self._control, self.folder / "control", limit=1 << 20)
+
+    async def _bmc(self, host: Host) -> None:
+        record = self.records[host.address]
+        accounts = Accounts(host, record)
+        ipmi = Ipmi(accounts)
+        if host.ipmi:
+
+            def lost(packet: bytes) -> None:
+                if (number := ipmi.closes(packet)) is not None:
+                    ipmi.slots.close_was_lost(number)
+
+            await self._udp(host, ipmi.answer, lost)
+        if host.redfish or host.hang == "connect":
+            connected = hang if host.hang == "connect" else Redfish(accounts, ipmi.slots).connected
+            await self._tcp(host, connected, tls=host.redfish != "clear" and host.hang != "connect")
+
+    async def _stranger(self, host: Host) -> None:
+        stranger = Stranger(host, self.records[host.address])
+        if host.stranger in UDP:
+            await self._udp(host, stranger.datagram, lambda packet: None)
+        else:
+            await self._tcp(host, stranger.connected, tls=host.stranger in TLS)
+            if host.stranger == "printer":
+                await self._tcp(host, stranger.connected, tls=False, port=HTTP)
+
+    async def _udp(
+        self, host: Host, answer: Callable[[bytes, str], list[bytes]], lost: Callable[[bytes], None]
+    ) -> None:
+        record = self.records[host.address]
+        await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: UdpPort(host, record, answer, lost), local_addr=place(host, IPMI)
+        )
+
+    async def _tcp(self, host: Host, connected: Connected, *, tls: bool, port: int = 0) -> None:
+        context = self._context(host) if tls else None
+        where = place(host, port or (HTTP if host.redfish == "clear" else HTTPS))
+        await asyncio.start_server(connected, *where, ssl=context, backlog=16)
+
+    def _context(self, host: Host) -> ssl.SSLContext:
+        """A self-signed certificate of this host alone."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"bmc-{host.mac}")])
+        start = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
+        builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+        builder = builder.serial_number(x509.random_serial_number()).not_valid_before(start)
+        made = builder.not_valid_after(start + datetime.timedelta(days=3650)).sign(key, hashes.SHA256())
+        file = self.folder / "host.pem"
+        raw = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        file.write_bytes(raw + made.public_bytes(serialization.Encoding.PEM))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(file)
+        return context
+
+    def _ssdp(self) -> None:
+        """Answers searches for those that have `ssdp`, on the cable and on the IPv6 links, each from its own address."""
+        mine = [host for host in self.hosts if host.ssdp]
+        four = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        four.bind(("239.255.255.250", SSDP))
+        index = socket.if_nametoindex(CABLE)
+        four.setsockopt(
+            socket.IPPROTO_IP,
+            socket.IP_ADD_MEMBERSHIP,
+            struct.pack("4s4si", socket.inet_aton("239.255.255.250"), bytes(4), index),
+        )
+        groups = [(four, [host for host in mine if ":" not in host.address])]
+        for host in mine:
+            if ":" in host.address:
+                six = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+                link = socket.if_nametoindex(host.interface)
+                six.bind(("ff02::c", SSDP, 0, link))
+                six.setsockopt(
+                    socket.IPPROTO_IPV6,
+                    socket.IPV6_JOIN_GROUP,
+                    socket.inet_pton(socket.AF_INET6, "ff02::c") + struct.pack("@I", link),
+                )
+                groups.append((six, [host]))
+        for group, hosts in groups:
+            group.setblocking(False)
+            asyncio.get_running_loop().add_reader(group, self._searched, group, hosts)
+
+    def _searched(self, group: socket.socket, hosts: list[Host]) -> None:
+        data, origin = group.recvfrom(4096)
+        if not data.startswith(b"M-SEARCH") or b"redfish-rest" not in data:
+            return
+        for host in hosts:
+            self.records[host.address].saw("M-SEARCH")
+            with socket.socket(group.family, socket.SOCK_DGRAM) as one:
+                one.bind(
+                    place(host, 0)
+                    if group.family == socket.AF_INET
+                    else (host.address, 0, 0, socket.if_nametoindex(host.interface))
+                )
+                shown = f"[{host.address}]" if ":" in host.address else host.address
+                lines = (
+                    "HTTP/1.1 200 OK",
+                    "CACHE-CONTROL: max-age=1800",
+                    f"ST: {REDFISH}",
+                    f"USN: uuid:{host.system_uuid}::{REDFISH}",
+                )
+                one.sendto("\r\n".join((*lines, f"AL: https://{shown}/redfish/v1/", "", "")).encode(), origin)
+
+    async def _control(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert self.tap
+        while line := await reader.readline():
+            wish = json.loads(line)["do"]
+            if wish == "clear":
+                self.tap.clear()
+                for record in self.records.values():
+                    record.packets.clear()
+                    record.logins.clear()
+            said = {
+                "hosts": {address: record.to_json() for address, record in self.records.items()},
+                "wire": self.tap.report(),
+            }
+            writer.write(json.dumps(said if wish == "report" else {}).encode() + b"\n")
+            await writer.drain()
+
+
+def place(host: Host, port: int) -> tuple[str, int]:
+    return (f"{host.address}%{host.interface}" if host.interface else host.address), port
+
+
+async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Takes the connection and says nothing until the other side has had enough."""
+    try:
+        await reader.read()
+    except OSError:
+        return
+    finally:
+        writer.close()
+
+
+async def main() -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    await Datacenter(Path(sys.argv[1])).open()
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
