@@ -80,7 +80,11 @@ BAD_WIRE: dict[str, float] = {"loss": 0.1, "duplicate": 0.1, "reorder": 0.1, "la
 def population(count: int = 1000, *, links: int = 4) -> list[Host]:
     """About `count` hosts on IPv4, at least one of each species, and `links` BMCs that have an IPv6 link-local address only."""
     dice = random.Random(20260)
-    rows = [fields | {"species": name} for name, share, fields in SPECIES for _ in range(max(1, share * count // 1000))]
+    rows = [
+        fields | {"species": name}
+        for name, share, fields in SPECIES
+        for _ in range(max(5 if name == "ipmi" else 1, share * count // 1000))
+    ]
     dice.shuffle(rows)
     hosts = [_host(number, fields, dice) for number, fields in enumerate(rows)]
     hosts = [replace(host, **BAD_WIRE) if host.is_bmc and dice.random() < 1 / 6 else host for host in hosts]

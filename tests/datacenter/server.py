@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import json
+import os
 import resource
 import socket
 import ssl
@@ -90,7 +91,8 @@ class Datacenter:
         where = place(host, port or (HTTP if host.redfish == "clear" else HTTPS))
         await asyncio.start_server(connected, *where, ssl=context, backlog=16)
 
-    def _context(self, host: Host) -> ssl.SSLContext:
+    @staticmethod
+    def _context(host: Host) -> ssl.SSLContext:
         """A self-signed certificate of this host alone."""
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"bmc-{host.mac}")])
@@ -98,13 +100,14 @@ class Datacenter:
         builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
         builder = builder.serial_number(x509.random_serial_number()).not_valid_before(start)
         made = builder.not_valid_after(start + datetime.timedelta(days=3650)).sign(key, hashes.SHA256())
-        file = self.folder / "host.pem"
         raw = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        file.write_bytes(raw + made.public_bytes(serialization.Encoding.PEM))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(file)
+        with open(os.memfd_create("certificate"), "wb") as file:  # a file on disk costs more time than the key
+            file.write(raw + made.public_bytes(serialization.Encoding.PEM))
+            file.flush()
+            context.load_cert_chain(f"/proc/self/fd/{file.fileno()}")
         return context
 
     def _ssdp(self) -> None:
