@@ -44,11 +44,11 @@ class Fact:
 class Machine:
     """One machine, known by its BMC's address.
 
-    `driver` is Ironic's ("ipmi", "redfish") once a login was proven; `proven_user` is the account's name, the password
-    is in secrets.yaml. `boot_mac` is set only when it is certain. `unfit_reason` says why the machine cannot be used, `cure`
-    what the operator does about it. `node` is the Ironic node's id. `powered_by_us` is set while we learn the boot MAC.
-    `tried` is the digest of the candidates that were tested when no account could be proven, `retry_at` (seconds since the
-    epoch) when a new try makes sense although the candidates are the same.
+    `driver` is "ipmi" or "redfish" once a login was proven; `proven_user` is the account's name, the password is in secrets.yaml.
+    `boot_mac` is set only when it is certain. `unfit_reason` says why the machine cannot be used, `cure` what the operator does
+    about it. `node` is the Ironic node's id, `name` what the operator's own list calls the machine. `powered_by_us` is set while we
+    learn the boot MAC. `tried` is the digest of the candidates that were tested when no account could be proven, `retry_at` (seconds
+    since the epoch) when a new try makes sense although the candidates are the same.
     """
 
     bmc: str
@@ -75,6 +75,7 @@ class Machine:
     tried: str | None = None
     retry_at: float | None = None
     node: str | None = None
+    name: str | None = None
     facts: tuple[Fact, ...] = ()
 
     @property

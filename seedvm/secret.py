@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -92,14 +92,15 @@ class Generated:
 
 @dataclass(frozen=True)
 class Secrets:
-    """All of secrets.yaml."""
+    """All of secrets.yaml but what was proven. `bmc_candidates` are tried on every BMC, `bmc_accounts` on the one whose address it is."""
 
     bmc_candidates: tuple[Candidate, ...]
     generated: Generated
+    bmc_accounts: Mapping[str, Candidate] = field(default_factory=dict)
 
     def every(self) -> tuple[Secret, ...]:
         """Each secret there is: for the search that proves that none of them leaked."""
-        found = [candidate.password for candidate in self.bmc_candidates]
+        found = [account.password for account in (*self.bmc_candidates, *self.bmc_accounts.values())]
         for item in fields(self.generated):
             value = getattr(self.generated, item.name)
             found += [one for one in (value if isinstance(value, tuple) else (value,)) if isinstance(one, Secret)]
@@ -120,13 +121,14 @@ def load_secrets(path: Path) -> Secrets:
         raise SeedvmError(
             "the site's own secrets are not made yet", why=f"{path} has no 'generated'", hint="seedvm run makes them"
         )
-    return Secrets(_candidates(path, tree), _generated(path, tree["generated"]))
+    return Secrets(_candidates(path, tree), _generated(path, tree["generated"]), _accounts(tree, "bmc_accounts"))
 
 
 def draft_secrets(path: Path) -> Secrets:
     """The stored secrets or, where none are made yet, ones that live in memory only: for `plan`, which changes nothing."""
     tree = _read(path)
-    return Secrets(_candidates(path, tree), _generated(path, {**generate(), **(tree.get("generated") or {})}))
+    generated = _generated(path, {**generate(), **(tree.get("generated") or {})})
+    return Secrets(_candidates(path, tree), generated, _accounts(tree, "bmc_accounts"))
 
 
 def ensure_generated(path: Path) -> Secrets:
@@ -137,7 +139,7 @@ def ensure_generated(path: Path) -> Secrets:
     if set(stored) != {item.name for item in fields(Generated)}:
         stored = {**generate(), **stored}
         _store(path, {**tree, "generated": stored})
-    return Secrets(candidates, _generated(path, stored))
+    return Secrets(candidates, _generated(path, stored), _accounts(tree, "bmc_accounts"))
 
 
 def load_candidates(path: Path) -> tuple[Candidate, ...]:
@@ -153,16 +155,22 @@ def store_candidates(path: Path, candidates: tuple[Candidate, ...]) -> None:
 
 def load_proven(path: Path) -> dict[str, Candidate]:
     """The account that was proven for each BMC, by its address."""
-    tree = _read(path).get("proven") or {}
-    return {str(address): Candidate(str(pair["user"]), Secret(str(pair["password"]))) for address, pair in tree.items()}
+    return _accounts(_read(path), "proven")
+
+
+def load_accounts(path: Path) -> dict[str, Candidate]:
+    """The account that the operator gave for one BMC alone, by its address."""
+    return _accounts(_read(path), "bmc_accounts")
 
 
 def store_proven(path: Path, proven: Mapping[str, Candidate]) -> None:
     """Add or replace proven accounts and leave everything else in the file as it is."""
-    tree = _read(path)
-    plain = {address: {"user": one.user, "password": one.password.reveal()} for address, one in proven.items()}
-    if any((tree.get("proven") or {}).get(address) != pair for address, pair in plain.items()):
-        _store(path, {**tree, "proven": {**(tree.get("proven") or {}), **plain}})
+    _put(path, "proven", proven)
+
+
+def store_accounts(path: Path, accounts: Mapping[str, Candidate]) -> None:
+    """Add or replace accounts for one BMC each and leave everything else in the file as it is."""
+    _put(path, "bmc_accounts", accounts)
 
 
 def write_private(path: Path, text: str) -> None:
@@ -193,6 +201,19 @@ def _store(path: Path, tree: Mapping[str, Any]) -> None:
     write_private(path, head + yaml.safe_dump(dict(tree), sort_keys=False, default_flow_style=False))
 
 
+def _put(path: Path, key: str, accounts: Mapping[str, Candidate]) -> None:
+    tree = _read(path)
+    known = tree.get(key) or {}
+    plain = {address: {"user": one.user, "password": one.password.reveal()} for address, one in accounts.items()}
+    if any(known.get(address) != pair for address, pair in plain.items()):
+        _store(path, {**tree, key: {**known, **plain}})
+
+
+def _accounts(tree: Mapping[str, Any], key: str) -> dict[str, Candidate]:
+    known = (tree.get(key) or {}).items()
+    return {str(address): Candidate(str(pair["user"]), Secret(str(pair["password"]))) for address, pair in known}
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         mode = path.stat().st_mode
@@ -210,9 +231,9 @@ def _read(path: Path) -> dict[str, Any]:
         raise SeedvmError(
             f"{path} is not YAML", why=f"line {line}", hint="mend that line"
         ) from None  # its text may be secret
-    if not isinstance(tree, dict) or set(tree) - {"bmc_candidates", "generated", "proven"}:
+    if not isinstance(tree, dict) or set(tree) - {"bmc_candidates", "bmc_accounts", "generated", "proven"}:
         raise SeedvmError(
-            f"{path} holds more than 'bmc_candidates', 'proven' and 'generated'",
+            f"{path} holds more than 'bmc_candidates', 'bmc_accounts', 'proven' and 'generated'",
             why="an unknown key",
             hint="take it out of the file",
         )

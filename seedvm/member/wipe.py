@@ -52,7 +52,7 @@ class Sweep:
     @classmethod
     def of(cls, secrets: Secrets, *, keep: Sequence[Path]) -> Sweep:
         """For one site. The console's password is a hash in /etc/shadow: it is locked, not searched away."""
-        given = {candidate.password for candidate in secrets.bmc_candidates}
+        given = {one.password for one in (*secrets.bmc_candidates, *secrets.bmc_accounts.values())}
         hashed = secrets.generated.console_password_hash
         own = {one for one in secrets.every() if one not in given and one != hashed}
         return cls(_words(own), _words(given), frozenset(keep))

@@ -1,6 +1,6 @@
-"""Lists of BMCs as other tools write them: CSV, TripleO's instackenv.json, Ironic's `baremetal create` YAML.
+"""Lists of machines as other tools write them: CSV, TripleO's instackenv.json, Ironic's `baremetal create` YAML.
 
-A spreadsheet's dirt (BOM, UTF-16, no-break spaces, curly quotes, MAC notations, rows given twice) is cleaned; what could be
+A spreadsheet's dirt (BOM, UTF-16, Windows-1252, no-break spaces, curly quotes, MAC notations, rows given twice) is cleaned; what could be
 meant in two ways is refused by row and column, everything at once. Passwords are never cleaned and never shown.
 """
 
@@ -63,12 +63,17 @@ class Entry:
 
 def read(data: bytes, path: str) -> tuple[Entry, ...]:
     """The machines of a list in any of the three formats; InvalidFile names every problem."""
-    text = decoded(data, path)
+    text, certain = decoded(data, path)
     findings = Findings()
     if text.lstrip().startswith("{") or re.search(r"^nodes\s*:", text, re.MULTILINE):
         entries = _tree_entries(text, findings)
     else:
         entries = _csv_entries(text, findings)
+    for entry in () if certain else entries:
+        if entry.password and not entry.password.reveal().isascii():
+            findings.add(
+                entry.line, "password", "has letters beyond ASCII, and the list is not UTF-8: save it as CSV UTF-8"
+            )
     entries = _once(entries, findings)
     if findings.problems:
         raise InvalidFile(path, findings.problems)
@@ -87,14 +92,17 @@ def write(entries: Iterable[Entry], form: str, *, passwords: bool = False) -> st
     raise SeedvmError(f"{form} is not a format", why=f"known are {', '.join(FORMATS)}")
 
 
-def decoded(data: bytes, path: str) -> str:
-    """Text as spreadsheets save it: UTF-8 with or without BOM, UTF-16 with BOM."""
-    code = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    try:
-        return data.decode(code)
-    except UnicodeDecodeError as error:
-        hint = "save it as CSV UTF-8"
-        raise SeedvmError(f"{path} is not UTF-8", why=f"byte {error.start} is not text", hint=hint) from None
+def decoded(data: bytes, path: str) -> tuple[str, bool]:
+    """Text as spreadsheets save it: UTF-8 with or without BOM, UTF-16 with BOM, else Windows-1252; and whether that is certain."""
+    codes = ("utf-16",) if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "cp1252")
+    for code in codes:
+        try:
+            return data.decode(code), code != "cp1252"
+        except UnicodeDecodeError as error:
+            at = error.start
+    hint = "save it as CSV UTF-8"
+    line = data[:at].count(b"\n") + 1
+    raise SeedvmError(f"{path} is not text", why=f"line {line}: byte {data[at]:#04x} is no letter", hint=hint) from None
 
 
 def clean(text: str) -> str:

@@ -41,18 +41,19 @@ class CredentialsStep:
         self._secrets_file = context.state_dir / "secrets.yaml"
         self._site = context.site
         self._candidates = context.secrets.bmc_candidates
+        self._accounts = context.secrets.bmc_accounts
+        self._digests: dict[str, str] = {}
         self._ledger = Ledger(context.state_dir)
         self._ports = ports
 
     async def check(self) -> Verdict:
-        if not self._candidates:
-            return Blocked("no BMC password is given", "write bmc_candidates into secrets.yaml")
+        if not self._candidates and not self._accounts:
+            return Blocked("no BMC password is given", "write bmc_candidates into secrets.yaml, or: seedvm import LIST")
         machines = self._machines()
         if not machines:
             return Todo("no BMC is known yet")
         proven = load_proven(self._secrets_file)
-        tried = self._ledger.fingerprint(self._candidates)
-        waiting = [one.bmc for one in machines if self._waits(one, proven, tried)]
+        waiting = [one.bmc for one in machines if self._waits(one, proven)]
         if waiting:
             return Todo(f"no proven account yet: {', '.join(waiting)}")
         closed = await self._closed(machines, proven)
@@ -63,10 +64,9 @@ class CredentialsStep:
 
     async def apply(self, report: Report) -> None:
         proven = load_proven(self._secrets_file)
-        tried = self._ledger.fingerprint(self._candidates)
         machines = self._machines()
-        closed = set(await self._closed([one for one in machines if not self._waits(one, proven, tried)], proven))
-        todo = [one for one in machines if one.bmc in closed or self._waits(one, proven, tried)]
+        closed = set(await self._closed([one for one in machines if not self._waits(one, proven)], proven))
+        todo = [one for one in machines if one.bmc in closed or self._waits(one, proven)]
         ipmi_first = [one for one in todo if "ipmi-2.0" in one.protocols]
         done = 0
         for wave in (ipmi_first, [one for one in todo if one not in ipmi_first]):
@@ -74,7 +74,7 @@ class CredentialsStep:
             gate = asyncio.Semaphore(AT_ONCE)
             async with asyncio.TaskGroup() as group:
                 for machine in wave:
-                    group.create_task(self._prove(machine, pairs, tried, gate, report))
+                    group.create_task(self._prove(machine, pairs, gate, report))
             done += len(wave)
             report.progress(done, len(todo), "BMCs")
 
@@ -83,11 +83,25 @@ class CredentialsStep:
         known = inventory.load(self._state_dir).machines
         return [one for one in known if not one.silent and self._site.machine(one.bmc).role != "exclude"]
 
-    def _waits(self, machine: Machine, proven: dict[str, Candidate], tried: str) -> bool:
+    def _given(self, bmc: str) -> tuple[Candidate, ...]:
+        """What may be tried on a BMC: the account that the operator's list gives for it goes first."""
+        own = self._accounts.get(bmc)
+        return self._candidates if own is None else (own, *(one for one in self._candidates if one != own))
+
+    def _tried(self, bmc: str) -> str:
+        """The digest of what may be tried on a BMC; most have the same, and a digest takes some milliseconds."""
+        key = bmc if bmc in self._accounts else ""
+        if key not in self._digests:
+            self._digests[key] = self._ledger.fingerprint(self._given(bmc))
+        return self._digests[key]
+
+    def _waits(self, machine: Machine, proven: dict[str, Candidate]) -> bool:
         """Whether this machine has neither an account nor a reason why not that still holds."""
         if machine.proven_user is not None:
             return machine.bmc not in proven
-        return machine.tried != tried or (machine.retry_at is not None and machine.retry_at <= time.time())
+        return machine.tried != self._tried(machine.bmc) or (
+            machine.retry_at is not None and machine.retry_at <= time.time()
+        )
 
     async def _closed(self, machines: Sequence[Machine], proven: dict[str, Candidate]) -> list[str]:
         """The BMCs that no longer take the pair that was proven; one that does not answer now is not among them."""
@@ -107,14 +121,14 @@ class CredentialsStep:
         return [address for address in answers if address]
 
     async def _prove(
-        self, machine: Machine, pairs: Sequence[Candidate], tried: str, gate: asyncio.Semaphore, report: Report
+        self, machine: Machine, pairs: Sequence[Candidate], gate: asyncio.Semaphore, report: Report
     ) -> None:
         async with gate:
             make: MakeRedfish = partial(self._redfish, machine)
             answer = await prove(
                 machine.bmc,
                 machine.protocols,
-                self._candidates,
+                self._given(machine.bmc),
                 self._ledger,
                 make,
                 port=self._ports.ipmi,
@@ -129,7 +143,7 @@ class CredentialsStep:
             inventory.update(self._state_dir, with_account(machine, answer))
             report.node(machine.bmc, "login", detail=f"{answer.user} over {answer.protocol}")
         else:
-            inventory.update(self._state_dir, without_account(machine, answer, tried))
+            inventory.update(self._state_dir, without_account(machine, answer, self._tried(machine.bmc)))
             report.node(machine.bmc, "unfit", detail=f"{answer.reason}. {answer.cure}")
 
     def _redfish(self, machine: Machine, user: str, password: Secret) -> RedfishBmc:

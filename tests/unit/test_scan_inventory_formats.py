@@ -30,6 +30,8 @@ def problems(text: str) -> list[str]:
         CLEAN.encode("utf-8-sig"),
         CLEAN.encode("utf-16"),
         CLEAN.replace("\n", "\r\n").encode(),
+        CLEAN.replace("n1", "\u201cn1\u201d").encode("cp1252"),
+        CLEAN.replace("172.22.1.21", "\u00a0172.22.1.21").encode("cp1252"),
         CLEAN.replace(",", ";").encode(),
         CLEAN.replace(",", "\t").encode(),
         CLEAN.replace("172.22.1.21", "\u00a0172.22.1.21 ").encode(),
@@ -74,6 +76,19 @@ def test_a_password_with_a_space_at_its_edge_is_asked_about_and_not_shown() -> N
 )
 def test_rows_that_contradict_or_lack_something_are_refused(row: str, said: str) -> None:
     assert any(said in problem for problem in problems(CLEAN + row + "\n"))
+
+
+def test_an_old_code_page_is_read_but_never_for_a_password() -> None:
+    row = CLEAN.replace("n1", "K\u00f6ln")
+    assert read(row.encode("cp1252"), "list.csv")[0].name == "K\u00f6ln"
+    with pytest.raises(InvalidFile) as caught:
+        read(row.replace("horse", "h\u00f6rse").encode("cp1252"), "list.csv")
+    assert "line 2: password: has letters beyond ASCII" in str(caught.value)
+
+
+def test_bytes_that_are_no_text_are_told_with_their_line() -> None:
+    with pytest.raises(SeedvmError, match="line 2: byte 0x81"):
+        read(CLEAN.encode().replace(b"n1", b"n\x81"), "list.csv")
 
 
 def test_a_list_without_addresses_says_how_the_column_may_be_called() -> None:
