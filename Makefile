@@ -31,7 +31,7 @@ demo: host
 
 test:
 	@scripts/prepare-host.sh test
-	@$(PYTEST) tests/rules tests/unit tests/contract tests/tui tests/e2e
+	@$(PYTEST) tests/rules tests/unit tests/contract tests/tui tests/qemu tests/e2e
 
 check: venv
 	@$(PYTEST) -q tests/rules tests/unit

@@ -19,7 +19,10 @@ readonly PACKAGES=(
     gcc gdisk git iproute2 ipmitool iputils-ping jq kpartx libarchive-tools libvirt-dev mmdebstrap mtools nftables openssh-client openssl
     pigz pkg-config procps psmisc python3-dev python3-venv qemu-utils rsync shellcheck sudo systemd-container tmux uidmap util-linux xorriso xz-utils zstd
 )
-readonly TEST_PACKAGES=(chromium galera-4 mariadb-server openipmi)
+readonly TEST_PACKAGES=(
+    chromium galera-4 mariadb-server openipmi
+    ipxe-qemu libvirt-clients libvirt-daemon-system ovmf qemu-system-x86 # the laptop, and machines with real firmware
+)
 
 say() { printf '>> %s\n' "$*"; }
 

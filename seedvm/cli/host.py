@@ -1,0 +1,295 @@
+"""The commands on the operator's laptop: seedvm host check, up, console, status, snapshot, back, down, wipe, usb."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seedvm.cli.common import EXIT_BLOCKED, EXIT_DONE, Commands, answer, say
+from seedvm.errors import SeedvmError
+
+if TYPE_CHECKING:
+    from seedvm.host.changes import Change
+    from seedvm.host.domain import Port
+    from seedvm.host.seed import Place
+
+IMAGE = Path("build/appliance/seedvm-appliance.raw")
+_LEAVE = "Ctrl+] leaves the console and the wizard goes on; Ctrl+L draws its screen anew"
+
+
+def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
+    host = commands.add_parser("host", parents=[shared], help="the seed on this laptop, or on a USB stick")
+    verbs = host.add_subparsers(required=True, metavar="VERB")
+    place = argparse.ArgumentParser(add_help=False)
+    place.add_argument("--folder", type=Path, help="where the seed's disk is (default /var/lib/seedvm-host)")
+    place.add_argument("--name", default="seedvm", help="the VM's name (default seedvm)")
+    place.add_argument("--connect", metavar="URI", default="qemu:///system", help="libvirt (default qemu:///system)")
+    for name, handler, text in (
+        ("check", _check, "what this laptop has and lacks"),
+        ("up", _up, "make the seed's VM and switch it on; again: let it go on"),
+        ("console", _console, "the wizard, on this terminal"),
+        ("status", _status, "how the seed stands"),
+        ("snapshot", _snapshot, "keep the seed's disk as it is now; before the hand-off"),
+        ("back", _back, "back to a snapshot"),
+        ("down", _down, "switch the seed off and put the network back"),
+        ("wipe", _wipe, "take the seed off this laptop, with all it knows"),
+        ("usb", _usb, "write the appliance's image on a USB stick and read it back"),
+    ):
+        verb = verbs.add_parser(name, parents=[shared] if name == "usb" else [shared, place], help=text)
+        verb.set_defaults(handler=handler)
+        _options(name, verb)
+
+
+def _options(name: str, verb: argparse.ArgumentParser) -> None:
+    if name in ("check", "up"):
+        verb.add_argument("--memory", type=int, default=4096, metavar="MIB", help="the seed's memory (default 4096)")
+    if name == "up":
+        verb.add_argument("--image", type=Path, default=IMAGE, help=f"the appliance's image (default {IMAGE})")
+        verb.add_argument(
+            "--port", action="append", metavar="NIC", help="port or bridge to the machines; a second one for the BMCs"
+        )
+        verb.add_argument("--bridge", action="store_true", help="put the port into a bridge instead of using macvtap")
+        verb.add_argument(
+            "--ssh-port", type=int, default=2222, help="the seed's SSH on this laptop's loopback (default 2222)"
+        )
+        verb.add_argument("--cpus", type=int, default=2)
+        verb.add_argument("--yes-network", action="store_true", help="change this laptop's network as told, unasked")
+    if name == "down":
+        verb.add_argument("--force", action="store_true", help="cut its power")
+    if name == "back":
+        verb.add_argument("snapshot", help="its label: seedvm host status")
+    if name in ("wipe", "back"):
+        verb.add_argument("--yes", metavar="NAME", help="the VM's name, instead of being asked for it")
+    if name == "usb":
+        verb.add_argument("--device", type=Path, action="append", required=True, help="the stick: /dev/...")
+        verb.add_argument("--image", type=Path, default=IMAGE, help=f"the appliance's raw image (default {IMAGE})")
+        verb.add_argument("--yes-wipe", metavar="DEVICE", help="the device, instead of being asked for it")
+
+
+def _check(args: argparse.Namespace) -> int:
+    from seedvm.host.needs import survey
+
+    needs = survey(_place(args).folder, memory_mib=args.memory, uri=args.connect)
+    if args.json:
+        answer({"needs": [vars(need) for need in needs]})
+    for need in () if args.json else needs:
+        word = "ok" if need.met else "MISSING" if need.must else "note"
+        say(f"{word:<8} {need.name:<16} {need.found}")
+        if not need.met:
+            say(f"{'':<8} {'':<16} -> {need.cure}")
+    return EXIT_BLOCKED if any(need.must and not need.met for need in needs) else EXIT_DONE
+
+
+def _up(args: argparse.Namespace) -> int:
+    from seedvm.host import changes, kvm, seed
+    from seedvm.host.domain import Appliance
+    from seedvm.host.hypervisor import connected
+
+    place = _place(args)
+    with connected(args.connect) as hypervisor:
+        if hypervisor.state(place.name) in ("absent", "off"):
+            ports, planned = _ports(args)
+            fast, told = kvm.usable()
+            if not fast:
+                say(f"note: {told}")
+            seed.prepare_disk(place, args.image, say)
+            if planned and not _agreed(args, planned):
+                return EXIT_BLOCKED
+            changes.apply(planned, place.changes)
+        else:
+            ports, fast = (), True  # it runs as it was defined
+        want = Appliance(place.name, place.disk, ports, fast, args.memory, args.cpus, args.ssh_port)
+        seed.up(hypervisor, place, want, say, uri=args.connect)
+    say(f"next: seedvm host console; SSH: ssh -p {args.ssh_port} operator@127.0.0.1")
+    return EXIT_DONE
+
+
+def _ports(args: argparse.Namespace) -> tuple[tuple[Port, ...], list[Change]]:
+    """Where the seed's NICs go, and what must be changed on this laptop for it."""
+    from seedvm.host import changes, nics
+    from seedvm.host.domain import Port
+
+    if not args.port:
+        raise SeedvmError(
+            "no network port was named",
+            why="the seed needs the machines' wire",
+            hint="seedvm host check lists them; --port NIC",
+        )
+    ports, planned = [], []
+    for number, name in enumerate(args.port):
+        nic = nics.nic(name)
+        for warning in nic.warnings():
+            say(f"warning: {warning}")
+        if nic.kind == "bridge":
+            ports.append(Port(name, bridge=True))
+        elif args.bridge:
+            bridge = f"seedvm{number}"
+            planned.append(changes.make_bridge(nic, bridge))
+            ports.append(Port(bridge, bridge=True))
+        else:
+            if not nic.up:
+                planned.append(changes.raise_link(nic))
+            ports.append(Port(name, bridge=False))
+    return tuple(ports), planned
+
+
+def _agreed(args: argparse.Namespace, planned: list[Change]) -> bool:
+    say("this laptop's network is to be changed; seedvm host down puts it back:")
+    for change in planned:
+        say(f"  {change.says}")
+    if args.yes_network:
+        return True
+    if not sys.stdin.isatty():
+        say("nothing was changed: give --yes-network to agree")
+        return False
+    return input("change it? [y/N] ").strip().lower() in ("y", "yes")
+
+
+def _console(args: argparse.Namespace) -> int:
+    from seedvm import proc
+    from seedvm.host import watch
+    from seedvm.host.hypervisor import connected
+
+    place = _place(args)
+    with connected(args.connect) as hypervisor:
+        state = hypervisor.state(place.name)
+    if state != "running":
+        raise SeedvmError("the seed shows nothing", machine="seed", why=f"it is {state}", hint="seedvm host up")
+    say(_LEAVE)
+    code = proc.interactive(["virsh", "--connect", args.connect, "console", place.name, "--force"])
+    # Leave the screen that the wizard drew in: main screen, cursor and colours as they were, no mouse reports.
+    sys.stdout.write("\x1b[?1049l\x1b[?25h\x1b[0m\x1b[?1000l\x1b[?1003l\x1b[?1006l\x1b[?2004l")
+    say("the seed goes on without this terminal; seedvm host console brings it back")
+    for event in watch.events(place.folder, place.name, last=3):
+        say(f"  {event['time']} {event['event']}")
+    return code
+
+
+def _status(args: argparse.Namespace) -> int:
+    from seedvm.host import report
+    from seedvm.host.hypervisor import connected
+
+    with connected(args.connect) as hypervisor:
+        found = report.status(hypervisor, _place(args))
+    if args.json:
+        answer(found.as_json())
+        return EXIT_DONE
+    awake = (
+        "; the laptop is held awake" if found.held_awake else "; the laptop is NOT held awake" if found.watched else ""
+    )
+    say(f"the seed is {found.state}{awake}")
+    for port in found.ports:
+        link = "gone" if port.cable is None else "link" if port.cable else "NO LINK"
+        say(f"  {'bridge' if port.bridge else 'port'} {port.name}: {link}")
+    say(f"  on this laptop: {found.disk_mib} MiB")
+    for label in found.snapshots:
+        say(f"  snapshot {label}")
+    for line in (*([found.power] if found.power else []), *(f"changed: {one}" for one in found.changed), *found.events):
+        say(f"  {line}")
+    return EXIT_DONE
+
+
+def _snapshot(args: argparse.Namespace) -> int:
+    from seedvm.host import seed
+    from seedvm.host.hypervisor import connected
+
+    with connected(args.connect) as hypervisor:
+        label = seed.snapshot(hypervisor, _place(args))
+    if args.json:
+        answer({"snapshot": label})
+    else:
+        say(f"snapshot {label}; good until the hand-off's COMMIT, and never after it: seedvm host back {label}")
+    return EXIT_DONE
+
+
+def _back(args: argparse.Namespace) -> int:
+    from seedvm.host import seed
+    from seedvm.host.hypervisor import connected
+
+    place = _place(args)
+    say(f"all that the seed did since {args.snapshot} is thrown away")
+    say("after the hand-off's COMMIT this would bring a second, stale cluster to life: then never do it")
+    if not _named(args, place):
+        return EXIT_BLOCKED
+    with connected(args.connect) as hypervisor:
+        seed.back(hypervisor, place, args.snapshot)
+    say("the disk is as it was; next: seedvm host up")
+    return EXIT_DONE
+
+
+def _down(args: argparse.Namespace) -> int:
+    from seedvm.host import seed
+    from seedvm.host.hypervisor import connected
+
+    with connected(args.connect) as hypervisor:
+        seed.down(hypervisor, _place(args), say, force=args.force)
+    return EXIT_DONE
+
+
+def _wipe(args: argparse.Namespace) -> int:
+    from seedvm.host import changes, seed
+    from seedvm.host.hypervisor import connected
+
+    place = _place(args)
+    with connected(args.connect) as hypervisor:
+        state = hypervisor.state(place.name)
+        if state == "absent" and not place.files():
+            say("there is nothing of the seed on this laptop")
+            return EXIT_DONE
+        say("this goes, for good:")
+        if state != "absent":
+            say(f"  the VM {place.name} ({state}) and its firmware's variables")
+        for path in place.files():
+            say(f"  {path} ({path.stat().st_blocks * 512 >> 20} MiB)")
+        for change in changes.pending(place.changes):
+            say(f"  taken back: {change}")
+        if not _named(args, place):
+            return EXIT_BLOCKED
+        seed.wipe(hypervisor, place, say)
+    return EXIT_DONE
+
+
+def _usb(args: argparse.Namespace) -> int:
+    from seedvm.host import usb
+
+    if len(set(args.device)) != 1:
+        raise SeedvmError(
+            "more than one device was named", why=", ".join(map(str, args.device)), hint="name one, or the same twice"
+        )
+    stick = usb.look(args.device[0])
+    usb.refuse(stick, args.image, len(args.device))
+    say(f"everything on it goes: {stick.told()}")
+    if args.yes_wipe is None and sys.stdin.isatty():
+        args.yes_wipe = input(f"type {stick.device} to go on: ").strip()
+    if args.yes_wipe != str(stick.device):
+        say(f"nothing was written: give --yes-wipe {stick.device} to agree")
+        return EXIT_BLOCKED
+    shown = -1
+
+    def progress(done: float, total: float) -> None:
+        nonlocal shown
+        if int(done * 20 / total) != shown:
+            shown = int(done * 20 / total)
+            say(f"{done * 100 / total:3.0f} % ({'written' if done * 2 <= total else 'read back'})")
+
+    sha256 = usb.write(stick, args.image, say, progress)
+    say(f"{stick.device} holds the image, read back: sha256 {sha256}")
+    return EXIT_DONE
+
+
+def _named(args: argparse.Namespace, place: Place) -> bool:
+    """Whether the operator typed the VM's name."""
+    if args.yes is None and sys.stdin.isatty():
+        args.yes = input(f"type {place.name} to go on: ").strip()
+    if args.yes != place.name:
+        say(f"nothing was changed: give --yes {place.name} to agree")
+        return False
+    return True
+
+
+def _place(args: argparse.Namespace) -> Place:
+    from seedvm.host.seed import FOLDER, Place
+
+    return Place((args.folder or FOLDER).absolute(), args.name)

@@ -1,0 +1,125 @@
+"""What the laptop needs to carry the seed, what it has, and the cure for what it lacks. It changes nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from seedvm.errors import SeedvmError
+from seedvm.host import kvm, power, watch
+from seedvm.host.hypervisor import URI, connected
+from seedvm.host.nics import Nic, nics
+
+_PROGRAMS = {
+    "qemu-system-x86_64": "qemu-system-x86",
+    "qemu-img": "qemu-utils",
+    "virsh": "libvirt-clients",
+    "ip": "iproute2",
+}
+_SPARE_MIB = 512
+_DISK_GIB = 15
+
+
+@dataclass(frozen=True)
+class Need:
+    """One need. `must` says that the seed cannot run without it; the others are warnings."""
+
+    name: str
+    met: bool
+    found: str
+    cure: str = ""
+    must: bool = True
+
+
+def survey(folder: Path, *, memory_mib: int, uri: str = URI) -> tuple[Need, ...]:
+    """All needs, each looked at."""
+    fast, told = kvm.usable()
+    return (
+        _root(),
+        _programs(),
+        Need(
+            "virtualisation",
+            fast,
+            told,
+            "without it the seed is emulated: enough to practise, too slow to deploy",
+            must=False,
+        ),
+        _libvirt(uri, fast),
+        _memory(memory_mib),
+        _room(folder),
+        _awake(),
+        Need("mains", not power.warning(), power.warning() or "on mains, or no battery", "plug it in", must=False),
+        *_ports(nics()),
+    )
+
+
+def _root() -> Need:
+    return Need("rights", os.geteuid() == 0, f"user id {os.geteuid()}", "run it as root: sudo seedvm host ...")
+
+
+def _programs() -> Need:
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    missing = {program: package for program, package in _PROGRAMS.items() if shutil.which(program, path=path) is None}
+    cure = f"apt-get install {' '.join(sorted(missing.values()))}"
+    return Need("programs", not missing, f"missing: {', '.join(missing)}" if missing else "all there", cure)
+
+
+def _libvirt(uri: str, fast: bool) -> Need:
+    try:
+        with connected(uri) as hypervisor:
+            library, qemu = hypervisor.version()
+            if not hypervisor.capable("kvm" if fast else "qemu"):
+                return Need(
+                    "libvirt", False, f"libvirt {library}, QEMU {qemu}, no UEFI firmware", "apt-get install ovmf"
+                )
+            return Need("libvirt", True, f"libvirt {library}, QEMU {qemu}, UEFI firmware")
+    except SeedvmError as error:
+        return Need("libvirt", False, f"{error.what}: {error.why}", error.hint)
+
+
+def _memory(wanted_mib: int) -> Need:
+    kib = next(
+        int(line.split()[1])
+        for line in Path("/proc/meminfo").read_text().splitlines()
+        if line.startswith("MemAvailable:")
+    )
+    found, needed = kib // 1024, wanted_mib + _SPARE_MIB
+    return Need(
+        "memory", found >= needed, f"{found} MiB free, {needed} needed", "close other programs, or --memory less"
+    )
+
+
+def _room(folder: Path) -> Need:
+    there = next(path for path in (folder, *folder.parents) if path.is_dir())
+    free = shutil.disk_usage(there).free >> 30
+    return Need(
+        "disk", free >= _DISK_GIB, f"{free} GiB free for {folder}, {_DISK_GIB} needed", "free some, or --folder"
+    )
+
+
+def _awake() -> Need:
+    can = watch.can_inhibit()
+    found = "sleep and lid are held off while the seed is on" if can else "no logind to hold sleep off"
+    return Need("sleep", can, found, "switch sleep off in the system's settings and keep the lid open", must=False)
+
+
+def _ports(found: tuple[Nic, ...]) -> tuple[Need, ...]:
+    wired = [nic for nic in found if nic.kind == "wired"]
+    first = Need(
+        "ports",
+        bool(wired),
+        f"{len(wired)} wired",
+        "plug in a USB network adapter; --port takes a bridge too",
+        must=False,
+    )
+    return (first, *(_port(nic) for nic in found if nic.kind in ("wired", "wifi", "bridge")))
+
+
+def _port(nic: Nic) -> Need:
+    speed = f", {nic.speed_mbit} Mbit/s" if nic.speed_mbit else ""
+    addresses = f", {', '.join(nic.addresses)}" if nic.addresses else ""
+    warnings = nic.warnings()
+    found = f"{nic.kind}, {'link' if nic.cable else 'no link'}{speed}{addresses}"
+    return Need(f"port {nic.name}", not warnings, found, "; ".join(warnings), must=False)

@@ -1,0 +1,130 @@
+"""The laptop's network ports, as the kernel shows them. It reads /sys and asks `ip`; it changes nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seedvm import proc
+from seedvm.errors import SeedvmError
+
+_NET = Path("/sys/class/net")
+SLOW_MBIT = 1000
+
+
+@dataclass(frozen=True)
+class Nic:
+    """One port. `kind` is wired, wifi, bridge or virtual; `speed_mbit` is None when the port does not say."""
+
+    name: str
+    kind: str
+    mac: str
+    up: bool
+    cable: bool
+    speed_mbit: int | None
+    addresses: tuple[str, ...]
+    default_route: bool
+    bridge: str | None
+
+    def warnings(self) -> tuple[str, ...]:
+        """What the operator should know before the seed is put on this port."""
+        said = []
+        if self.kind == "wifi":
+            said.append(f"{self.name} is Wi-Fi: an access point passes no frames of a second MAC address; take a cable")
+        if self.kind == "virtual":
+            said.append(f"{self.name} is not a physical port: the seed reaches only what is behind it on this machine")
+        if self.default_route:
+            said.append(
+                f"{self.name} carries this machine's default route: the seed's DHCP would answer on that network"
+            )
+        if self.kind != "bridge" and not self.cable:
+            said.append(f"{self.name} has no link: is the cable in at both ends?")
+        if self.speed_mbit is not None and 0 < self.speed_mbit < SLOW_MBIT:
+            said.append(
+                f"{self.name} runs at {self.speed_mbit} Mbit/s: images will take long; look at cable and switch port"
+            )
+        return tuple(said)
+
+
+def nics() -> tuple[Nic, ...]:
+    """Every port but the loopback, wired ones first."""
+    links = _ask("link", "show")
+    addresses = {one["ifname"]: one.get("addr_info", ()) for one in _ask("addr", "show")}
+    routed = {one.get("dev") for family in ("-4", "-6") for one in _ask("route", "show", "default", family=family)}
+    found = [
+        _nic(link, addresses.get(link["ifname"], ()), routed) for link in links if link.get("link_type") == "ether"
+    ]
+    return tuple(sorted(found, key=lambda nic: (("wired", "bridge", "wifi", "virtual").index(nic.kind), nic.name)))
+
+
+def nic(name: str) -> Nic:
+    """One port by its name."""
+    found = nics()
+    for one in found:
+        if one.name == name:
+            return one
+    names = ", ".join(one.name for one in found) or "none"
+    raise SeedvmError(
+        f"there is no network port {name}", why=f"this machine has {names}", hint="seedvm host check lists them"
+    )
+
+
+def has_cable(name: str) -> bool | None:
+    """Whether the port sees a link, a bridge through a port in it; None when it is gone (a USB adapter pulled out)."""
+    folder = _NET / name
+    if not folder.exists():
+        return None
+    if (folder / "bridge").exists():
+        inside = [one.name for one in (folder / "brif").iterdir() if not (_NET / one.name / "tun_flags").exists()]
+        return any(_carrier(one) for one in inside) if inside else True
+    return _carrier(name)
+
+
+def _carrier(name: str) -> bool:
+    try:
+        return (_NET / name / "carrier").read_text().strip() == "1"
+    except OSError:
+        return False  # EINVAL: the port is down
+
+
+def _nic(link: dict[str, Any], addresses: Sequence[dict[str, Any]], routed: set[str | None]) -> Nic:
+    name = str(link["ifname"])
+    flags = link.get("flags", ())
+    return Nic(
+        name=name,
+        kind=_kind(name),
+        mac=str(link.get("address", "")),
+        up="UP" in flags,
+        cable="LOWER_UP" in flags,
+        speed_mbit=_speed(name),
+        addresses=tuple(f"{one['local']}/{one['prefixlen']}" for one in addresses if one.get("scope") == "global"),
+        default_route=name in routed,
+        bridge=link.get("master"),
+    )
+
+
+def _kind(name: str) -> str:
+    folder = _NET / name
+    if (folder / "bridge").exists():
+        return "bridge"
+    if (folder / "wireless").exists() or (folder / "phy80211").exists():
+        return "wifi"
+    return "wired" if (folder / "device").exists() else "virtual"
+
+
+def _speed(name: str) -> int | None:
+    try:
+        speed = int((_NET / name / "speed").read_text())
+    except (OSError, ValueError):
+        return None
+    return None if speed <= 0 else speed
+
+
+def _ask(*words: str, family: str = "-4") -> list[dict[str, Any]]:
+    family_words = [family] if words[0] == "route" else []
+    said = proc.run(["ip", "-json", *family_words, *words], timeout=20).stdout
+    tree: list[dict[str, Any]] = json.loads(said or "[]")
+    return [one for one in tree if one]

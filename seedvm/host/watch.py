@@ -1,0 +1,205 @@
+"""Looks after the seed while it is on: holds the laptop awake, and notes what happened to laptop, cable and battery.
+
+`python -m seedvm.host.watch FOLDER NAME URI`, below systemd-inhibit where logind is. A cable that is pulled from the laptop is pulled
+from the seed too, so that it sees what is true; after a sleep that could not be prevented the seed's clock is set. It ends with the VM.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from seedvm import proc
+from seedvm.errors import SeedvmError
+from seedvm.host import domain, nics, power
+from seedvm.host.hypervisor import Hypervisor, connected
+
+_EVERY_SECONDS = 1.0
+_SLEPT_SECONDS = 2.0
+_START_SECONDS = 20.0
+_WHY = "the seed deploys machines: asleep it would leave them half written"
+
+
+def start(folder: Path, name: str, uri: str) -> str:
+    """Begin to look after the VM, once; says whether the laptop is held awake."""
+    if _holder(folder, name) is None:
+        words = [sys.executable, "-m", "seedvm.host.watch", str(folder), name, uri]
+        awake = inhibit_words() if can_inhibit() else []
+        source = {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+        child = proc.spawn([*awake, *words], log=folder / f"{name}.watch.log", env=source)
+        deadline = time.monotonic() + _START_SECONDS
+        while _holder(folder, name) is None:
+            if child.poll() is not None or time.monotonic() > deadline:
+                raise SeedvmError(
+                    "nobody looks after the seed", why="its watch ended", hint=f"look at {folder}/{name}.watch.log"
+                )
+            time.sleep(0.05)
+    return (
+        "the laptop stays awake while the seed is on, lid closed or not"
+        if can_inhibit()
+        else "the laptop may fall asleep: there is no logind to ask; keep the lid open and switch sleep off"
+    )
+
+
+def end(folder: Path, name: str) -> None:
+    """Stop looking; the laptop may sleep again."""
+    pid = _holder(folder, name)
+    if pid is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + _START_SECONDS
+        while _holder(folder, name) is not None and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+
+def runs(folder: Path, name: str) -> bool:
+    return _holder(folder, name) is not None
+
+
+def inhibit_words() -> list[str]:
+    """The words before a command while which the laptop neither sleeps nor minds its lid (systemd-inhibit(1))."""
+    what = "--what=sleep:idle:handle-lid-switch"
+    return ["systemd-inhibit", what, "--mode=block", "--who=seedvm", f"--why={_WHY}"]
+
+
+def can_inhibit() -> bool:
+    """Whether logind takes an inhibitor."""
+    if shutil.which("systemd-inhibit") is None:
+        return False
+    return proc.run(["systemd-inhibit", "--list", "--no-pager"], timeout=10, check=False).returncode == 0
+
+
+def events(folder: Path, name: str, last: int = 8) -> list[dict[str, Any]]:
+    """What was noted, oldest first."""
+    path = _events(folder, name)
+    lines = path.read_text().splitlines()[-last:] if path.exists() else []
+    return [json.loads(line) for line in lines if line.endswith("}")]
+
+
+@dataclass
+class Watch:
+    """What was true a moment ago. `look` notes each change once."""
+
+    folder: Path
+    name: str
+    asleep: float = field(default_factory=lambda: _asleep_seconds())
+    cables: dict[str, bool | None] = field(default_factory=dict)
+    battery: str = ""
+    state: str = "running"
+
+    def look(self, hypervisor: Hypervisor) -> bool:
+        """One round; False when the VM is off."""
+        state = hypervisor.state(self.name)
+        if state != self.state:
+            self.note(f"the seed is {state}" + (": is the laptop's disk full?" if state == "paused" else ""))
+            self.state = state
+        if state in ("off", "absent"):
+            return False
+        self._sleep(hypervisor)
+        self._cables(hypervisor)
+        battery = power.warning()
+        if battery != self.battery:
+            self.note(battery or "the laptop is on mains again")
+            self.battery = battery
+        return True
+
+    def note(self, text: str) -> None:
+        line = json.dumps({"time": datetime.now(UTC).isoformat(timespec="seconds"), "event": text})
+        descriptor = os.open(_events(self.folder, self.name), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(line + "\n")
+
+    def _sleep(self, hypervisor: Hypervisor) -> None:
+        asleep = _asleep_seconds()
+        if asleep - self.asleep < _SLEPT_SECONDS:
+            return
+        slept, self.asleep = asleep - self.asleep, asleep
+        try:
+            hypervisor.set_clock(self.name, time.time())
+            cure = "the seed's clock was set"
+        except SeedvmError:
+            cure = f"the seed's clock may be {slept:.0f} s behind until NTP sets it; the engine goes on by itself"
+        self.note(f"the laptop slept {slept:.0f} s; {cure}")
+
+    def _cables(self, hypervisor: Hypervisor) -> None:
+        for number, port in enumerate(domain.ports(hypervisor.xml(self.name))):
+            cable = nics.has_cable(port.name)
+            before = self.cables.get(port.name, True)
+            self.cables[port.name] = cable
+            if cable == before:
+                continue
+            hypervisor.update_nic(self.name, domain.with_link(hypervisor.xml(self.name), number, bool(cable)))
+            told = "the cable is back" if cable else "the port is gone" if cable is None else "the cable is out"
+            self.note(f"{port.name}: {told}; the seed's NIC follows")
+
+
+def _asleep_seconds() -> float:
+    """How long this machine has slept since it booted: CLOCK_BOOTTIME counts it, CLOCK_MONOTONIC does not (clock_gettime(2))."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
+
+
+def _events(folder: Path, name: str) -> Path:
+    return folder / f"{name}.events"
+
+
+def _lock(folder: Path, name: str) -> Path:
+    return folder / f"{name}.watch.lock"
+
+
+def _holder(folder: Path, name: str) -> int | None:
+    """The process that looks after the VM."""
+    try:
+        with _lock(folder, name).open("r+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return int(lock.read() or 0) or None
+    except FileNotFoundError:
+        pass
+    return None
+
+
+@contextlib.contextmanager
+def _alone(folder: Path, name: str) -> Iterator[bool]:
+    with _lock(folder, name).open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield True
+
+
+def main(arguments: list[str]) -> None:
+    folder, name, uri = Path(arguments[0]), arguments[1], arguments[2]
+    with _alone(folder, name) as alone:
+        if not alone:
+            return
+        watching = Watch(folder, name)
+        while True:
+            try:
+                with connected(uri) as hypervisor:
+                    while watching.look(hypervisor):
+                        time.sleep(_EVERY_SECONDS)
+                    return
+            except SeedvmError as error:  # libvirt is started anew, by an upgrade for example
+                watching.note(f"libvirt cannot be asked: {error}")
+                time.sleep(5)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
