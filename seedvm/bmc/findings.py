@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from seedvm.bmc.credentials import Proven, Unproven
+from seedvm.bmc.answers import Proven, Unproven
 from seedvm.bmc.session import exchange, granted_suite
 from seedvm.errors import SeedvmError
 from seedvm.inventory import Finding
@@ -49,7 +49,7 @@ async def login_findings(
 
     Costs two handshakes over IPMI 2.0, both given back; no password leaves but by the offline test of an empty one.
     """
-    found: list[Finding] = []
+    found: list[Finding] = list(answer.seen) if isinstance(answer, Unproven) else []
     if "ipmi-2.0" in protocols and not (isinstance(answer, Unproven) and answer.retry_seconds):
         found += [one for one in (await _cipher_zero(address, port), await _anonymous(address, port)) if one]
     if answer.default:
@@ -58,6 +58,9 @@ async def login_findings(
             f"user {answer.default.user} has the factory password of {answer.default.vendor} ({answer.default.source})"
         )
         found.append(Finding("default-password", detail, cure))
+    if isinstance(answer, Proven) and answer.system and answer.system.ipmi_lan is False:
+        cure = "none needed while Redfish does; turn it on in the BMC's network settings where a tool wants IPMI"
+        found.append(Finding("ipmi-lan-off", "Redfish says that IPMI over LAN is turned off", cure))
     ahead = answer.clock_ahead if isinstance(answer, Proven) else None
     if ahead is not None and abs(ahead) > CLOCK_SECONDS:
         way = "ahead" if ahead > 0 else "behind"

@@ -13,8 +13,10 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
-from seedvm.bmc.session import Session, login
+from seedvm.bmc.session import login
+from seedvm.bmc.session15 import login15
 from seedvm.errors import SeedvmError
 from seedvm.secret import Secret
 from seedvm.wire.rmcp import NETFN_APP, NETFN_CHASSIS, NETFN_STORAGE, Message
@@ -40,15 +42,36 @@ class Identity:
     privilege: int | None
 
 
-class IpmiBmc:
-    """One BMC; make one object per BMC and share it."""
+class Session(Protocol):
+    """A session that is logged in, of IPMI 2.0 or 1.5. `guid` is 16 raw bytes, or empty where its setup told none."""
 
-    def __init__(self, address: str, user: str, password: Secret, *, port: int = 623, gap: float = GAP_SECONDS) -> None:
+    password: Secret
+
+    @property
+    def guid(self) -> bytes: ...
+
+    async def command(self, netfn: int, command: int, data: bytes = b"", *, tries: int = 3) -> Message: ...
+
+
+class IpmiBmc:
+    """One BMC; make one object per BMC and share it. `old`: it speaks IPMI 1.5 only."""
+
+    def __init__(
+        self,
+        address: str,
+        user: str,
+        password: Secret,
+        *,
+        port: int = 623,
+        gap: float = GAP_SECONDS,
+        old: bool = False,
+    ) -> None:
         self.address = address
         self._user = user
         self._password = password
         self._port = port
         self._gap = gap
+        self._old = old
         self._turn = asyncio.Lock()
         self._last = 0.0
 
@@ -58,7 +81,13 @@ class IpmiBmc:
         async with self._turn:
             await asyncio.sleep(max(0.0, self._last + self._gap - time.monotonic()))
             try:
-                async with login(self.address, self._user, (self._password,), port=self._port) as session:
+                async with contextlib.AsyncExitStack() as stack:
+                    if self._old:
+                        one = login15(self.address, self._user, self._password, port=self._port)
+                        session: Session = await stack.enter_async_context(one)
+                    else:
+                        two = login(self.address, self._user, (self._password,), port=self._port)
+                        session = await stack.enter_async_context(two)
                     yield session
             finally:
                 self._last = time.monotonic()

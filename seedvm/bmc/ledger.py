@@ -1,8 +1,9 @@
 """What was tried against which BMC account, on disk, so that no account is ever locked by us.
 
 Budget: one failed attempt per account (address and user) and window. A pair that was refused is not offered again for
-a day. Passwords are kept as salted scrypt digests only. The file survives restarts and is shared by all who talk to
-BMCs: every read and write happens under a lock. Refuses to count attempts that could not fail (offline tests).
+a day. A BMC that blocks us is held: no login of any kind leaves for it. Passwords are kept as salted scrypt digests
+only. The file survives restarts and is shared by all who talk to BMCs: every read and write happens under a lock.
+Refuses to count attempts that could not fail (offline tests).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pathlib import Path
 from seedvm.errors import SeedvmError
 from seedvm.secret import Candidate, Secret, write_private
 
-WINDOW_SECONDS = 900.0  # iDRAC 600 s, OpenBMC 300 s: longer than both
+WINDOW_SECONDS = 3600.0  # the longest lock-out in seedvm.bmc.quirks; a known vendor's own window may be shorter
 SAME_PAIR_SECONDS = 86400.0
 KEPT_SECONDS = 7 * 86400.0
 
@@ -29,7 +30,8 @@ KEPT_SECONDS = 7 * 86400.0
 class Attempt:
     """A login that failed, or one that `begun` and was never heard of again because we were killed.
 
-    `digest` is of the password, `until` the end of a lock-out that the BMC named.
+    `digest` is of the password, empty where the account was locked and so nothing was said about it; `until` is when the
+    account may be tried again (0: a window after `time`).
     """
 
     address: str
@@ -40,8 +42,26 @@ class Attempt:
     begun: bool = False
 
 
+@dataclass(frozen=True)
+class Hold:
+    """A BMC to which no login is sent until `until`, and why."""
+
+    address: str
+    until: float
+    why: str
+
+
+@dataclass(frozen=True)
+class _Book:
+    """The file."""
+
+    salt: str
+    attempts: tuple[Attempt, ...] = ()
+    holds: tuple[Hold, ...] = ()
+
+
 class Ledger:
-    """Opened by its folder; `window` in seconds."""
+    """Opened by its folder; `window` in seconds where the caller names none."""
 
     def __init__(self, folder: Path, window: float = WINDOW_SECONDS) -> None:
         self._file = folder / "bmc-ledger.json"
@@ -53,9 +73,16 @@ class Ledger:
         with self._locked():
             return self._wait(address, user, password, time.time())
 
+    def locked_seconds(self, address: str, user: str) -> float:
+        """Seconds until a lock that the BMC spoke of is over; 0 where it spoke of none."""
+        now = time.time()
+        with self._locked():
+            rows = [one for one in self._read().attempts if (one.address, one.user, one.digest) == (address, user, "")]
+        return max([0.0, *(one.until - now for one in rows)])
+
     @contextlib.contextmanager
-    def attempt(self, address: str, user: str, password: Secret) -> Iterator[Charge]:
-        """Spend the budget before the attempt and give it back if it succeeds.
+    def attempt(self, address: str, user: str, password: Secret, window: float | None = None) -> Iterator[Charge]:
+        """Spend the budget before the attempt and give it back if it succeeds; `window` is that of the BMC's vendor.
 
         After a crash in between nobody knows how the attempt ended: the same pair may be tried once more, another may not.
         """
@@ -63,53 +90,70 @@ class Ledger:
             now = time.time()
             wait = self._wait(address, user, password, now)
             if wait > 0:
-                raise SeedvmError(
-                    f"user {user} is not tried now",
-                    machine=address,
-                    why="one failed login per account and window, so that no account is locked",
-                    hint=f"run again in {wait / 60:.0f} minutes",
-                )
-            salt, attempts = self._read()
-            entry = Attempt(address, user, _digest(salt, password), now, begun=True)
-            self._write(salt, [*attempts, entry])
-        charge = Charge()
+                raise NotNow(address, user, wait)
+            book = self._read()
+            entry = Attempt(address, user, _digest(book.salt, password), now, begun=True)
+            self._write(replace(book, attempts=(*book.attempts, entry)))
+        charge = Charge(self._window if window is None else window)
         try:
             yield charge
         finally:
             if charge.outcome is not None:
                 with self._locked():
-                    salt, attempts = self._read()
-                    rest = [one for one in attempts if one != entry]
-                    if charge.outcome == "failed":
-                        rest.append(replace(entry, begun=False, until=charge.until))
-                    elif charge.outcome == "succeeded":
-                        rest = [one for one in rest if entry_key(one) != entry_key(entry)]
-                    self._write(salt, rest)
+                    self._settle(entry, charge)
+
+    def hold(self, address: str, seconds: float, why: str) -> None:
+        """Send this BMC no login for so long: it blocks us, and every try would start its clock again."""
+        with self._locked():
+            book = self._read()
+            others = tuple(one for one in book.holds if one.address != address)
+            self._write(replace(book, holds=(*others, Hold(address, time.time() + seconds, why))))
+
+    def held(self, address: str) -> Hold | None:
+        """The hold on a BMC, None where it may be talked to."""
+        with self._locked():
+            return self._held(address, time.time())
 
     def failures(self) -> tuple[Attempt, ...]:
         """All failed attempts that are still remembered."""
         with self._locked():
-            return tuple(self._read()[1])
+            return self._read().attempts
 
     def fingerprint(self, candidates: Iterable[Candidate]) -> str:
         """A digest of these candidates that tells another list from this one and no password."""
         with self._locked():
-            salt, attempts = self._read()
+            book = self._read()
             if not self._file.exists():
-                self._write(salt, attempts)
+                self._write(book)
         text = json.dumps([[one.user, one.password.reveal()] for one in candidates])
-        return _digest(salt, Secret(text))
+        return _digest(book.salt, Secret(text))
+
+    def _settle(self, entry: Attempt, charge: Charge) -> None:
+        """Note how an attempt ended."""
+        book = self._read()
+        rest = [one for one in book.attempts if one != entry]
+        if charge.outcome == "failed":
+            digest = "" if charge.locked else entry.digest
+            rest.append(replace(entry, begun=False, until=charge.until, digest=digest))
+        elif charge.outcome == "succeeded":
+            rest = [one for one in rest if entry_key(one) != entry_key(entry)]
+        self._write(replace(book, attempts=tuple(rest)))
+
+    def _held(self, address: str, now: float) -> Hold | None:
+        return next((one for one in self._read().holds if one.address == address and one.until > now), None)
 
     def _wait(self, address: str, user: str, password: Secret, now: float) -> float:
-        salt, attempts = self._read()
-        mine = [one for one in attempts if (one.address, one.user) == (address, user)]
+        book = self._read()
+        if hold := self._held(address, now):
+            return hold.until - now
+        mine = [one for one in book.attempts if (one.address, one.user) == (address, user)]
         if not mine:
             return 0.0
-        digest = _digest(salt, password)
+        digest = _digest(book.salt, password)
         lost = [one for one in mine if one.begun and one.time + self._window > now]
         if lost and len(lost) == 1 and lost[0].digest == digest:
             mine.remove(lost[0])
-        ends = [max(one.time + self._window, one.until) for one in mine]
+        ends = [one.until or one.time + self._window for one in mine]
         ends += [one.time + SAME_PAIR_SECONDS for one in mine if one.digest == digest and not one.begun]
         return max(0.0, *ends, now) - now
 
@@ -122,12 +166,13 @@ class Ledger:
         finally:
             os.close(descriptor)
 
-    def _read(self) -> tuple[str, list[Attempt]]:
+    def _read(self) -> _Book:
         try:
             tree = json.loads(self._file.read_text())
-            return str(tree["salt"]), [Attempt(**row) for row in tree["attempts"]]
+            attempts = tuple(Attempt(**row) for row in tree["attempts"])
+            return _Book(str(tree["salt"]), attempts, tuple(Hold(**row) for row in tree.get("holds", ())))
         except FileNotFoundError:
-            return os.urandom(16).hex(), []
+            return _Book(os.urandom(16).hex())
         except (ValueError, KeyError, TypeError) as error:
             raise SeedvmError(
                 f"{self._file} cannot be read",
@@ -135,18 +180,35 @@ class Ledger:
                 hint="move it away only when no BMC was tried in the last hour",
             ) from None
 
-    def _write(self, salt: str, attempts: list[Attempt]) -> None:
+    def _write(self, book: _Book) -> None:
         oldest = time.time() - KEPT_SECONDS
-        rows = [asdict(one) for one in attempts if max(one.time, one.until) > oldest]
-        write_private(self._file, json.dumps({"salt": salt, "attempts": rows}, indent=1) + "\n")
+        rows = [asdict(one) for one in book.attempts if max(one.time, one.until) > oldest]
+        holds = [asdict(one) for one in book.holds if one.until > time.time()]
+        tree = {"salt": book.salt, "attempts": rows, "holds": holds}
+        write_private(self._file, json.dumps(tree, indent=1) + "\n")
+
+
+class NotNow(SeedvmError):
+    """The budget of this account is spent; `seconds` until there is one again."""
+
+    def __init__(self, address: str, user: str, seconds: float) -> None:
+        super().__init__(
+            f"user {user} is not tried now",
+            machine=address,
+            why="one failed login per account and window, so that no account is locked",
+            hint=f"run again in {seconds / 60:.0f} minutes",
+        )
+        self.seconds = seconds
 
 
 class Charge:
     """An attempt under way: say how it ended. Saying nothing leaves it open."""
 
-    def __init__(self) -> None:
+    def __init__(self, window: float) -> None:
         self.outcome: str | None = None
         self.until = 0.0
+        self.locked = False
+        self._window = window
 
     def succeeded(self) -> None:
         self.outcome = "succeeded"
@@ -154,7 +216,12 @@ class Charge:
     def failed(self, locked_seconds: float = 0.0) -> None:
         """The BMC refused; `locked_seconds` if it said for how long the account is locked."""
         self.outcome = "failed"
-        self.until = time.time() + locked_seconds if locked_seconds else 0.0
+        self.locked = locked_seconds > 0
+        self.until = time.time() + (locked_seconds or self._window)
+
+    def locked_out(self) -> None:
+        """The BMC refused a password that is right: the account is locked for as long as the vendor's window."""
+        self.failed(self._window)
 
     def never_arrived(self) -> None:
         """The BMC was not reached or did not judge the password: nothing to count."""

@@ -27,13 +27,17 @@ GIVE_BACK = 0x01  # "insufficient resources": reads least like a wrong password
 class Refused(SeedvmError):
     """The BMC answered with a status other than 0; `status` is that of table 13-15.
 
-    `exchange` is there where none of the passwords given was right: others may be tested on it.
+    `exchange` is there where none of the passwords given was right: others may be tested on it. `proven` is set where the BMC
+    refused although it had shown that the password is right.
     """
 
-    def __init__(self, address: str, what: str, status: int, exchange: rakp.Exchange | None = None) -> None:
+    def __init__(
+        self, address: str, what: str, status: int, exchange: rakp.Exchange | None = None, *, proven: bool = False
+    ) -> None:
         super().__init__(f"{what} was refused", machine=address, why=rakp.status_text(status))
         self.status = status
         self.exchange = exchange
+        self.proven = proven
 
 
 Guard = Callable[[Secret], AbstractContextManager["Counted"]]
@@ -45,6 +49,8 @@ class Counted(Protocol):
     def succeeded(self) -> None: ...
 
     def failed(self, locked_seconds: float = 0.0) -> None: ...
+
+    def locked_out(self) -> None: ...
 
     def never_arrived(self) -> None: ...
 
@@ -211,8 +217,13 @@ async def _counted_finish(
     with guard(password) as charge:
         try:
             session = await _finish(address, link, said, password)
-        except Refused:
-            charge.failed()
+        except Refused as refused:
+            if refused.proven and refused.status == rakp.STATUS_NO_RESOURCES:
+                charge.never_arrived()
+            elif refused.proven:
+                charge.locked_out()
+            else:
+                charge.failed()
             raise
         except Silent:
             charge.never_arrived()
@@ -233,7 +244,7 @@ async def _finish(address: str, link: Link, said: rakp.Exchange, password: Secre
 
     answer = await link.ask(lambda: packet, four, "RAKP 3")
     if answer.status:
-        raise Refused(address, "the login", answer.status)
+        raise Refused(address, "the login", answer.status, proven=True)
     if not said.proves_bmc(answer, keys):
         raise Refused(
             address, "the session key (does this BMC have a key of its own, K_G?)", rakp.STATUS_BAD_INTEGRITY_CHECK

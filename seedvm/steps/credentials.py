@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 
 from seedvm import inventory
-from seedvm.bmc.credentials import MakeRedfish, Proven, Unproven, prove, still_opens
+from seedvm.bmc.credentials import Known, MakeRedfish, Proven, Unproven, prove, still_opens
 from seedvm.bmc.findings import WIRE, login_findings
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.quirks import vendor
@@ -112,7 +112,9 @@ class CredentialsStep:
                 make = partial(self._redfish, machine) if machine.driver == "redfish" else None
                 pair = proven[machine.bmc]
                 try:
-                    opens = await still_opens(machine.bmc, pair, self._ledger, make, port=self._ports.ipmi)
+                    opens = await still_opens(
+                        machine.bmc, pair, self._ledger, make, port=self._ports.ipmi, old=speaks_15_only(machine)
+                    )
                 except SeedvmError:
                     return None
                 return None if opens else machine.bmc
@@ -133,6 +135,7 @@ class CredentialsStep:
                 make,
                 port=self._ports.ipmi,
                 elsewhere=pairs,
+                known=Known(machine.vendor, machine.proven_user),
             )
             found = await login_findings(machine.bmc, machine.protocols, answer, port=self._ports.ipmi)
         machine = replace(machine, findings=tuple(one for one in machine.findings if one.name in WIRE) + found)
@@ -150,6 +153,11 @@ class CredentialsStep:
         tls = REDFISH in machine.protocols or REDFISH_CLEAR not in machine.protocols
         port = self._ports.redfish if tls else self._ports.redfish_clear or 80
         return RedfishBmc(machine.bmc, user, password, port=port, tls=tls, pin=machine.certificate)
+
+
+def speaks_15_only(machine: Machine) -> bool:
+    """Whether its IPMI is the old one, where only a login tells a right password."""
+    return "ipmi-1.5" in machine.protocols and "ipmi-2.0" not in machine.protocols
 
 
 def with_account(machine: Machine, answer: Proven) -> Machine:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from seedvm import proc
 from tests.contract.isolated import child
@@ -21,11 +22,11 @@ set_working_mc 0x20
   startlan 1
     addr {address} 623
     priv_limit admin
-    allowed_auths_admin none md2 md5 straight
+    allowed_auths_admin {auths}
     guid {guid}
   endlan
-  user 1 {anonymous} "" "" {privilege} 10 none md2 md5 straight
-  user 2 true "{user}" "{password}" {privilege} 10 none md2 md5 straight
+  user 1 {anonymous} "" "" {privilege} 10 {auths}
+  user 2 true "{user}" "{password}" {privilege} 10 {auths}
   chassis_control "{chassis}"
 """
 
@@ -73,8 +74,9 @@ async def ipmi_sim(
     privilege: str = "admin",
     on_power: str = "true",
     anonymous: bool = False,
+    auths: str = "none md2 md5 straight",
 ) -> AsyncIterator[IpmiSim]:
-    """OpenIPMI's simulator at `address`; `on_power` is a shell command that runs at power on."""
+    """OpenIPMI's simulator at `address`; `on_power` is a shell command that runs at power on, `auths` what IPMI 1.5 offers."""
     home = folder / f"sim-{address}"
     (home / "state").mkdir(parents=True)
     power, chassis = home / "power", home / "chassis"
@@ -82,6 +84,7 @@ async def ipmi_sim(
     chassis.write_text(_CHASSIS.format(power=power, on_power=on_power))
     chassis.chmod(0o700)
     values = {
+        "auths": auths,
         "anonymous": str(anonymous).lower(),
         "address": address,
         "guid": guid,
@@ -112,10 +115,12 @@ async def pyghmi_bmc(folder: Path, address: str, *, user: str = "admin", passwor
 
 @dataclass(frozen=True)
 class RedfishSim:
-    """A running sushy-tools emulator. `logins` holds one line for every request with a login: "good" or "bad"."""
+    """A running sushy-tools emulator. `logins` holds one line for every login, "good" or "bad"; `password` the one in force."""
 
     address: str
     logins: Path
+    overlay: Path
+    password: Path
 
     def count(self, outcome: str) -> int:
         return self.logins.read_text().split().count(outcome)
@@ -132,12 +137,13 @@ async def redfish_sim(
     uuid: str = "00112233-4455-6677-8899-aabbccddee01",
     tls: bool = True,
     lock_after: int = 0,
-    expired: bool = False,
+    lock_seconds: float = 300.0,
     days: int = 30,
+    **rules: Any,
 ) -> AsyncIterator[RedfishSim]:
-    """sushy-tools' emulator with a login, and what it lacks: an open service root, lock-out, PasswordChangeRequired."""
+    """sushy-tools' emulator behind the rack's door; `rules` are those of seedvm.rack.redfish_door.Rules."""
     home = folder / f"redfish-{address}"
-    home.mkdir(parents=True)
+    home.mkdir(parents=True, exist_ok=True)
     (home / "logins").write_text("")
     settings = {
         "address": address,
@@ -148,8 +154,8 @@ async def redfish_sim(
         "uuid": uuid,
         "tls": tls,
         "lock_after": lock_after,
-        "expired": expired,
-        "logins": str(home / "logins"),
+        "lock_seconds": lock_seconds,
+        "rules": rules,
         "state": str(home),
     }
     (home / "settings.json").write_text(json.dumps(settings))
@@ -169,9 +175,10 @@ async def redfish_sim(
         proc.run([*request, "-keyout", home / "key.pem", "-out", home / "cert.pem"], timeout=60)
     proc.run(["ip", "address", "replace", f"{address}/32", "dev", "lo"], timeout=10)
     script = Path(__file__).with_name("redfish_emulator.py")
-    with child([sys.executable, str(script), str(home / "settings.json")], log=home / "log"):
+    command = [sys.executable, str(script), str(home / "settings.json")]
+    with child(command, log=home / "log", env={"PYTHONPATH": str(Path(__file__).parents[2])}):
         await _tcp_listens(address, 443 if tls else 80)
-        yield RedfishSim(address, home / "logins")
+        yield RedfishSim(address, home / "logins", home / "overlay.json", home / "password")
 
 
 async def _tcp_listens(address: str, port: int) -> None:

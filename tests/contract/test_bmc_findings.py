@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.redfish import RedfishBmc
 from seedvm.bmc.session import login
 from seedvm.secret import Candidate, Secret
-from tests.contract.bmcs import ipmi_sim, pyghmi_bmc
+from tests.contract.bmcs import ipmi_sim, pyghmi_bmc, redfish_sim
 from tests.contract.isolated import isolated
 
 ADDRESS = "172.22.1.21"
@@ -69,3 +71,30 @@ async def test_a_clock_that_is_an_hour_ahead_is_found(tmp_path: Path) -> None:
         assert isinstance(answer, Proven)
         assert answer.clock_ahead is not None
         assert 3500 < answer.clock_ahead < 3700
+
+
+@isolated
+async def test_ipmi_turned_off_and_a_password_to_be_changed_are_said_by_redfish(tmp_path: Path) -> None:
+    manager, network = "/redfish/v1/Managers/1", "/redfish/v1/Managers/1/NetworkProtocol"
+    ahead = datetime.now(UTC) + timedelta(hours=1)
+    overlay = {
+        "/redfish/v1/Managers": {"Members": [{"@odata.id": manager}]},
+        manager: {"DateTime": ahead.isoformat(), "NetworkProtocol": {"@odata.id": network}},
+        network: {"IPMI": {"ProtocolEnabled": False, "Port": 623}},
+    }
+    right = [Candidate("admin", Secret("right"))]
+    async with redfish_sim(tmp_path / "off", ADDRESS) as sim:
+        sim.overlay.write_text(json.dumps(overlay))
+        answer = await prove(ADDRESS, ["redfish"], right, Ledger(tmp_path), partial(RedfishBmc, ADDRESS))
+        found = {one.name for one in await login_findings(ADDRESS, ["redfish"], answer)}
+        assert found == {"ipmi-lan-off", "clock-off"}
+    async with redfish_sim(tmp_path / "expired", ADDRESS, expired=True):
+        answer = await prove(ADDRESS, ["redfish"], right, Ledger(tmp_path), partial(RedfishBmc, ADDRESS))
+        assert [one.name for one in await login_findings(ADDRESS, ["redfish"], answer)] == ["password-change-required"]
+
+
+@isolated
+async def test_a_privilege_that_is_too_low_is_a_finding(tmp_path: Path) -> None:
+    async with ipmi_sim(tmp_path, ADDRESS, privilege="user"):
+        _, found = await names(tmp_path, "admin", "right")
+        assert "privilege-too-low" in found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -56,3 +57,45 @@ def test_each_factory_account_is_known_by_its_pair_alone_and_names_its_source(ro
 @pytest.mark.parametrize(("number", "name"), [(674, "Dell"), (10876, "Supermicro"), (19046, "Lenovo"), (0, None)])
 def test_a_manufacturer_number_names_its_vendor(number: int, name: str | None) -> None:
     assert quirks.vendor(number) == name
+
+
+@pytest.mark.parametrize("row", quirks.LOCK_SIGNS, ids=lambda row: row.pattern[:20])
+def test_each_word_of_a_lock_is_recognised_by_its_example(row: quirks.LockSign) -> None:
+    assert quirks.lock_seconds(row.example) is not None
+    assert re.search(row.pattern, row.example.lower())
+    assert row.source
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("RAC0212: Login failed. Login delayed for 600 seconds.", 600),
+        ("The account is locked for 5 minutes.", 300),
+        ("The user account has been locked.", 3600),
+        ("The user name or the password is wrong.", None),
+        ("Wrong password. The account will be locked after 2 more failures.", None),
+        ("The maximum number of sessions is reached.", None),
+    ],
+)
+def test_a_lock_is_told_from_a_threat_of_one(said: str, seconds: float | None) -> None:
+    assert quirks.lock_seconds(said) == seconds
+
+
+@pytest.mark.parametrize("row", quirks.LOCKOUTS, ids=lambda row: row.vendor)
+def test_each_lockout_gives_the_window_of_its_vendor(row: quirks.Lockout) -> None:
+    assert quirks.lock_window(row.vendor) == row.seconds
+    assert row.failures >= 2  # the budget of one failed login per window never reaches it
+    assert row.source
+
+
+def test_an_unknown_vendor_gets_the_longest_window_and_names_are_taken_as_bmcs_say_them() -> None:
+    assert quirks.lock_window(None) == quirks.lock_window("Nobody Inc.") == 3600
+    assert quirks.lock_window("Dell Inc.") == 600
+
+
+@pytest.mark.parametrize("row", quirks.PASSWORD_RULES, ids=lambda row: row.vendor)
+def test_each_rule_for_passwords_is_found_by_its_vendor(row: quirks.PasswordRule) -> None:
+    assert quirks.password_rule(row.vendor) == row
+    assert 8 <= row.least <= row.most <= 20  # IPMI 2.0 keeps 20 bytes
+    assert len(row.classes) >= 3
+    assert row.source

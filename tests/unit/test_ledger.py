@@ -26,9 +26,29 @@ def test_a_fresh_account_may_be_tried_at_once(tmp_path: Path) -> None:
 def test_after_a_failure_another_password_waits_for_the_window(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     fail(ledger, "admin", "a")
-    assert 890 < ledger.wait_seconds(ADDRESS, "admin", Secret("b")) <= 900
+    assert 3590 < ledger.wait_seconds(ADDRESS, "admin", Secret("b")) <= 3600
     with pytest.raises(SeedvmError, match="not tried now"), ledger.attempt(ADDRESS, "admin", Secret("b")):
         pytest.fail("an attempt was let through")
+
+
+def test_a_vendor_s_own_window_may_be_shorter(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    with ledger.attempt(ADDRESS, "admin", Secret("a"), window=300) as charge:
+        charge.failed()
+    assert 290 < ledger.wait_seconds(ADDRESS, "admin", Secret("b")) <= 300
+
+
+def test_a_bmc_that_blocks_us_is_left_alone_whoever_asks_with_whatever_account(tmp_path: Path) -> None:
+    Ledger(tmp_path).hold(ADDRESS, 600, "it refuses connections")
+    again = Ledger(tmp_path)
+    hold = again.held(ADDRESS)
+    assert hold is not None and hold.why == "it refuses connections"
+    assert 590 < again.wait_seconds(ADDRESS, "root", Secret("never tried")) <= 600
+    with pytest.raises(SeedvmError, match="not tried now"), again.attempt(ADDRESS, "admin", Secret("a")):
+        pytest.fail("an attempt was let through")
+    assert again.held("172.22.1.22") is None
+    again.hold(ADDRESS, 0, "over")
+    assert again.held(ADDRESS) is None
 
 
 def test_the_same_pair_waits_for_a_day(tmp_path: Path) -> None:
@@ -89,6 +109,14 @@ def test_a_lock_that_the_bmc_named_is_waited_out(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path, window=0)
     fail(ledger, "admin", "a", locked=1800)
     assert ledger.wait_seconds(ADDRESS, "admin", Secret("b")) > 1700
+
+
+def test_a_lock_says_nothing_of_the_password_which_may_be_tried_when_it_is_over(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    fail(ledger, "admin", "a", locked=600)
+    assert 590 < ledger.wait_seconds(ADDRESS, "admin", Secret("a")) <= 600
+    assert 590 < ledger.locked_seconds(ADDRESS, "admin") <= 600
+    assert ledger.locked_seconds(ADDRESS, "root") == 0
 
 
 def test_no_password_stands_in_the_file(tmp_path: Path) -> None:

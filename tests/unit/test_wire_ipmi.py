@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seedvm.secret import Secret
-from seedvm.wire import WireError, dhcp, lanplus, rakp, rmcp
+from seedvm.wire import WireError, dhcp, lan, lanplus, rakp, rmcp
+from seedvm.wire.md2 import md2
 
 PONG = bytes.fromhex("0600ff06000011be4000001000000000000000008100000000000000")
 AUTH_CAPS = bytes.fromhex("0600ff0700000000000000000010811c63200038000197140300000000")
@@ -33,6 +34,10 @@ DECODERS: list[Callable[[bytes], object]] = [
     rakp.Rakp2.decode,
     rakp.Rakp4.decode,
     lambda data: lanplus.open_sealed(*sealed_pair(), data),
+    lambda data: lan.parse_challenge(rmcp.parse_response(data)),
+    lambda data: lan.parse_activated(rmcp.parse_response(data)),
+    lambda data: lan.open_signed(lan.Seal(2, 0, b"p"), data),
+    lambda data: lan.open_signed(lan.Seal(0, 0x10000000, b"p"), data),
     dhcp.parse_frame,
     dhcp.parse_dhcp,
 ]
@@ -176,3 +181,37 @@ def test_keys_do_not_show_themselves() -> None:
 
 def test_rakp_3_that_gives_a_slot_back_carries_no_code() -> None:
     assert rakp.Rakp3(1, 2, b"code", status=1).encode() == bytes((1, 1, 0, 0, 2, 0, 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("text", "digest"),
+    [
+        (b"", "8350e5a3e24c153df2275c9f80692773"),
+        (b"a", "32ec01ec4a6dac72c0ab96fb34c0b5d1"),
+        (b"message digest", "ab4f496bfb2a530b219ff33031fe06b0"),
+        (b"1234567890" * 8, "d5976f79d83d3a0dc9806c3c66f3efd8"),
+    ],
+)
+def test_md2_gives_the_digests_of_rfc_1319(text: bytes, digest: str) -> None:
+    assert md2(text).hex() == digest
+
+
+@pytest.mark.parametrize("auth", sorted(lan.NUMBERS))
+@given(message=st.binary(max_size=60), sequence=st.integers(0, 2**32 - 1), at=st.integers(0, 200))
+def test_a_packet_of_a_1_5_session_opens_with_its_seal_and_with_no_other(
+    auth: str, message: bytes, sequence: int, at: int
+) -> None:
+    seal = lan.Seal(lan.NUMBERS[auth], 0x01020304, b"secret")
+    answer = bytearray(rmcp.encode_request(rmcp.NETFN_APP + 1, 1, b"\0" + message, 5))
+    packet = lan.signed(seal, sequence, bytes(answer))
+    assert lan.open_signed(seal, packet).data == message
+    for other in (lan.Seal(seal.auth, seal.session, b"guess"), lan.Seal(seal.auth, 1, b"secret")):
+        with pytest.raises(WireError):
+            lan.open_signed(other, packet)
+    assert "secret" not in repr(seal)
+
+
+def test_the_strongest_authentication_is_chosen_and_none_is_no_proof() -> None:
+    assert lan.strongest(["none", "md2", "md5", "password"]) == "md5"
+    assert lan.strongest(["none", "password"]) == "password"
+    assert lan.strongest(["none", "oem"]) is None
