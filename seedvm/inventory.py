@@ -83,6 +83,11 @@ class Machine:
         """A login was proven and nothing speaks against the machine so far."""
         return self.proven_user is not None and self.unfit_reason is None
 
+    @property
+    def old_ipmi(self) -> bool:
+        """Its IPMI is 1.5 and nothing newer."""
+        return "ipmi-1.5" in self.protocols and "ipmi-2.0" not in self.protocols
+
 
 @dataclass(frozen=True)
 class Inventory:

@@ -140,7 +140,8 @@ class BootMacStep:
             port = self._ports.redfish if tls else self._ports.redfish_clear or 80
             make = partial(RedfishBmc, machine.bmc, pair.user, pair.password, port=port, tls=tls)
             return RedfishSwitch(make(pin=machine.certificate), machine.redfish_system)
-        return IpmiSwitch(IpmiBmc(machine.bmc, pair.user, pair.password, port=self._ports.ipmi))
+        ipmi = IpmiBmc(machine.bmc, pair.user, pair.password, port=self._ports.ipmi, old=machine.old_ipmi)
+        return IpmiSwitch(ipmi)
 
     def _unfit(self, bmc: str, reason: str, report: Report) -> None:
         inventory.change(self._state_dir, bmc, unfit_reason=reason, cure=TYPE_IT, powered_by_us=False)

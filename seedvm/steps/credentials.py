@@ -113,7 +113,7 @@ class CredentialsStep:
                 pair = proven[machine.bmc]
                 try:
                     opens = await still_opens(
-                        machine.bmc, pair, self._ledger, make, port=self._ports.ipmi, old=speaks_15_only(machine)
+                        machine.bmc, pair, self._ledger, make, port=self._ports.ipmi, old=machine.old_ipmi
                     )
                 except SeedvmError:
                     return None
@@ -153,11 +153,6 @@ class CredentialsStep:
         tls = REDFISH in machine.protocols or REDFISH_CLEAR not in machine.protocols
         port = self._ports.redfish if tls else self._ports.redfish_clear or 80
         return RedfishBmc(machine.bmc, user, password, port=port, tls=tls, pin=machine.certificate)
-
-
-def speaks_15_only(machine: Machine) -> bool:
-    """Whether its IPMI is the old one, where only a login tells a right password."""
-    return "ipmi-1.5" in machine.protocols and "ipmi-2.0" not in machine.protocols
 
 
 def with_account(machine: Machine, answer: Proven) -> Machine:

@@ -208,6 +208,7 @@ def driver_info(machine: Machine, account: Candidate, images: Mapping[str, str])
         "ipmi_address": machine.bmc,
         "ipmi_username": account.user,
         "ipmi_password": account.password.reveal(),
+        **({"ipmi_protocol_version": "1.5"} if machine.old_ipmi else {}),
         **images,
     }
 
