@@ -65,14 +65,15 @@ def _scan(args: argparse.Namespace) -> int:
 async def _find(args: argparse.Namespace, ranges: list[str], view: ScanView, neighbours: list[Neighbour]) -> bool:
     """Silence first, then multicast, then the ranges; whether it came to its end."""
     from seedvm.scan.listen import listen
-    from seedvm.scan.ssdp import search_redfish
+    from seedvm.scan.multicast import search
+    from seedvm.scan.pace import Pace
     from seedvm.scan.sweep import sweep
 
     if args.listen:
         for heard in await asyncio.gather(*(listen(nic, seconds=args.listen) for nic in args.interface)):
             neighbours += heard
     if args.interface:
-        await search_redfish(args.interface, on_found=view.show)
+        await search(args.interface, pace=Pace(args.rate), on_found=view.show)
     if not ranges:
         return True
     return (await sweep(ranges, rate=args.rate, on_found=view.show, deadline=args.deadline)).complete

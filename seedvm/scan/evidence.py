@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 IPMI_15 = "ipmi-1.5"
 IPMI_20 = "ipmi-2.0"
 REDFISH = "redfish"
 REDFISH_CLEAR = "redfish-http"
+
+
+def now() -> str:
+    """The time as evidence has it: RFC 3339, UTC, milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 @dataclass(frozen=True)

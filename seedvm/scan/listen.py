@@ -11,9 +11,8 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from seedvm.scan.evidence import Evidence
+from seedvm.scan.evidence import Evidence, now
 from seedvm.scan.sniff import tap
-from seedvm.scan.sweep import now
 from seedvm.wire import WireError, dhcp, ether, mdns, ssdp
 from seedvm.wire.rmcp import guid_readings
 

@@ -1,6 +1,7 @@
-"""Declared address ranges: "10.0.0.5", "10.0.0.5-10.0.0.9", "10.0.0.5-9", "10.0.0.0/24", as one list of addresses.
+"""Declared address ranges as one list of addresses, and the wires whose link-local BMCs are declared.
 
-Refuses what is not an IPv4 range, ranges that run backwards, and more than a /12 at once.
+"10.0.0.5", "10.0.0.5-10.0.0.9", "10.0.0.5-9", "10.0.0.0/24", "fd00::5-fd00::9", "fe80::1%eth1" name addresses; "fe80::/10%eth1"
+names every link-local neighbour on eth1. Refuses what is none of these, ranges that run backwards, more than a /12 at once.
 """
 
 from __future__ import annotations
@@ -8,41 +9,75 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 
+from seedvm import address as addr
 from seedvm.errors import SeedvmError
 
 MOST = 1 << 20
+LINK_LOCAL = "fe80::/10%"
+
+
+def on_wire(interface: str) -> str:
+    """The range that names every link-local neighbour on a wire."""
+    return LINK_LOCAL + interface
+
+
+def wires(ranges: Iterable[str]) -> tuple[str, ...]:
+    """The interfaces whose link-local neighbours are declared, each once."""
+    texts = (text.strip() for text in ranges)
+    return tuple(dict.fromkeys(text[len(LINK_LOCAL) :] for text in texts if _is_wire(text)))
 
 
 def addresses(ranges: Iterable[str]) -> tuple[str, ...]:
-    """Every address once, in ascending order."""
-    numbers: set[int] = set()
-    for text in ranges:
-        first, last = _bounds(text.strip())
+    """Every address that is named once, in ascending order; link-local neighbours are not known yet and not in it."""
+    numbers: set[tuple[int, int, str]] = set()
+    for text in (text.strip() for text in ranges):
+        if _is_wire(text):
+            continue
+        version, first, last, zone = _bounds(text)
         if len(numbers) + last - first + 1 > MOST:
             raise SeedvmError(
                 f"the range {text} holds too many addresses",
                 why=f"at most {MOST} are scanned at once",
                 hint="name the BMC network more narrowly",
             )
-        numbers.update(range(first, last + 1))
-    return tuple(str(ipaddress.IPv4Address(number)) for number in sorted(numbers))
+        numbers.update((version, number, zone) for number in range(first, last + 1))
+    return tuple(_text(*one) for one in sorted(numbers))
 
 
-def _bounds(text: str) -> tuple[int, int]:
+def _is_wire(text: str) -> bool:
+    return text.startswith(LINK_LOCAL) and len(text) > len(LINK_LOCAL)
+
+
+def _text(version: int, number: int, zone: str) -> str:
+    if version == 4:
+        return str(ipaddress.IPv4Address(number))
+    return f"{ipaddress.IPv6Address(number)}{'%' + zone if zone else ''}"
+
+
+def _bounds(text: str) -> tuple[int, int, int, str]:
+    """Version, first, last, zone."""
     try:
         if "/" in text:
-            network = ipaddress.IPv4Network(text, strict=False)
-            skip = 1 if network.prefixlen < 31 else 0
-            return int(network.network_address) + skip, int(network.broadcast_address) - skip
+            network = ipaddress.ip_network(text, strict=False)
+            if network.is_link_local and network.version == 6:
+                raise ValueError("link-local addresses are named by their wire")
+            skip = 1 if network.version == 4 and network.prefixlen < 31 else 0
+            return network.version, int(network.network_address) + skip, int(network.broadcast_address) - skip, ""
         start, _, end = (part.strip() for part in text.partition("-"))
-        first = ipaddress.IPv4Address(start)
-        if end.isdigit():
+        if end and "%" in start:  # an interface's name may hold a hyphen
+            start, end = text, ""
+        first = addr.parse(start)
+        if first.version == 4 and end.isdigit():
             end = f"{start.rpartition('.')[0]}.{end}"
-        last = ipaddress.IPv4Address(end or start)
+        last = addr.parse(end or start)
+        if first.version != last.version:
+            raise ValueError("both ends are of one family")
     except ValueError as error:
         raise SeedvmError(
-            f"{text!r} is not an address range", why=str(error), hint="write 10.0.0.20-10.0.0.40"
+            f"{text!r} is not an address range",
+            why=str(error),
+            hint="write 10.0.0.20-10.0.0.40, or fe80::/10%eth1 for link-local BMCs on eth1",
         ) from None
-    if last < first:
+    if int(last) < int(first):
         raise SeedvmError(f"the range {text} runs backwards", hint=f"write {last}-{first}")
-    return int(first), int(last)
+    return first.version, int(first), int(last), getattr(first, "scope_id", None) or ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import hashlib
 import json
 import re
@@ -16,8 +17,10 @@ from dataclasses import dataclass, replace
 
 from cryptography import x509
 
+from seedvm import address as addr
 from seedvm.scan.evidence import REDFISH, REDFISH_CLEAR
 from seedvm.scan.pace import Pace
+from seedvm.scan.radio import NO_ROOM_SECONDS, NO_ROOM_TRIES
 
 MOST_BYTES = 256 * 1024
 CONNECT_SECONDS = 0.9
@@ -57,8 +60,7 @@ async def probe_root(address: str, port: int, *, tls: bool, pace: Pace) -> tuple
     """
     await pace.turn()
     try:
-        async with asyncio.timeout(CONNECT_SECONDS):
-            reader, writer = await asyncio.open_connection(address, port, limit=MOST_BYTES)
+        reader, writer = await _connect(address, port)
     except ConnectionRefusedError:
         return None, True
     except (OSError, TimeoutError):
@@ -76,15 +78,28 @@ async def probe_root(address: str, port: int, *, tls: bool, pace: Pace) -> tuple
                 await writer.wait_closed()
 
 
+async def _connect(address: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect; where the kernel's table of neighbours is full nothing has left, and it is tried again (see `radio`)."""
+    for _ in range(NO_ROOM_TRIES):
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                return await asyncio.open_connection(address, port, limit=MOST_BYTES)
+        except OSError as error:
+            if error.errno != errno.ENOBUFS:
+                raise
+        await asyncio.sleep(NO_ROOM_SECONDS)
+    raise TimeoutError
+
+
 async def _talk(
     address: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, tls: bool
 ) -> RedfishRoot | None:
     der = b""
     if tls:
-        await writer.start_tls(discovery_context(), server_hostname=address)
+        await writer.start_tls(discovery_context(), server_hostname=addr.bare(address))
         der = writer.get_extra_info("ssl_object").getpeercert(binary_form=True) or b""
     writer.write(
-        f"GET /redfish/v1/ HTTP/1.1\r\nHost: {address}\r\nAccept: application/json\r\n"
+        f"GET /redfish/v1/ HTTP/1.1\r\nHost: {addr.in_header(address)}\r\nAccept: application/json\r\n"
         "OData-Version: 4.0\r\nConnection: close\r\n\r\n".encode()
     )
     await writer.drain()

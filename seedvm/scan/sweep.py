@@ -1,54 +1,52 @@
-"""Finds BMCs in declared ranges by presence ping, authentication capabilities and the Redfish service root.
+"""Asks every address of declared ranges whether a BMC is there: ARP where it is on link, presence, capabilities, Redfish root.
 
-Paced over everything it sends; never two probes in flight to one address; message tag 0xFF is never used. Refuses to
-send a password or to leave the ranges it was given. Sources: IPMI v2.0 13.2, 22.13, 22.14; DMTF DSP0266 (service root).
+Paced over everything that leaves; never two probes in flight to one machine; message tag 0xFF is never used. Works block by block,
+so that a scan can go on where it stopped. Refuses to send a password or to leave the ranges that it was given.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
-from typing import cast
 
-from seedvm.scan.evidence import IPMI_15, IPMI_20, Bmc, Evidence
-from seedvm.scan.pace import Pace
-from seedvm.scan.ranges import addresses
-from seedvm.scan.root import CONNECT_SECONDS, RedfishRoot, probe_root
-from seedvm.wire import WireError, rmcp
+from seedvm import address as addr
+from seedvm.scan.evidence import Bmc, Evidence, now
+from seedvm.scan.identify import ROOT_TRIES, USUAL_PORTS, Interview, OnFound, Ports, first_evidence
+from seedvm.scan.onlink import ECHO_SECONDS, ECHOES, Wires, link_local_neighbours, own_wires
+from seedvm.scan.pace import ANSWER_SECONDS, Pace, patience
+from seedvm.scan.radio import radio_for
+from seedvm.scan.ranges import addresses, wires
+from seedvm.scan.root import CONNECT_SECONDS
+from seedvm.wire import rmcp
+
+__all__ = ["DEFAULT_RATE", "USUAL_PORTS", "Budget", "Ports", "ScanResult", "now", "plan_sweep", "sweep"]
 
 DEFAULT_RATE = 500.0
-ANSWER_SECONDS = 0.8
 ROUNDS = ("ping", "capabilities", "ping")  # some BMCs answer no ping
-ROOT_TRIES = 2
+ARP_ROUNDS = 2
+BLOCK = 1024
+BLOCKS_AT_ONCE = 4  # one waits for answers while another sends
 ROOTS_AT_ONCE = 512
+LARGE = 4096  # from so many addresses on the second ARP round is left out where the wire is seen to lose nothing
+SURE = 200
 
-OnFound = Callable[[Bmc], None]
-
-
-@dataclass(frozen=True)
-class Ports:
-    """Where BMCs listen; another port is for test benches."""
-
-    ipmi: int = 623
-    redfish: int = 443
-    redfish_clear: int | None = 80
-
-
-USUAL_PORTS = Ports()
+OnDone = Callable[[Sequence[str]], None]
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What a scan will cost at most for addresses that stay silent, shown before it starts."""
+    """What a scan will cost at most for addresses that stay silent, shown before it starts. `on_link` of them are asked by ARP
+    alone; `wires` are those whose link-local neighbours are asked for."""
 
     addresses: int
     packets: int
     seconds: float
+    on_link: int = 0
+    wires: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,16 +60,22 @@ class ScanResult:
     complete: bool
 
 
-def plan_sweep(ranges: Iterable[str], *, rate: float = DEFAULT_RATE) -> Budget:
-    """Packets and seconds a sweep of these ranges takes at most; BMCs that answer add about 30 packets each."""
-    count = len(addresses(ranges))
-    packets = count * (len(ROUNDS) + ROOT_TRIES)
-    waits = len(ROUNDS) * ANSWER_SECONDS * 1.5 + ROOT_TRIES * CONNECT_SECONDS
-    return Budget(count, packets, round(packets / rate + waits, 1))
+def plan_sweep(ranges: Iterable[str], *, rate: float = DEFAULT_RATE, on_wire: Wires | None = None) -> Budget:
+    """Packets and seconds a sweep of these ranges takes at most; BMCs that answer add about 30 packets each.
 
-
-def now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+    Without `on_wire` every address is taken to be behind a router, which costs more."""
+    wanted = tuple(ranges)
+    named, links = addresses(wanted), wires(wanted)
+    near = sum(1 for one in named if on_wire and on_wire.wire(one))
+    far = len(named) - near
+    packets = far * (len(ROUNDS) + ROOT_TRIES) + near * ARP_ROUNDS + len(links) * ECHOES
+    far_waits = len(ROUNDS) * ANSWER_SECONDS * 1.5 + ROOT_TRIES * CONNECT_SECONDS
+    waits = (
+        (far_waits if far else 0)
+        + (ARP_ROUNDS * ANSWER_SECONDS * 1.5 if near else 0)
+        + ECHO_SECONDS * ECHOES * len(links)
+    )
+    return Budget(len(named), packets, round(packets / rate + waits, 1), near, links)
 
 
 async def sweep(
@@ -81,81 +85,138 @@ async def sweep(
     on_found: OnFound | None = None,
     deadline: float | None = None,
     ports: Ports = USUAL_PORTS,
+    pace: Pace | None = None,
+    on_done: OnDone | None = None,
 ) -> ScanResult:
-    """Scan the ranges; `on_found` hears of every BMC, again when more is known of it. `deadline` is in seconds."""
+    """Scan the ranges; `on_found` hears of every BMC, again when more is known of it. `deadline` is in seconds.
+
+    `on_done` gets each block of addresses that has been asked all there is to ask. `pace` is given where others send as well.
+    """
     wanted = tuple(ranges)
-    budget = plan_sweep(wanted, rate=rate)
+    targets, pace = addresses(wanted), pace or Pace(rate)
     loop = asyncio.get_running_loop()
-    started = loop.time()
-    transport, radio = await loop.create_datagram_endpoint(Radio, local_addr=("0.0.0.0", 0))
-    run = Sweep(addresses(wanted), Pace(rate), ports, radio, on_found)
-    complete = True
+    started, sent_before = loop.time(), pace.sent
+    async with _wires() as on_wire, radio_for((*targets, *("::" for _ in wires(wanted)))) as radio:
+        budget = plan_sweep(wanted, rate=rate, on_wire=on_wire)
+        run = Sweep(Interview(pace, ports, radio, on_found), on_wire, len(targets), on_done)
+        complete = True
+        try:
+            async with asyncio.timeout(deadline):
+                await run.all(targets, wires(wanted))
+        except TimeoutError:
+            complete = False
+    found = run.interview.found
+    bmcs = tuple(found[one] for one in sorted(found, key=addr.order))
+    return ScanResult(bmcs, budget, pace.sent - sent_before, round(loop.time() - started, 3), complete)
+
+
+@asynccontextmanager
+async def _wires() -> AsyncIterator[Wires]:
+    on_wire = await own_wires()
     try:
-        async with asyncio.timeout(deadline):
-            await run.all()
-    except TimeoutError:
-        complete = False
+        yield on_wire
     finally:
-        transport.close()
-    bmcs = tuple(run.found[a] for a in run.targets if a in run.found)
-    return ScanResult(bmcs, budget, run.pace.sent, round(loop.time() - started, 3), complete)
-
-
-class Radio(asyncio.DatagramProtocol):
-    """One unconnected UDP socket; a packet goes to whoever listens for its source address, else it is dropped."""
-
-    def __init__(self) -> None:
-        self.transport: asyncio.DatagramTransport | None = None
-        self.listeners: dict[str, Callable[[bytes], None]] = {}
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.DatagramTransport, transport)
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        if listener := self.listeners.get(addr[0]):
-            listener(data)
-
-    def error_received(self, exc: Exception) -> None:
-        """An unreachable port or host is silence to us."""
-
-    def send(self, packet: bytes, address: str, port: int) -> None:
-        assert self.transport is not None
-        self.transport.sendto(packet, (address, port))
+        on_wire.close()
 
 
 @dataclass
 class Sweep:
-    """The state of one scan."""
+    """The state of one scan of `size` addresses."""
 
-    targets: tuple[str, ...]
-    pace: Pace
-    ports: Ports
-    radio: Radio
-    on_found: OnFound | None
-    found: dict[str, Bmc] = field(default_factory=dict)
-    _tags: int = field(default_factory=lambda: random.randrange(rmcp.FORBIDDEN_TAG))
+    interview: Interview
+    on_wire: Wires
+    size: int
+    on_done: OnDone | None = None
+    _asked_again: int = 0
+    _lost: int = 0
+    _gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(ROOTS_AT_ONCE))
 
-    async def all(self) -> None:
+    async def all(self, targets: Sequence[str], links: Sequence[str]) -> None:
+        """The named addresses, then the link-local neighbours, so that no machine is asked at two addresses at once."""
+        blocks = [targets[at : at + BLOCK] for at in range(0, len(targets), BLOCK)]
+        room = asyncio.Semaphore(BLOCKS_AT_ONCE)
         async with asyncio.TaskGroup() as group:
-            live = self._listen(group)
+            for block in blocks:
+                await room.acquire()
+                group.create_task(self._block(block)).add_done_callback(lambda _: room.release())
+        for interface in links:
+            await self._neighbours(interface)
+
+    async def _neighbours(self, interface: str) -> None:
+        heard: dict[str, Evidence] = {}
+
+        def seen(address: str, mac: str, packet: str) -> None:
+            heard[address] = Evidence("mac", mac, packet, now())
+
+        await self._ask(await link_local_neighbours(interface, self.interview.pace, on_seen=seen))
+        for address, evidence in heard.items():
+            if address in self.interview.found:
+                self.interview.learn(address, (), (evidence,))
+
+    async def _block(self, block: Sequence[str]) -> None:
+        near = [one for one in block if self.on_wire.wire(one)]
+        far = [one for one in block if not self.on_wire.wire(one)]
+        live = await self._arp(near) if near else set()
+        await self._ask([*far, *(one for one in near if one in live)])
+        for address in near:
+            macs = self.on_wire.macs.get(address, ())
+            if address in self.interview.found:
+                self.interview.learn(address, (), [Evidence("mac", mac, "ARP reply", now()) for mac in macs])
+        if self.on_done:
+            self.on_done(block)
+
+    async def _arp(self, near: Sequence[str]) -> set[str]:
+        """Who is there. Those who answered are asked once more, which tells whether the wire loses packets."""
+        pace = self.interview.pace
+        order = random.sample(near, len(near))
+        live = await self.on_wire.ask(order, pace)
+        sure = self.size > LARGE and self._asked_again >= SURE and not self._lost
+        before = {one: self.on_wire.replies[one] for one in live}
+        again = [one for one in order if one in live] if self.size > LARGE else []
+        await self.on_wire.ask(again + ([] if sure else [one for one in order if one not in live]), pace)
+        if again:
+            self._asked_again += len(again)
+            self._lost += sum(1 for one in again if self.on_wire.replies[one] == before[one])
+        return {one for one in near if one in self.on_wire.macs}
+
+    async def _ask(self, asked: Sequence[str]) -> None:
+        """Ask addresses where a host may be; a machine's second address only after the first is through."""
+        for wave in self._waves(asked):
+            await self._presence(wave)
+            async with asyncio.TaskGroup() as group:
+                for address in wave:
+                    await self._gate.acquire()
+                    group.create_task(self.interview.root(address)).add_done_callback(lambda _: self._gate.release())
+
+    async def _presence(self, asked: Sequence[str]) -> None:
+        """Presence in rounds over those that are still silent; who answers is identified meanwhile."""
+        async with asyncio.TaskGroup() as group:
+            live = self._listen(group, asked)
             for kind in ROUNDS:
-                silent = [a for a in self.targets if a not in live]
-                random.shuffle(silent)
+                silent = [one for one in asked if one not in live]
                 for address in silent:
-                    await self.pace.turn()
+                    first = kind == ROUNDS[0] and address in self.on_wire.macs
+                    await self.interview.pace.turn(2 if first else 1)  # the kernel asks by ARP for itself
                     if address not in live:
-                        self._probe(kind, address)
+                        await self._probe(kind, address)
                 if silent:
-                    await asyncio.sleep(ANSWER_SECONDS * random.uniform(1.0, 1.5))
-        for address in self.targets:
-            self.radio.listeners.pop(address, None)
-        gate = asyncio.Semaphore(ROOTS_AT_ONCE)
-        async with asyncio.TaskGroup() as group:
-            for address in self.targets:
-                await gate.acquire()
-                group.create_task(self._root(address)).add_done_callback(lambda _: gate.release())
+                    await asyncio.sleep(patience())
+        for address in asked:
+            self.interview.radio.listeners.pop(address, None)
 
-    def _listen(self, group: asyncio.TaskGroup) -> set[str]:
+    def _waves(self, asked: Sequence[str]) -> list[list[str]]:
+        """The addresses in random order, so that each wave holds every machine (by its MAC) at most once."""
+        waves: list[list[str]] = []
+        used: dict[str, int] = {}
+        for address in random.sample(asked, len(asked)):
+            machine = self.on_wire.machine(address)
+            wave = used[machine] = used.get(machine, -1) + 1
+            if wave == len(waves):
+                waves.append([])
+            waves[wave].append(address)
+        return waves
+
+    def _listen(self, group: asyncio.TaskGroup, asked: Sequence[str]) -> set[str]:
         """The addresses that answered so far; the first answer of each starts its identification."""
         live: set[str] = set()
 
@@ -163,112 +224,13 @@ class Sweep:
             evidence = first_evidence(packet)
             if evidence and address not in live:
                 live.add(address)
-                group.create_task(self._identify(address, packet, evidence))
+                group.create_task(self.interview.ipmi(address, packet, evidence))
 
-        for target in self.targets:
-            self.radio.listeners[target] = partial(hear, target)
+        for target in asked:
+            self.interview.radio.listeners[target] = partial(hear, target)
         return live
 
-    def _probe(self, kind: str, address: str) -> None:
-        tag = self._next()
+    async def _probe(self, kind: str, address: str) -> None:
+        tag = self.interview.next_tag()
         packet = rmcp.presence_ping(tag) if kind == "ping" else rmcp.auth_capabilities_request(tag & 0x3F)
-        self.radio.send(packet, address, self.ports.ipmi)
-
-    def _next(self) -> int:
-        self._tags = (self._tags + 1) % rmcp.FORBIDDEN_TAG
-        return self._tags
-
-    async def _identify(self, address: str, packet: bytes, evidence: tuple[Evidence, ...]) -> None:
-        """Ask a live BMC for its capabilities (2.0, then 1.5) and its GUID, one question at a time."""
-        self._learn(address, (), evidence)
-        capabilities = None
-        with contextlib.suppress(WireError):
-            capabilities = rmcp.parse_auth_capabilities(rmcp.parse_sessionless(packet))
-        for extended in (True, False):
-            if capabilities is None:
-                reply = await self._ask(address, partial(rmcp.auth_capabilities_request, extended=extended))
-                with contextlib.suppress(WireError):
-                    capabilities = rmcp.parse_auth_capabilities(reply) if reply else None
-        if capabilities is None:
-            return
-        protocols = [name for name, has in ((IPMI_15, capabilities.ipmi_15), (IPMI_20, capabilities.ipmi_20)) if has]
-        self._learn(address, protocols, capability_evidence(capabilities))
-        reply = await self._ask(address, rmcp.system_guid_request)
-        with contextlib.suppress(WireError):
-            if reply and rmcp.guid_readings(raw := rmcp.parse_system_guid(reply)):
-                self._learn(address, (), (Evidence("guid", raw.hex(), "IPMI Get System GUID", now()),))
-
-    async def _ask(self, address: str, make: Callable[[int], bytes]) -> rmcp.Message | None:
-        """One sessionless question, sent up to three times, each time with a sequence number of its own."""
-        for _ in ROUNDS:
-            answer: asyncio.Future[rmcp.Message] = asyncio.get_running_loop().create_future()
-            sequence = self._next() & 0x3F
-
-            def hear(packet: bytes, answer: asyncio.Future[rmcp.Message] = answer, wanted: int = sequence) -> None:
-                with contextlib.suppress(WireError):
-                    message = rmcp.parse_sessionless(packet)
-                    if message.sequence == wanted and not answer.done():
-                        answer.set_result(message)
-
-            self.radio.listeners[address] = hear
-            await self.pace.turn()
-            self.radio.send(make(sequence), address, self.ports.ipmi)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(ANSWER_SECONDS * random.uniform(1.0, 1.5)):
-                    return await answer
-        return None
-
-    async def _root(self, address: str) -> None:
-        """The service root over TLS; in clear only where a host is there that refuses TLS."""
-        root, alive = None, False
-        for _ in range(ROOT_TRIES):
-            if root is None and not alive:
-                root, alive = await probe_root(address, self.ports.redfish, tls=True, pace=self.pace)
-        if root is None and alive and self.ports.redfish_clear is not None:
-            root, _ = await probe_root(address, self.ports.redfish_clear, tls=False, pace=self.pace)
-        if root is not None:
-            self._learn(address, (root.protocol,), root_evidence(root))
-
-    def _learn(self, address: str, protocols: Iterable[str], evidence: Iterable[Evidence]) -> None:
-        self.found[address] = self.found.get(address, Bmc(address)).with_(protocols, evidence)
-        if self.on_found:
-            self.on_found(self.found[address])
-
-
-def first_evidence(packet: bytes) -> tuple[Evidence, ...]:
-    """What a first answer says: a presence pong that supports IPMI, or authentication capabilities."""
-    with contextlib.suppress(WireError):
-        pong = rmcp.parse_pong(packet)
-        if not pong.ipmi:
-            return ()
-        return (Evidence("asf-enterprise", str(pong.enterprise), "ASF presence pong", now()),)
-    with contextlib.suppress(WireError):
-        return capability_evidence(rmcp.parse_auth_capabilities(rmcp.parse_sessionless(packet)))
-    return ()
-
-
-def capability_evidence(said: rmcp.AuthCapabilities) -> tuple[Evidence, ...]:
-    """Facts of a Get Channel Authentication Capabilities answer."""
-    facts = {
-        "auth-types": ",".join(sorted(said.auth_types)) or "rmcp+ only",
-        "anonymous": "yes" if said.anonymous or said.null_users else "no",
-        "kg": "set" if said.kg_set else "not set",
-        "oem": str(said.oem),
-    }
-    source = "IPMI Get Channel Authentication Capabilities"
-    return tuple(Evidence(fact, value, source, now()) for fact, value in facts.items())
-
-
-def root_evidence(root: RedfishRoot) -> tuple[Evidence, ...]:
-    """Facts of a Redfish service root and of the certificate it came with."""
-    source = "Redfish service root"
-    facts = {"redfish-version": root.version, "uuid": root.uuid, "vendor": root.vendor, "product": root.product}
-    facts["redfish-root"] = "asks for a login" if root.closed else ""
-    certificate = {
-        "certificate": root.fingerprint,
-        "certificate-subject": root.subject,
-        "certificate-until": root.until,
-    }
-    rows = [Evidence(name, value, source, now()) for name, value in facts.items() if value]
-    rows += [Evidence(name, value, "TLS certificate", now()) for name, value in certificate.items() if value]
-    return tuple(rows)
+        await self.interview.radio.send(packet, address, self.interview.ports.ipmi)

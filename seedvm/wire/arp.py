@@ -1,4 +1,4 @@
-"""ARP probes: "does anybody have this address?" asked without claiming it. Bytes only.
+"""ARP questions: "who has this address?", asked with or without claiming one of our own. Bytes only.
 
 Source: RFC 826, RFC 5227 section 2.1.1 (the sender's address of a probe is 0.0.0.0). Refused: anything but IPv4 over Ethernet.
 """
@@ -13,6 +13,7 @@ _ETHERTYPE = 0x0806
 _BROADCAST = b"\xff" * 6
 _HEAD = struct.pack("!HHBB", 1, 0x0800, 6, 4)
 REQUEST, REPLY = 1, 2
+NOBODY = IPv4Address(0)
 
 
 @dataclass(frozen=True)
@@ -23,10 +24,10 @@ class Claim:
     mac: str
 
 
-def probe(mac: str, address: IPv4Address) -> bytes:
-    """The frame of a probe from `mac`."""
+def probe(mac: str, address: IPv4Address, sender_address: IPv4Address = NOBODY) -> bytes:
+    """The frame of a question from `mac`: a probe, or a request where we say who asks (some BMCs answer nobody else)."""
     sender = bytes.fromhex(mac.replace(":", ""))
-    body = _HEAD + struct.pack("!H", REQUEST) + sender + bytes(4) + bytes(6) + address.packed
+    body = _HEAD + struct.pack("!H", REQUEST) + sender + sender_address.packed + bytes(6) + address.packed
     return _BROADCAST + sender + struct.pack("!H", _ETHERTYPE) + body
 
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from seedvm.wire import WireError
 
 IPV4, ARP, VLAN, IPV6, LLDP = 0x0800, 0x0806, 0x8100, 0x86DD, 0x88CC
-UDP = 17
+LONGEST_802_3 = 1500  # a type field of at most this is a length (IEEE 802.3 section 3.2.6)
+UDP, ICMPV6 = 17, 58
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,19 @@ class Arp:
     mac: str
     address: str
     probe: bool
+
+
+@dataclass(frozen=True)
+class Ipv6:
+    """The head of an IPv6 packet; `kind` is the next header's number, `data` what follows the fixed header."""
+
+    source: str
+    kind: int
+    data: bytes
+
+    @property
+    def link_local(self) -> bool:
+        return ipaddress.IPv6Address(self.source).is_link_local
 
 
 @dataclass(frozen=True)
@@ -79,6 +93,15 @@ def parse_arp(payload: bytes) -> Arp:
         raise WireError("ARP: not IPv4 over Ethernet")
     address = str(ipaddress.IPv4Address(payload[14:18]))
     return Arp(mac_text(payload[8:14]), address, payload[14:18] == b"\x00" * 4)
+
+
+def parse_ipv6(frame: Frame) -> Ipv6:
+    """The source and the payload of an IPv6 packet (RFC 8200 section 3)."""
+    data = frame.payload
+    if frame.kind != IPV6 or len(data) < 40 or data[0] >> 4 != 6:
+        raise WireError("not IPv6")
+    length = int.from_bytes(data[4:6], "big")
+    return Ipv6(str(ipaddress.IPv6Address(data[8:24])), data[6], data[40 : 40 + length])
 
 
 def parse_lldp(payload: bytes) -> Lldp:

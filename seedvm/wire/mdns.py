@@ -1,4 +1,4 @@
-"""Multicast DNS answers, as far as they name services: which kind, by which name.
+"""Multicast DNS: the question for services, and answers as far as they name services: which kind, by which name.
 
 Source: RFC 1035 section 4 (message, compression), RFC 6762, RFC 6763 (PTR records of services). OpenBMC announces
 _obmc_redfish._tcp, _obmc_rest._tcp and _obmc_console._tcp. Refused here: compression that does not lead backwards.
@@ -11,9 +11,12 @@ from dataclasses import dataclass
 
 from seedvm.wire import WireError
 
+GROUP_V4 = "224.0.0.251"
+GROUP_V6 = "ff02::fb"
 PORT = 5353
 PTR = 12
 MOST_RECORDS = 64
+_ASK = struct.pack(">HH", PTR, 0x8000 | 1)  # class IN, unicast answer wanted
 BMC_SERVICES = ("_obmc_redfish._tcp.local", "_obmc_rest._tcp.local", "_obmc_console._tcp.local", "_redfish._tcp.local")
 
 
@@ -27,6 +30,14 @@ class Service:
     @property
     def is_bmc(self) -> bool:
         return self.kind in BMC_SERVICES
+
+
+def question(kinds: tuple[str, ...] = BMC_SERVICES) -> bytes:
+    """One query for the PTR records of all `kinds`; the answer is wanted by unicast (RFC 6762 section 5.4)."""
+    asked = b"".join(
+        b"".join(bytes((len(label),)) + label.encode() for label in kind.split(".")) + b"\0" + _ASK for kind in kinds
+    )
+    return struct.pack(">6H", 0, 0, len(kinds), 0, 0, 0) + asked
 
 
 def parse_services(data: bytes) -> tuple[Service, ...]:

@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-import sys
 from pathlib import Path
 
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import ARP, Ether
 
 from seedvm import proc
-from seedvm.scan.evidence import REDFISH
 from seedvm.scan.listen import listen
-from seedvm.scan.ssdp import search_redfish
-from tests.contract.isolated import child, isolated, until
+from tests.contract.isolated import isolated
 from tests.unit.test_wire_listen import NOTIFY
 
 MAC = "52:54:00:aa:00:01"
@@ -34,21 +31,6 @@ def wire() -> None:
 def sent_by(interface: str) -> int:
     said = json.loads(proc.run(["ip", "-j", "-s", "link", "show", "dev", interface], timeout=10).stdout)
     return int(said[0]["stats64"]["tx"]["packets"])
-
-
-@isolated
-async def test_a_search_finds_a_redfish_service_once_and_asks_twice(tmp_path: Path) -> None:
-    wire()
-    log = tmp_path / "searches"
-    command = ["unshare", "--net", sys.executable, "-m", "tests.contract.ssdp_responder"]
-    with child(command, log=log, cwd=ROOT) as responder:
-        namespace = Path(f"/proc/{responder.pid}/ns/net")
-        await until(lambda: namespace.stat().st_ino != Path("/proc/thread-self/ns/net").stat().st_ino)
-        proc.run(["ip", "link", "set", "far0", "netns", str(responder.pid)], timeout=10)
-        await until(lambda: "ready" in log.read_text())
-        found = await search_redfish(["near0"], wait=1)
-    assert [(bmc.address, bmc.protocols) for bmc in found] == [("172.22.1.21", (REDFISH,))]
-    assert log.read_text().split() == ["ready", "search", "search"]
 
 
 @isolated

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from seedvm.errors import SeedvmError
 from seedvm.scan.evidence import REDFISH, Bmc, Evidence
-from seedvm.scan.ranges import addresses
+from seedvm.scan.ranges import addresses, wires
 from seedvm.scan.root import parse_root
 from seedvm.scan.sweep import plan_sweep
 
@@ -23,11 +23,29 @@ def test_every_notation_of_a_range(text: str, count: int) -> None:
     assert len(addresses([text])) == count
 
 
+def test_ipv6_and_zones() -> None:
+    assert addresses(["fd00::a-fd00::c", "fe80::21%eth-1", "10.0.0.1"]) == (
+        "10.0.0.1",
+        "fd00::a",
+        "fd00::b",
+        "fd00::c",
+        "fe80::21%eth-1",
+    )
+    assert len(addresses(["fd00::10/124"])) == 16
+
+
+def test_a_wire_is_named_and_holds_no_address_yet() -> None:
+    assert wires(["fe80::/10%eth1", "10.0.0.1", "fe80::/10%eth1"]) == ("eth1",)
+    assert addresses(["fe80::/10%eth1"]) == ()
+
+
 def test_ranges_that_overlap_give_each_address_once() -> None:
     assert addresses(["10.0.0.2-10.0.0.4", "10.0.0.3-10.0.0.5"]) == ("10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5")
 
 
-@pytest.mark.parametrize("text", ["10.0.0.9-10.0.0.5", "10.0.0", "rack", "10.0.0.0/8", "fe80::1", ""])
+@pytest.mark.parametrize(
+    "text", ["10.0.0.9-10.0.0.5", "10.0.0", "rack", "10.0.0.0/8", "fe80::1", "fe80::/64", "10.0.0.1-fd00::1", ""]
+)
 def test_what_is_no_range_is_refused(text: str) -> None:
     with pytest.raises(SeedvmError):
         addresses([text])

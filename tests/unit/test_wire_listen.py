@@ -23,7 +23,7 @@ from scapy.layers.l2 import ARP, Dot1Q, Ether
 
 from seedvm.scan.evidence import REDFISH
 from seedvm.scan.listen import Neighbour, hear
-from seedvm.scan.ssdp import as_bmc
+from seedvm.scan.multicast import as_bmc
 from seedvm.wire import WireError, ether, mdns, ssdp
 
 MAC = "52:54:00:aa:00:01"

@@ -1,0 +1,149 @@
+"""One live BMC: its capabilities (IPMI 2.0, then 1.5), its GUID, its Redfish root; one question at a time and paced.
+
+Source: IPMI v2.0 13.2 (presence), 22.13, 22.14; DMTF DSP0266 (service root). Refuses to send a password.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+
+from seedvm.scan.evidence import IPMI_15, IPMI_20, Bmc, Evidence, now
+from seedvm.scan.pace import Pace, patience
+from seedvm.scan.radio import Radio
+from seedvm.scan.root import RedfishRoot, probe_root
+from seedvm.wire import WireError, rmcp
+
+TRIES = 3
+ROOT_TRIES = 2
+
+OnFound = Callable[[Bmc], None]
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where BMCs listen; another port is for test benches."""
+
+    ipmi: int = 623
+    redfish: int = 443
+    redfish_clear: int | None = 80
+
+
+USUAL_PORTS = Ports()
+
+
+@dataclass
+class Interview:
+    """What was learned by asking. `found` holds every address that showed a sign of a BMC."""
+
+    pace: Pace
+    ports: Ports
+    radio: Radio
+    on_found: OnFound | None = None
+    found: dict[str, Bmc] = field(default_factory=dict)
+    _tags: int = field(default_factory=lambda: random.randrange(rmcp.FORBIDDEN_TAG))
+
+    def next_tag(self) -> int:
+        """Every packet has another tag than the one before; 0xFF, which nothing answers, is never one."""
+        self._tags = (self._tags + 1) % rmcp.FORBIDDEN_TAG
+        return self._tags
+
+    def learn(self, address: str, protocols: Iterable[str], evidence: Iterable[Evidence]) -> None:
+        """More is known of an address."""
+        self.found[address] = self.found.get(address, Bmc(address)).with_(protocols, evidence)
+        if self.on_found:
+            self.on_found(self.found[address])
+
+    async def ipmi(self, address: str, packet: bytes, evidence: tuple[Evidence, ...]) -> None:
+        """Identify what has just answered with `packet`."""
+        self.learn(address, (), evidence)
+        capabilities = None
+        with contextlib.suppress(WireError):
+            capabilities = rmcp.parse_auth_capabilities(rmcp.parse_sessionless(packet))
+        for extended in (True, False):
+            if capabilities is None:
+                reply = await self._ask(address, partial(rmcp.auth_capabilities_request, extended=extended))
+                with contextlib.suppress(WireError):
+                    capabilities = rmcp.parse_auth_capabilities(reply) if reply else None
+        if capabilities is None:
+            return
+        protocols = [name for name, has in ((IPMI_15, capabilities.ipmi_15), (IPMI_20, capabilities.ipmi_20)) if has]
+        self.learn(address, protocols, capability_evidence(capabilities))
+        reply = await self._ask(address, rmcp.system_guid_request)
+        with contextlib.suppress(WireError):
+            if reply and rmcp.guid_readings(raw := rmcp.parse_system_guid(reply)):
+                self.learn(address, (), (Evidence("guid", raw.hex(), "IPMI Get System GUID", now()),))
+
+    async def _ask(self, address: str, make: Callable[[int], bytes]) -> rmcp.Message | None:
+        """One sessionless question, sent up to three times, each time with a sequence number of its own."""
+        for _ in range(TRIES):
+            answer: asyncio.Future[rmcp.Message] = asyncio.get_running_loop().create_future()
+            sequence = self.next_tag() & 0x3F
+
+            def hear(packet: bytes, answer: asyncio.Future[rmcp.Message] = answer, wanted: int = sequence) -> None:
+                with contextlib.suppress(WireError):
+                    message = rmcp.parse_sessionless(packet)
+                    if message.sequence == wanted and not answer.done():
+                        answer.set_result(message)
+
+            await self.pace.turn()
+            self.radio.listeners[address] = hear
+            await self.radio.send(make(sequence), address, self.ports.ipmi)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(patience()):
+                    return await answer
+        return None
+
+    async def root(self, address: str) -> None:
+        """The service root over TLS; in clear only where a host is there that refuses TLS."""
+        root, alive = None, False
+        for _ in range(ROOT_TRIES):
+            if root is None and not alive:
+                root, alive = await probe_root(address, self.ports.redfish, tls=True, pace=self.pace)
+        if root is None and alive and self.ports.redfish_clear is not None:
+            root, _ = await probe_root(address, self.ports.redfish_clear, tls=False, pace=self.pace)
+        if root is not None:
+            self.learn(address, (root.protocol,), root_evidence(root))
+
+
+def first_evidence(packet: bytes) -> tuple[Evidence, ...]:
+    """What a first answer says: a presence pong that supports IPMI, or authentication capabilities."""
+    with contextlib.suppress(WireError):
+        pong = rmcp.parse_pong(packet)
+        if not pong.ipmi:
+            return ()
+        return (Evidence("asf-enterprise", str(pong.enterprise), "ASF presence pong", now()),)
+    with contextlib.suppress(WireError):
+        return capability_evidence(rmcp.parse_auth_capabilities(rmcp.parse_sessionless(packet)))
+    return ()
+
+
+def capability_evidence(said: rmcp.AuthCapabilities) -> tuple[Evidence, ...]:
+    """Facts of a Get Channel Authentication Capabilities answer."""
+    facts = {
+        "auth-types": ",".join(sorted(said.auth_types)) or "rmcp+ only",
+        "anonymous": "yes" if said.anonymous or said.null_users else "no",
+        "kg": "set" if said.kg_set else "not set",
+        "oem": str(said.oem),
+    }
+    source = "IPMI Get Channel Authentication Capabilities"
+    return tuple(Evidence(fact, value, source, now()) for fact, value in facts.items())
+
+
+def root_evidence(root: RedfishRoot) -> tuple[Evidence, ...]:
+    """Facts of a Redfish service root and of the certificate it came with."""
+    source = "Redfish service root"
+    facts = {"redfish-version": root.version, "uuid": root.uuid, "vendor": root.vendor, "product": root.product}
+    facts["redfish-root"] = "asks for a login" if root.closed else ""
+    certificate = {
+        "certificate": root.fingerprint,
+        "certificate-subject": root.subject,
+        "certificate-until": root.until,
+    }
+    rows = [Evidence(name, value, source, now()) for name, value in facts.items() if value]
+    rows += [Evidence(name, value, "TLS certificate", now()) for name, value in certificate.items() if value]
+    return tuple(rows)

@@ -1,0 +1,105 @@
+"""A veth cable from near0 (172.22.1.10, in the test's namespace) to far0 in another namespace, where far_end.py answers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+import struct
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from seedvm import proc
+from seedvm.wire import slp
+from tests.contract.isolated import child, until
+
+SO_RCVBUFFORCE, SO_TIMESTAMPNS = 33, 35  # asm-generic/socket.h
+MAC = "52:54:00:aa:00:01"
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class Cable:
+    """What was seen on it: `sent` holds (seconds, frame) of everything that left near0."""
+
+    log: Path
+    sent: list[tuple[float, bytes]] = field(default_factory=list)
+
+    def words(self) -> list[str]:
+        return self.log.read_text().splitlines()
+
+
+@contextlib.asynccontextmanager
+async def cable(folder: Path, hosts: list[dict[str, Any]], **more: Any) -> AsyncIterator[Cable]:
+    """The cable with hosts at its far end; everything is up when the block begins."""
+    key, cert = folder / "key.pem", folder / "cert.pem"
+    words = [
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-subj",
+        "/CN=bmc-test",
+        "-days",
+        "30",
+        "-keyout",
+        str(key),
+        "-out",
+        str(cert),
+    ]
+    proc.run(["openssl", "req", *words], timeout=60)
+    plan = {
+        "mac": MAC,
+        "hosts": hosts,
+        "key": str(key),
+        "cert": str(cert),
+        "slp_v6": slp.group_v6("service:ipmi"),
+        **more,
+    }
+    (folder / "plan.json").write_text(json.dumps(plan))
+    made = Cable(folder / "far.log")
+    for line in (
+        "all.accept_dad=0",
+        "default.accept_dad=0",
+        "all.router_solicitations=0",
+        "default.router_solicitations=0",
+    ):
+        proc.run(["sysctl", "-qw", f"net.ipv6.conf.{line}"], timeout=10)
+    proc.run(["ip", "link", "add", "near0", "type", "veth", "peer", "name", "far0"], timeout=10)
+    proc.run(["ip", "address", "add", "172.22.1.10/24", "dev", "near0"], timeout=10)
+    proc.run(["ip", "link", "set", "near0", "up"], timeout=10)
+    command = ["unshare", "--net", sys.executable, "-m", "tests.contract.far_end", str(folder / "plan.json")]
+    with child(command, log=made.log, cwd=ROOT) as far:
+        namespace = Path(f"/proc/{far.pid}/ns/net")
+        await until(lambda: namespace.stat().st_ino != Path("/proc/thread-self/ns/net").stat().st_ino)
+        proc.run(["ip", "link", "set", "far0", "netns", str(far.pid)], timeout=10)
+        await until(lambda: "ready" in made.words())
+        with watched(made):
+            yield made
+
+
+@contextlib.contextmanager
+def watched(made: Cable) -> Iterator[None]:
+    wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+    wire.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 24)
+    wire.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)  # the kernel's time, not that of a loop that may be late
+    wire.bind(("near0", 0))
+    wire.setblocking(False)
+    loop = asyncio.get_running_loop()
+
+    def readable() -> None:
+        frame, notes, _, origin = wire.recvmsg(2048, 64)
+        if origin[2] == socket.PACKET_OUTGOING:
+            seconds, nanoseconds = struct.unpack("qq", notes[0][2])
+            made.sent.append((seconds + nanoseconds / 1e9, frame))
+
+    loop.add_reader(wire, readable)
+    try:
+        yield
+    finally:
+        loop.remove_reader(wire)
+        wire.close()
