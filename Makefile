@@ -4,6 +4,7 @@
 # make check           lint, types, unit tests: quick, needs no root
 # make image           golden image and deploy ramdisk
 # make bench           list the benches; make bench-scan runs one (ARGS=--json)
+# make fuzz SECONDS=60 every parser of foreign bytes, fuzzed for so long (an input that fails stays in build/fuzz/)
 # make screenshots     the pictures of the README, from a recorded journal, into docs/img/
 # make clean           undo namespaces, loop devices, mounts and containers; remove build/demo
 # make distclean       clean, and remove images, caches and .venv
@@ -15,7 +16,9 @@ PYTEST := $(PYTHON) -m pytest -p no:cacheprovider
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: bench demo test check image screenshots clean distclean host venv help
+SECONDS ?= 60
+
+.PHONY: bench fuzz demo test check image screenshots clean distclean host venv help
 
 help:
 	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST))
@@ -44,6 +47,9 @@ bench: venv
 
 bench-%: venv
 	@$(PYTHON) -m bench.$* $(ARGS)
+
+fuzz: venv
+	@$(PYTHON) -m tests.fuzz --seconds $(SECONDS)
 
 screenshots: venv
 	@$(PYTHON) -m tui.screenshots

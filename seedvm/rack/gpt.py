@@ -16,6 +16,7 @@ from pathlib import Path
 SECTOR = 512
 ROOT_X86_64 = uuids.UUID("4f68bce3-e8cd-4db1-96e7-fbcaf984b709")
 LINUX = uuids.UUID("0fc63daf-8483-4772-8e79-3d69d8477de4")
+EXT4_MAGIC = b"\x53\xef"
 CONFIG_DRIVE_LABEL = "config-2"
 
 _HEADER = struct.Struct("<8sIIIIQQQQ16sQIII")
@@ -65,12 +66,14 @@ def config_drive_of(found: tuple[Partition, ...]) -> Partition | None:
 
 
 def ext4_size(disk: Path, partition: Partition) -> int:
-    """Bytes that the file system in a partition covers."""
+    """Bytes that the file system in a partition covers; 0 where there is none."""
     with disk.open("rb") as file:
-        superblock = os.pread(file.fileno(), 1024, partition.start + 1024)
+        superblock = _at(file.fileno(), 1024, partition.start + 1024).ljust(1024, b"\x00")
+    if superblock[56:58] != EXT4_MAGIC:
+        return 0
     blocks, block_log = struct.unpack_from("<I", superblock, 4)[0], struct.unpack_from("<I", superblock, 24)[0]
     high = struct.unpack_from("<I", superblock, 0x150)[0] if superblock[0x60] & 0x80 else 0
-    return int(blocks | high << 32) * (1024 << block_log)
+    return int(blocks | high << 32) * (1024 << min(block_log, 6))  # 64 KiB is the largest
 
 
 def room_after(disk: Path, found: tuple[Partition, ...], partition: Partition) -> int:
@@ -84,13 +87,13 @@ def room_after(disk: Path, found: tuple[Partition, ...], partition: Partition) -
 def backup_is_at_end(disk: Path) -> bool:
     """Whether the first table says that the backup is in the disk's last sector."""
     with disk.open("rb") as file:
-        header = _HEADER.unpack(os.pread(file.fileno(), _HEADER.size, SECTOR))
+        header = _HEADER.unpack(os.pread(file.fileno(), _HEADER.size, SECTOR).ljust(_HEADER.size, b"\x00"))
     return bool(header[6] == disk.stat().st_size // SECTOR - 1)
 
 
 def _table(descriptor: int, sector: int) -> tuple[int, int, int] | None:
     """Where the entries are, how many and how long; None when the header there is not valid."""
-    raw = os.pread(descriptor, SECTOR, sector * SECTOR)
+    raw = _at(descriptor, SECTOR, sector * SECTOR)
     if len(raw) < SECTOR or not raw.startswith(b"EFI PART"):
         return None
     header = _HEADER.unpack_from(raw)
@@ -101,7 +104,7 @@ def _table(descriptor: int, sector: int) -> tuple[int, int, int] | None:
         return None
     if not (0 < count <= 1024 and _ENTRY.size <= entry_size <= 4096):
         return None
-    if zlib.crc32(os.pread(descriptor, count * entry_size, entries_at * SECTOR)) != entries_checksum:
+    if zlib.crc32(_at(descriptor, count * entry_size, entries_at * SECTOR)) != entries_checksum:
         return None
     return entries_at * SECTOR, count, entry_size
 
@@ -109,7 +112,10 @@ def _table(descriptor: int, sector: int) -> tuple[int, int, int] | None:
 def _read(descriptor: int, table: tuple[int, int, int]) -> Iterator[Partition]:
     at, count, entry_size = table
     for index in range(count):
-        kind, _, first, last, _, name = _ENTRY.unpack(os.pread(descriptor, _ENTRY.size, at + index * entry_size))
+        raw = _at(descriptor, _ENTRY.size, at + index * entry_size)
+        if len(raw) < _ENTRY.size:
+            return
+        kind, _, first, last, _, name = _ENTRY.unpack(raw)
         if kind == bytes(16) or last < first:
             continue
         start = first * SECTOR
@@ -118,11 +124,16 @@ def _read(descriptor: int, table: tuple[int, int, int]) -> Iterator[Partition]:
         yield Partition(index + 1, uuids.UUID(bytes_le=kind), text, start, (last - first + 1) * SECTOR, content, label)
 
 
+def _at(descriptor: int, length: int, offset: int) -> bytes:
+    """Bytes of the disk; none where a table points to what no disk has."""
+    return os.pread(descriptor, length, offset) if 0 <= offset < 1 << 62 else b""
+
+
 def _content(descriptor: int, start: int) -> tuple[str, str]:
-    superblock = os.pread(descriptor, 256, start + 1024)
-    if superblock[56:58] == b"\x53\xef":
+    superblock = _at(descriptor, 256, start + 1024)
+    if superblock[56:58] == EXT4_MAGIC:
         return "ext4", superblock[120:136].rstrip(b"\0").decode(errors="replace")
-    volume = os.pread(descriptor, 80, start + 16 * 2048)
+    volume = _at(descriptor, 80, start + 16 * 2048)
     if volume[1:6] == b"CD001":
         return "iso9660", volume[40:72].decode(errors="replace").strip()
     return "", ""

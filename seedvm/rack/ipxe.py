@@ -13,6 +13,8 @@ from urllib.parse import urljoin
 
 MAGIC = "#!ipxe"
 _STEPS_LIMIT = 10_000
+_TEXT_LIMIT = 4096  # of a line after expansion: a script must not fill the memory by doubling
+_DEPTH_LIMIT = 16  # of scripts that chain scripts, and of variables in variables
 _VARIABLE = re.compile(r"\$\{([^${}]*)\}")
 
 
@@ -70,6 +72,7 @@ class _Machine:
     cmdline: str = ""
     initrds: list[str] = field(default_factory=list)
     steps: int = 0
+    depth: int = 0
 
 
 def run(script: str, url: str, console: Console, *, mac: str, settings: dict[str, str] | None = None) -> Outcome:
@@ -84,12 +87,15 @@ def run(script: str, url: str, console: Console, *, mac: str, settings: dict[str
 
 
 def expand(text: str, settings: dict[str, str]) -> str:
-    """Replace ${name} and ${name:type}, from the inside out."""
-    while True:
+    """Replace ${name} and ${name:type}, from the inside out. ValueError for text that grows without end."""
+    for _ in range(_DEPTH_LIMIT):
         replaced = _VARIABLE.sub(lambda match: _value(match[1], settings), text)
+        if len(replaced) > _TEXT_LIMIT:
+            raise ValueError(f"{len(replaced)} characters in a line")
         if replaced == text:
             return text
         text = replaced
+    raise ValueError("variables in variables without end")
 
 
 def _value(name: str, settings: dict[str, str]) -> str:
@@ -105,6 +111,7 @@ class _Script:
         lines = text.splitlines()
         self.valid = bool(lines) and lines[0].strip().startswith(MAGIC)
         self.lines = [line.strip() for line in lines]
+        self.labels = {line: at + 1 for at, line in reversed(list(enumerate(self.lines))) if line.startswith(":")}
         self.url = url
         self.machine = machine
         self.at = 0
@@ -136,8 +143,16 @@ class _Script:
             if part in ("||", "&&"):
                 joined = part
             elif (joined != "||" or not ok) and (joined != "&&" or ok):
-                ok = self._command(expand(part, self.machine.settings).split())
+                ok = self._part(part)
         return ok
+
+    def _part(self, part: str) -> bool:
+        """One command; words that it cannot take are a failure of it and nobody else's."""
+        try:
+            return self._command(expand(part, self.machine.settings).split())
+        except (ValueError, IndexError) as error:
+            self.machine.console.say(f"{part.strip()[:80]}: {error}")
+            return False
 
     def _command(self, words: list[str]) -> bool:
         if not words:
@@ -172,15 +187,12 @@ class _Script:
         return len(words) == 2 and words[0] == words[1]
 
     def _do_goto(self, words: list[str]) -> bool:
-        label = f":{words[0]}" if words else ":"
-        for index, line in enumerate(self.lines):
-            if line == label:
-                self.at = index + 1
-                return True
-        return False
+        at = self.labels.get(f":{words[0]}" if words else ":")
+        self.at = self.at if at is None else at
+        return at is not None
 
     def _do_sleep(self, words: list[str]) -> bool:
-        self.machine.console.sleep(float(words[0]))
+        self.machine.console.sleep(int(words[0]))
         return True
 
     def _do_prompt(self, words: list[str]) -> bool:
@@ -201,7 +213,13 @@ class _Script:
         except LookupError as error:
             self.machine.console.say(str(error))
             return False
-        return _Script(text, url, self.machine).run()
+        if self.machine.depth >= _DEPTH_LIMIT:
+            raise ValueError("scripts chain scripts without end")
+        self.machine.depth += 1
+        try:
+            return _Script(text, url, self.machine).run()
+        finally:
+            self.machine.depth -= 1
 
     def _do_kernel(self, words: list[str]) -> bool:
         target, arguments = _image(words)
