@@ -13,17 +13,16 @@ import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from seedvm import proc
 from seedvm.errors import SeedvmError
 from seedvm.scan.evidence import Bmc
 from seedvm.scan.sweep import Budget, ScanResult, plan_sweep, sweep
-from seedvm.secret import Candidate, Secret, load_candidates, load_secrets, store_candidates
+from seedvm.secret import Candidate, load_candidates, store_candidates
 from seedvm.site import load_site
 from tui import form
-from tui.bundle import FILES, write_bundle
+from tui.bundle import gather, secrets_in, write_bundle
 from tui.nics import Nic, nics
 from tui.records import confirmation
 from tui.watch import View, Watch, engine_running
@@ -31,15 +30,6 @@ from tui.watch import View, Watch, engine_running
 UNIT = "seedvm-engine.service"
 _APPLIANCE = Path("/var/lib/seedvm")
 _UNIT_FOLDERS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
-_ASKED: Mapping[str, tuple[str, ...]] = {
-    "network-addresses.txt": ("ip", "-details", "address"),
-    "network-routes.txt": ("ip", "route", "show", "table", "all"),
-    "network-neighbours.txt": ("ip", "neighbour"),
-    "units.txt": ("systemctl", "list-units", "--no-pager", "--plain", "--all", "--type=service"),
-    "engine-unit.txt": ("journalctl", "--unit", UNIT, "--lines", "4000", "--no-pager"),
-    "warnings.txt": ("journalctl", "--boot", "--priority", "warning", "--lines", "4000", "--no-pager"),
-}
-"""What a bundle asks the system: nothing of it changes anything."""
 _POLL_SECONDS = 0.25
 _BEGIN_SECONDS = 60.0
 
@@ -238,36 +228,9 @@ class Link:
 
     async def bundle(self) -> Path:
         """Write a support bundle into the state folder and give its path. Raises SeedvmError where it would hold a secret."""
-        texts = await asyncio.to_thread(self._texts)
-        for name, argv in _ASKED.items():
-            try:
-                said = await proc.arun(argv, timeout=30, check=False)
-                texts[name] = said.stdout + said.stderr
-            except SeedvmError as error:
-                texts[name] = f"{error}\n"
+        texts = await gather(self.state_dir)
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         path = self.state_dir / f"seedvm-bundle-{stamp}.tar.gz"
-        await asyncio.to_thread(lambda: write_bundle(path, texts, self._secrets()))
+        secrets = await asyncio.to_thread(secrets_in, self.state_dir / "secrets.yaml")
+        await asyncio.to_thread(write_bundle, path, texts, secrets)
         return path
-
-    def _texts(self) -> dict[str, str]:
-        there = [self.state_dir / name for name in FILES if (self.state_dir / name).exists()]
-        versions = [f"{name} {version(name)}" for name in ("seedvm", "textual", "openstacksdk") if _installed(name)]
-        return {path.name: path.read_text(errors="replace") for path in there} | {
-            "versions.txt": "\n".join([f"python {sys.version}", *versions]) + "\n"
-        }
-
-    def _secrets(self) -> tuple[Secret, ...]:
-        path = self.state_dir / "secrets.yaml"
-        accounts = tuple(one.password for one in load_candidates(path))
-        try:
-            return accounts + load_secrets(path).every()
-        except SeedvmError:  # nothing has been generated yet
-            return accounts
-
-
-def _installed(name: str) -> bool:
-    try:
-        return bool(version(name))
-    except PackageNotFoundError:
-        return False

@@ -9,14 +9,14 @@ import pytest
 
 from seedvm.secret import Candidate, Secret, ensure_generated, store_candidates
 from tests.tui.helpers import grid, journal_line, loaded, state_dir, until, wizard
-from tui.bundle import strike
+from tui.bundle import gather, secrets_in, strike
 from tui.link import Link
 
 
 def contents(path: Path) -> dict[str, str]:
     with tarfile.open(path) as tar:
         return {
-            Path(member.name).name: (tar.extractfile(member) or open("/dev/null", "rb")).read().decode()
+            member.name.partition("/")[2]: (tar.extractfile(member) or open("/dev/null", "rb")).read().decode()
             for member in tar
         }
 
@@ -40,6 +40,24 @@ async def test_a_bundle_holds_journal_site_and_network_and_none_of_the_secrets(t
         for line in secret.reveal().splitlines():
             assert line.startswith("-----") or line not in whole.replace("leaked abc", "") or len(line) < 6
     assert "leaked **** here" in whole and "leaked abc here" not in whole
+
+
+def test_every_text_of_the_secrets_file_is_a_secret_wherever_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.yaml"
+    path.write_text(
+        "bmc_candidates: [{user: admin, password: one}]\nper_bmc: {10.0.0.1: [{user: root, password: 1234}]}\nnew: [two]\n"
+    )
+    assert {secret.reveal() for secret in secrets_in(path)} == {"one", "1234", "two"}
+    assert secrets_in(tmp_path / "none.yaml") == ()
+
+
+async def test_service_logs_come_with_their_ends(tmp_path: Path) -> None:
+    (tmp_path / "log" / "keystone").mkdir(parents=True)
+    (tmp_path / "log" / "keystone" / "keystone.log").write_text("old\n" * 200_000 + "the end\n")
+    texts = await gather(state_dir(tmp_path / "state"), tmp_path / "log")
+    log = texts["services/keystone/keystone.log"]
+    assert log.endswith("the end\n") and len(log) == 512 * 1024
+    assert {"packages.txt", "units.txt", "system-journal.txt", "network-sockets.txt"} <= set(texts)
 
 
 @pytest.mark.parametrize(("text", "struck"), [("pw abc, abcd", "pw ****, abcd"), ('{"k":"abc"}', '{"k":"****"}')])
