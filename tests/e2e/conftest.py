@@ -1,4 +1,4 @@
-"""The end-to-end world: one demo run for the whole session, made by the command that an operator types.
+"""The end-to-end world: one demo for the whole session, made by the command that an operator types and the keys that follow.
 
 With SEEDVM_E2E_FINISHED=1 it takes the finished demo that is there and leaves it there: to work on the tests themselves.
 """
@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from seedvm import proc
+from tests.e2e.walk import Walk
 from tests.e2e.world import World
+from tests.terminal import Tmux
 
 KEPT = os.environ.get("SEEDVM_E2E_FINISHED") == "1"
 REPO = Path(__file__).resolve().parents[2]
-ROAD_LIMIT_SECONDS = 45 * 60
 
 
 @pytest.fixture(scope="session")
@@ -37,35 +35,15 @@ def clean_desk() -> Iterator[World]:
     world.seedvm("rack", "clean")
 
 
-@dataclass
-class Assassin:
-    """Kills the engine (SIGKILL, with all its children) once in each of three steps, as soon as the demo tells of work in it."""
-
-    world: World
-    marks: list[str] = field(
-        default_factory=lambda: [" inspect: 172.22.1.22: inspecting", " deploy: demo-", " handoff-own: the undercloud"]
-    )
-
-    def hear(self, line: str) -> None:
-        print(line, file=sys.__stdout__, flush=True)
-        if self.marks and self.marks[0] in line:
-            self.marks.pop(0)
-            words = ("systemctl", "kill", "--signal=KILL", "seedvm-engine.service")
-            self.world.on_machine("seed", *words)
-
-
 @pytest.fixture(scope="session")
-def finished(clean_desk: World) -> World:
-    """The demo, run headless to its end, its engine killed three times on the way; its output goes to the terminal as it comes."""
+def finished(clean_desk: World, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """The demo, driven through the wizard by keys to its end; what was done on the way goes to the terminal as it happens."""
     if KEPT:
         return clean_desk
-    assassin = Assassin(clean_desk)
-    done = proc.stream(
-        [REPO / ".venv" / "bin" / "seedvm", "demo", "--headless"],
-        assassin.hear,
-        timeout=ROAD_LIMIT_SECONDS,
-        cwd=REPO,
-        check=False,
-    )
-    assert done.returncode == 0, "the demo did not reach its receipt; its last lines say why"
+    tmux = Tmux(tmp_path_factory.mktemp("tmux"))
+    tmux.begin()
+    try:
+        Walk(clean_desk, tmux).all_the_way()
+    finally:
+        tmux.end()
     return clean_desk

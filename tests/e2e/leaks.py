@@ -67,5 +67,4 @@ def _on_machine(world: World, machine: str, patterns: str) -> list[str]:
         " journalctl --no-pager -o cat | grep -qaF -f $t && echo journal; rm $t"
     )
     words = ("rack", "exec", "--file", "build/demo/rack.yaml", machine, "--", "sh", "-c", script)
-    command: list[str | Path] = [world.repo / ".venv" / "bin" / "seedvm", *words]
-    return proc.run(command, timeout=120, cwd=world.repo, input=patterns, check=False).stdout.split()
+    return proc.run([*world.command, *words], timeout=120, cwd=world.repo, input=patterns, check=False).stdout.split()

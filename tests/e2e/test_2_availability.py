@@ -11,7 +11,8 @@ import yaml
 
 from seedvm import proc
 from seedvm.secret import Secret
-from tests.e2e.world import NAMESPACE, VIP, World, wait_until
+from tests.e2e.world import NAMESPACE, VIP, World
+from tests.terminal import wait_until
 
 GAP_LIMIT_SECONDS = 10
 

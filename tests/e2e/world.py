@@ -6,8 +6,6 @@ It reads only; what changes the world is in the tests, by name.
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +31,11 @@ class World:
     def state(self) -> Path:
         return self.demo / "seed"
 
+    @property
+    def command(self) -> list[str]:
+        """seedvm at the operator's desk: as a module, so that it is this checkout's."""
+        return [str(self.repo / ".venv" / "bin" / "python"), "-m", "seedvm"]
+
     def inside(self, *argv: str, timeout: float = 120, check: bool = True) -> str:
         """What a command prints where the operator stands: on the router of the rack."""
         return proc.run(argv, timeout=timeout, netns=NAMESPACE, cwd=self.state, check=check).stdout
@@ -48,7 +51,7 @@ class World:
 
     def seedvm(self, *words: str, timeout: float = 120, check: bool = True) -> proc.Completed:
         """Run seedvm at the operator's desk."""
-        return proc.run([self.repo / ".venv" / "bin" / "seedvm", *words], timeout=timeout, cwd=self.repo, check=check)
+        return proc.run([*self.command, *words], timeout=timeout, cwd=self.repo, check=check)
 
     def receipt(self) -> Any:
         return json.loads((self.demo / "receipt.json").read_text())
@@ -100,13 +103,3 @@ class World:
         words = ("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-m", str(timeout), url)
         status = self.inside(*words, timeout=timeout + 5, check=False)
         return status.isdigit() and 0 < int(status) < 500
-
-
-def wait_until(what: str, condition: Callable[[], bool], timeout: float, every: float = 0.5) -> float:
-    """Wait for ``condition``; the seconds that it took. Fails by name at the deadline."""
-    begin = time.monotonic()
-    while not condition():
-        if time.monotonic() - begin > timeout:
-            raise AssertionError(f"{what}: not within {timeout:.0f} s")
-        time.sleep(every)
-    return time.monotonic() - begin

@@ -1,6 +1,7 @@
 """A program: runs the wizard on a pseudo terminal of 80x24 and prints, as JSON, how many bytes it wrote in which second.
 
-Arguments: state folder, TERM, seconds to watch. Enter is pressed once the first page stands; bytes are counted from the start.
+Arguments: state folder, TERM, seconds to watch, and NAME=VALUE for its environment.
+Enter is pressed once the first page stands; bytes are counted from the start.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ def main() -> int:
     child, line = pty.fork()
     if child == 0:
         env = {"PATH": os.environ["PATH"], "HOME": "/", "TERM": term, "LANG": "C.UTF-8", "COLORTERM": "truecolor"}
+        env.update(word.split("=", 1) for word in sys.argv[4:])
         os.execve(sys.executable, [sys.executable, "-m", "tui", "--state-dir", folder], env)
     fcntl.ioctl(line, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     said = {"first": 0, "page": 0, "steady": 0}

@@ -1,0 +1,135 @@
+"""The road as an operator walks it: the real wizard on 80x24, by keys, from the first screen to the light.
+
+On the way the engine is killed three times (SIGKILL, with all its children), and in the middle of the deployment also the screen
+that began the work and the SSH line of a second one. It tells each thing it did, with the time, so that a run can be read afterwards.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from seedvm import proc
+from seedvm.journal import Event, read
+from tests.e2e.world import NAMESPACE, World
+from tests.terminal import Pane, Tmux, wait_until
+
+BEGIN_LIMIT_SECONDS = 20 * 60
+"""To the first screen: the golden image is built on the way, where there is none yet."""
+STRETCH_LIMIT_SECONDS = 15 * 60
+SCREEN_LIMIT_SECONDS = 60
+RACK = "build/demo/rack.yaml"
+SEED = "172.22.0.10"
+
+
+@dataclass
+class Walk:
+    """One walk."""
+
+    world: World
+    tmux: Tmux
+    began: float = field(default_factory=time.monotonic)
+
+    def tell(self, text: str) -> None:
+        print(f"{time.monotonic() - self.began:6.0f} s  {text}", file=sys.__stdout__, flush=True)
+
+    def all_the_way(self) -> None:
+        """From `seedvm demo` to its end."""
+        desk = self.begin()
+        self.kill_engine("inspect", lambda e: e.get("phase") == "inspecting")
+        self.review(desk)
+        self.kill_engine("deploy", lambda e: e.event == "node")
+        again = self.lose_two_screens(desk)
+        self.kill_engine("handoff-own", lambda e: e.event == "log")
+        shown = again.until("SAFE TO LEAVE: YES", within=STRETCH_LIMIT_SECONDS)
+        self.tell("the screen says: " + next(line for line in shown.splitlines() if "SAFE TO LEAVE" in line).strip())
+        desk.until("ended with 0", within=STRETCH_LIMIT_SECONDS)
+        self.tell("the demo has ended")
+
+    def begin(self) -> Pane:
+        """The demo's own command, the first screen, Enter."""
+        desk = self.tmux.open(f"{shlex.join(self.world.command)} demo; echo ended with $?", self.world.repo)
+        desk.until("Enter: start the engine", within=BEGIN_LIMIT_SECONDS)
+        self.tell("the first screen is there")
+        desk.press("Enter")
+        desk.until("engine at work", "SAFE TO LEAVE: NO", within=SCREEN_LIMIT_SECONDS)
+        return desk
+
+    def review(self, desk: Pane) -> None:
+        """The one stop: every disk is listed, a wrong name is refused, the right one allows it."""
+        desk.until("Type the site's name, demo", within=STRETCH_LIMIT_SECONDS)
+        self.tell("the review is on the screen")
+        desk.type("dmeo")
+        desk.press("Enter")
+        desk.until("Not confirmed", within=SCREEN_LIMIT_SECONDS)
+        assert not (self.world.state / "confirmed.json").exists()
+        desk.press("C-u")
+        desk.type("demo")
+        desk.press("Enter")
+        desk.until("engine at work", within=SCREEN_LIMIT_SECONDS)
+        self.tell("the wiping is confirmed")
+
+    def lose_two_screens(self, desk: Pane) -> Pane:
+        """A second screen over SSH; both are killed; the engine does not notice; a third shows where things stand."""
+        distant = self.over_ssh()
+        distant.press("b")
+        distant.until("Support bundle", within=SCREEN_LIMIT_SECONDS)
+        runs = self.runs()
+        desk.kill(" -m tui ")
+        distant.kill("ssh -tt")
+        self.tell("the screen and the SSH line of another are killed")
+        wait_until("no screen is left on the seed", lambda: not self.screens(), SCREEN_LIMIT_SECONDS)
+        seen = self.last()
+        wait_until("the engine works on", lambda: self.last() > seen, SCREEN_LIMIT_SECONDS)
+        assert self.runs() == runs, "the engine was started anew when screens were killed"
+        words = [*self.world.command, "rack", "exec", "--file", RACK, "seed", "--", "seedvm", "wizard"]
+        again = self.tmux.open(shlex.join(words), self.world.repo)
+        again.until("Welcome", "At work: ", "Enter: see the progress", within=SCREEN_LIMIT_SECONDS)
+        again.press("Enter")
+        again.until("engine at work", "SAFE TO LEAVE: NO", within=SCREEN_LIMIT_SECONDS)
+        self.tell("a new screen shows where things stand")
+        return again
+
+    def over_ssh(self) -> Pane:
+        """The wizard by a real sshd, with a key of our own: an operator's, laid on the seed for this."""
+        key = self.tmux.folder / "key"
+        proc.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], timeout=20)
+        script = "umask 077; mkdir -p /root/.ssh; cat >> /root/.ssh/authorized_keys"
+        words = [*self.world.command, "rack", "exec", "--file", RACK, "seed", "--", "sh", "-c", script]
+        proc.run(words, timeout=60, cwd=self.world.repo, input=key.with_suffix(".pub").read_text())
+        options = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
+        line = f"exec ip netns exec {NAMESPACE} ssh -tt -i {key} {options} root@{SEED} seedvm wizard"
+        distant = self.tmux.open(line, self.world.repo)
+        distant.until("Welcome", "Enter: see the progress", within=SCREEN_LIMIT_SECONDS)
+        distant.press("Enter")
+        distant.until("engine at work", "SAFE TO LEAVE: NO", within=SCREEN_LIMIT_SECONDS)
+        self.tell("a second screen watches over SSH")
+        return distant
+
+    def kill_engine(self, step: str, at: Callable[[Event], bool]) -> None:
+        """SIGKILL the engine at the first event of a step that `at` names; its unit starts it again by itself."""
+        what = f"work in {step}"
+        events = self.events
+        wait_until(what, lambda: any(e.step == step and at(e) for e in events()), STRETCH_LIMIT_SECONDS)
+        runs = self.runs()
+        self.world.on_machine("seed", "systemctl", "kill", "--signal=KILL", "seedvm-engine.service")
+        self.tell(f"the engine is killed in {step}")
+        wait_until("the engine goes on by itself", lambda: len(self.runs()) > len(runs), SCREEN_LIMIT_SECONDS)
+
+    def events(self) -> tuple[Event, ...]:
+        return read(self.world.state / "journal.jsonl")
+
+    def runs(self) -> list[str]:
+        """The runs of the engine so far."""
+        return [event.run for event in self.events() if event.event == "run-started"]
+
+    def last(self) -> int:
+        """How many events there are."""
+        return len(self.events())
+
+    def screens(self) -> list[str]:
+        """Process ids of the wizards that run on the seed."""
+        return self.world.on_machine("seed", "pgrep", "-f", "python.* -m tui ", check=False).split()

@@ -1,0 +1,99 @@
+"""Real terminals: several screens on one engine, any of which may vanish, and one whose size does not stay."""
+
+from __future__ import annotations
+
+import random
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from seedvm import proc
+from tests.terminal import Pane, Tmux, reading, wait_until
+from tests.tui.helpers import state_dir
+from tui.watch import engine_running
+
+ROOT = Path(__file__).parents[2]
+SOON = 60.0
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("tmux") is None, reason="scripts/prepare-host.sh installs tmux"),
+]
+
+
+@pytest.fixture
+def tmux(tmp_path: Path) -> Iterator[Tmux]:
+    folder = tmp_path / "tmux"
+    folder.mkdir()
+    one = Tmux(folder)
+    one.begin()
+    yield one
+    one.end()
+
+
+def wizard(tmux: Tmux, state: Path, *words: str) -> Pane:
+    return tmux.open("exec " + shlex.join([sys.executable, "-m", "tui", "--state-dir", str(state), *words]), ROOT)
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[tuple[Path, Path, proc.Child]]:
+    """A real engine in the midst of a step: its state folder, the file that lets it go on, its process."""
+    state, release = tmp_path / "state", tmp_path / "release"
+    state.mkdir()
+    words = [sys.executable, "-m", "tests.unit.file_road", str(state), str(release)]
+    child = proc.spawn(words, log=tmp_path / "engine.log", cwd=ROOT)
+    wait_until("the engine is at work", lambda: engine_running(state), SOON, every=0.05)
+    yield state, release, child
+    proc.stop(child)
+
+
+def test_three_screens_watch_one_engine_and_may_vanish_and_come_back(
+    tmux: Tmux, engine: tuple[Path, Path, proc.Child]
+) -> None:
+    state, release, child = engine
+    first, second, lines = wizard(tmux, state), wizard(tmux, state), wizard(tmux, state, "--plain")
+    for screen in (first, second):
+        screen.until("At work: write", "engine at work", within=SOON)
+        screen.press("Enter")
+        screen.until("Machines", within=SOON)
+    lines.until("At work: write", within=SOON)
+    first.kill("-m tui")
+    lines.kill("-m tui")
+    assert engine_running(state) and child.poll() is None
+    back = wizard(tmux, state)
+    back.until("Welcome", "At work: write", within=SOON)
+    release.touch()
+    back.until("engine not running", within=SOON)
+    second.until("engine not running", within=SOON)
+    assert child.wait(SOON) is not None
+
+
+def test_a_screen_ends_with_its_terminal_and_leaves_the_engine(
+    tmux: Tmux, engine: tuple[Path, Path, proc.Child]
+) -> None:
+    state, _, child = engine
+    screen = wizard(tmux, state)
+    screen.until("At work: write", within=SOON)
+    assert screen.commands("-m tui")
+    line = screen.line
+    screen.close()
+    wait_until("the screen has ended", lambda: not reading(line), SOON, every=0.05)
+    assert engine_running(state) and child.poll() is None
+
+
+@pytest.mark.parametrize("page", ["Welcome", "Progress"])
+def test_after_a_storm_of_sizes_the_screen_is_as_it_was(tmux: Tmux, tmp_path: Path, page: str) -> None:
+    screen = wizard(tmux, state_dir(tmp_path / "state", review=True, receipt=True))
+    screen.until("Enter: see the progress", within=SOON)
+    if page != "Welcome":
+        screen.press("Enter")
+        screen.until("Machines", within=SOON)
+    before = screen.until(page, "SAFE TO LEAVE: YES", within=SOON)
+    sizes = random.Random(4)
+    for _ in range(60):
+        screen.resize(sizes.randint(1, 220), sizes.randint(1, 70))
+    screen.resize(80, 24)
+    wait_until("the screen is as it was", lambda: screen.screen() == before, SOON)
