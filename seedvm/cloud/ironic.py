@@ -21,7 +21,7 @@ ROLE = "seedvm_role"
 TITLE = "seedvm_name"
 _FIELDS = (
     "uuid,name,driver,provision_state,target_provision_state,power_state,maintenance,maintenance_reason,last_error,instance_uuid,"
-    "properties,extra,traits,reservation,inspection_finished_at,deploy_step"
+    "properties,extra,traits,reservation,inspection_finished_at,deploy_step,boot_mode"
 )
 
 BROKEN = frozenset({"enroll", "inspect failed", "clean failed", "deploy failed", "error"})
@@ -31,7 +31,7 @@ BROKEN = frozenset({"enroll", "inspect failed", "clean failed", "deploy failed",
 class Node:
     """A node. `bmc` is the BMC's address as we registered it; `unfit` says why it gets no role (`unfit_at` at which
     requirements), empty when it may; `title` is the name that its server will have; `inspected` is when the last inspection ended,
-    empty where none has."""
+    empty where none has; `boot_mode` is what the BMC says ("bios", "uefi"), empty where it says nothing."""
 
     id: str
     name: str
@@ -53,6 +53,7 @@ class Node:
     reserved: bool
     step: str
     inspected: str
+    boot_mode: str
 
     @classmethod
     def of(cls, said: Mapping[str, Any]) -> Node:
@@ -78,7 +79,14 @@ class Node:
             reserved=bool(said["reservation"]),
             step=str(step.get("step", "")),
             inspected=str(said["inspection_finished_at"] or ""),
+            boot_mode=str(said.get("boot_mode") or ""),
         )
+
+    @property
+    def boots_in(self) -> str:
+        """The boot mode that Ironic serves this node for: "bios" or "uefi"."""
+        pairs = (pair.partition(":") for pair in str(self.properties.get("capabilities") or "").split(","))
+        return next((value for name, _, value in pairs if name == "boot_mode"), "")
 
 
 @dataclass(frozen=True)
@@ -109,6 +117,12 @@ async def ports(cloud: Cloud, node_id: str) -> tuple[str, ...]:
     return tuple(str(one["address"]).lower() for one in found["ports"])
 
 
+async def owners(cloud: Cloud) -> dict[str, str]:
+    """The node's id of every MAC that Ironic knows, whoever's node it is."""
+    found = await cloud.get("baremetal", "/ports?fields=address,node_uuid&limit=10000")
+    return {str(one["address"]).lower(): str(one["node_uuid"]) for one in found["ports"]}
+
+
 async def create(cloud: Cloud, body: Mapping[str, Any]) -> Node:
     """Enrol a node; `body` must carry the site."""
     if not (body.get("extra") or {}).get(SITE):
@@ -131,6 +145,13 @@ async def patch(cloud: Cloud, node_id: str, changes: Mapping[str, Body]) -> Node
         for path, value in changes.items()
     ]
     return Node.of(await cloud.ask("baremetal", "PATCH", f"/nodes/{node_id}", steps))
+
+
+async def set_boot_mode(cloud: Cloud, node: Node, mode: str) -> Node:
+    """Serve the node for another boot mode ("bios", "uefi") from now on; its other capabilities stay."""
+    said = [pair for pair in str(node.properties.get("capabilities") or "").split(",") if pair]
+    others = [pair for pair in said if not pair.startswith("boot_mode:")]
+    return await patch(cloud, node.id, {"/properties/capabilities": ",".join([*others, f"boot_mode:{mode}"])})
 
 
 async def set_traits(cloud: Cloud, node_id: str, traits: tuple[str, ...]) -> None:

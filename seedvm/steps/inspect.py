@@ -16,15 +16,14 @@ from seedvm.cloud import ironic
 from seedvm.cloud.connection import Cloud
 from seedvm.errors import SeedvmError
 from seedvm.hardware import Hardware
+from seedvm.inspection import Failed, Stage, inspect
 from seedvm.roles import TRAIT, Assignment, Fall, assign, falls, remarks, root_disk, root_hint, shortage
 from seedvm.standing import cloud_of, look
 from seedvm.step import Blocked, Context, Done, Report, Todo, Verdict
 
-_INSPECT_SECONDS = 1500.0
 _PROVIDE_SECONDS = 300.0
 _POWER_SECONDS = 120.0
 _LOOK_EVERY = 3.0
-_IDLE = ("manageable", "inspect failed")
 
 
 class InspectStep:
@@ -44,9 +43,10 @@ class InspectStep:
         standing = await look(self.context, cloud)
         if not standing.answers:
             return Todo("the seed's cloud does not answer yet")
-        nodes = await ironic.nodes(cloud, self.context.site.name)
+        everyone = await ironic.nodes(cloud, self.context.site.name)
         if standing.stack is not None:
-            return Done({"decided": {node.name: node.role or node.unfit for node in nodes}})
+            return Done({"decided": {node.name: node.role or node.unfit for node in everyone}})
+        nodes = self._named(everyone)
         if not nodes:
             return Todo("no machine is registered yet")
         waiting = [node.name for node in nodes if not judged(node)]
@@ -57,65 +57,51 @@ class InspectStep:
             return Todo(f"{lacking} undercloud machines are missing; those that fell are inspected once more")
         if lacking:
             return self._too_few(nodes, lacking)
-        waiting = [node.name for node in nodes if not settled(node)]
+        waiting = [node.name for node in everyone if not (settled(node) if node in nodes else left_alone(node))]
         if waiting:
             return Todo(f"not offered or put aside yet: {', '.join(waiting)}")
         return Done({node.name: {"role": node.role, "unfit": node.unfit, "state": node.state} for node in nodes})
 
     async def apply(self, report: Report) -> None:
         cloud = cloud_of(self.context)
-        nodes = await ironic.nodes(cloud, self.context.site.name)
-        found: dict[str, Hardware] = {}
+        nodes = self._named(await ironic.nodes(cloud, self.context.site.name))
         again = all(judged(node) for node in nodes) and assign(self.context.site, fit(nodes)).lacking > 0
         self._looked_again = True
+        known = {one.bmc: one for one in inventory.load(self.context.state_dir).machines}
 
         async def one(node: ironic.Node) -> None:
-            if not judged(node) or (again and node.unfit):
-                found[node.bmc] = await self._inspected(cloud, node, report, again=again)
+            mode = node.boot_mode or (known[node.bmc].boot_mode if node.bmc in known else None)
+
+            def tell(stage: Stage) -> None:
+                report.node(node.bmc, "inspecting", percent=stage.percent, detail=stage.words)
+
+            found = await inspect(cloud, node, fresh=again, mode_proven=bool(mode), tell=tell)
+            if isinstance(found, Hardware):
+                report.node(node.bmc, "inspected", detail=facts_of(found))
+                await self._judge(cloud, node, found, report)
+            else:
+                await self._fallen(cloud, node, found, report)
 
         async with asyncio.TaskGroup() as group:
             for node in nodes:
-                group.create_task(one(node))
-        for node in nodes:
-            if node.bmc in found:
-                await self._judge(cloud, node, found[node.bmc], report)
-        nodes = await ironic.nodes(cloud, self.context.site.name)
-        given = assign(self.context.site, fit(nodes))
+                if not judged(node) or (again and node.unfit):
+                    group.create_task(one(node))
+        everyone = await ironic.nodes(cloud, self.context.site.name)
+        given = assign(self.context.site, fit(self._named(everyone)))
         async with asyncio.TaskGroup() as group:
-            for node in nodes:
+            for node in everyone:
                 group.create_task(self._offer(cloud, node, given))
 
-    async def _inspected(self, cloud: Cloud, node: ironic.Node, report: Report, *, again: bool) -> Hardware:
-        """Run one inspection to its end, whether this run or a killed one began it; `again` wants a fresh one."""
-        started = time.monotonic()
-        asked = 0
-        while True:
-            now = await ironic.node(cloud, node.id)
-            known = await ironic.hardware(cloud, now) if now.state in ("manageable", "available") else None
-            if known and (asked or (now.inspected and not again)):
-                report.node(node.bmc, "inspected", detail=facts_of(known))
-                return known
-            if now.state in _IDLE and not now.reserved:
-                if asked == 2:
-                    raise SeedvmError(
-                        "inspection failed",
-                        machine=f"{node.name} ({node.bmc})",
-                        why=now.error,
-                        hint="look at its console; then run again",
-                    )
-                asked += 1
-                await ironic.provision(cloud, node.id, "inspect")
-            waited = time.monotonic() - started
-            if waited > _INSPECT_SECONDS:
-                raise SeedvmError(
-                    "inspection does not end",
-                    machine=f"{node.name} ({node.bmc})",
-                    why=f"{now.state}, power {now.power} after {waited:.0f} s",
-                    hint="does it boot from the network? look at its console",
-                )
-            percent = min(95.0, 100 * waited / self.usual_seconds)
-            report.node(node.bmc, "inspecting", percent=round(percent), detail=f"{now.state}, {now.power}")
-            await asyncio.sleep(_LOOK_EVERY)
+    def _named(self, nodes: Sequence[ironic.Node]) -> tuple[ironic.Node, ...]:
+        """The nodes but those that the operator excluded, perhaps after they were registered: nothing is powered among those."""
+        return tuple(node for node in nodes if self.context.site.machine(node.bmc).role != "exclude")
+
+    async def _fallen(self, cloud: Cloud, node: ironic.Node, failed: Failed, report: Report) -> None:
+        """A machine that cannot be inspected is put aside with the reason; the others go on."""
+        why = f"inspection failed: {failed.why}"
+        inventory.change(self.context.state_dir, node.bmc, unfit_reason=why, cure=failed.cure)
+        report.node(node.bmc, "unfit", detail=f"{why}. Cure: {failed.cure}")
+        await ironic.patch(cloud, node.id, {"/extra/unfit": why, "/extra/unfit_at": "inspection"})
 
     async def _judge(self, cloud: Cloud, node: ironic.Node, found: Hardware, report: Report) -> None:
         """Write the verdict on the node: the reason why it is unfit, or what Nova needs to know of it."""
@@ -146,7 +132,9 @@ class InspectStep:
         """Fit machines become available with role and name; the others are switched off and stay."""
         role = given.roles.get(node.bmc)
         if role is None:
-            await switch_off(cloud, node)
+            await disown(cloud, node)
+            if node.unfit and node in self._named([node]):
+                await switch_off(cloud, node)
             return
         if given.lacking:  # nothing is offered while the site lacks machines: the roles may still change
             return
@@ -190,6 +178,22 @@ def settled(node: ironic.Node) -> bool:
     return node.state in ("available", "active", "deploying", "wait call-back", "deploy failed")
 
 
+def left_alone(node: ironic.Node) -> bool:
+    """An excluded machine: it has no part, and Nova is not offered it."""
+    return not node.role and not node.traits and node.state != "available"
+
+
+async def disown(cloud: Cloud, node: ironic.Node) -> None:
+    """Take back the part that a node was given before; its power is left alone."""
+    parts = {"/extra/seedvm_role": node.role, "/extra/seedvm_name": node.title}
+    if any(parts.values()):
+        await ironic.patch(cloud, node.id, {path: None for path, value in parts.items() if value})
+    if node.traits:
+        await ironic.set_traits(cloud, node.id, ())
+    if node.state == "available":
+        await ironic.provision(cloud, node.id, "manage")
+
+
 async def provide(cloud: Cloud, node: ironic.Node) -> None:
     """manageable -> available."""
     deadline = time.monotonic() + _PROVIDE_SECONDS
@@ -206,10 +210,12 @@ async def provide(cloud: Cloud, node: ironic.Node) -> None:
 
 
 async def switch_off(cloud: Cloud, node: ironic.Node) -> None:
-    """Power off and see it off."""
+    """Put it aside: out of a failed inspection, powered off, and seen so."""
     deadline = time.monotonic() + _POWER_SECONDS
-    while (now := await ironic.node(cloud, node.id)).power != "power off":
-        if not now.reserved and now.state == "manageable":
+    while not settled(now := await ironic.node(cloud, node.id)):
+        if not now.reserved and now.state == "inspect failed":
+            await ironic.provision(cloud, node.id, "manage")
+        elif not now.reserved and now.state == "manageable":
             await ironic.power(cloud, node.id, "power off")
         if time.monotonic() > deadline:
             raise SeedvmError(

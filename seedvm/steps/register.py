@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -90,9 +91,13 @@ class RegisterStep:
         waiting = [node.name for node in there.values() if node.state in ("enroll", "verifying")]
         if waiting:
             return Todo(f"not managed yet: {', '.join(waiting)}")
+        owners = await ironic.owners(cloud)
         for machine in machines:
-            if machine.boot_mac and machine.boot_mac.lower() not in await ironic.ports(cloud, there[machine.bmc].id):
-                return Todo(f"{there[machine.bmc].name} lacks its port")
+            node = there[machine.bmc]
+            if owners.get(boot_mac(machine)) != node.id:
+                return Todo(f"{node.name} lacks its port")
+            if mode := other_mode(node, machine):
+                return Todo(f"{node.name} boots in {mode} mode, and Ironic does not know it yet")
         return Done({node.name: {"id": node.id, "bmc": bmc, "driver": node.driver} for bmc, node in there.items()})
 
     async def apply(self, report: Report) -> None:
@@ -107,28 +112,39 @@ class RegisterStep:
         images = await ramdisk_ids(cloud, self.context)
         proven = load_proven(self.context.state_dir / "secrets.yaml")
         there = {node.bmc: node for node in await ironic.nodes(cloud, self.context.site.name)}
+        owners = await ironic.owners(cloud)
         done = 0
 
         async def one(machine: Machine) -> None:
             nonlocal done
-            node = there.get(machine.bmc)
+            account, node = proven[machine.bmc], there.get(machine.bmc)
+            owner = owners.get(boot_mac(machine))
+            if owner is not None and (node is None or owner != node.id):
+                self._doubled(machine, owner, report)
+                return
             if node is None:
-                node = await ironic.create(
-                    cloud, enrolment(self.context.site.name, machine, proven[machine.bmc], images)
-                )
+                node = await ironic.create(cloud, enrolment(self.context.site.name, machine, account, images))
             elif node.state == "enroll":
-                node = await self._refresh(cloud, node, machine, proven[machine.bmc], images)
+                node = await self._refresh(cloud, node, machine, account, images)
             inventory.change(self.context.state_dir, machine.bmc, node=node.id)
-            if machine.boot_mac:
-                await add_port_once(cloud, node, machine.boot_mac.lower())
-            await manage(cloud, node)
+            await add_port_once(cloud, node, boot_mac(machine))
+            node = await manage(cloud, node)
+            if mode := other_mode(node, machine):
+                node = await ironic.set_boot_mode(cloud, node, mode)
             done += 1
-            report.node(machine.bmc, "registered", detail=f"{node.name}, {node.driver}")
+            report.node(machine.bmc, "registered", detail=f"{node.name}, {node.driver}, {node.boots_in}")
             report.progress(done, len(machines), "machines")
 
         async with asyncio.TaskGroup() as group:
             for machine in machines:
                 group.create_task(one(machine))
+
+    def _doubled(self, machine: Machine, owner: str, report: Report) -> None:
+        """A second node for a machine that is there already would have two conductors' orders meet in one machine."""
+        why = f"its boot MAC {machine.boot_mac} belongs to the node {owner} in Ironic already"
+        cure = "has the BMC's address changed? then delete that node: openstack baremetal node delete"
+        inventory.change(self.context.state_dir, machine.bmc, unfit_reason=why, cure=cure)
+        report.node(machine.bmc, "unfit", detail=f"{why}. Cure: {cure}")
 
     async def _refresh(
         self, cloud: Cloud, node: ironic.Node, machine: Machine, account: Candidate, images: Mapping[str, str]
@@ -138,13 +154,40 @@ class RegisterStep:
 
 
 def usable(context: Context) -> tuple[Machine, ...]:
-    """The machines that may be registered: proven account, boot MAC known, nothing against them, not excluded."""
+    """The machines that may be registered: proven account, boot MAC known and nobody else's, nothing against them, not excluded."""
     proven = load_proven(context.state_dir / "secrets.yaml")
+    machines = inventory.load(context.state_dir).machines
+    claims = Counter(boot_mac(one) for one in machines if one.usable and not one.silent)
     return tuple(
         one
-        for one in inventory.load(context.state_dir).machines
-        if one.usable and one.boot_mac and one.bmc in proven and context.site.machine(one.bmc).role != "exclude"
+        for one in machines
+        if one.usable
+        and one.boot_mac
+        and claims[boot_mac(one)] == 1
+        and one.bmc in proven
+        and context.site.machine(one.bmc).role != "exclude"
     )
+
+
+def boot_mac(machine: Machine) -> str:
+    """The machine's boot MAC as Ironic writes it, empty where it is not known."""
+    return (machine.boot_mac or "").lower()
+
+
+def driver_of(machine: Machine) -> str:
+    """Ironic's driver by what was proven: `idrac` only where the machine's own Redfish service says Dell in both places, since nothing
+    else speaks that dialect; else the protocol whose login was proven."""
+    dell = (machine.vendor or "").lower().startswith("dell")
+    if machine.driver == "redfish" and dell and (machine.redfish_system or "").endswith("/System.Embedded.1"):
+        return "idrac"
+    return machine.driver or ""
+
+
+def other_mode(node: ironic.Node, machine: Machine) -> str:
+    """The boot mode that is proven and that Ironic does not serve the node for yet: the BMC's word, else the architecture in the
+    machine's own DHCP request. Empty once an inspection has seen how it boots."""
+    proven = node.boot_mode or machine.boot_mode or ""
+    return proven if not node.inspected and proven != node.boots_in else ""
 
 
 def ramdisk(files: ImageFiles) -> tuple[glance.Source, ...]:
@@ -183,10 +226,10 @@ def enrolment(site: str, machine: Machine, account: Candidate, images: Mapping[s
             extra[f"seedvm_{name}"] = value
     return {
         "name": node_name(site, machine.bmc),
-        "driver": machine.driver,
+        "driver": driver_of(machine),
         "driver_info": driver_info(machine, account, images),
         "resource_class": RESOURCE_CLASS,
-        "properties": {"capabilities": "boot_mode:bios", "cpu_arch": "x86_64"},
+        "properties": {"capabilities": f"boot_mode:{machine.boot_mode or 'bios'}", "cpu_arch": "x86_64"},
         "automated_clean": False,
         "inspect_interface": "agent",
         "extra": extra,
@@ -225,7 +268,7 @@ async def add_port_once(cloud: Cloud, node: ironic.Node, mac: str) -> None:
         ) from error
 
 
-async def manage(cloud: Cloud, node: ironic.Node) -> None:
+async def manage(cloud: Cloud, node: ironic.Node) -> ironic.Node:
     """enroll -> manageable: Ironic's own proof that the BMC obeys. A busy BMC gets three tries."""
     tries, deadline = 0, time.monotonic() + _MANAGE_SECONDS
     while (now := await ironic.node(cloud, node.id)).state in ("enroll", "verifying"):
@@ -244,3 +287,4 @@ async def manage(cloud: Cloud, node: ironic.Node) -> None:
                 "Ironic does not finish verifying", machine=now.name, why=now.error or now.state, hint="run again"
             )
         await asyncio.sleep(_LOOK_EVERY)
+    return now

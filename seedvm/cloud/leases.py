@@ -1,0 +1,38 @@
+"""The leases of the dnsmasq beside this machine's conductor: how far a machine's boot is, as its own requests for an address tell.
+
+Source: dnsmasq's lease file (expiry, MAC, address, name, client id). It reads, and refuses to take what it cannot read for news.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+FILE = Path("/var/lib/ironic/dhcp/leases")
+RAMDISK = "deploy-ramdisk"  # the host name that the ramdisk asks with, see elements/deploy-ramdisk
+
+
+@dataclass(frozen=True)
+class Lease:
+    """`expires` in seconds since the epoch; `host` is empty where the client gave none, as firmware does."""
+
+    expires: int
+    address: str
+    host: str
+
+    @property
+    def of_ramdisk(self) -> bool:
+        return self.host == RAMDISK
+
+
+def leases(path: Path = FILE) -> dict[str, Lease]:
+    """By MAC, in lower case; nothing where there is no file."""
+    try:
+        lines = path.read_text(errors="replace").splitlines()
+    except OSError:
+        return {}
+    found = {}
+    for words in map(str.split, lines):
+        if len(words) >= 4 and words[0].isdigit():
+            found[words[1].lower()] = Lease(int(words[0]), words[2], "" if words[3] == "*" else words[3])
+    return found
