@@ -8,14 +8,14 @@ from __future__ import annotations
 from ipaddress import IPv4Address
 
 from seedvm._yaml import Cursor, Findings
-from seedvm.site import AddressRange, Site
+from seedvm.site import AddressRange, BmcAddress, Site
 
 
 def check_site(site: Site, root: Cursor, findings: Findings) -> None:
     """Note every problem of a site whose single values are all right."""
     quiet = Findings()  # keys were checked on the first walk; this one only finds the lines again
     lines = _Lines(Cursor(root.node, root.where, root.line, quiet))
-    for check in (_inside, _single, _ranges, _count, _bmc_network, _machines):
+    for check in (_inside, _single, _ranges, _count, _bmc_network, _link_local, _machines):
         check(site, lines, findings)
 
 
@@ -116,7 +116,7 @@ def _count(site: Site, lines: _Lines, findings: Findings) -> None:
 
 def _bmc_network(site: Site, lines: _Lines, findings: Findings) -> None:
     address = site.seed.bmc_address
-    if site.seed.bmc_interface == site.seed.interface:
+    if site.seed.bmc_interface == site.seed.interface and site.seed.bmc_vlan is None:
         findings.add(
             lines.of("seed.bmc_interface"),
             "seed.bmc_interface",
@@ -128,13 +128,25 @@ def _bmc_network(site: Site, lines: _Lines, findings: Findings) -> None:
         )
 
 
+def _link_local(site: Site, lines: _Lines, findings: Findings) -> None:
+    ours = {site.seed.interface, site.seed.bmc_nic}
+    for index, name in enumerate(site.bmc.link_local):
+        if name not in ours:
+            where = f"bmc.link_local[{index}]"
+            findings.add(
+                lines.of(where), where, f"{name} is no interface of the seed; it has {', '.join(sorted(ours))}"
+            )
+
+
 def _machines(site: Site, lines: _Lines, findings: Findings) -> None:
-    bmcs: dict[IPv4Address, str] = {}
+    bmcs: dict[BmcAddress, str] = {}
     macs: dict[str, str] = {}
     for index, machine in enumerate(site.machines):
         where = f"machines[{index}]"
-        if not any(machine.bmc in span for span in site.bmc.ranges):
-            findings.add(lines.of(f"{where}.bmc"), f"{where}.bmc", f"{machine.bmc} is in none of bmc.ranges")
+        if machine.bmc not in site.bmc:
+            findings.add(
+                lines.of(f"{where}.bmc"), f"{where}.bmc", f"{machine.bmc} is in none of bmc.ranges{_or_wire(site)}"
+            )
         if machine.bmc in bmcs:
             findings.add(lines.of(f"{where}.bmc"), f"{where}.bmc", f"{machine.bmc} is {bmcs[machine.bmc]} already")
         bmcs.setdefault(machine.bmc, f"machines[{index}] in line {lines.of(f'{where}.bmc')}")
@@ -142,3 +154,7 @@ def _machines(site: Site, lines: _Lines, findings: Findings) -> None:
             if machine.mac in macs:
                 findings.add(lines.of(f"{where}.mac"), f"{where}.mac", f"{machine.mac} is {macs[machine.mac]} already")
             macs.setdefault(machine.mac, f"machines[{index}] in line {lines.of(f'{where}.mac')}")
+
+
+def _or_wire(site: Site) -> str:
+    return " and on no wire of bmc.link_local" if site.bmc.link_local else ""

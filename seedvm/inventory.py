@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from seedvm.address import order
 from seedvm.errors import SeedvmError
 from seedvm.secret import write_private
 
@@ -104,7 +105,7 @@ class Inventory:
     def with_machines(self, changed: Iterable[Machine]) -> Inventory:
         """This inventory with these machines put in or replaced."""
         all_ = {one.bmc: one for one in self.machines} | {one.bmc: one for one in changed}
-        ordered = sorted(all_.values(), key=lambda one: tuple(int(part) for part in one.bmc.split(".")))
+        ordered = sorted(all_.values(), key=lambda one: order(one.bmc))
         return replace(self, machines=tuple(ordered))
 
 

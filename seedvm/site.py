@@ -1,7 +1,7 @@
 """The site: what the operator wants, complete before anything is changed, and without a secret.
 
 Reading refuses the file as a whole, with every problem by name and line: unknown or missing keys, wrong addresses, overlapping
-ranges, duplicate addresses and MACs. Only IPv4 so far.
+ranges, duplicate addresses and MACs. Networks are IPv4; BMCs may have an IPv6 link-local address alone.
 """
 
 from __future__ import annotations
@@ -9,14 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from seedvm import address
 from seedvm._yaml import Cursor, Findings, open_tree
 from seedvm.errors import InvalidFile, SeedvmError
 
 Role: TypeAlias = Literal["undercloud", "spare", "exclude"]
+BmcAddress: TypeAlias = IPv4Address | IPv6Address
 _ROLES: dict[str, Role] = {"undercloud": "undercloud", "spare": "spare", "exclude": "exclude"}
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]|[a-z]")
@@ -67,12 +69,19 @@ class AddressRange:
 @dataclass(frozen=True)
 class SeedSite:
     """The seed's interfaces: `interface` with `address` on the provisioning network; a second one to the BMCs, or None where the
-    BMCs are reached through the gateway."""
+    BMCs are reached through the gateway. With `bmc_vlan` the BMCs are on that tagged VLAN of `bmc_interface`, a trunk."""
 
     interface: str
     address: IPv4Address
     bmc_interface: str | None
     bmc_address: IPv4Interface | None
+    bmc_vlan: int | None = None
+
+    @property
+    def bmc_nic(self) -> str:
+        """The interface that the BMCs' wire is on."""
+        name = self.bmc_interface or self.interface
+        return f"{name}.{self.bmc_vlan}" if self.bmc_vlan is not None else name
 
 
 @dataclass(frozen=True)
@@ -89,10 +98,23 @@ class Provisioning:
 
 @dataclass(frozen=True)
 class BmcSite:
-    """Where BMCs may be looked for, and whether a machine may be powered on to learn its boot MAC from its own DHCP request."""
+    """Where BMCs may be looked for, and whether a machine may be powered on to learn its boot MAC from its own DHCP request.
+
+    `link_local` names interfaces: every BMC that answers there from an IPv6 link-local address is one of the site's."""
 
     ranges: tuple[AddressRange, ...]
     learn_mac_by_power_on: bool
+    link_local: tuple[str, ...] = ()
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """What may be scanned, as `seedvm scan` takes it."""
+        return (*(str(span) for span in self.ranges), *(f"fe80::/10%{nic}" for nic in self.link_local))
+
+    def __contains__(self, bmc: object) -> bool:
+        if isinstance(bmc, IPv6Address):
+            return bmc.is_link_local and bmc.scope_id in self.link_local
+        return any(bmc in span for span in self.ranges)
 
 
 @dataclass(frozen=True)
@@ -114,7 +136,7 @@ class UndercloudSite:
 class Machine:
     """What the operator says of one machine, by its BMC's address; None says nothing."""
 
-    bmc: IPv4Address
+    bmc: BmcAddress
     mac: str | None
     role: Role | None
 
@@ -130,9 +152,9 @@ class Site:
     undercloud: UndercloudSite
     machines: tuple[Machine, ...]
 
-    def machine(self, bmc: IPv4Address | str) -> Machine:
+    def machine(self, bmc: BmcAddress | str) -> Machine:
         """What is said of a machine; one of which nothing is said has no MAC and no role."""
-        wanted = IPv4Address(bmc)
+        wanted = address.parse(str(bmc))
         return next((machine for machine in self.machines if machine.bmc == wanted), Machine(wanted, None, None))
 
     def node_name(self, index: int) -> str:
@@ -179,16 +201,25 @@ def _site(root: Cursor) -> Site | None:
 
 
 def _seed(cursor: Cursor) -> SeedSite | None:
-    keys = cursor.mapping(("interface", "address"), ("bmc_interface", "bmc_address"))
+    keys = cursor.mapping(("interface", "address"), ("bmc_interface", "bmc_address", "bmc_vlan"))
     interface = keys["interface"].parsed(_matching(_INTERFACE, "the name of a network interface"))
-    address = keys["address"].parsed(IPv4Address)
+    own = keys["address"].parsed(IPv4Address)
     bmc_interface = keys["bmc_interface"].parsed(_matching(_INTERFACE, "the name of a network interface"))
     bmc_address = keys["bmc_address"].parsed(_interface)
     if keys["bmc_interface"].present != keys["bmc_address"].present:
         cursor.problem("bmc_interface and bmc_address go together: give both or none")
-    if interface is None or address is None:
+    vlan = keys["bmc_vlan"].parsed(_vlan) if keys["bmc_vlan"].present else None
+    if vlan is not None and not keys["bmc_interface"].present:
+        keys["bmc_vlan"].problem("needs bmc_interface, the trunk that it is on")
+    if interface is None or own is None:
         return None
-    return SeedSite(interface, address, bmc_interface, bmc_address)
+    return SeedSite(interface, own, bmc_interface, bmc_address, vlan)
+
+
+def _vlan(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 4094:
+        raise ValueError(f"'{text}' is no VLAN; they are 1 to 4094")
+    return int(text)
 
 
 def _provisioning(cursor: Cursor) -> Provisioning | None:
@@ -206,12 +237,25 @@ def _provisioning(cursor: Cursor) -> Provisioning | None:
 
 
 def _bmc(cursor: Cursor) -> BmcSite | None:
-    keys = cursor.mapping(("ranges",), ("learn_mac_by_power_on",))
+    needed, more = (("ranges",), ("link_local",)) if not _names_wire(cursor) else ((), ("link_local", "ranges"))
+    keys = cursor.mapping(needed, ("learn_mac_by_power_on", *more))
     ranges = [entry.parsed(AddressRange.parse) for entry in keys["ranges"].sequence()]
     if keys["ranges"].present and not ranges:
         keys["ranges"].problem("names no address; only what is named here is scanned")
     learn = keys["learn_mac_by_power_on"].boolean(False)
-    return BmcSite(tuple(one for one in ranges if one is not None), learn) if cursor.present else None
+    wires = [entry.parsed(_matching(_INTERFACE, "an interface's name")) for entry in keys["link_local"].sequence()]
+    if not cursor.present:
+        return None
+    found = tuple(one for one in ranges if one is not None)
+    return BmcSite(found, learn, tuple(dict.fromkeys(one for one in wires if one is not None)))
+
+
+def _names_wire(cursor: Cursor) -> bool:
+    """Whether link_local is given, so that ranges may be left out."""
+    value = getattr(cursor.node, "value", None)
+    return isinstance(value, list) and any(
+        isinstance(item, tuple) and item[0].value == "link_local" and item[1].value for item in value
+    )
 
 
 def _undercloud(cursor: Cursor) -> UndercloudSite:
@@ -229,7 +273,7 @@ def _undercloud(cursor: Cursor) -> UndercloudSite:
 
 def _machine(cursor: Cursor) -> Machine | None:
     keys = cursor.mapping(("bmc",), ("mac", "role"))
-    bmc = keys["bmc"].parsed(IPv4Address)
+    bmc = keys["bmc"].parsed(address.parse)
     mac = keys["mac"].parsed(lambda text: _matching(_MAC, "a MAC address like 52:54:00:12:34:56")(text.lower()))
     role = keys["role"].parsed(_role)
     return Machine(bmc, mac, role) if bmc is not None else None

@@ -204,7 +204,7 @@ class Link:
 
     async def _ranges(self) -> tuple[str, ...]:
         site = await asyncio.to_thread(load_site, self.state_dir / "site.yaml")
-        return tuple(str(span) for span in site.bmc.ranges)
+        return site.bmc.targets
 
     def _site_text(self) -> str:
         path = self.state_dir / "site.yaml"

@@ -19,6 +19,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from seedvm.address import in_url
 from seedvm.bmc import quirks
 from seedvm.errors import SeedvmError
 from seedvm.secret import Secret
@@ -107,7 +108,7 @@ class RedfishHttp:
     def url(self) -> str:
         """The service's base, as Ironic's redfish_address wants it."""
         usual = 443 if self._tls else 80
-        return f"{'https' if self._tls else 'http'}://{self.address}{'' if self.port == usual else f':{self.port}'}"
+        return f"{'https' if self._tls else 'http'}://{in_url(self.address)}{'' if self.port == usual else f':{self.port}'}"
 
     @contextlib.asynccontextmanager
     async def session(self) -> AsyncIterator[None]:

@@ -35,7 +35,7 @@ def _scan(args: argparse.Namespace) -> int:
 
     ranges = args.ranges
     if not ranges and not args.interface:
-        ranges = [str(span) for span in load_site(args.state_dir / "site.yaml").bmc.ranges]
+        ranges = list(load_site(args.state_dir / "site.yaml").bmc.targets)
     quiet = args.json or args.export is not None
     budget = plan_sweep(ranges, rate=args.rate)
     if not quiet:

@@ -6,13 +6,14 @@ machine itself has said, are refused by row and column. Accounts go to secrets.y
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address
 from pathlib import Path
 
 from seedvm import inventory
 from seedvm._yaml import Findings
+from seedvm.address import parse
 from seedvm.errors import InvalidFile
 from seedvm.inventory import Machine
 from seedvm.scan.inventory_formats import Entry, read
@@ -85,13 +86,18 @@ def _entry(machine: Machine, account: Candidate | None, passwords: bool) -> Entr
     )
 
 
+def _declared(address: str, site: Site) -> bool:
+    with contextlib.suppress(ValueError):
+        return parse(address) in site.bmc
+    return False
+
+
 def _problems(entries: Sequence[Entry], known: Mapping[str, Machine], site: Site) -> Findings:
     found = Findings()
     owners = {one.boot_mac: one for one in known.values() if one.boot_mac}
     for entry in entries:
-        address = IPv4Address(entry.address) if ":" not in entry.address else None
-        if address is None or not any(address in span for span in site.bmc.ranges):
-            spans = ", ".join(str(span) for span in site.bmc.ranges)
+        if not _declared(entry.address, site):
+            spans = ", ".join(site.bmc.targets)
             found.add(entry.line, "address", f"{entry.address} is outside of bmc.ranges ({spans}); declare it first")
         if entry.password is not None and entry.user is None:
             found.add(entry.line, "user", "is missing, and there is a password")

@@ -27,7 +27,7 @@ class DiscoverStep:
     def __init__(self, context: Context, *, ports: Ports = USUAL_PORTS) -> None:
         self._state_dir = context.state_dir
         self._site = context.site
-        self._ranges = tuple(str(one) for one in context.site.bmc.ranges)
+        self._ranges = context.site.bmc.targets
         self._ports = ports
 
     async def check(self) -> Verdict:

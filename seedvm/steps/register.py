@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seedvm import inventory
+from seedvm.address import in_url
 from seedvm.cloud import glance, ironic
 from seedvm.cloud.connection import Cloud, Refused
 from seedvm.errors import SeedvmError
@@ -214,7 +215,11 @@ async def ramdisk_ids(cloud: Cloud, context: Context) -> dict[str, str]:
 
 
 def node_name(site: str, bmc: str) -> str:
-    """`demo-1-21` for BMC 172.22.1.21: the last two octets tell machines apart on every network up to a /16."""
+    """`demo-1-21` for BMC 172.22.1.21: the last two octets tell machines apart on every network up to a /16.
+
+    An IPv6 address is written out, its zone with it: `demo-fe80--21-eth1`."""
+    if ":" in bmc:
+        return "-".join([site, bmc.replace(":", "-").replace("%", "-")])
     return "-".join([site, *bmc.split(".")[-2:]])
 
 
@@ -240,7 +245,7 @@ def driver_info(machine: Machine, account: Candidate, images: Mapping[str, str])
     """How Ironic reaches the BMC. The password goes to Ironic, which stores it in its database and shows stars."""
     if machine.driver == "redfish":
         return {
-            "redfish_address": machine.redfish_url or f"https://{machine.bmc}",
+            "redfish_address": machine.redfish_url or f"https://{in_url(machine.bmc)}",
             "redfish_system_id": machine.redfish_system,
             "redfish_username": account.user,
             "redfish_password": account.password.reveal(),

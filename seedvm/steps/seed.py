@@ -6,12 +6,12 @@ import asyncio
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Interface
 from pathlib import Path
 
-from seedvm import proc
+from seedvm import networkd, proc
 from seedvm.cloud import heat, ironic, keystone, mute, neutron, nova, units, vip
 from seedvm.cloud.connection import Cloud, Refused, Unreachable
 from seedvm.errors import SeedvmError
@@ -46,7 +46,10 @@ class SeedNetworkStep:
             return Todo("the seed is still mute from a rehearsal")
         if (await look(self.context, cloud_of(self.context))).handed_over:
             return Done({"handed_over": True})
-        missing = [name for name in wanted if not Path(f"/sys/class/net/{name}").exists()]
+        seed = self.context.site.seed
+        made_later = {seed.bmc_nic} if seed.bmc_vlan is not None else set()
+        hardware = sorted({seed.interface, seed.bmc_interface or seed.interface, *wanted} - made_later)
+        missing = [name for name in hardware if not Path(f"/sys/class/net/{name}").exists()]
         if missing:
             there = sorted(path.name for path in Path("/sys/class/net").iterdir() if path.name != "lo")
             return Blocked(
@@ -70,26 +73,47 @@ class SeedNetworkStep:
             )
         if (await look(self.context, cloud_of(self.context))).handed_over:
             return
-        NETWORK_UNITS.mkdir(parents=True, exist_ok=True)
-        for name, address in self._wanted().items():
-            gateway = str(self.context.site.provisioning.gateway) if name == self.context.site.seed.interface else None
-            unit = NETWORK_UNITS / f"05-seedvm-{name}.network"
-            unit.write_text(network_unit(name, address, gateway))
-            unit.chmod(0o644)  # networkd reads it as a user of its own, whatever our umask is
+        await self._write_units()
         await proc.arun(["networkctl", "reload"], timeout=30)
+        vlan = self.context.site.seed.bmc_vlan
+        if vlan is not None:
+            nic = Path("/sys/class/net", self.context.site.seed.bmc_nic)
+            await _until(lambda: asyncio.to_thread(nic.exists), 30, f"the interface of VLAN {vlan} did not come up")
         for name in self._wanted():
             await proc.arun(["networkctl", "reconfigure", name], timeout=30)
         await _until(self._addressed, 60, "the addresses did not come up")
+
+    async def _write_units(self) -> None:
+        """What the site needs is written, what it no longer needs goes with the VLAN interface that it made."""
+        NETWORK_UNITS.mkdir(parents=True, exist_ok=True)
+        wanted = networkd.files(self.context.site)
+        there = [path.name for path in NETWORK_UNITS.glob(f"{networkd.PREFIX}*")]
+        if foreign := self._foreign_vlan(there):
+            raise SeedvmError(
+                f"{foreign} is there already and seedvm did not make it",
+                hint=f"remove it (ip link delete {foreign}), or name it as seed.bmc_interface without bmc_vlan",
+            )
+        for name in networkd.stale(there, wanted):
+            (NETWORK_UNITS / name).unlink()
+            if name.endswith(".netdev"):
+                await proc.arun(["ip", "link", "delete", networkd.made_by(name)], timeout=10, check=False)
+        for name, text in wanted.items():
+            unit = NETWORK_UNITS / name
+            unit.write_text(text)
+            unit.chmod(0o644)  # networkd reads it as a user of its own, whatever our umask is
+
+    def _foreign_vlan(self, there: Sequence[str]) -> str | None:
+        """The VLAN's interface where it exists and no file of ours made it."""
+        seed = self.context.site.seed
+        ours = f"{networkd.PREFIX}{seed.bmc_nic}.netdev" in there
+        exists = Path("/sys/class/net", seed.bmc_nic).exists()
+        return seed.bmc_nic if seed.bmc_vlan is not None and exists and not ours else None
 
     async def _addressed(self) -> bool:
         return all([await asyncio.to_thread(vip.holds, str(one.ip)) for one in self._wanted().values()])
 
     def _wanted(self) -> Mapping[str, IPv4Interface]:
-        seed, net = self.context.site.seed, self.context.site.provisioning
-        wanted = {seed.interface: IPv4Interface(f"{seed.address}/{net.cidr.prefixlen}")}
-        if seed.bmc_interface is not None and seed.bmc_address is not None:
-            wanted[seed.bmc_interface] = seed.bmc_address
-        return wanted
+        return networkd.addresses(self.context.site)
 
 
 @dataclass(frozen=True)
@@ -182,13 +206,6 @@ async def _compute(cloud: Cloud) -> bool:
 async def _network(cloud: Cloud) -> bool:
     found = await neutron.network(cloud, "provisioning")
     return found is not None and bool(found.subnets)
-
-
-def network_unit(interface: str, address: IPv4Interface, gateway: str | None) -> str:
-    """systemd.network(5) for one interface with a fixed address."""
-    route = f"Gateway={gateway}\n" if gateway else ""
-    quiet = "LinkLocalAddressing=no\nIPv6AcceptRA=no\nKeepConfiguration=static\n"
-    return f"[Match]\nName={interface}\n\n[Network]\nAddress={address}\n{route}{quiet}"
 
 
 def configure_command() -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, ip_address
 from pathlib import Path
 
 import pytest
@@ -81,6 +81,29 @@ def test_a_wrong_site_is_refused_by_name_and_line(site_text: str, old: str, new:
     found = "\n".join(problems(site_text.replace(old, new)))
     for sentence in told:
         assert sentence in found
+
+
+def test_link_local_bmcs_are_declared_by_their_wire(site_text: str) -> None:
+    wire = site_text.replace("ranges: [172.22.1.21-172.22.1.26]", "link_local: [eth1]")
+    wire = wire.replace("bmc: 172.22.1.24", "bmc: fe80::24%eth1")
+    site = parse_site(wire)
+    assert site.bmc.targets == ("fe80::/10%eth1",)
+    assert ip_address("fe80::21%eth1") in site.bmc
+    assert ip_address("fe80::21%eth0") not in site.bmc
+    assert IPv4Address("172.22.1.24") not in site.bmc
+    assert site.machine("fe80::24%eth1").role == "spare"
+    assert site.machine("fe80::25%eth1").role is None
+    told = "line 11: bmc.link_local[0]: eth7 is no interface of the seed; it has eth0, eth1"
+    assert told in problems(wire.replace("[eth1]", "[eth7]"))
+    assert any("which wire" in one for one in problems(wire.replace("24%eth1", "24")))
+
+
+def test_bmcs_on_a_tagged_vlan_of_a_trunk(site_text: str) -> None:
+    trunk = site_text.replace("bmc_interface: eth1", "bmc_interface: eth0, bmc_vlan: 123")
+    assert parse_site(trunk).seed.bmc_nic == "eth0.123"
+    assert parse_site(site_text).seed.bmc_nic == "eth1"
+    told = "line 2: seed.bmc_vlan: '4095' is no VLAN; they are 1 to 4094"
+    assert told in problems(trunk.replace("123", "4095"))
 
 
 def test_all_problems_are_told_at_once(site_text: str) -> None:

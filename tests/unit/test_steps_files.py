@@ -12,9 +12,9 @@ import pytest
 from seedvm.errors import SeedvmError
 from seedvm.imagefiles import open_images, proofs, prove
 from seedvm.inventory import Machine
+from seedvm.networkd import network_unit
 from seedvm.secret import Candidate, Secret
 from seedvm.steps.register import driver_info, enrolment, node_name
-from seedvm.steps.seed import network_unit
 from seedvm.wire.arp import Claim, claim, probe
 
 IMAGES = {"deploy_kernel": "k", "deploy_ramdisk": "r"}
