@@ -49,7 +49,10 @@ class WizardApp(App[None]):
     CSS_PATH = "style.tcss"
     ENABLE_COMMAND_PALETTE = True
     SCREENS: ClassVar[dict[str, Any]] = dict(PAGES)
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "quit", "Close", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+q", "quit", "Close", show=False),
+        Binding("ctrl+l", "redraw", "Redraw", show=False),
+    ]
 
     def __init__(self, link: Link, env: Mapping[str, str] | None = None, *, replaying: bool = False) -> None:
         super().__init__()
@@ -155,6 +158,10 @@ class WizardApp(App[None]):
             self.notify(
                 f"{event.worker.name}: {event.worker.error}", title="Unexpected error", severity="error", timeout=30
             )
+
+    def action_redraw(self) -> None:
+        """Draw all of it: somebody has come (back) to this line and sees what was drawn since, or nothing."""
+        self.screen.refresh()
 
     def action_plain(self) -> None:
         """Between the coloured theme and plain ASCII."""

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from seedvm.host.domain import Port
     from seedvm.host.seed import Place
 
-IMAGE = Path("build/appliance/seedvm-appliance.raw")
+IMAGES = Path("build/cache/appliance/current")
+IMAGE, RAW = IMAGES / "seedvm-appliance.qcow2", IMAGES / "seedvm-appliance.raw"
 _LEAVE = "Ctrl+] leaves the console and the wizard goes on; Ctrl+L draws its screen anew"
 
 
@@ -64,7 +65,7 @@ def _options(name: str, verb: argparse.ArgumentParser) -> None:
         verb.add_argument("--yes", metavar="NAME", help="the VM's name, instead of being asked for it")
     if name == "usb":
         verb.add_argument("--device", type=Path, action="append", required=True, help="the stick: /dev/...")
-        verb.add_argument("--image", type=Path, default=IMAGE, help=f"the appliance's raw image (default {IMAGE})")
+        verb.add_argument("--image", type=Path, default=RAW, help=f"the appliance's raw image (default {RAW})")
         verb.add_argument("--yes-wipe", metavar="DEVICE", help="the device, instead of being asked for it")
 
 
@@ -102,7 +103,7 @@ def _up(args: argparse.Namespace) -> int:
             ports, fast = (), True  # it runs as it was defined
         want = Appliance(place.name, place.disk, ports, fast, args.memory, args.cpus, args.ssh_port)
         seed.up(hypervisor, place, want, say, uri=args.connect)
-    say(f"next: seedvm host console; SSH: ssh -p {args.ssh_port} operator@127.0.0.1")
+    say(f"next: seedvm host console; SSH: ssh -p {args.ssh_port} root@127.0.0.1")
     return EXIT_DONE
 
 
