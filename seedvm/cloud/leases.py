@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FILE = Path("/var/lib/ironic/dhcp/leases")
-RAMDISK = "deploy-ramdisk"  # the host name that the ramdisk asks with, see elements/deploy-ramdisk
+RAMDISK = "deploy-ramdisk-"  # how the host name begins that the ramdisk asks with, see elements/deploy-ramdisk
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Lease:
 
     @property
     def of_ramdisk(self) -> bool:
-        return self.host == RAMDISK
+        return self.host.startswith(RAMDISK)
 
 
 def leases(path: Path = FILE) -> dict[str, Lease]:

@@ -7,6 +7,7 @@ later. Refuses to send a password to an address outside the declared ranges or t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,6 +17,7 @@ from seedvm import inventory
 from seedvm.bmc.credentials import Known, MakeRedfish, Proven, Unproven, prove, still_opens
 from seedvm.bmc.findings import WIRE, login_findings
 from seedvm.bmc.ledger import Ledger
+from seedvm.bmc.pace import Pace
 from seedvm.bmc.quirks import vendor
 from seedvm.bmc.redfish import RedfishBmc
 from seedvm.errors import SeedvmError
@@ -44,6 +46,7 @@ class CredentialsStep:
         self._accounts = context.secrets.bmc_accounts
         self._digests: dict[str, str] = {}
         self._ledger = Ledger(context.state_dir)
+        self._pace = Pace(context.state_dir)
         self._ports = ports
 
     async def check(self) -> Verdict:
@@ -108,7 +111,8 @@ class CredentialsStep:
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def one(machine: Machine) -> str | None:
-            async with gate:
+            turn = self._pace.turn(machine.bmc) if machine.old_ipmi else contextlib.nullcontext()
+            async with turn, gate:
                 make = partial(self._redfish, machine) if machine.driver == "redfish" else None
                 pair = proven[machine.bmc]
                 try:
@@ -125,7 +129,9 @@ class CredentialsStep:
     async def _prove(
         self, machine: Machine, pairs: Sequence[Candidate], gate: asyncio.Semaphore, report: Report
     ) -> None:
-        async with gate:
+        talks_ipmi = any(one.startswith("ipmi") for one in machine.protocols)
+        turn = self._pace.turn(machine.bmc) if talks_ipmi else contextlib.nullcontext()
+        async with turn, gate:
             make: MakeRedfish = partial(self._redfish, machine)
             answer = await prove(
                 machine.bmc,

@@ -10,6 +10,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from seedvm import inventory, proc
+from seedvm.bmc.bootmac import Alone
 from seedvm.scan.sniff import foreign_dhcp_servers
 from seedvm.secret import Candidate, Secret, ensure_generated, store_candidates
 from seedvm.site import Machine, Site
@@ -85,7 +86,7 @@ async def bring_about(step: Step, report: Notes) -> Done:
 async def test_a_rack_is_found_proven_and_its_boot_macs_learned(tmp_path: Path, state_dir: Path, site: Site) -> None:
     wire()
     here = context(state_dir, site, {"admin": PASSWORD})
-    steps: tuple[Step, ...] = (DiscoverStep(here), CredentialsStep(here), BootMacStep(here, seconds=20))
+    steps: tuple[Step, ...] = (DiscoverStep(here), CredentialsStep(here), BootMacStep(here, alone=Alone(seconds=20)))
     notes = Notes()
     async with (
         redfish_sim(tmp_path, "172.22.1.21", password=PASSWORD) as m1,
@@ -132,7 +133,7 @@ async def test_a_machine_that_runs_is_not_switched_for_its_mac(tmp_path: Path, s
     here = context(state_dir, site, {"admin": "right"})
     async with ipmi_sim(tmp_path, "172.22.1.22") as sim:
         sim.power.write_text("1")
-        for step in (DiscoverStep(here), CredentialsStep(here), BootMacStep(here, seconds=5)):
+        for step in (DiscoverStep(here), CredentialsStep(here), BootMacStep(here, alone=Alone(seconds=5))):
             await bring_about(step, Notes())
         machine = inventory.load(state_dir).machine(sim.address)
         assert machine is not None
@@ -151,7 +152,7 @@ async def test_a_machine_that_a_killed_run_left_on_is_switched_off_and_learned(
             await bring_about(step, Notes())
         inventory.change(state_dir, sim.address, powered_by_us=True)
         sim.power.write_text("1")
-        await bring_about(BootMacStep(here, seconds=20), Notes())
+        await bring_about(BootMacStep(here, alone=Alone(seconds=20)), Notes())
         machine = inventory.load(state_dir).machine(sim.address)
         assert machine is not None
         assert (machine.boot_mac, machine.powered_by_us) == (MAC, False)
@@ -165,7 +166,7 @@ async def test_a_machine_whose_request_never_comes_is_off_again_and_says_so(
     wire()
     here = context(state_dir, site, {"admin": "right"})
     async with ipmi_sim(tmp_path, "172.22.1.22", on_power=firmware(guid=uuid.uuid4().hex)) as sim:
-        for step in (DiscoverStep(here), CredentialsStep(here), BootMacStep(here, seconds=2)):
+        for step in (DiscoverStep(here), CredentialsStep(here), BootMacStep(here, alone=Alone(seconds=2))):
             await bring_about(step, Notes())
         machine = inventory.load(state_dir).machine(sim.address)
         assert machine is not None
@@ -182,7 +183,12 @@ async def test_a_mac_that_the_operator_wrote_is_taken_without_power(
     before, after = context(state_dir, site, {"admin": "right"}), context(state_dir, typed, {"admin": "right"})
     async with ipmi_sim(tmp_path, "172.22.1.22") as sim:
         sim.power.write_text("1")
-        for step in (DiscoverStep(before), CredentialsStep(before), BootMacStep(before, seconds=5), BootMacStep(after)):
+        for step in (
+            DiscoverStep(before),
+            CredentialsStep(before),
+            BootMacStep(before, alone=Alone(seconds=5)),
+            BootMacStep(after),
+        ):
             await bring_about(step, Notes())
         machine = inventory.load(state_dir).machine(sim.address)
         assert machine is not None
