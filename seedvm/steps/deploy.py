@@ -207,7 +207,7 @@ class DeployStep:
             now = place(nodes[name], own, answers=nodes[name].state == "active" and await _knock(str(address)))
             report.node(name, now.phase, percent=now.percent, detail=now.detail)
             total += now.percent
-        report.progress(round(total), 100 * len(addresses), "percent of all nodes")
+        report.progress(round(total / len(addresses)), 100, "percent of the deployment")
 
     async def _explained(self, cloud: Cloud, stack: heat.Stack, resources: tuple[heat.Resource, ...]) -> SeedvmError:
         words = {

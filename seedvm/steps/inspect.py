@@ -68,12 +68,19 @@ class InspectStep:
         again = all(judged(node) for node in nodes) and assign(self.context.site, fit(nodes)).lacking > 0
         self._looked_again = True
         known = {one.bmc: one for one in inventory.load(self.context.state_dir).machines}
+        asked = [node for node in nodes if not judged(node) or (again and node.unfit)]
+        percents = dict.fromkeys((node.bmc for node in asked), 0.0)
+
+        def told(bmc: str, percent: float) -> None:
+            percents[bmc] = percent
+            report.progress(round(sum(percents.values()) / len(percents)), 100, "percent of the inspection")
 
         async def one(node: ironic.Node) -> None:
             mode = node.boot_mode or (known[node.bmc].boot_mode if node.bmc in known else None)
 
             def tell(stage: Stage) -> None:
                 report.node(node.bmc, "inspecting", percent=stage.percent, detail=stage.words)
+                told(node.bmc, stage.percent)
 
             found = await inspect(cloud, node, fresh=again, mode_proven=bool(mode), tell=tell)
             if isinstance(found, Hardware):
@@ -81,11 +88,11 @@ class InspectStep:
                 await self._judge(cloud, node, found, report)
             else:
                 await self._fallen(cloud, node, found, report)
+            told(node.bmc, 100.0)
 
         async with asyncio.TaskGroup() as group:
-            for node in nodes:
-                if not judged(node) or (again and node.unfit):
-                    group.create_task(one(node))
+            for node in asked:
+                group.create_task(one(node))
         everyone = await ironic.nodes(cloud, self.context.site.name)
         given = assign(self.context.site, fit(self._named(everyone)))
         async with asyncio.TaskGroup() as group:
