@@ -181,6 +181,10 @@ class Link:
         """The form's values from site.yaml as it is, and the seed's NICs."""
         return await asyncio.to_thread(lambda: (form.from_text(self._site_text()), nics()))
 
+    async def wrong(self, values: Mapping[str, str]) -> dict[str, str]:
+        """What would be wrong with site.yaml with these values in it, by the field's key; what is about no field is under ''."""
+        return await asyncio.to_thread(lambda: form.problems(form.to_text(values, self._site_text())))
+
     async def write_site(self, values: Mapping[str, str]) -> None:
         """Write site.yaml from the form's values; keys the form does not know stay."""
         await asyncio.to_thread(lambda: self._write_site(form.to_text(values, self._site_text())))

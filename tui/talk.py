@@ -92,8 +92,11 @@ class Talk:
             return EXIT_STOPPED
 
     async def _begin(self, view: View) -> bool:
-        if not view.has_site and not (await self._describe() and await self._accounts()):
-            return False
+        if not view.running and not view.state.steps:
+            if "networks" in view.lacks and not await self._describe(view.has_site):
+                return False
+            if "credentials" in view.lacks and not await self._accounts():
+                return False
         waits = _waits_for_review(view)
         if not waits and not view.running and not view.state.all_done:
             await self._link.start_engine()
@@ -175,26 +178,36 @@ class Talk:
         self._desk.say(words)
         return EXIT_DONE if safe or view.state.all_done else EXIT_STOPPED
 
-    async def _describe(self) -> bool:
-        """Every question of the form until nothing is wrong, then the file. False when nobody answers."""
+    async def _describe(self, begun: bool) -> bool:
+        """The form's questions until nothing is wrong, then the file; of a site that is `begun` only those that are wrong.
+
+        False when nobody answers, or where a site file is wrong at something that no question is about.
+        """
         values, found = await self._link.site_values()
         self._desk.say(
             "This seed has " + ("; ".join(str(nic) for nic in found if nic.link or nic.address) or "no link")
         )
         self._desk.say("Empty takes what stands in brackets; - leaves it empty.")
-        left = {"": ""}
+        left = await self._tell_wrong(values) if begun else {field.key: "" for field in FIELDS}
         while left:
-            for field in FIELDS:
+            if not any(field.key in left for field in FIELDS):
+                self._desk.say("Mend that in site.yaml.")
+                return False
+            for field in (one for one in FIELDS if one.key in left):
                 answered = await self._answer(field, propose(values))
                 if answered is None:
                     return False
                 values = answered
-            left = problems(to_text(values))
-            for key, text in left.items():
-                self._desk.say(f"! {key} {text}; once more")
+            left = await self._tell_wrong(values)
         await self._link.write_site(values)
         self._desk.say("site.yaml is written.")
         return True
+
+    async def _tell_wrong(self, values: dict[str, str]) -> dict[str, str]:
+        wrong = await self._link.wrong(values)
+        for key, text in wrong.items():
+            self._desk.say(" ".join(filter(None, ("!", key, text))))
+        return wrong
 
     async def _answer(self, field: Field, values: dict[str, str]) -> dict[str, str] | None:
         """The values with this field answered; asked again while the answer is wrong in itself."""

@@ -9,10 +9,12 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from seedvm.errors import SeedvmError
+from seedvm.errors import InvalidFile, SeedvmError
 from seedvm.journal import Event, tail
+from seedvm.secret import load_accounts, load_candidates
+from seedvm.site import parse_site
 from tui.model import State, fold
 from tui.records import Known, Receipt, Review, parse_inventory, parse_receipt, parse_review, wipes
 
@@ -21,7 +23,10 @@ Parsed = TypeVar("Parsed")
 
 @dataclass(frozen=True)
 class View:
-    """All that a screen may show: the journal's State, the files beside it, and whether the engine works."""
+    """All that a screen may show: the journal's State, the files beside it, and whether the engine works.
+
+    `lacks` are the pages at which something is missing or wrong before an engine can begin: networks, credentials.
+    """
 
     state: State = field(default_factory=State)
     inventory: tuple[Known, ...] = ()
@@ -31,6 +36,7 @@ class View:
     running: bool = False
     has_site: bool = False
     notice: str = ""
+    lacks: tuple[str, ...] = ()
 
 
 class Tail:
@@ -91,14 +97,18 @@ class Watch:
         self._review = _File[Review | None](state_dir / "review.json", parse_review, None)
         self._receipt = _File[Receipt | None](state_dir / "receipt.json", self._with_page, None)
         self._confirmed = _File[frozenset[tuple[str, str, str]]](state_dir / "confirmed.json", wipes, frozenset())
+        self._asked = {
+            "networks": _File[bool](state_dir / "site.yaml", _is_right, False),
+            "credentials": _File[bool](state_dir / "secrets.yaml", lambda _text: self._has_accounts(), False),
+        }
 
     def look(self) -> tuple[View, bool]:
         """The folder as it is now. May take seconds when a long journal is read for the first time: call it in a thread."""
         anew, events = self._tail.read()
         if events or anew:
             self._state = fold(State() if anew else self._state, events)
-        files = (self._inventory, self._review, self._receipt, self._confirmed)
-        for file in files:
+        files: tuple[_File[Any], ...] = (self._inventory, self._review, self._receipt, self._confirmed)
+        for file in (*files, *self._asked.values()):
             file.look()
         review = self._review.value
         named = {(m.bmc, m.serial, disk.name) for m in review.machines for disk in m.wiped} if review else set()
@@ -111,12 +121,25 @@ class Watch:
             running=engine_running(self._dir),
             has_site=(self._dir / "site.yaml").exists(),
             notice="; ".join(file.trouble for file in files if file.trouble),
+            lacks=tuple(page for page, file in self._asked.items() if not file.value),
         )
         return view, bool(events)
+
+    def _has_accounts(self) -> bool:
+        path = self._dir / "secrets.yaml"
+        return bool(load_candidates(path) or load_accounts(path))
 
     def _with_page(self, text: str) -> Receipt:
         page = self._dir / "receipt.txt"
         return parse_receipt(text, page.read_text() if page.exists() else "")
+
+
+def _is_right(site: str) -> bool:
+    try:
+        parse_site(site)
+    except InvalidFile:  # the page about it says what is wrong
+        return False
+    return True
 
 
 def engine_running(state_dir: Path) -> bool:

@@ -34,7 +34,7 @@ def bar(fraction: float, width: int) -> str:
 
 def fit(text: str, width: int) -> str:
     """The text in exactly `width` cells: padded, or cut with a tilde at its end."""
-    flat = "".join(char if char.isprintable() else " " for char in text)
+    flat = text if text.isprintable() else "".join(char if char.isprintable() else " " for char in text)
     return flat.ljust(width) if len(flat) <= width else flat[: max(0, width - 1)] + "~"
 
 

@@ -69,6 +69,9 @@ Esc goes back and keeps what was entered."""
         put(self.query_one("#nics", Static), "This seed has " + ("; ".join(told) or "no network interface with link"))
         if not self._touched:
             self._fill(values)
+            wrong = await self.shell.link.wrong(values)
+            if wrong and self.shell.view.has_site:  # a site file was given: stop where it needs somebody
+                self._go_to_wrong("", wrong)
 
     def _fill(self, values: dict[str, str]) -> None:
         for number, field in enumerate(FIELDS):
@@ -138,15 +141,21 @@ Esc goes back and keeps what was entered."""
         if not wrong:
             self.save(self.values())
             return
+        self._go_to_wrong("Not saved. ", wrong)
+
+    def _go_to_wrong(self, said: str, wrong: dict[str, str]) -> None:
         key = next((field.key for field in FIELDS if field.key in wrong), "")
         label = next((field.label for field in FIELDS if field.key == key), "the site")
-        put(self.query_one("#answer", Static), f"Not saved. {label}: {wrong[key]}")
+        put(self.query_one("#answer", Static), f"{said}{label}: {wrong[key]}")
         number = next((number for number, field in enumerate(FIELDS) if field.key == key), 0)
         self.query_one(f"#field-{number}", Input).focus()
 
     @work(exit_on_error=False)
     async def save(self, values: dict[str, str]) -> None:
         """Written whole or not at all."""
+        if wrong := await self.shell.link.wrong(values):  # at what no field is about
+            self._go_to_wrong("Not saved. ", wrong)
+            return
         try:
             await self.shell.link.write_site(values)
         except (SeedvmError, OSError) as error:

@@ -23,6 +23,11 @@ this laptop may leave.
 """
 
 
+def _lacking(view: View) -> str:
+    """The page where somebody is needed before an engine can begin; a site that was begun has proved its accounts."""
+    return next((page for page in view.lacks if page == "networks" or not view.state.steps), "")
+
+
 class WelcomePage(Page):
     """Welcome, or welcome back."""
 
@@ -63,18 +68,21 @@ F2     goes to any other page."""
         put(self.query_one("#next", Static), self._next(view))
 
     def _next(self, view: View) -> str:
-        if not view.has_site and not view.state.steps:
-            return "Enter: describe the site"
         if view.running or view.state.all_done or self.shell.replaying:
             return "Enter: see the progress"
+        if "networks" in view.lacks:
+            return "Enter: mend what is wrong in the site" if view.has_site else "Enter: describe the site"
+        if _lacking(view):
+            return "Enter: give the accounts of the BMCs"
         return "Enter: start the engine and see the progress"
 
     def action_go_on(self) -> None:
-        """On to the questions or to the work."""
+        """On to the first question that is open, or to the work."""
         view = self.shell.view
-        if not view.has_site and not view.state.steps:
-            self.shell.go("networks")
+        at_work = view.running or view.state.all_done or self.shell.replaying
+        if not at_work and (page := _lacking(view)):
+            self.shell.go(page)
             return
-        if not view.running and not view.state.all_done:
+        if not at_work:
             self.shell.start_engine()
         self.shell.go("progress")
