@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from seedvm.address import order
 from seedvm.cloud.connection import Body, Cloud
 from seedvm.errors import SeedvmError
 from seedvm.hardware import Hardware
@@ -99,7 +100,7 @@ async def nodes(cloud: Cloud, site: str) -> tuple[Node, ...]:
     """The nodes of our site, by BMC address."""
     found = await cloud.get("baremetal", f"/nodes?fields={_FIELDS}&limit=1000")
     ours = [node for node in map(Node.of, found["nodes"]) if node.site == site]
-    return tuple(sorted(ours, key=lambda node: tuple(int(part) for part in node.bmc.split("."))))
+    return tuple(sorted(ours, key=lambda node: order(node.bmc)))
 
 
 async def node(cloud: Cloud, node_id: str) -> Node:
