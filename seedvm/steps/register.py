@@ -15,6 +15,7 @@ from typing import Any
 
 from seedvm import inventory
 from seedvm.address import in_url
+from seedvm.bmc.pace import Pace
 from seedvm.cloud import glance, ironic
 from seedvm.cloud.connection import Cloud, Refused
 from seedvm.errors import SeedvmError
@@ -129,6 +130,8 @@ class RegisterStep:
                 node = await self._refresh(cloud, node, machine, account, images)
             inventory.change(self.context.state_dir, machine.bmc, node=node.id)
             await add_port_once(cloud, node, boot_mac(machine))
+            if machine.driver == "ipmi":  # Ironic keeps its own pace; its first command keeps ours
+                await asyncio.sleep(Pace(self.context.state_dir).seconds_left(machine.bmc))
             node = await manage(cloud, node)
             if mode := other_mode(node, machine):
                 node = await ironic.set_boot_mode(cloud, node, mode)
