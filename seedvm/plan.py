@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from seedvm.member.reach import Reach
 from seedvm.receipt import departed
+from seedvm.secret import load_rotations
 from seedvm.step import Context, Step
 from seedvm.steps.bootmac import BootMacStep
 from seedvm.steps.credentials import CredentialsStep
@@ -21,6 +22,7 @@ from seedvm.steps.leave import LeaveCluster, SeedOff, Wipe
 from seedvm.steps.preflight import PreflightStep
 from seedvm.steps.register import RamdiskStep, RegisterStep
 from seedvm.steps.review import ReviewStep
+from seedvm.steps.rotate import RotateStep, SettleStep
 from seedvm.steps.seed import SeedNetworkStep, SeedServicesStep
 
 
@@ -40,7 +42,9 @@ def _road(context: Context) -> tuple[Step, ...]:
         SeedServicesStep(context),
         # The machines: found, opened, known to Ironic, seen from within. Nothing is written to them.
         DiscoverStep(context),
+        *((SettleStep(context),) if load_rotations(context.state_dir / "secrets.yaml") else ()),
         CredentialsStep(context),
+        *((RotateStep(context),) if context.site.bmc.rotate_passwords else ()),
         BootMacStep(context),
         RamdiskStep(context),
         RegisterStep(context),

@@ -5,9 +5,11 @@ It refuses a secrets file that others may read, and to make anything twice: what
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NoReturn
@@ -54,6 +56,19 @@ class Candidate:
 
     user: str
     password: Secret
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """A BMC password that is being changed: while this stands in the file either of the two may be in force.
+
+    `sent` is set once the BMC was told the new one.
+    """
+
+    user: str
+    old: Secret
+    new: Secret
+    sent: bool = False
 
 
 @dataclass(frozen=True)
@@ -133,13 +148,14 @@ def draft_secrets(path: Path) -> Secrets:
 
 def ensure_generated(path: Path) -> Secrets:
     """Make what is not in the file yet and store it: each secret exactly once, also when killed halfway."""
-    tree = _read(path)
-    candidates = _candidates(path, tree)
-    stored = tree.get("generated") or {}
-    if set(stored) != {item.name for item in fields(Generated)}:
-        stored = {**generate(), **stored}
-        _store(path, {**tree, "generated": stored})
-    return Secrets(candidates, _generated(path, stored), _accounts(tree, "bmc_accounts"))
+    with _locked(path):
+        tree = _read(path)
+        candidates = _candidates(path, tree)
+        stored = tree.get("generated") or {}
+        if set(stored) != {item.name for item in fields(Generated)}:
+            stored = {**generate(), **stored}
+            _store(path, {**tree, "generated": stored})
+        return Secrets(candidates, _generated(path, stored), _accounts(tree, "bmc_accounts"))
 
 
 def load_candidates(path: Path) -> tuple[Candidate, ...]:
@@ -150,7 +166,8 @@ def load_candidates(path: Path) -> tuple[Candidate, ...]:
 def store_candidates(path: Path, candidates: tuple[Candidate, ...]) -> None:
     """Write the operator's BMC accounts and leave everything else in the file as it is."""
     plain = [{"user": candidate.user, "password": candidate.password.reveal()} for candidate in candidates]
-    _store(path, {**_read(path), "bmc_candidates": plain})
+    with _locked(path):
+        _store(path, {**_read(path), "bmc_candidates": plain})
 
 
 def load_proven(path: Path) -> dict[str, Candidate]:
@@ -171,6 +188,34 @@ def store_proven(path: Path, proven: Mapping[str, Candidate]) -> None:
 def store_accounts(path: Path, accounts: Mapping[str, Candidate]) -> None:
     """Add or replace accounts for one BMC each and leave everything else in the file as it is."""
     _put(path, "bmc_accounts", accounts)
+
+
+def load_rotations(path: Path) -> dict[str, Rotation]:
+    """The changes of BMC passwords that have not come to their end, by address."""
+    known = (_read(path).get("rotating") or {}).items()
+    return {
+        str(address): Rotation(str(one["user"]), Secret(one["old"]), Secret(one["new"]), one.get("sent") == "true")
+        for address, one in known
+    }
+
+
+def store_rotation(path: Path, address: str, rotation: Rotation) -> None:
+    """Keep both passwords before the BMC is told the new one, and again once it was."""
+    plain = {"user": rotation.user, "old": rotation.old.reveal(), "new": rotation.new.reveal()}
+    with _locked(path):
+        tree = _read(path)
+        sent = {"sent": "true"} if rotation.sent else {}
+        _store(path, {**tree, "rotating": {**(tree.get("rotating") or {}), address: plain | sent}})
+
+
+def end_rotation(path: Path, address: str, account: Candidate) -> None:
+    """The account that is in force now is the proven one; the other password goes. One write."""
+    with _locked(path):
+        tree = _read(path)
+        rest = {one: pair for one, pair in (tree.get("rotating") or {}).items() if one != address}
+        proven = {**(tree.get("proven") or {}), address: {"user": account.user, "password": account.password.reveal()}}
+        tree = {**tree, "proven": proven, "rotating": rest}
+        _store(path, tree if rest else {key: value for key, value in tree.items() if key != "rotating"})
 
 
 def write_private(path: Path, text: str) -> None:
@@ -202,11 +247,23 @@ def _store(path: Path, tree: Mapping[str, Any]) -> None:
 
 
 def _put(path: Path, key: str, accounts: Mapping[str, Candidate]) -> None:
-    tree = _read(path)
-    known = tree.get(key) or {}
     plain = {address: {"user": one.user, "password": one.password.reveal()} for address, one in accounts.items()}
-    if any(known.get(address) != pair for address, pair in plain.items()):
-        _store(path, {**tree, key: {**known, **plain}})
+    with _locked(path):
+        tree = _read(path)
+        known = tree.get(key) or {}
+        if any(known.get(address) != pair for address, pair in plain.items()):
+            _store(path, {**tree, key: {**known, **plain}})
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Engine, screen and commands change the file one after the other: none may undo what another has just stored."""
+    descriptor = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _accounts(tree: Mapping[str, Any], key: str) -> dict[str, Candidate]:
@@ -231,9 +288,9 @@ def _read(path: Path) -> dict[str, Any]:
         raise SeedvmError(
             f"{path} is not YAML", why=f"line {line}", hint="mend that line"
         ) from None  # its text may be secret
-    if not isinstance(tree, dict) or set(tree) - {"bmc_candidates", "bmc_accounts", "generated", "proven"}:
+    if not isinstance(tree, dict) or set(tree) - {"bmc_candidates", "bmc_accounts", "generated", "proven", "rotating"}:
         raise SeedvmError(
-            f"{path} holds more than 'bmc_candidates', 'bmc_accounts', 'proven' and 'generated'",
+            f"{path} holds more than 'bmc_candidates', 'bmc_accounts', 'proven', 'rotating' and 'generated'",
             why="an unknown key",
             hint="take it out of the file",
         )

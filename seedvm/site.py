@@ -100,11 +100,13 @@ class Provisioning:
 class BmcSite:
     """Where BMCs may be looked for, and whether a machine may be powered on to learn its boot MAC from its own DHCP request.
 
-    `link_local` names interfaces: every BMC that answers there from an IPv6 link-local address is one of the site's."""
+    `link_local` names interfaces: every BMC that answers there from an IPv6 link-local address is one of the site's.
+    `rotate_passwords`: each BMC gets a password of its own."""
 
     ranges: tuple[AddressRange, ...]
     learn_mac_by_power_on: bool
     link_local: tuple[str, ...] = ()
+    rotate_passwords: bool = False
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -238,16 +240,17 @@ def _provisioning(cursor: Cursor) -> Provisioning | None:
 
 def _bmc(cursor: Cursor) -> BmcSite | None:
     needed, more = (("ranges",), ("link_local",)) if not _names_wire(cursor) else ((), ("link_local", "ranges"))
-    keys = cursor.mapping(needed, ("learn_mac_by_power_on", *more))
+    keys = cursor.mapping(needed, ("learn_mac_by_power_on", "rotate_passwords", *more))
     ranges = [entry.parsed(AddressRange.parse) for entry in keys["ranges"].sequence()]
     if keys["ranges"].present and not ranges:
         keys["ranges"].problem("names no address; only what is named here is scanned")
     learn = keys["learn_mac_by_power_on"].boolean(False)
     wires = [entry.parsed(_matching(_INTERFACE, "an interface's name")) for entry in keys["link_local"].sequence()]
+    rotate = keys["rotate_passwords"].boolean(False)
     if not cursor.present:
         return None
     found = tuple(one for one in ranges if one is not None)
-    return BmcSite(found, learn, tuple(dict.fromkeys(one for one in wires if one is not None)))
+    return BmcSite(found, learn, tuple(dict.fromkeys(one for one in wires if one is not None)), rotate)
 
 
 def _names_wire(cursor: Cursor) -> bool:

@@ -24,7 +24,7 @@ class Pace:
 
     def __init__(self, state_dir: Path, gap: float = GAP_SECONDS) -> None:
         self._folder = state_dir / "bmc-pace"
-        self._gap = gap
+        self.gap = gap
 
     @contextlib.asynccontextmanager
     async def turn(self, address: str) -> AsyncIterator[None]:
@@ -42,8 +42,8 @@ class Pace:
             last = (self._folder / address).stat().st_mtime
         except FileNotFoundError:
             return 0.0
-        left = last + self._gap - time.time()
-        return left if 0 < left <= self._gap else 0.0  # a clock that was set back is no reason to wait for long
+        left = last + self.gap - time.time()
+        return left if 0 < left <= self.gap else 0.0  # a clock that was set back is no reason to wait for long
 
     async def _take(self, address: str) -> int:
         self._folder.mkdir(mode=0o700, exist_ok=True)

@@ -28,11 +28,15 @@ from seedvm.bmc.redfish_http import (
 from seedvm.errors import SeedvmError
 from seedvm.secret import Secret
 
-__all__ = ["PasswordChangeRequired", "RedfishBmc", "System", "Unauthorized"]
+__all__ = ["PasswordChangeRequired", "RedfishBmc", "Rejected", "System", "Unauthorized"]
 
 NO_MAC = "00:00:00:00:00:00"
 RESET = {"on": "On", "off": "ForceOff"}
 ACCOUNTS = 32  # slots that are looked through
+
+
+class Rejected(SeedvmError):
+    """The service understood and said no: nothing was changed."""
 
 
 @dataclass(frozen=True)
@@ -138,16 +142,18 @@ class RedfishBmc(RedfishHttp):
             return text(await self.get(path), "RoleId")
         return ""
 
-    async def password_lengths(self) -> tuple[int, int]:
-        """(least, most) characters of a password as the AccountService says; 0 where it does not."""
-        service = await self.request("GET", "/redfish/v1/AccountService")
-        return int(number(service.body, "MinPasswordLength")), int(number(service.body, "MaxPasswordLength"))
+    async def longest_password(self) -> int:
+        """The most characters of a password as the AccountService says; 0 where it does not."""
+        return int(number(await self.get("/redfish/v1/AccountService"), "MaxPasswordLength"))
 
     async def set_password(self, password: Secret) -> None:
-        """Give our own account a new password (ManagerAccount.Password). Logs in with the old one."""
+        """Give our own account a new password (ManagerAccount.Password). Raises Rejected where the service says no."""
         async with self.session():
             path, etag = await self._account()
             answer = await self.request("PATCH", path, {"Password": password.reveal()}, etag=etag)
+        if 400 <= answer.status < 500:
+            error = error_of(self.address, f"the new password of {self.user}", answer)
+            raise Rejected(error.what, machine=self.address, why=error.why)
         if answer.status >= 300:
             raise error_of(self.address, f"the new password of {self.user}", answer)
 

@@ -17,14 +17,13 @@ from seedvm import inventory
 from seedvm.bmc.credentials import Known, MakeRedfish, Proven, Unproven, prove, still_opens
 from seedvm.bmc.findings import WIRE, login_findings
 from seedvm.bmc.ledger import Ledger
+from seedvm.bmc.machines import BmcPorts, redfish_of
 from seedvm.bmc.pace import Pace
 from seedvm.bmc.quirks import vendor
-from seedvm.bmc.redfish import RedfishBmc
 from seedvm.errors import SeedvmError
 from seedvm.inventory import Machine
-from seedvm.scan.evidence import REDFISH, REDFISH_CLEAR
 from seedvm.scan.sweep import USUAL_PORTS, Ports
-from seedvm.secret import Candidate, Secret, load_proven, store_proven
+from seedvm.secret import Candidate, load_proven, store_proven
 from seedvm.step import Blocked, Context, Done, Report, Todo, Verdict
 
 AT_ONCE = 32
@@ -48,6 +47,7 @@ class CredentialsStep:
         self._ledger = Ledger(context.state_dir)
         self._pace = Pace(context.state_dir)
         self._ports = ports
+        self._bmc_ports = BmcPorts(ports.ipmi, ports.redfish, ports.redfish_clear or 80)
 
     async def check(self) -> Verdict:
         if not self._candidates and not self._accounts:
@@ -113,7 +113,7 @@ class CredentialsStep:
         async def one(machine: Machine) -> str | None:
             turn = self._pace.turn(machine.bmc) if machine.old_ipmi else contextlib.nullcontext()
             async with turn, gate:
-                make = partial(self._redfish, machine) if machine.driver == "redfish" else None
+                make = partial(redfish_of, machine, self._bmc_ports) if machine.driver == "redfish" else None
                 pair = proven[machine.bmc]
                 try:
                     opens = await still_opens(
@@ -132,7 +132,7 @@ class CredentialsStep:
         talks_ipmi = any(one.startswith("ipmi") for one in machine.protocols)
         turn = self._pace.turn(machine.bmc) if talks_ipmi else contextlib.nullcontext()
         async with turn, gate:
-            make: MakeRedfish = partial(self._redfish, machine)
+            make: MakeRedfish = partial(redfish_of, machine, self._bmc_ports)
             answer = await prove(
                 machine.bmc,
                 machine.protocols,
@@ -154,11 +154,6 @@ class CredentialsStep:
         else:
             inventory.update(self._state_dir, without_account(machine, answer, self._tried(machine.bmc)))
             report.node(machine.bmc, "unfit", detail=f"{answer.reason}. {answer.cure}")
-
-    def _redfish(self, machine: Machine, user: str, password: Secret) -> RedfishBmc:
-        tls = REDFISH in machine.protocols or REDFISH_CLEAR not in machine.protocols
-        port = self._ports.redfish if tls else self._ports.redfish_clear or 80
-        return RedfishBmc(machine.bmc, user, password, port=port, tls=tls, pin=machine.certificate)
 
 
 def with_account(machine: Machine, answer: Proven) -> Machine:

@@ -47,7 +47,8 @@ class CredentialsPage(Page):
     HELP: ClassVar[str] = """\
 Give the accounts that the BMCs may have, the likeliest first. The engine
 tests them as gently as the protocol allows and never so often that a BMC
-would lock the account. They are stored in secrets.yaml (readable by root
+would lock the account. They are sent to no address outside the BMC ranges
+that you declared: any host could pose as a BMC. They are stored in secrets.yaml (readable by root
 only) and appear in no log, journal or report.
 
 Type user, Enter, password, Enter: the account is added. An empty password is
@@ -66,7 +67,7 @@ Below: per BMC the proven account, or what is wrong and what to do."""
 
     def body(self) -> ComposeResult:
         """The list, the two fields, the findings."""
-        yield Static("Accounts to try, in this order", classes="head", markup=False)
+        yield Static("Accounts to try, in this order, in the declared BMC ranges only", classes="head", markup=False)
         yield OptionList(id="candidates")
         with Horizontal(classes="row"):
             yield Static("Add: user", classes="label", markup=False)

@@ -1,0 +1,155 @@
+"""The commands about BMC accounts: bmc test, bmc rotate."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from seedvm.cli.common import EXIT_DONE, EXIT_FAILED, EXIT_USAGE, Commands, answer, fail, say
+from seedvm.errors import SeedvmError
+
+if TYPE_CHECKING:
+    from seedvm.inventory import Machine
+    from seedvm.step import JSON, Context
+    from seedvm.steps.rotate import RotateStep
+
+
+def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
+    bmc = commands.add_parser("bmc", help="the accounts of the BMCs: test, rotate")
+    verbs = bmc.add_subparsers(required=True, metavar="VERB")
+    test = verbs.add_parser("test", parents=[shared], help="whether each proven account still opens its BMC")
+    test.set_defaults(handler=_test)
+    rotate = verbs.add_parser(
+        "rotate", parents=[shared], help="a new password for each BMC, proven before the old one goes"
+    )
+    rotate.add_argument("--yes", metavar="SITE", help="go ahead, confirmed by the site's name")
+    rotate.set_defaults(handler=_rotate)
+    for part in (test, rotate):
+        part.add_argument(
+            "addresses", nargs="*", metavar="ADDRESS", help="BMC addresses (default: all that are proven)"
+        )
+
+
+@dataclass
+class _Lines:
+    """A report that is printed; the passwords themselves are never in it."""
+
+    quiet: bool
+    done: dict[str, str] = field(default_factory=dict)
+
+    def log(self, message: str, *, node: str | None = None) -> None:
+        self._tell(node or "", message)
+
+    def progress(self, done: float, total: float, unit: str = "") -> None:
+        return
+
+    def node(self, node: str, phase: str, *, percent: float | None = None, detail: str = "") -> None:
+        self._tell(node, detail)
+
+    def fact(self, name: str, value: JSON) -> None:
+        return
+
+    def phase(self, phase: str, state: str, detail: str = "") -> None:
+        return
+
+    def confirmed(self, wipe: Sequence[Mapping[str, JSON]]) -> None:
+        return
+
+    def _tell(self, node: str, text: str) -> None:
+        self.done[node] = text
+        if not self.quiet:
+            say(f"{node:<15} {text}")
+
+
+def _test(args: argparse.Namespace) -> int:
+    from seedvm.bmc.credentials import still_opens
+    from seedvm.bmc.ledger import Ledger
+    from seedvm.bmc.machines import BmcPorts, redfish_of
+    from seedvm.secret import load_proven
+    from seedvm.steps.rotate import RotateStep
+
+    context = _context(args)
+    proven, ledger = load_proven(args.state_dir / "secrets.yaml"), Ledger(args.state_dir)
+
+    async def one(machine: Machine) -> tuple[str, str]:
+        make = partial(redfish_of, machine, BmcPorts()) if machine.driver != "ipmi" else None
+        try:
+            opens = await still_opens(machine.bmc, proven[machine.bmc], ledger, make, old=machine.old_ipmi)
+        except SeedvmError as error:
+            return machine.bmc, f"not known: {error.what}: {error.why}"
+        return machine.bmc, "opens" if opens else "no longer opens"
+
+    async def every() -> dict[str, str]:
+        return dict(await asyncio.gather(*(one(machine) for machine in _known(args, RotateStep(context)))))
+
+    said = asyncio.run(every())
+    if args.json:
+        answer(said)
+    else:
+        for address, text in said.items():
+            say(f"{address:<15} {text}")
+    return EXIT_DONE if said and all(text == "opens" for text in said.values()) else EXIT_FAILED
+
+
+def _rotate(args: argparse.Namespace) -> int:
+    from seedvm.engine import engine_lock
+    from seedvm.steps.rotate import RotateStep
+
+    context = _context(args)
+    with engine_lock(args.state_dir):
+        step = RotateStep(context, only=args.addresses, again=True)
+        machines = _known(args, step)
+        if not args.json:
+            say(f"A new password for {len(machines)} BMCs of {context.site.name}:")
+            for machine in machines:
+                told = " ".join(one for one in (machine.vendor, machine.model, machine.serial) if one)
+                say(f"  {machine.bmc:<15} {machine.proven_user:<16} {told}".rstrip())
+        if not _confirmed(args, context.site.name):
+            wrong = SeedvmError(
+                "nothing was changed", why="the site's name was not given", hint="type it, or --yes SITE"
+            )
+            fail(wrong, args.json)
+            return EXIT_USAGE
+        lines = _Lines(args.json)
+        try:
+            asyncio.run(step.apply(lines))
+        finally:
+            if args.json:
+                answer(lines.done)
+    if not args.json:
+        say("The passwords are in secrets.yaml under 'proven'; the undercloud's nodes keep it when the seed leaves.")
+    return EXIT_DONE
+
+
+def _confirmed(args: argparse.Namespace, site: str) -> bool:
+    if args.yes is not None or args.json or not sys.stdin.isatty():
+        return bool(args.yes == site)
+    say(f"Type {site} to go on:")
+    return sys.stdin.readline().strip() == site
+
+
+def _known(args: argparse.Namespace, step: RotateStep) -> list[Machine]:
+    """The machines that are meant; an address that is none of them is an error."""
+    machines = [one for one in step.machines() if not args.addresses or one.bmc in args.addresses]
+    lacking = sorted(set(args.addresses) - {one.bmc for one in machines})
+    if lacking or not machines:
+        raise SeedvmError(
+            f"no proven account is known for {', '.join(lacking) or 'any BMC'}",
+            why="only what was proven is touched",
+            hint="seedvm run finds the BMCs and proves their accounts; seedvm report lists them",
+        )
+    return machines
+
+
+def _context(args: argparse.Namespace) -> Context:
+    from seedvm.secret import load_secrets
+    from seedvm.site import load_site
+    from seedvm.step import Context
+
+    site = load_site(args.state_dir / "site.yaml")
+    return Context(site, load_secrets(args.state_dir / "secrets.yaml"), args.state_dir, args.images_dir)

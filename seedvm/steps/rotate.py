@@ -1,0 +1,166 @@
+"""A password of its own for each BMC, where the site asks for it (`bmc.rotate_passwords`) or the operator by `seedvm bmc rotate`.
+
+A machine is done when its proven account is one that we made and nothing is half changed. Refuses machines that are not
+proven or that the operator excluded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from seedvm import inventory
+from seedvm.bmc.ipmi import GAP_SECONDS
+from seedvm.bmc.ledger import Ledger
+from seedvm.bmc.machines import BmcPorts, access_of
+from seedvm.bmc.quirks import password_rule
+from seedvm.bmc.rotate import Store, rotate, settle
+from seedvm.cloud import ironic
+from seedvm.errors import SeedvmError
+from seedvm.inventory import Machine
+from seedvm.scan.sweep import USUAL_PORTS, Ports
+from seedvm.secret import Candidate, Rotation, load_proven, load_rotations
+from seedvm.standing import cloud_of
+from seedvm.step import Context, Done, Report, Todo, Verdict
+
+AT_ONCE = 16
+
+
+class RotateStep:
+    """Each proven BMC has a password that no other BMC has. `only` names addresses, `again` rotates what was rotated before."""
+
+    name = "rotate"
+    title = "Give each BMC a password of its own"
+    stretch = "credentials"
+    usual_seconds = 40.0
+
+    def __init__(
+        self,
+        context: Context,
+        *,
+        ports: Ports = USUAL_PORTS,
+        only: Sequence[str] = (),
+        again: bool = False,
+        gap: float = GAP_SECONDS,
+    ) -> None:
+        self._context = context
+        self._secrets_file = context.state_dir / "secrets.yaml"
+        self._ledger = Ledger(context.state_dir)
+        self._ports = BmcPorts(ports.ipmi, ports.redfish, ports.redfish_clear or 80)
+        self._only = frozenset(only)
+        self._again = again
+        self._gap = gap
+
+    async def check(self) -> Verdict:
+        machines = self.machines()
+        if not machines:
+            return Todo("no BMC has a proven account yet")
+        waiting = [one.bmc for one in machines if self._waits(one)]
+        if waiting:
+            return Todo(f"no password of its own yet: {', '.join(waiting)}")
+        return Done({"rotated": len(machines)})
+
+    async def apply(self, report: Report) -> None:
+        todo = [one for one in self.machines() if self._again or self._waits(one)]
+        failed: list[SeedvmError] = []
+        gate, done = asyncio.Semaphore(AT_ONCE), 0
+
+        async def one(machine: Machine) -> None:
+            nonlocal done
+            async with gate:
+                try:
+                    await self._rotate(machine)
+                    report.node(machine.bmc, "login", detail="has a password of its own, proven by a fresh login")
+                except SeedvmError as error:
+                    failed.append(error)
+                    report.log(f"{error.what}: {error.why} ({error.hint})", node=machine.bmc)
+            done += 1
+            report.progress(done, len(todo), "BMCs")
+
+        async with asyncio.TaskGroup() as group:
+            for machine in todo:
+                group.create_task(one(machine))
+        if failed:
+            raise SeedvmError(
+                f"{len(failed)} of {len(todo)} passwords were not changed",
+                why="\n".join(f"{error.machine}: {error.what}: {error.why}" for error in failed),
+                hint="nothing is lost: both passwords of each are kept until one is proven; run again",
+            )
+
+    def machines(self) -> list[Machine]:
+        """The machines that are meant: proven, answering, not excluded."""
+        proven = load_proven(self._secrets_file)
+        return [
+            one
+            for one in inventory.load(self._context.state_dir).machines
+            if one.bmc in proven
+            and one.proven_user is not None
+            and not one.silent
+            and self._context.site.machine(one.bmc).role != "exclude"
+            and (not self._only or one.bmc in self._only)
+        ]
+
+    def _waits(self, machine: Machine) -> bool:
+        """Whether its password is one that the operator gave, shared with another BMC, or half changed."""
+        if machine.bmc in load_rotations(self._secrets_file):
+            return True
+        proven = load_proven(self._secrets_file)
+        mine = proven[machine.bmc]
+        given = (*self._context.secrets.bmc_candidates, *self._context.secrets.bmc_accounts.values())
+        others = [pair for address, pair in proven.items() if address != machine.bmc]
+        return any(mine.password == pair.password for pair in (*given, *others))
+
+    async def _rotate(self, machine: Machine) -> None:
+        pair = load_proven(self._secrets_file)[machine.bmc]
+        access = access_of(machine, pair.user, self._ledger, self._ports, gap=self._gap)
+        store = Store(self._secrets_file, machine.bmc)
+        await rotate(access, pair.password, password_rule(machine.vendor), store, teller(self._context, machine))
+
+
+class SettleStep:
+    """Changes of passwords that were cut off: which of the two is in force is seen by a login. Stands before anything logs in."""
+
+    name = "settle-passwords"
+    title = "Settle passwords that were half changed"
+    stretch = "credentials"
+    usual_seconds = 10.0
+
+    def __init__(self, context: Context, *, ports: Ports = USUAL_PORTS, gap: float = GAP_SECONDS) -> None:
+        self._context = context
+        self._secrets_file = context.state_dir / "secrets.yaml"
+        self._ports = BmcPorts(ports.ipmi, ports.redfish, ports.redfish_clear or 80)
+        self._gap = gap
+
+    async def check(self) -> Verdict:
+        cut_off = self._cut_off()
+        if cut_off:
+            return Todo(f"a change of password was cut off: {', '.join(sorted(cut_off))}")
+        return Done({"half changed": 0})
+
+    async def apply(self, report: Report) -> None:
+        ledger = Ledger(self._context.state_dir)
+        for address, rotation in self._cut_off().items():
+            machine = inventory.load(self._context.state_dir).machine(address) or Machine(address)
+            access = access_of(machine, rotation.user, ledger, self._ports, gap=self._gap)
+            store = Store(self._secrets_file, address)
+            new = await settle(access, rotation, store, teller(self._context, machine))
+            report.log(f"the {'new' if new else 'old'} password is in force", node=address)
+
+    def _cut_off(self) -> dict[str, Rotation]:
+        """Those of BMCs that answer; one that is away keeps both passwords until it is back."""
+        known = inventory.load(self._context.state_dir)
+        pending = load_rotations(self._secrets_file).items()
+        return {address: one for address, one in pending if (it := known.machine(address)) is None or not it.silent}
+
+
+def teller(context: Context, machine: Machine) -> Callable[[Candidate], Awaitable[None]]:
+    """Tells Ironic the new password of a machine that it has already; one that it has not gets it when it is registered."""
+
+    async def nobody(account: Candidate) -> None:
+        return
+
+    async def tell(account: Candidate) -> None:
+        key = "ipmi_password" if machine.driver == "ipmi" else "redfish_password"
+        await ironic.patch(cloud_of(context), str(machine.node), {f"/driver_info/{key}": account.password.reveal()})
+
+    return nobody if machine.node is None else tell
