@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from seedvm.bmc.access import BmcAccess
-from seedvm.bmc.ipmi import GAP_SECONDS
 from seedvm.bmc.ledger import Ledger
+from seedvm.bmc.pace import Pace
 from seedvm.bmc.redfish import RedfishBmc
 from seedvm.inventory import Machine
 from seedvm.secret import Secret
@@ -29,10 +29,10 @@ def redfish_of(machine: Machine, ports: BmcPorts, user: str, password: Secret) -
     return RedfishBmc(machine.bmc, user, password, port=port, tls=tls, pin=machine.certificate)
 
 
-def access_of(machine: Machine, user: str, ledger: Ledger, ports: BmcPorts, *, gap: float = GAP_SECONDS) -> BmcAccess:
+def access_of(machine: Machine, user: str, ledger: Ledger, pace: Pace, ports: BmcPorts) -> BmcAccess:
     """The account over every protocol that it was proven by: IPMI 2.0 always comes first, Redfish where it is the driver."""
     some_ipmi = "ipmi-2.0" in machine.protocols or machine.old_ipmi
     redfish = machine.driver not in (None, "ipmi") or (machine.driver is None and not some_ipmi)
     ipmi = "2.0" if "ipmi-2.0" in machine.protocols else "1.5" if machine.old_ipmi and not redfish else None
     make = partial(redfish_of, machine, ports) if redfish else None
-    return BmcAccess(machine.bmc, user, ledger, ipmi, make, vendor=machine.vendor, port=ports.ipmi, gap=gap)
+    return BmcAccess(machine.bmc, user, ledger, pace, ipmi, make, vendor=machine.vendor, port=ports.ipmi)

@@ -203,6 +203,8 @@ class RedfishHttp:
     ) -> tuple[int, bytes, dict[str, str]]:
         headers = {"Accept": "application/json", "OData-Version": "4.0", **extra}
         headers["Connection"] = "keep-alive" if self._inside else "close"
+        if "%" in self.address:
+            headers["Host"] = f"[{self.address.partition('%')[0]}]"  # the wire's name is ours alone (RFC 6874 4)
         if body is not None:
             headers["Content-Type"] = "application/json"
         content = json.dumps(body) if body is not None else None

@@ -10,9 +10,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from seedvm import inventory
-from seedvm.bmc.ipmi import GAP_SECONDS
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.machines import BmcPorts, access_of
+from seedvm.bmc.pace import GAP_SECONDS, Pace
 from seedvm.bmc.quirks import password_rule
 from seedvm.bmc.rotate import Store, rotate, settle
 from seedvm.cloud import ironic
@@ -49,7 +49,7 @@ class RotateStep:
         self._ports = BmcPorts(ports.ipmi, ports.redfish, ports.redfish_clear or 80)
         self._only = frozenset(only)
         self._again = again
-        self._gap = gap
+        self._pace = Pace(context.state_dir, gap)
 
     async def check(self) -> Verdict:
         machines = self.machines()
@@ -112,7 +112,7 @@ class RotateStep:
 
     async def _rotate(self, machine: Machine) -> None:
         pair = load_proven(self._secrets_file)[machine.bmc]
-        access = access_of(machine, pair.user, self._ledger, self._ports, gap=self._gap)
+        access = access_of(machine, pair.user, self._ledger, self._pace, self._ports)
         store = Store(self._secrets_file, machine.bmc)
         await rotate(access, pair.password, password_rule(machine.vendor), store, teller(self._context, machine))
 
@@ -129,7 +129,7 @@ class SettleStep:
         self._context = context
         self._secrets_file = context.state_dir / "secrets.yaml"
         self._ports = BmcPorts(ports.ipmi, ports.redfish, ports.redfish_clear or 80)
-        self._gap = gap
+        self._pace = Pace(context.state_dir, gap)
 
     async def check(self) -> Verdict:
         cut_off = self._cut_off()
@@ -141,7 +141,7 @@ class SettleStep:
         ledger = Ledger(self._context.state_dir)
         for address, rotation in self._cut_off().items():
             machine = inventory.load(self._context.state_dir).machine(address) or Machine(address)
-            access = access_of(machine, rotation.user, ledger, self._ports, gap=self._gap)
+            access = access_of(machine, rotation.user, ledger, self._pace, self._ports)
             store = Store(self._secrets_file, address)
             new = await settle(access, rotation, store, teller(self._context, machine))
             report.log(f"the {'new' if new else 'old'} password is in force", node=address)

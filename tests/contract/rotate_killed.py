@@ -19,6 +19,7 @@ from typing import Any
 
 from seedvm.bmc.access import BmcAccess
 from seedvm.bmc.ledger import Ledger
+from seedvm.bmc.pace import Pace
 from seedvm.bmc.quirks import ANY_RULE
 from seedvm.bmc.redfish import RedfishBmc
 from seedvm.bmc.rotate import Store, rotate
@@ -35,7 +36,7 @@ def access(address: str, folder: Path, protocol: str) -> BmcAccess:
     # no window: what the ledger would wait for is not the question here
     redfish = partial(RedfishBmc, address) if protocol == "redfish" else None
     ledger = Ledger(folder, window=0)
-    return BmcAccess(address, "admin", ledger, "2.0" if redfish is None else None, redfish, vendor="test", gap=0)
+    return BmcAccess(address, "admin", ledger, Pace(folder, 0), "2.0" if redfish is None else None, redfish)
 
 
 def work(address: str, folder: Path, protocol: str) -> None:

@@ -14,6 +14,7 @@ import pytest
 from seedvm import inventory, proc
 from seedvm.bmc.access import BmcAccess
 from seedvm.bmc.ledger import Ledger
+from seedvm.bmc.pace import Pace
 from seedvm.bmc.quirks import ANY_RULE, PASSWORD_RULES, PasswordRule, password_rule
 from seedvm.bmc.redfish import RedfishBmc
 from seedvm.bmc.rotate import RolledBack, Store, new_password, rotate, settle
@@ -42,7 +43,7 @@ ROOT = Path(__file__).parents[2]
 
 def access(folder: Path, ipmi: str | None, *, redfish: bool = False) -> BmcAccess:
     make = partial(RedfishBmc, ADDRESS) if redfish else None
-    return BmcAccess(ADDRESS, "admin", Ledger(folder), ipmi, make, gap=0)
+    return BmcAccess(ADDRESS, "admin", Ledger(folder), Pace(folder, 0), ipmi, make)
 
 
 def stored(folder: Path) -> Secret:
