@@ -14,6 +14,7 @@ from seedvm.wire import WireError
 T = TypeVar("T")
 TRIES = 6  # with a tenth of all packets lost one question in 20,000 stays unheard
 ANSWER_SECONDS = 1.0
+LATE_SECONDS = 2.0
 
 
 class Silent(SeedvmError):
@@ -21,18 +22,29 @@ class Silent(SeedvmError):
 
 
 class Link(asyncio.DatagramProtocol):
-    """A connected UDP socket. A packet that the open question's decoder refuses is passed over."""
+    """A connected UDP socket. A packet that the open question's decoder refuses is passed over.
+
+    `overhear` hears every packet, also one that comes too late for its question; `farewell` is done once more before the socket
+    closes; `owe` counts answers that may still come and must be heard before that.
+    """
 
     def __init__(self, address: str) -> None:
         self.address = address
         self._transport: asyncio.DatagramTransport | None = None
         self._hear: Callable[[bytes], None] | None = None
         self._turn = asyncio.Lock()
+        self.overhear: Callable[[bytes], None] | None = None
+        self.farewell: list[Callable[[], None]] = []
+        self._owed = 0
+        self._settled = asyncio.Event()
+        self._settled.set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        if self.overhear:
+            self.overhear(data)
         if self._hear:
             self._hear(data)
 
@@ -43,6 +55,24 @@ class Link(asyncio.DatagramProtocol):
         """Send without waiting for an answer."""
         assert self._transport is not None
         self._transport.sendto(packet)
+
+    def owe(self, answers: int) -> None:
+        """So many answers more (or, when they came, fewer) are under way."""
+        self._owed += answers
+        if self._owed > 0:
+            self._settled.clear()
+        else:
+            self._settled.set()
+
+    async def settle(self) -> None:
+        """Wait for what is owed, at most LATE_SECONDS, then say farewell."""
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LATE_SECONDS):
+                    await self._settled.wait()
+        finally:
+            for again in self.farewell:
+                again()
 
     def close(self) -> None:
         if self._transport:
@@ -93,4 +123,7 @@ async def link_to(address: str, port: int) -> AsyncIterator[Link]:
     try:
         yield link
     finally:
-        link.close()
+        try:
+            await link.settle()
+        finally:
+            link.close()

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
-from seedvm.bmc.link import Link, Silent, link_to
+from seedvm.bmc.link import TRIES, Link, Silent, link_to
 from seedvm.errors import SeedvmError
 from seedvm.secret import Secret
 from seedvm.wire import WireError, lanplus, rakp
@@ -21,6 +21,8 @@ from seedvm.wire.rmcp import NETFN_APP, Message, encode_request, parse_response
 
 T = TypeVar("T")
 PREFERRED = (rakp.SUITE_17, rakp.SUITE_3)
+UNKNOWN_SESSION = (0x02, 0x08)  # what a BMC says to a repeated message of a handshake that it has finished or dropped
+STARTS = 3
 GIVE_BACK = 0x01  # "insufficient resources": reads least like a wrong password
 
 
@@ -38,6 +40,10 @@ class Refused(SeedvmError):
         self.status = status
         self.exchange = exchange
         self.proven = proven
+
+
+class _Forgotten(Refused):
+    """The BMC's first answer was lost, and it knows nothing of the handshake any more."""
 
 
 Guard = Callable[[Secret], AbstractContextManager["Counted"]]
@@ -71,19 +77,34 @@ async def exchange(
 
 
 async def _exchange(link: Link, user: str, suites: Sequence[rakp.Suite], privilege: int) -> rakp.Exchange:
+    """Open and RAKP 1; from the start again where a refusal was lost and the BMC no longer knows the handshake."""
+    for _ in range(STARTS - 1):
+        with contextlib.suppress(_Forgotten):
+            return await _exchange_once(link, user, suites, privilege)
+    return await _exchange_once(link, user, suites, privilege)
+
+
+async def _exchange_once(link: Link, user: str, suites: Sequence[rakp.Suite], privilege: int) -> rakp.Exchange:
     opened, suite = await _open(link, suites, privilege)
     console_id = opened.console_id
     one = rakp.Rakp1(_tag(), opened.bmc_id, os.urandom(16), user.encode(), privilege | rakp.NAME_ONLY)
+    packet = rakp.setup_packet(rakp.PAYLOAD_RAKP1, one.encode())
+    sent = 0
+
+    def ask() -> bytes:
+        nonlocal sent
+        sent += 1
+        return packet
 
     def two(raw: bytes) -> rakp.Rakp2 | None:
         said = _expect(raw, rakp.PAYLOAD_RAKP2, rakp.Rakp2.decode)
         return said if said.tag == one.tag and (said.status or said.console_id == console_id) else None
 
     try:
-        packet = rakp.setup_packet(rakp.PAYLOAD_RAKP1, one.encode())
-        answer = await link.ask(lambda: packet, two, f"RAKP 1 for user {user}")
+        answer = await link.ask(ask, two, f"RAKP 1 for user {user}")
         if answer.status:
-            raise Refused(link.address, f"user {user}", answer.status)
+            kind = _Forgotten if sent > 1 and answer.status in UNKNOWN_SESSION else Refused
+            raise kind(link.address, f"user {user}", answer.status)
     except BaseException:
         give_back(link, opened.bmc_id)
         raise
@@ -91,8 +112,16 @@ async def _exchange(link: Link, user: str, suites: Sequence[rakp.Suite], privile
 
 
 def give_back(link: Link, bmc_id: int) -> None:
-    """End a handshake that is not going to be finished (RAKP 3 with a status), so that no slot stays taken."""
-    link.send(rakp.setup_packet(rakp.PAYLOAD_RAKP3, rakp.Rakp3(_tag(), bmc_id, b"", GIVE_BACK).encode()))
+    """End a handshake that is not going to be finished (RAKP 3 with a status), so that no slot stays taken.
+
+    Nothing answers it, so it is said once more when the link is closed.
+    """
+
+    def say() -> None:
+        link.send(rakp.setup_packet(rakp.PAYLOAD_RAKP3, rakp.Rakp3(_tag(), bmc_id, b"", GIVE_BACK).encode()))
+
+    say()
+    link.farewell.append(say)
 
 
 async def granted_suite(address: str, suite: rakp.Suite, *, port: int = 623) -> rakp.OpenResponse:
@@ -125,12 +154,30 @@ async def _ask_open(link: Link, suite: rakp.Suite, privilege: int) -> rakp.OpenR
     console_id = int.from_bytes(os.urandom(4), "little") or 1
     request = rakp.OpenRequest(_tag(), console_id, suite, privilege)
     packet = rakp.setup_packet(rakp.PAYLOAD_OPEN_REQUEST, request.encode())
+    slots: list[int] = []
+
+    def ask() -> bytes:
+        link.owe(1)
+        return packet
+
+    def overhear(raw: bytes) -> None:
+        """A question that was sent again has a slot of its own for each time that it arrived: keep the first, give back the rest."""
+        with contextlib.suppress(WireError):
+            said = _expect(raw, rakp.PAYLOAD_OPEN_RESPONSE, rakp.OpenResponse.decode)
+            if said.tag == request.tag and (said.status or said.console_id == console_id):
+                link.owe(-1)
+                if not said.status and said.bmc_id not in slots:
+                    slots.append(said.bmc_id)
+                    if len(slots) > 1:
+                        give_back(link, said.bmc_id)
+
+    link.overhear = overhear
 
     def decode(raw: bytes) -> rakp.OpenResponse | None:
         said = _expect(raw, rakp.PAYLOAD_OPEN_RESPONSE, rakp.OpenResponse.decode)
         return said if said.tag == request.tag and (said.status or said.console_id == console_id) else None
 
-    return await link.ask(lambda: packet, decode, "a session request")
+    return await link.ask(ask, decode, "a session request")
 
 
 class Session:
@@ -149,7 +196,7 @@ class Session:
         """The GUID as RAKP 2 gave it, 16 bytes in the vendor's order."""
         return self._exchange.rakp2.guid
 
-    async def command(self, netfn: int, command: int, data: bytes = b"", *, tries: int = 3) -> Message:
+    async def command(self, netfn: int, command: int, data: bytes = b"", *, tries: int = TRIES) -> Message:
         """Send a command; the answer may carry a completion code other than 0."""
         self._request = (self._request + 1) & 0x3F
         request = encode_request(netfn, command, data, self._request)
@@ -169,10 +216,18 @@ class Session:
 
         return await self._link.ask(make, decode, f"command {netfn:#04x}/{command:#04x}", tries)
 
+    async def is_open(self) -> bool:
+        """Whether the BMC has this session: only one that made the same keys can answer."""
+        try:
+            await self.command(NETFN_APP, 0x3B, b"\x00")
+        except Silent:
+            return False
+        return True
+
     async def close(self) -> None:
         """Close Session (22.19); a BMC that is silent now has forgotten it already."""
         with contextlib.suppress(Silent):
-            await self.command(NETFN_APP, 0x3C, self._exchange.bmc_id.to_bytes(4, "little"), tries=2)
+            await self.command(NETFN_APP, 0x3C, self._exchange.bmc_id.to_bytes(4, "little"), tries=4)
 
 
 @contextlib.asynccontextmanager
@@ -242,14 +297,29 @@ async def _finish(address: str, link: Link, said: rakp.Exchange, password: Secre
         answer = _expect(raw, rakp.PAYLOAD_RAKP4, rakp.Rakp4.decode)
         return answer if answer.tag == three.tag and (answer.status or answer.console_id == said.console_id) else None
 
-    answer = await link.ask(lambda: packet, four, "RAKP 3")
+    session = Session(link, said, keys, password)
+    sent = 0
+
+    def ask() -> bytes:
+        nonlocal sent
+        sent += 1
+        return packet
+
+    try:
+        answer = await link.ask(ask, four, "RAKP 3")
+    except Silent:
+        if await session.is_open():
+            return session
+        raise
+    if sent > 1 and answer.status in UNKNOWN_SESSION and await session.is_open():
+        return session  # RAKP 4 came late or was lost, and the question that was sent again found the session open
     if answer.status:
         raise Refused(address, "the login", answer.status, proven=True)
     if not said.proves_bmc(answer, keys):
         raise Refused(
             address, "the session key (does this BMC have a key of its own, K_G?)", rakp.STATUS_BAD_INTEGRITY_CHECK
         )
-    return Session(link, said, keys, password)
+    return session
 
 
 def _expect(raw: bytes, wanted: int, decode: Callable[[bytes], T]) -> T:

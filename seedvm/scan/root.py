@@ -153,9 +153,13 @@ def parse_root(raw: bytes, protocol: str) -> RedfishRoot | None:
 
 
 def _is_redfish_error(said: object) -> bool:
-    """An error object as Redfish has it (DSP0266 section 8.6); OpenStack's, which is alike, has a title."""
+    """An error object as Redfish has it: its code names a message of a registry (DSP0266 section 8.6).
+
+    Other APIs answer {"error": {"code": 401, "message": ...}}; a password must not go to one of them.
+    """
     error = said.get("error") if isinstance(said, dict) and len(said) == 1 else None
-    return isinstance(error, dict) and {"code", "message"} <= set(error) and "title" not in error
+    code = error.get("code") if isinstance(error, dict) and "message" in error else None
+    return isinstance(code, str) and re.fullmatch(r"[A-Za-z][\w-]*(\.\d+)+\.\w+", code) is not None
 
 
 def _dechunk(body: bytes) -> bytes:

@@ -40,6 +40,7 @@ class UdpPort(asyncio.DatagramProtocol):
     def _reply(self, data: bytes, addr: tuple[str, int]) -> None:
         if self._dice.random() < self._host.loss:
             self._record.lost.append("answer")
+            self._lost(data)
             return
         wait = self._dice.uniform(0, self._host.late)
         if self._dice.random() < self._host.reorder:

@@ -55,9 +55,11 @@ class Ipmi:
         self.plus = RmcpPlus(accounts, self.commands, self.slots)
         self._old: dict[int, _Old] = {}
 
-    def closes(self, packet: bytes) -> int | None:
-        """The session slot that this packet wants to give back, if it was one and it is open."""
-        return self.plus.closes(packet)
+    def lost(self, packet: bytes) -> None:
+        """The wire swallowed a question, or an answer: what the visitor cannot know or could not help is not held against it."""
+        for number in (self.plus.closes(packet), self.plus.opens(packet)):
+            if number is not None:
+                self.slots.excuse(number)
 
     def answer(self, packet: bytes, source: str) -> list[bytes]:
         """What the BMC says to a packet."""
@@ -113,9 +115,7 @@ class Ipmi:
         user = data[1:17].rstrip(b"\x00").decode("latin-1")
         if user not in self.accounts.passwords:
             return (0x81 if user else 0x82), b""
-        number = self.slots.take("challenge")
-        if number is None:
-            return 0xC0, b""
+        number = int.from_bytes(os.urandom(3), "little") + (1 << 24)  # temporary: the slot is taken by Activate Session
         challenge = os.urandom(16)
         self._old[number] = _Old(user, challenge)
         return 0, struct.pack("<I", number) + challenge
@@ -127,7 +127,7 @@ class Ipmi:
 
     def _in_session(self, session: int, sequence: int, code: bytes, message: bytes, source: str) -> list[bytes]:
         known = self._old.get(session)
-        if known is None or not self.slots.touch(session):
+        if known is None or (known.challenge is None and not self.slots.touch(session)):
             self.record.saw("unknown session")
             return []
         netfn, command, data = message[1] >> 2, message[5], message[6:-1]
@@ -140,8 +140,10 @@ class Ipmi:
             if self.accounts.judge(source, "ipmi-1.5", known.user, proven) != "in":
                 self._end(session)
                 return []  # silently discarded (22.17.1)
-            known.challenge = None
-            status, said = 0, bytes((2,)) + struct.pack("<II", session, 1) + b"\x04"
+            number = self.slots.take("ipmi-1.5")
+            if number is not None:
+                self._old[number] = _Old(known.user, None)
+            status, said = (0x81, b"") if number is None else (0, bytes((2,)) + struct.pack("<II", number, 1) + b"\x04")
         elif not right:
             return []
         elif (netfn, command) == (APP, 0x3C):

@@ -27,7 +27,7 @@ class Record:
     handshakes: int = 0
     slots_opened: int = 0
     slots_open: int = 0
-    slots_close_lost: int = 0
+    slots_excused: int = 0
     most_slots: int = 0
     connections: int = 0
     locked_by_visitor: bool = False
@@ -52,5 +52,5 @@ class Record:
 
     @property
     def leaked_slots(self) -> int:
-        """Session slots that are still taken and that nobody tried to give back (a closing that the wire lost was a try)."""
-        return max(0, self.slots_open - self.slots_close_lost)
+        """Session slots that are still taken although the wire lost neither their numbers nor their closings."""
+        return max(0, self.slots_open - self.slots_excused)

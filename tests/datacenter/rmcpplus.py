@@ -63,6 +63,12 @@ class RmcpPlus:
             return number if message and message[1] >> 2 == APP and message[5] == 0x3C else None
         return None
 
+    @staticmethod
+    def opens(answer: bytes) -> int | None:
+        """The session slot that this answer speaks of, if it is a granted Open Session."""
+        granted = len(answer) >= 28 and answer[4:6] == b"\x06\x11" and not answer[17]
+        return int.from_bytes(answer[24:28], "little") if granted else None
+
     def answer(self, packet: bytes, source: str) -> list[bytes]:
         if len(packet) < 16:
             return []
@@ -106,9 +112,7 @@ class RmcpPlus:
         session.role, session.console_random = payload[24:25] + payload[27:28], payload[8:24]
         console = struct.pack("<I", session.console)
         password = self._accounts.passwords.get(session.user)
-        if self._accounts.locked(session.user):
-            self._record.tries_while_locked += 1
-        if password is None or self._accounts.locked(session.user) or self._accounts.blocks(source):
+        if password is None or self._accounts.blocks(source):
             self._give(number)
             return payload[:1] + b"\x0d\x00\x00" + console
         body = session.bmc_random + self._guid

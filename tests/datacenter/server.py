@@ -59,12 +59,7 @@ class Datacenter:
         accounts = Accounts(host, record)
         ipmi = Ipmi(accounts)
         if host.ipmi:
-
-            def lost(packet: bytes) -> None:
-                if (number := ipmi.closes(packet)) is not None:
-                    ipmi.slots.close_was_lost(number)
-
-            await self._udp(host, ipmi.answer, lost)
+            await self._udp(host, ipmi.answer, ipmi.lost)
         if host.redfish or host.hang == "connect":
             connected = hang if host.hang == "connect" else Redfish(accounts, ipmi.slots).connected
             await self._tcp(host, connected, tls=host.redfish != "clear" and host.hang != "connect")

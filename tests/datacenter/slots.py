@@ -16,7 +16,7 @@ class Slots:
         self._room = host.slots - host.held
         self._record = record
         self._open: dict[int, tuple[float, str]] = {}
-        self._close_lost: set[int] = set()
+        self._excused: set[int] = set()
 
     def take(self, what: str) -> int | None:
         """A new session's number, None when there is no room."""
@@ -42,13 +42,13 @@ class Slots:
         self._open.pop(number, None)
         self._note()
 
-    def close_was_lost(self, number: int) -> None:
-        """The wire swallowed the packet which would have closed this session."""
+    def excuse(self, number: int) -> None:
+        """The wire swallowed this session's number on its way to the visitor, or the packet which would have closed it."""
         if number in self._open:
-            self._close_lost.add(number)
+            self._excused.add(number)
             self._note()
 
     def _note(self) -> None:
         self._record.slots_open = len(self._open)
         self._record.most_slots = max(self._record.most_slots, len(self._open))
-        self._record.slots_close_lost = len(self._close_lost & set(self._open))
+        self._record.slots_excused = len(self._excused & set(self._open))
