@@ -27,6 +27,7 @@ __all__ = ["DEFAULT_RATE", "USUAL_PORTS", "Budget", "Ports", "ScanResult", "now"
 
 DEFAULT_RATE = 500.0
 ROUNDS = ("ping", "capabilities", "ping")  # some BMCs answer no ping
+LAST_ROUNDS = ("capabilities",) * 4  # for who is there by ARP and has not answered: the wire may lose packets
 ARP_ROUNDS = 2
 BLOCK = 1024
 BLOCKS_AT_ONCE = 4  # one waits for answers while another sends
@@ -129,6 +130,7 @@ class Sweep:
     on_done: OnDone | None = None
     _asked_again: int = 0
     _lost: int = 0
+    _silent: list[str] = field(default_factory=list)
     _gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(ROOTS_AT_ONCE))
 
     async def all(self, targets: Sequence[str], links: Sequence[str]) -> None:
@@ -139,6 +141,8 @@ class Sweep:
             for block in blocks:
                 await room.acquire()
                 group.create_task(self._block(block)).add_done_callback(lambda _: room.release())
+        for wave in self._waves(self._silent):
+            await self._presence(wave, LAST_ROUNDS)
         for interface in links:
             await self._neighbours(interface)
 
@@ -182,17 +186,18 @@ class Sweep:
     async def _ask(self, asked: Sequence[str]) -> None:
         """Ask addresses where a host may be; a machine's second address only after the first is through."""
         for wave in self._waves(asked):
-            await self._presence(wave)
+            live = await self._presence(wave, ROUNDS)
+            self._silent += [one for one in wave if one in self.on_wire.macs and one not in live]
             async with asyncio.TaskGroup() as group:
                 for address in wave:
                     await self._gate.acquire()
                     group.create_task(self.interview.root(address)).add_done_callback(lambda _: self._gate.release())
 
-    async def _presence(self, asked: Sequence[str]) -> None:
-        """Presence in rounds over those that are still silent; who answers is identified meanwhile."""
+    async def _presence(self, asked: Sequence[str], rounds: Sequence[str]) -> set[str]:
+        """Presence in rounds over those that are still silent; who answered, each identified meanwhile."""
         async with asyncio.TaskGroup() as group:
             live = self._listen(group, asked)
-            for kind in ROUNDS:
+            for kind in rounds:
                 silent = [one for one in asked if one not in live]
                 for address in silent:
                     first = kind == ROUNDS[0] and address in self.on_wire.macs
@@ -203,6 +208,7 @@ class Sweep:
                     await asyncio.sleep(patience())
         for address in asked:
             self.interview.radio.listeners.pop(address, None)
+        return live
 
     def _waves(self, asked: Sequence[str]) -> list[list[str]]:
         """The addresses in random order, so that each wave holds every machine (by its MAC) at most once."""

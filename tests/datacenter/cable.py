@@ -122,7 +122,7 @@ def _ip(*words: str) -> None:
 def _lay_cable(namespace: str, visitor: int) -> None:
     _ip("link", "add", CABLE, "address", VISITOR_MAC, "type", "veth", "peer", "name", "far0")
     _ip("link", "set", CABLE, "netns", str(visitor))
-    proc.run(["sysctl", "-qw", "net.ipv4.conf.far0.arp_ignore=8"], timeout=10)
+    proc.run(["sysctl", "-qw", "net.ipv4.conf.all.arp_ignore=8"], timeout=10)
     _ip("address", "add", "10.66.4.2/21", "dev", "far0")
     _ip("link", "set", "far0", "up")
     _ip("route", "add", "local", "10.66.0.0/22", "dev", "lo")
