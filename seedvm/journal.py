@@ -101,13 +101,18 @@ def read(path: Path) -> tuple[Event, ...]:
     return tail(path, 0)[0]
 
 
-def tail(path: Path, from_offset: int) -> tuple[tuple[Event, ...], int]:
-    """The events since a byte offset and the offset to ask for next time. A journal shorter than the offset is read anew."""
+def tail(path: Path, from_offset: int, limit: int = -1) -> tuple[tuple[Event, ...], int]:
+    """The events since a byte offset and the offset to ask for next time. A journal shorter than the offset is read anew.
+
+    With a `limit` it reads about so many bytes; whoever reads a long journal reads again until nothing comes.
+    """
     try:
         with path.open("rb") as file:
             file.seek(from_offset if from_offset <= os.fstat(file.fileno()).st_size else 0)
             start = file.tell()
-            text = file.read()
+            text = file.read(limit)
+            if len(text) == limit:
+                text += file.readline()
     except FileNotFoundError:
         return (), 0
     whole = text[: text.rfind(b"\n") + 1]

@@ -20,6 +20,9 @@ from tui.records import Known, Receipt, Review, parse_inventory, parse_receipt, 
 
 Parsed = TypeVar("Parsed")
 
+_CHUNK_BYTES = 1 << 20
+"""Read at a time: so many events at once cost little memory, and the garbage collector does not stop the screen for them."""
+
 
 @dataclass(frozen=True)
 class View:
@@ -48,7 +51,7 @@ class Tail:
         self._inode = 0
 
     def read(self) -> tuple[bool, tuple[Event, ...]]:
-        """(whether the journal was begun anew, the events since the last call)."""
+        """(whether the journal was begun anew, some events since the last call); no event when all were read."""
         try:
             status = self.path.stat()
         except FileNotFoundError:
@@ -60,7 +63,7 @@ class Tail:
             self._offset = 0
         if status.st_size == self._offset:
             return anew, ()
-        events, self._offset = tail(self.path, self._offset)
+        events, self._offset = tail(self.path, self._offset, _CHUNK_BYTES)
         return anew, events
 
 
@@ -104,9 +107,11 @@ class Watch:
 
     def look(self) -> tuple[View, bool]:
         """The folder as it is now. May take seconds when a long journal is read for the first time: call it in a thread."""
-        anew, events = self._tail.read()
-        if events or anew:
+        fresh = False
+        while (read := self._tail.read()) != (False, ()):
+            anew, events = read
             self._state = fold(State() if anew else self._state, events)
+            fresh = fresh or bool(events)
         files: tuple[_File[Any], ...] = (self._inventory, self._review, self._receipt, self._confirmed)
         for file in (*files, *self._asked.values()):
             file.look()
@@ -123,7 +128,7 @@ class Watch:
             notice="; ".join(file.trouble for file in files if file.trouble),
             lacks=tuple(page for page, file in self._asked.items() if not file.value),
         )
-        return view, bool(events)
+        return view, fresh
 
     def _has_accounts(self) -> bool:
         path = self._dir / "secrets.yaml"

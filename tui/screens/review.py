@@ -70,6 +70,10 @@ Esc goes back without confirming.
 To leave a machine out, give it `role: exclude` under `machines` in the site
 file, and start the engine again."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._listed: tuple[Review, str] | None = None
+
     def body(self) -> ComposeResult:
         """The list and the question."""
         yield Lines(id="machines")
@@ -88,18 +92,25 @@ file, and start the engine again."""
         machines = self.query_one("#machines", Lines)
         prompt = self.query_one("#prompt")
         if view.review is None:
+            self._listed = None
             machines.fill(
                 lambda _width: [[("There is nothing to review yet: the engine has not come this far.", "dim")]]
             )
             question = "The list appears here by itself. Esc: back."
         else:
-            review = view.review
-            machines.fill(lambda width: review_lines(review, self.wanted, width))
+            self._list(machines, view.review)
             question = f"Type the site's name, {view.review.site}, to allow the wiping:"
             if view.confirmed:
                 question = "Confirmed already: exactly these disks may be wiped."
         prompt.set_class(view.review is None or view.confirmed, "hidden")
         put(self.query_one("#question", Static), question)
+
+    def _list(self, machines: Lines, review: Review) -> None:
+        # A review of a thousand machines is made anew only when it is another one.
+        wanted = self.wanted
+        if self._listed is None or self._listed[0] is not review or self._listed[1] != wanted:
+            self._listed = review, wanted
+            machines.fill(lambda width: review_lines(review, wanted, width))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter in the question; in the search line it only ends the search."""
