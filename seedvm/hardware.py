@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -81,19 +81,19 @@ class Hardware:
     @classmethod
     def of(cls, said: Mapping[str, Any], finished_at: str = "") -> Hardware:
         """Of Ironic's `/nodes/ID/inventory`; `finished_at` is Ironic's own time of the end of the inspection (RFC 3339)."""
-        tree, extra = said["inventory"], said.get("plugin_data") or {}
+        tree, extra = _tree(said, "inventory"), _tree(said, "plugin_data")
         memory, vendor, boot = (_tree(tree, name) for name in ("memory", "system_vendor", "boot"))
         ours, cpu, firmware = _tree(extra, "seedvm"), _tree(tree, "cpu"), _tree(vendor, "firmware")
-        total = memory.get("physical_mb") or (memory.get("total") or 0) // 2**20
+        total = _number(memory.get("physical_mb")) or _number(memory.get("total")) // 2**20
         contents, links, lldp = _tree(ours, "disks"), _tree(ours, "links"), _tree(extra, "lldp_raw")
         return cls(
-            cpus=int(cpu.get("count") or 0),
-            memory_mib=int(total),
+            cpus=_number(cpu.get("count")),
+            memory_mib=total,
             architecture=text(cpu.get("architecture")),
-            disks=tuple(_disk(one, contents.get(str(one["name"]))) for one in tree.get("disks") or ()),
+            disks=tuple(_disk(one, contents.get(str(one.get("name")))) for one in _trees(tree.get("disks"))),
             serial=text(vendor.get("serial_number")),
             product=" ".join(text(vendor[key]) for key in ("manufacturer", "product_name") if vendor.get(key)),
-            nics=tuple(_nic(one, links, lldp) for one in tree.get("interfaces") or ()),
+            nics=tuple(_nic(one, links, lldp) for one in _trees(tree.get("interfaces"))),
             boot_mac=_mac(boot.get("pxe_interface")),
             boot_mode=text(boot.get("current_boot_mode")),
             firmware=" ".join(text(firmware[key]) for key in ("vendor", "version", "build_date") if firmware.get(key)),
@@ -101,18 +101,18 @@ class Hardware:
         )
 
 
-def holds(contents: Mapping[str, Any] | None) -> str:
-    """In words what is on a disk: `contents` as the ramdisk's collector tells it, None where it told nothing."""
-    if contents is None:
+def holds(contents: object) -> str:
+    """In words what is on a disk: `contents` as the ramdisk's collector tells it, anything else where it told nothing."""
+    if not isinstance(contents, dict):
         return NOT_READ
     if contents.get("error"):
         return f"not readable: {text(contents['error'], 80)}"
     if contents.get("table"):
-        parts = [_partition(one) for one in contents.get("partitions") or ()]
+        parts = [_partition(one) for one in _trees(contents.get("partitions"))]
         more = f" and {len(parts) - _MOST_SHOWN} more" if len(parts) > _MOST_SHOWN else ""
         listed = ", ".join(parts[:_MOST_SHOWN]) + more if parts else "no partition"
         return f"{text(contents['table'], 10)}: {listed}"
-    if found := contents.get("found"):
+    if found := _tree(contents, "found"):
         return _signature(found)
     return "nothing" if contents.get("blank") is True else "data of no known kind"
 
@@ -123,7 +123,7 @@ def text(value: object, most: int = 60) -> str:
 
 
 def _partition(one: Mapping[str, Any]) -> str:
-    size = f"{int(one.get('bytes') or 0) / 2**30:.1f} GiB"
+    size = f"{_number(one.get('bytes')) / 2**30:.1f} GiB"
     name = text(one.get("name"), 24)
     what = _signature(one) if one.get("type") else f"'{name}', content unknown" if name else "content unknown"
     return f"{what} {size}"
@@ -134,27 +134,29 @@ def _signature(found: Mapping[str, Any]) -> str:
     return _KINDS.get(kind, kind) + (f" '{label}'" if label else "")
 
 
-def _disk(one: Mapping[str, Any], contents: Mapping[str, Any] | None) -> Disk:
+def _disk(one: Mapping[str, Any], contents: object) -> Disk:
     said = {name: text(one.get(name)) for name in ("serial", "model", "wwn", "wwn_with_extension")}
-    return Disk(device=text(one["name"]), size=int(one["size"] or 0), holds=holds(contents), **said)
+    return Disk(device=text(one.get("name")), size=_number(one.get("size")), holds=holds(contents), **said)
 
 
 def _nic(one: Mapping[str, Any], links: Mapping[str, Any], lldp: Mapping[str, Any]) -> Nic:
     name = text(one.get("name"))
     speed = links.get(name)
-    neighbour = _neighbour(lldp.get(name) or ())
+    neighbour = _neighbour(lldp.get(name))
     return Nic(
         name=name,
         mac=_mac(one.get("mac_address")),
-        mbps=speed if isinstance(speed, int) else None,
+        mbps=_number(speed) or None,
         carrier=one.get("has_carrier") is True,
         switch=(neighbour.system or neighbour.chassis) if neighbour else "",
         port=neighbour.port if neighbour else "",
     )
 
 
-def _neighbour(tlvs: Sequence[Any]) -> Lldp | None:
+def _neighbour(tlvs: object) -> Lldp | None:
     """The switch of the agent's list of (type, hexadecimal value)."""
+    if not isinstance(tlvs, list):
+        return None
     with contextlib.suppress(ValueError, TypeError, struct.error, WireError):
         raw = [(int(kind), bytes.fromhex(value)) for kind, value in tlvs]
         return parse_lldp(b"".join(struct.pack(">H", kind << 9 | len(value)) + value for kind, value in raw))
@@ -168,10 +170,19 @@ def _mac(value: object) -> str:
 
 
 def _ahead(clock: object, finished_at: str) -> float | None:
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, OverflowError):
         if isinstance(clock, int | float):
             return round(float(clock) - datetime.fromisoformat(finished_at).timestamp())
     return None
+
+
+def _number(value: object) -> int:
+    """A size or a count; 0 for what is none."""
+    return value if isinstance(value, int) and value > 0 else 0
+
+
+def _trees(value: object) -> list[Mapping[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def _tree(tree: Mapping[str, Any], name: str) -> Mapping[str, Any]:

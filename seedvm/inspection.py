@@ -22,7 +22,8 @@ _TRIES = 2
 _LOOK_EVERY = 3.0
 _IDLE = ("manageable", "inspect failed")
 _OTHER = {"bios": "uefi", "uefi": "bios"}
-_CONSOLE = "does it boot from the network? look at its console; then run again"
+_CABLE = "is the NIC with its boot MAC cabled to the provisioning network, and does its firmware boot from it? then run again"
+_CONSOLE = "look at its console, then run again"
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Failed:
     """Why an inspection came to nothing, and what the operator does about it."""
 
     why: str
-    cure: str = _CONSOLE
+    cure: str
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,9 @@ class Stage:
 
     percent: float
     words: str
+
+
+HEARD = Stage(35, "boots from the network")
 
 
 async def inspect(
@@ -68,6 +72,7 @@ class _Inspection:
         self._fresh = fresh
         self._mode_proven = mode_proven
         self._asked = 0
+        self._furthest = self.stage
         self._macs: Sequence[str] = ()
         self._before: dict[str, Lease] = {}
         self._portless_since: float | None = None
@@ -80,13 +85,14 @@ class _Inspection:
             return known
         if now.state in _IDLE and not now.reserved:
             if self._asked == _TRIES:
-                return Failed(now.error or now.state)
+                return self._failed(now.error or now.state)
             return await self._begin(now)
         if not self._macs:
             self._macs = await ironic.ports(self._cloud, self._id)
         heard = await asyncio.to_thread(leases)
         news = [lease for mac in self._macs if (lease := heard.get(mac)) and lease != self._before.get(mac)]
         self.stage = stage(now, news)
+        self._furthest = max(self._furthest, self.stage, key=lambda one: one.percent)
         return None
 
     async def give_up(self) -> Failed:
@@ -94,7 +100,12 @@ class _Inspection:
         now = await ironic.node(self._cloud, self._id)
         if now.state == "inspect wait":
             await ironic.provision(self._cloud, self._id, "abort")
-        return Failed(f"no result after {INSPECT_SECONDS:.0f} s: {self.stage.words} ({now.state}, {now.power})")
+        return self._failed(f"no result after {INSPECT_SECONDS:.0f} s ({now.state}, {now.power})")
+
+    def _failed(self, why: str) -> Failed:
+        """With how far it came, and the cure for having come no further."""
+        heard = self._furthest.percent >= HEARD.percent
+        return Failed(f"{why}; it came as far as: {self._furthest.words}", _CONSOLE if heard else _CABLE)
 
     async def _begin(self, now: ironic.Node) -> Failed | None:
         self._macs = await ironic.ports(self._cloud, self._id)
@@ -106,6 +117,7 @@ class _Inspection:
         if self._asked and not self._mode_proven and now.boots_in in _OTHER:
             now = await ironic.set_boot_mode(self._cloud, now, _OTHER[now.boots_in])
         self._asked += 1
+        self._furthest = Stage(0, "nothing")
         self._before = await asyncio.to_thread(leases)
         await ironic.provision(self._cloud, self._id, "inspect")
         self.stage = Stage(5, f"Ironic prepares its boot ({now.boots_in or 'default mode'}, try {self._asked})")
@@ -120,5 +132,5 @@ def stage(now: ironic.Node, news: Sequence[Lease]) -> Stage:
     if ramdisk:
         return Stage(60, "the ramdisk runs and reads the hardware")
     if news:
-        return Stage(35, f"boots from the network as {news[0].address}")
+        return Stage(HEARD.percent, f"{HEARD.words} as {news[0].address}")
     return Stage(15, "its firmware starts") if now.power == "power on" else Stage(10, "powering on")

@@ -142,7 +142,8 @@ async def test_too_few_machines_are_told_by_requirement(state_dir: Path, site: S
         said = inventory.load(state_dir).machine(BMCS[2])
         assert said is not None
         assert "timeout reached" in (said.unfit_reason or "")
-        assert "console" in (said.cure or "")
+        assert "it came as far as: powering on" in (said.unfit_reason or "")
+        assert "cabled to the provisioning network" in (said.cure or "")
 
 
 @isolated

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from seedvm.hardware import NOT_READ, Hardware, Nic, holds
 
@@ -93,3 +95,27 @@ def test_what_a_disk_holds_is_said_in_words(contents: Any, words: str) -> None:
 
 def test_a_label_cannot_play_with_the_terminal() -> None:
     assert "\x1b" not in holds({"found": {"type": "ext4", "label": "\x1b[2Jhome\n"}})
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+PLACES = st.sampled_from(("inventory", "plugin_data"))
+NAMES = st.sampled_from((*INVENTORY, "seedvm", "lldp_raw"))
+INSIDE = st.sampled_from(
+    (*CONTENTS, *OURS, "eth0", "/dev/sda", "name", "size", "count", "physical_mb", "firmware", "found")
+)
+
+
+@given(place=PLACES, name=NAMES, inside=INSIDE, value=JSON)
+def test_whatever_a_machine_tells_is_read_or_passed_by(place: str, name: str, inside: str, value: Any) -> None:
+    """Any value in any place, and one step further in: a machine that lies must not stop the inspection of the others."""
+    whole: dict[str, Any] = {
+        "inventory": dict(INVENTORY),
+        "plugin_data": {"seedvm": dict(OURS), "lldp_raw": {"eth0": LLDP}},
+    }
+    for planted in (value, {inside: value}, [{inside: value}]):
+        assert Hardware.of({**whole, place: {**whole[place], name: planted}}, ENDED).product is not None
+    assert isinstance(holds({**CONTENTS, inside: value}), str)
