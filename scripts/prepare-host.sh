@@ -21,7 +21,7 @@ readonly PACKAGES=(
 )
 readonly TEST_PACKAGES=(
     chromium galera-4 mariadb-server openipmi
-    ipxe-qemu libvirt-clients libvirt-daemon-system ovmf qemu-system-x86 # the laptop, and machines with real firmware
+    dbus ipxe-qemu libvirt-clients libvirt-daemon-system ovmf qemu-system-x86 # the laptop, and machines with real firmware
 )
 
 say() { printf '>> %s\n' "$*"; }

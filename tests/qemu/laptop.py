@@ -1,4 +1,4 @@
-"""An operator's laptop in namespaces of its own: libvirt, a network port with a cable, and no KVM.
+"""An operator's laptop in namespaces of its own: libvirt, logind, a network port with a cable, and no KVM.
 
 Everything in it ends with it: it is a PID namespace. Its /dev/kvm is a plain file, since one that is there and hangs makes libvirt
 try it again at every turn.
@@ -32,6 +32,9 @@ cgroup_controllers = []
 namespaces = []
 security_driver = "none"
 CONF
+mkdir -p /run/dbus /run/systemd/inhibit /run/systemd/seats /run/systemd/sessions /run/systemd/users
+dbus-daemon --system --fork --nopidfile
+/lib/systemd/systemd-logind &
 ip link set lo up
 ip link add wall type veth peer name port0
 ip link set wall up
@@ -85,6 +88,7 @@ def laptop(scratch: Path) -> Iterator[Laptop]:
         here = Laptop(scratch, int(inner.read_text().split()[0]))
         answers = ["virsh", "-c", "qemu:///system", "list"]
         until("libvirt", lambda: here.run(*answers, check=False).returncode == 0, 60)
+        until("logind", lambda: here.run("systemd-inhibit", "--list", check=False).returncode == 0, 60)
         yield here
     finally:
         proc.stop(child)

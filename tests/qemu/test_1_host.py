@@ -44,6 +44,7 @@ def status(desk: Laptop) -> dict[str, Any]:
 def test_check_names_each_need_and_the_cure_of_what_is_missing(desk: Laptop) -> None:
     done = desk.host("check", "--json")
     needs = {need["name"]: need for need in json.loads(done.stdout)["needs"]}
+    assert needs["sleep"]["met"]
     assert needs["rights"]["met"] and needs["programs"]["met"] and needs["libvirt"]["met"]
     assert "UEFI firmware" in needs["libvirt"]["found"]
     assert not needs["virtualisation"]["met"] and not needs["virtualisation"]["must"]
@@ -109,6 +110,26 @@ def test_the_seed_comes_up_is_looked_after_and_a_pulled_cable_is_pulled_from_it_
         "seedvm0: the cable is out; the seed's NIC follows",
         "seedvm0: the cable is back; the seed's NIC follows",
     ]
+
+
+def test_the_laptop_is_held_awake_while_the_seed_is_on_and_no_longer(clean: Laptop) -> None:
+    def held() -> str:
+        return clean.run("systemd-inhibit", "--list", "--no-pager").stdout
+
+    assert "seedvm" not in held()
+    assert "the laptop stays awake while the seed is on" in clean.host(*STATE, "--port", "br0").stdout
+    assert "sleep:idle:handle-lid-switch" in held() and "block" in held()
+    assert status(clean)["held_awake"]
+    clean.host("down", "--force")
+    until("the laptop to be let go", lambda: "seedvm" not in held(), 20)
+
+
+def test_a_watch_that_was_killed_is_begun_again(clean: Laptop) -> None:
+    clean.host(*STATE, "--port", "br0")
+    clean.run("sh", "-c", f"kill -9 $(cat {FOLDER}/seedvm.watch.lock)")
+    until("the watch to be gone", lambda: not status(clean)["watched"], 20)
+    clean.host(*STATE, "--port", "br0")
+    assert status(clean)["watched"]
 
 
 def test_a_snapshot_keeps_the_disk_and_back_throws_away_what_came_after(clean: Laptop) -> None:
