@@ -79,11 +79,12 @@ class Pane:
         """The terminal is gone, as when its window is closed."""
         self.tmux.ask("kill-pane", "-t", self.name)
 
-    def until(self, *words: str, within: float) -> str:
-        """The screen once all of the words stand on it; AssertionError with the screen at the deadline."""
+    def until(self, *words: str, within: float, unless: str = "Pane is dead") -> str:
+        """The screen once all of the words stand on it; AssertionError with the screen at the deadline, or when `unless` stands there."""
         deadline = time.monotonic() + within
         while not all(word in (shown := self.screen()) for word in words):
             missing = [word for word in words if word not in shown]
+            assert unless not in shown, f"{missing} will not come any more:\n{shown}"
             assert time.monotonic() < deadline, f"{missing} not on the screen within {within:.0f} s:\n{shown}"
             time.sleep(_EVERY_SECONDS)
         return shown

@@ -84,14 +84,18 @@ def serve(words: Sequence[str], place: Place, state_dir: Path, say: Callable[[st
             say(f"Its token is in {state_dir / TOKEN_FILE}, which only root can read; a browser asks for it once.")
             say(f"Its certificate was made here; SHA-256 {fingerprint(state_dir / KEY_FILE)}")
         say("Ctrl-C ends the screens; the engine works on.")
-        web.run_app(
-            Door(words, place, token).app(),
-            sock=listening,
-            ssl_context=tls,
-            access_log=None,
-            print=None,
-            shutdown_timeout=_GRACE_SECONDS,
-        )
+        try:
+            web.run_app(
+                Door(words, place, token).app(),
+                sock=listening,
+                ssl_context=tls,
+                access_log=None,
+                print=None,
+                shutdown_timeout=_GRACE_SECONDS,
+            )
+        finally:
+            if token is not None:
+                (state_dir / TOKEN_FILE).unlink(missing_ok=True)
     return 0
 
 

@@ -21,6 +21,7 @@ BEGIN_LIMIT_SECONDS = 20 * 60
 """To the first screen: the golden image is built on the way, where there is none yet."""
 STRETCH_LIMIT_SECONDS = 15 * 60
 SCREEN_LIMIT_SECONDS = 60
+ENDED = "the demo ended with code "
 RACK = "build/demo/rack.yaml"
 SEED = "172.22.0.10"
 
@@ -46,13 +47,13 @@ class Walk:
         self.kill_engine("handoff-own", lambda e: e.event == "log")
         shown = again.until("SAFE TO LEAVE: YES", within=STRETCH_LIMIT_SECONDS)
         self.tell("the screen says: " + next(line for line in shown.splitlines() if "SAFE TO LEAVE" in line).strip())
-        desk.until("ended with 0", within=STRETCH_LIMIT_SECONDS)
+        assert f"{ENDED}0" in desk.until(ENDED, within=STRETCH_LIMIT_SECONDS)
         self.tell("the demo has ended")
 
     def begin(self) -> Pane:
         """The demo's own command, the first screen, Enter."""
-        desk = self.tmux.open(f"{shlex.join(self.world.command)} demo; echo ended with $?", self.world.repo)
-        desk.until("Enter: start the engine", within=BEGIN_LIMIT_SECONDS)
+        desk = self.tmux.open(f"{shlex.join(self.world.command)} demo; echo {ENDED}$?", self.world.repo)
+        desk.until("Enter: start the engine", within=BEGIN_LIMIT_SECONDS, unless=ENDED)
         self.tell("the first screen is there")
         desk.press("Enter")
         desk.until("engine at work", "SAFE TO LEAVE: NO", within=SCREEN_LIMIT_SECONDS)
@@ -60,7 +61,7 @@ class Walk:
 
     def review(self, desk: Pane) -> None:
         """The one stop: every disk is listed, a wrong name is refused, the right one allows it."""
-        desk.until("Type the site's name, demo", within=STRETCH_LIMIT_SECONDS)
+        desk.until("Type the site's name, demo", within=STRETCH_LIMIT_SECONDS, unless=ENDED)
         self.tell("the review is on the screen")
         desk.type("dmeo")
         desk.press("Enter")

@@ -121,9 +121,10 @@ async def test_elsewhere_nobody_comes_in_without_the_token(tmp_path: Path) -> No
             ]
             seen += [*screens(tmp_path), (tmp_path / "web.log").read_text()]
             assert len(screens(tmp_path)) >= 2 and not [text for text in seen if token in text]
+        for name in (TOKEN_FILE, KEY_FILE):
+            assert (tmp_path / "state" / name).stat().st_mode & 0o777 == 0o600
     await none_left(tmp_path)
-    for name in (TOKEN_FILE, KEY_FILE):
-        assert (tmp_path / "state" / name).stat().st_mode & 0o777 == 0o600
+    assert not (tmp_path / "state" / TOKEN_FILE).exists()
 
 
 async def test_a_new_server_has_a_new_token_and_the_same_certificate(tmp_path: Path) -> None:
