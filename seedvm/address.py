@@ -31,6 +31,13 @@ def bare(text: str) -> str:
     return text.partition("%")[0]
 
 
+def zoned(text: str, interface: str) -> str:
+    """With the zone that a link-local address needs to be used; any other address as it is."""
+    address = ip_address(text)
+    link_local = isinstance(address, IPv6Address) and address.is_link_local and not address.scope_id
+    return f"{text}%{interface}" if link_local else text
+
+
 def in_url(text: str) -> str:
     """As the host of a URL: IPv6 in brackets, the zone's percent sign escaped (RFC 6874 section 2)."""
     return f"[{text.replace('%', '%25')}]" if ":" in text else text

@@ -1,7 +1,7 @@
 """Listens on a wire without sending anything: who is there, what each says of itself, and which switch port this is.
 
-Understood: ARP, DHCP, LLDP, SSDP announcements, mDNS. Each fact keeps the packet it came from. Refuses to conclude from
-silence, and to take what a host says of another for a fact about that other.
+Understood: ARP, DHCP, LLDP, SSDP announcements, mDNS; by scapy CDP, DHCPv6 and IPv6 neighbour discovery. Each fact keeps the
+packet it came from. Refuses to conclude from silence, and to take what a host says of another for a fact about that other.
 """
 
 from __future__ import annotations
@@ -11,12 +11,16 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from seedvm.address import zoned
+from seedvm.scan import layers
 from seedvm.scan.evidence import Evidence, now
 from seedvm.scan.sniff import tap
 from seedvm.wire import WireError, dhcp, ether, mdns, ssdp
 from seedvm.wire.rmcp import guid_readings
 
 Facts = Iterator[tuple[str, str, str]]
+MOST_NEIGHBOURS, MOST_FACTS = 65536, 64
+ROUTER = 134
 DHCP_NAMES = {dhcp.DISCOVER: "DHCPDISCOVER", dhcp.OFFER: "DHCPOFFER", dhcp.REQUEST: "DHCPREQUEST", dhcp.ACK: "DHCPACK"}
 
 
@@ -46,34 +50,36 @@ async def listen(
 ) -> tuple[Neighbour, ...]:
     """Hear for `seconds`; `on_seen` gets a neighbour whenever something new is known of it."""
     seen: dict[str, Neighbour] = {}
+    await asyncio.to_thread(layers.ready)
     async with tap(interface) as (_, frames):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while True:
-                    changed = hear(seen, await frames.get())
+                    changed = hear(seen, await frames.get(), interface)
                     if changed and on_seen:
                         on_seen(changed)
+                    await asyncio.sleep(0)  # a flood must not keep the clock from being looked at
     return tuple(seen[mac] for mac in sorted(seen))
 
 
-def hear(seen: dict[str, Neighbour], raw: bytes) -> Neighbour | None:
-    """Add what a frame says; the neighbour if anything is new. At most 65,536 neighbours are kept."""
+def hear(seen: dict[str, Neighbour], raw: bytes, interface: str) -> Neighbour | None:
+    """Add what a frame says; the neighbour if anything is new. At most 65,536 neighbours, 64 facts of each, are kept."""
     try:
         frame = ether.parse_frame(raw)
-        said = tuple(facts_of(frame))
+        said = tuple(facts_of(frame, interface))
     except WireError:
         return None
     known = seen.get(frame.source, Neighbour(frame.source))
     have = {(one.fact, one.value, one.source) for one in known.evidence}
     new = tuple(Evidence(*fact, now()) for fact in dict.fromkeys(said) if fact not in have)
-    if not new or (frame.source not in seen and len(seen) >= 65536):
+    if not new or len(have) + len(new) > MOST_FACTS or (frame.source not in seen and len(seen) >= MOST_NEIGHBOURS):
         return None
     seen[frame.source] = replace(known, evidence=known.evidence + new)
     return seen[frame.source]
 
 
-def facts_of(frame: ether.Frame) -> Facts:
-    """(fact, value, source) of one frame."""
+def facts_of(frame: ether.Frame, interface: str) -> Facts:
+    """(fact, value, source) of one frame; a link-local address gets `interface` as its zone."""
     tagged = () if frame.vlan is None else (("vlan", str(frame.vlan), "802.1Q tag"),)
     if frame.kind == ether.ARP:
         arp = ether.parse_arp(frame.payload)
@@ -81,8 +87,12 @@ def facts_of(frame: ether.Frame) -> Facts:
             yield "address", arp.address, "ARP"
     elif frame.kind == ether.LLDP:
         yield from _lldp(ether.parse_lldp(frame.payload))
+    elif frame.kind <= ether.LONGEST_802_3:
+        yield from _cdp(layers.cdp(frame.payload))
+    elif frame.kind == ether.IPV6 and (said := ether.parse_ipv6(frame)).kind == ether.ICMPV6:
+        yield from _neighbour(layers.discovery(said.data), said, frame.source, interface)
     else:
-        yield from _udp(ether.parse_udp(frame))
+        yield from _udp(ether.parse_udp(frame), interface)
     yield from tagged
 
 
@@ -93,20 +103,41 @@ def _lldp(said: ether.Lldp) -> Facts:
         yield "port-vlan", str(said.vlan), "LLDP"
 
 
-def _udp(said: ether.Datagram) -> Facts:
+def _cdp(said: layers.Cdp) -> Facts:
+    yield "switch", said.device, "CDP"
+    yield "switch-port", said.port, "CDP"
+    if said.platform:
+        yield "switch-platform", said.platform, "CDP"
+    if said.vlan is not None:
+        yield "port-vlan", str(said.vlan), "CDP"
+
+
+def _neighbour(said: layers.Discovery, packet: ether.Ipv6, mac: str, interface: str) -> Facts:
+    """Whose address it is: the sender's own, and the target of an advertisement that names the sender's MAC."""
+    if packet.source != "::":
+        yield "address", zoned(packet.source, interface), said.name
+    if said.target and said.mac == mac:
+        yield "address", zoned(said.target, interface), said.name
+    if said.kind == ROUTER:
+        yield "router", zoned(packet.source, interface), said.name
+
+
+def _udp(said: ether.Datagram, interface: str) -> Facts:
     if {said.port, said.source_port} & {67, 68}:
         yield from _dhcp(dhcp.parse_dhcp(said.data))
+    elif {said.port, said.source_port} & {546, 547}:
+        yield from _dhcp6(layers.dhcp6(said.data), zoned(said.source, interface))
     elif said.port == ssdp.PORT:
         notice = ssdp.parse(said.data)
         if notice.is_redfish:
-            yield "address", said.source, "SSDP NOTIFY"
+            yield "address", zoned(said.source, interface), "SSDP NOTIFY"
             yield "redfish-service", notice.root or said.source, "SSDP NOTIFY"
             if notice.uuid:
                 yield "uuid", notice.uuid, "SSDP NOTIFY"
     elif said.source_port == mdns.PORT:
         for service in mdns.parse_services(said.data):
             if service.is_bmc:
-                yield "address", said.source, "mDNS"
+                yield "address", zoned(said.source, interface), "mDNS"
                 yield "bmc-service", f"{service.name} ({service.kind})", "mDNS"
 
 
@@ -121,3 +152,18 @@ def _dhcp(said: dhcp.Dhcp) -> Facts:
         yield "architecture", str(said.architecture), f"{source} option 93"
     if said.client_uuid and guid_readings(said.client_uuid):
         yield "client-uuid", said.client_uuid.hex(), f"{source} option 97"
+
+
+def _dhcp6(said: layers.Dhcp6, source: str) -> Facts:
+    if said.from_server:
+        yield "dhcpv6-server", source, said.name
+        return
+    yield "address", source, said.name
+    if said.vendor_class:
+        yield "vendor-class", said.vendor_class, f"{said.name} option 16"
+    if said.architecture is not None:
+        yield "architecture", str(said.architecture), f"{said.name} option 61"
+    if said.uuid and guid_readings(said.uuid):
+        yield "client-uuid", said.uuid.hex(), f"{said.name} client DUID"
+    if said.mac:
+        yield "duid-mac", said.mac, f"{said.name} client DUID"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scapy.contrib.cdp import CDPMsgDeviceID, CDPMsgNativeVLAN, CDPMsgPortID, CDPv2_HDR
 from scapy.contrib.lldp import (
     LLDPDU,
     LLDPDUChassisID,
@@ -16,15 +18,24 @@ from scapy.contrib.lldp import (
     LLDPDUPortID,
     LLDPDUSystemName,
 )
+from scapy.layers.dhcp6 import (
+    DUID_UUID,
+    VENDOR_CLASS_DATA,
+    DHCP6_Solicit,
+    DHCP6OptClientArchType,
+    DHCP6OptClientId,
+    DHCP6OptVendorClass,
+)
 from scapy.layers.dns import DNS, DNSRR
 from scapy.layers.inet import IP, UDP
-from scapy.layers.inet6 import IPv6
-from scapy.layers.l2 import ARP, Dot1Q, Ether
+from scapy.layers.inet6 import ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6NDOptDstLLAddr, IPv6
+from scapy.layers.l2 import ARP, LLC, SNAP, Dot1Q, Dot3, Ether
 
+from seedvm.scan import layers
 from seedvm.scan.evidence import REDFISH
 from seedvm.scan.listen import Neighbour, hear
 from seedvm.scan.multicast import as_bmc
-from seedvm.wire import WireError, ether, mdns, ssdp
+from seedvm.wire import WireError, ether, mdns, slp, ssdp
 
 MAC = "52:54:00:aa:00:01"
 NOTIFY = (
@@ -42,9 +53,11 @@ ANSWER = (
 def seen(packet: Ether) -> Neighbour:
     """What is known of MAC after this packet."""
     known: dict[str, Neighbour] = {}
-    hear(known, bytes(packet))
+    hear(known, bytes(packet), "eth1")
     return known.get(MAC, Neighbour(MAC))
 
+
+TO_ALL = bytes.fromhex("333300000001525400aa000186dd")  # the head of an IPv6 frame
 
 DECODERS: list[Callable[[bytes], object]] = [
     ether.parse_frame,
@@ -54,7 +67,12 @@ DECODERS: list[Callable[[bytes], object]] = [
     lambda data: ether.parse_udp(ether.Frame(MAC, ether.IPV6, None, data)),
     mdns.parse_services,
     ssdp.parse,
-    lambda data: hear({}, data),
+    lambda data: hear({}, data, "eth1"),
+    lambda data: hear({}, TO_ALL + data, "eth1"),
+    slp.parse_reply,
+    lambda data: layers.cdp(layers.CDP_SNAP + data),
+    *(lambda data, kind=kind: layers.dhcp6(bytes((kind,)) + data) for kind in layers.DHCP6_NAMES),
+    *(lambda data, kind=kind: layers.discovery(bytes((kind,)) + data) for kind in layers.ND_NAMES),
 ]
 
 
@@ -110,6 +128,58 @@ def test_lldp_names_switch_and_port() -> None:
     said = seen(Ether(src=MAC, dst="01:80:c2:00:00:0e", type=ether.LLDP) / unit)
     assert said.facts("switch") == ("leaf-3",)
     assert said.facts("switch-port") == ("rack 3 port 7",)
+
+
+def test_cdp_names_switch_port_and_vlan() -> None:
+    unit = CDPv2_HDR(msg=[CDPMsgDeviceID(val=b"leaf-4"), CDPMsgPortID(iface=b"Ethernet1/7"), CDPMsgNativeVLAN(vlan=99)])
+    said = seen(
+        Dot3(src=MAC, dst="01:00:0c:cc:cc:cc") / LLC(dsap=0xAA, ssap=0xAA, ctrl=3) / SNAP(OUI=0xC, code=0x2000) / unit
+    )
+    assert said.facts("switch") == ("leaf-4",)
+    assert said.facts("switch-port") == ("Ethernet1/7",)
+    assert said.facts("port-vlan") == ("99",)
+
+
+def test_dhcpv6_gives_uuid_vendor_class_and_architecture() -> None:
+    packet = (
+        Ether(src=MAC)
+        / IPv6(src="fe80::21", dst="ff02::1:2")
+        / UDP(sport=546, dport=547)
+        / DHCP6_Solicit(trid=7)
+        / DHCP6OptClientId(duid=DUID_UUID(uuid="00112233-4455-6677-8899-aabbccddeeff"))
+        / DHCP6OptVendorClass(vcdata=[VENDOR_CLASS_DATA(data=b"PXEClient:Arch:00007")], enterprisenum=343)
+        / DHCP6OptClientArchType(archtypes=[7])
+    )
+    said = seen(packet)
+    assert said.facts("client-uuid") == ("00112233445566778899aabbccddeeff",)
+    assert said.facts("vendor-class") == ("PXEClient:Arch:00007",)
+    assert said.facts("architecture") == ("7",)
+    assert said.facts("address") == ("fe80::21%eth1",)
+
+
+def test_neighbour_discovery_gives_addresses_and_a_probe_does_not() -> None:
+    advert = IPv6(src="fe80::21", dst="ff02::1") / ICMPv6ND_NA(tgt="fd00::21") / ICMPv6NDOptDstLLAddr(lladdr=MAC)
+    assert seen(Ether(src=MAC) / advert).facts("address") == ("fe80::21%eth1", "fd00::21")
+    other = (
+        IPv6(src="fe80::21", dst="ff02::1")
+        / ICMPv6ND_NA(tgt="fd00::9")
+        / ICMPv6NDOptDstLLAddr(lladdr="52:54:00:00:00:99")
+    )
+    assert seen(Ether(src=MAC) / other).facts("address") == ("fe80::21%eth1",)
+    assert seen(Ether(src=MAC) / IPv6(src="::", dst="ff02::1:ff00:21") / ICMPv6ND_NS(tgt="fe80::21")).evidence == ()
+
+
+@pytest.mark.parametrize("fill", [b"\x00", b"\xff", b"\x00\x10", b"\x00\x09\x05\xd0\x0c", b"\x00\x02\x05\xd0\xff\xff"])
+def test_a_frame_full_of_one_thing_is_read_at_once(fill: bytes) -> None:
+    """Counts and lengths that lie: no decoder of ours or scapy's may take a second or recurse to its end."""
+    layers.ready()
+    began = time.process_time()
+    for head in (layers.CDP_SNAP, b"\x01", b"\x0c", b"\x86", b"\x88"):
+        data = (head + fill * 1500)[:1500]
+        for decode in DECODERS:
+            with contextlib.suppress(WireError):
+                decode(data)
+    assert time.process_time() - began < 2.0
 
 
 def test_mdns_names_an_openbmc_and_nothing_else_is_taken_for_one() -> None:
