@@ -42,7 +42,7 @@ def frames(data: bytes) -> None:
     """Frames one after the other, as a listener hears them."""
     seen: dict[str, Neighbour] = {}
     for raw in data.split(SPLIT):
-        hear(seen, raw)
+        hear(seen, raw, "eth1")
     for one in seen.values():
         one.to_json()
 
