@@ -10,27 +10,9 @@ import re
 import string
 from dataclasses import dataclass
 
-DIGITS = string.digits
+from seedvm.wire import enterprise
 
-VENDORS = {
-    2: "IBM",
-    11: "HP",
-    42: "Oracle",
-    343: "Intel",
-    674: "Dell",
-    2011: "Huawei",
-    2623: "ASUS",
-    5771: "Cisco",
-    7244: "Quanta",
-    10368: "Fujitsu",
-    10876: "Supermicro",
-    15370: "Gigabyte",
-    19046: "Lenovo",
-    20301: "Lenovo",
-    49871: "OpenBMC",
-    47196: "HPE",
-    47488: "Supermicro",
-}
+DIGITS = string.digits
 
 
 @dataclass(frozen=True)
@@ -60,7 +42,7 @@ DEFAULTS = (
 
 def vendor(manufacturer: int) -> str | None:
     """The vendor behind a manufacturer number; None where the table does not know it."""
-    return VENDORS.get(manufacturer)
+    return enterprise.vendor(manufacturer)
 
 
 def default_of(user: str, password: str) -> Default | None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 IPMI_15 = "ipmi-1.5"
 IPMI_20 = "ipmi-2.0"
 REDFISH = "redfish"
 REDFISH_CLEAR = "redfish-http"
+PROOFS = ("asf-enterprise", "auth-types", "redfish-version", "redfish-root")
 
 
 def now() -> str:
@@ -29,11 +31,12 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Bmc:
-    """A BMC as the wire shows it. Nothing here needed a password."""
+    """A BMC as the wire shows it, `also` its other addresses. Nothing here needed a password."""
 
     address: str
     protocols: tuple[str, ...] = ()
     evidence: tuple[Evidence, ...] = ()
+    also: tuple[str, ...] = ()
 
     def fact(self, name: str) -> str | None:
         """The latest value of a fact, None when nobody said."""
@@ -42,6 +45,11 @@ class Bmc:
     def facts(self, name: str) -> tuple[str, ...]:
         """All different values of a fact in the order they came: more than one is a contradiction."""
         return tuple(dict.fromkeys(e.value for e in self.evidence if e.fact == name))
+
+    @property
+    def answered(self) -> bool:
+        """It answered a question put to itself; what only announces a service may be anything."""
+        return any(one.fact in PROOFS for one in self.evidence)
 
     def with_(self, protocols: Iterable[str] = (), evidence: Iterable[Evidence] = ()) -> Bmc:
         """This BMC with more known of it; a fact said twice by the same source is kept once."""
@@ -52,4 +60,15 @@ class Bmc:
 
     def to_json(self) -> dict[str, object]:
         rows = [{"fact": e.fact, "value": e.value, "source": e.source, "time": e.time} for e in self.evidence]
-        return {"address": self.address, "protocols": list(self.protocols), "evidence": rows}
+        return {
+            "address": self.address,
+            "also": list(self.also),
+            "protocols": list(self.protocols),
+            "evidence": rows,
+        }
+
+    @classmethod
+    def from_json(cls, tree: Mapping[str, Any]) -> Bmc:
+        """The inverse of `to_json`; raises KeyError or TypeError for what it did not write."""
+        rows = tuple(Evidence(one["fact"], one["value"], one["source"], one["time"]) for one in tree["evidence"])
+        return cls(tree["address"], tuple(tree["protocols"]), rows, tuple(tree["also"]))

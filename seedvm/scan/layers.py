@@ -145,6 +145,16 @@ def _classes() -> dict[str, Any]:
     }
 
 
+def owner_of_mac(mac: str) -> str:
+    """Whose prefix a MAC has by the IEEE's list that comes with scapy; empty where it has none or is locally administered."""
+    from scapy.config import conf
+
+    if int(mac[:2], 16) & 2:
+        return ""
+    short, long = conf.manufdb.lookup(mac)
+    return "" if short.lower() == mac.lower() else str(long or short)
+
+
 def ready() -> None:
     """Import scapy now (in a thread, before listening starts), so that the first packet is not kept waiting."""
     _classes()

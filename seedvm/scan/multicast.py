@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from seedvm import address as addr
 from seedvm.errors import SeedvmError
-from seedvm.scan.evidence import REDFISH, REDFISH_CLEAR, Bmc, Evidence, now
+from seedvm.scan.evidence import Bmc, Evidence, now
 from seedvm.scan.pace import Pace
 from seedvm.wire import WireError, mdns, slp, ssdp
 
@@ -114,10 +114,9 @@ def _mdns(data: bytes, address: str) -> Bmc | None:
 
 
 def as_bmc(said: ssdp.Ssdp, address: str, source: str) -> Bmc | None:
-    """What an answer says of the host it came from; None if it points to another host."""
+    """What an answer says of the host it came from; None if it points to another host. It proves no protocol: the root does."""
     url = said.root
     facts = {"service-root": url, "uuid": said.uuid}
-    protocol: tuple[str, ...] = ()
     if url:
         try:
             host = urlsplit(url).hostname or ""
@@ -125,8 +124,7 @@ def as_bmc(said: ssdp.Ssdp, address: str, source: str) -> Bmc | None:
             return None
         if addr.bare(host).lower() != addr.bare(address).lower() and _is_address(addr.bare(host)):
             return None
-        protocol = (REDFISH if url.startswith("https:") else REDFISH_CLEAR,)
-    return Bmc(address, protocol, tuple(Evidence(name, value, source, now()) for name, value in facts.items() if value))
+    return Bmc(address, (), tuple(Evidence(name, value, source, now()) for name, value in facts.items() if value))
 
 
 def _is_address(host: str) -> bool:

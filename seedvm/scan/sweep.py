@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -88,13 +88,15 @@ async def sweep(
     ports: Ports = USUAL_PORTS,
     pace: Pace | None = None,
     on_done: OnDone | None = None,
+    skip: Container[str] = (),
 ) -> ScanResult:
     """Scan the ranges; `on_found` hears of every BMC, again when more is known of it. `deadline` is in seconds.
 
-    `on_done` gets each block of addresses that has been asked all there is to ask. `pace` is given where others send as well.
+    `on_done` gets each block of addresses that has been asked all there is to ask; those in
+    `skip` are not asked. `pace` is given where others send as well.
     """
     wanted = tuple(ranges)
-    targets, pace = addresses(wanted), pace or Pace(rate)
+    targets, pace = tuple(one for one in addresses(wanted) if one not in skip), pace or Pace(rate)
     loop = asyncio.get_running_loop()
     started, sent_before = loop.time(), pace.sent
     async with _wires() as on_wire, radio_for((*targets, *("::" for _ in wires(wanted)))) as radio:

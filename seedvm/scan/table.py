@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from uuid import UUID
 
-from seedvm.scan.evidence import Bmc
+from seedvm.scan.evidence import Bmc, Evidence
+from seedvm.scan.identity import SAID, identities, maker
 
 WIDTHS = (21, 22, 33)
 HEAD = ("ADDRESS", "SPEAKS", "SAYS OF ITSELF")
@@ -12,8 +14,8 @@ HEAD = ("ADDRESS", "SPEAKS", "SAYS OF ITSELF")
 
 def row(bmc: Bmc) -> str:
     """One BMC in one line of at most 80 columns."""
-    cells = (bmc.address, " ".join(bmc.protocols) or "a presence pong", about(bmc))
-    return _line(cells)
+    silent = "a presence pong" if bmc.answered else "announces itself"
+    return _line((bmc.address, " ".join(bmc.protocols) or silent, about(bmc)))
 
 
 def head() -> str:
@@ -21,29 +23,42 @@ def head() -> str:
 
 
 def about(bmc: Bmc) -> str:
-    """Vendor and model where it says so, else its identity; a BMC that has said neither is not given a name by us."""
-    named = " ".join(value for name in ("vendor", "product") if (value := bmc.fact(name)))
-    return named or (bmc.fact("uuid") or bmc.fact("guid") or bmc.fact("certificate-subject") or "")
+    """Vendor and model where it says so, with a question mark where they are likely and no more; else its identity. A BMC that has said
+    neither is not given a name by us."""
+    known = maker(bmc)
+    named = f"{known.vendor} {known.model}".strip()
+    if named:
+        return named if known.certainty == SAID else f"{named}?"
+    return bmc.fact("uuid") or bmc.fact("guid") or bmc.fact("certificate-subject") or ""
 
 
 def contradictions(bmcs: Iterable[Bmc]) -> tuple[str, ...]:
-    """Facts that cannot all be true: one address with two identities, two addresses with one."""
+    """Facts that cannot all be true, and what was put together: one address with two owners, one BMC with two addresses."""
     found = []
-    owners: dict[str, list[str]] = {}
+    owners: dict[UUID, list[str]] = {}
     for bmc in bmcs:
+        macs = tuple(dict.fromkeys(one.value for one in bmc.evidence if (one.fact, one.source) == ("mac", "ARP reply")))
+        if len(macs) > 1:
+            found.append(f"{bmc.address}: {' and '.join(macs)} answer ARP for it: two BMCs with one address?")
         for name in ("guid", "uuid", "certificate"):
             values = bmc.facts(name)
-            if len(values) > 1:
+            if len(values) > 1 and not _alike(values):
                 found.append(f"{bmc.address}: {name} is {' and '.join(values)}: two BMCs with one address?")
-        identities = {value.replace("-", "").lower() for name in ("guid", "uuid") for value in bmc.facts(name)}
-        for identity in identities:
+        if bmc.also:
+            found.append(f"{bmc.address} is also {' and '.join(bmc.also)}: one BMC with {1 + len(bmc.also)} addresses")
+        for identity in identities(bmc):
             owners.setdefault(identity, []).append(bmc.address)
-    for identity, addresses in owners.items():
-        if len(addresses) > 1:
-            found.append(
-                f"{' and '.join(addresses)} have one identity ({identity}): one BMC with two addresses, or a copied UUID?"
-            )
+    shared = {tuple(addresses): identity for identity, addresses in owners.items() if len(addresses) > 1}
+    for addresses, identity in shared.items():
+        named = " and ".join(addresses[:4]) + (f" and {len(addresses) - 4} more" if len(addresses) > 4 else "")
+        found.append(f"{named} have one identity ({identity}): one BMC with several addresses, or a copied UUID?")
     return tuple(found)
+
+
+def _alike(values: Sequence[str]) -> bool:
+    """Whether these are one UUID in different byte orders."""
+    readings = [identities(Bmc("", (), (Evidence("uuid", value, "", ""),))) for value in values]
+    return all(one & readings[0] for one in readings)
 
 
 def _line(cells: Sequence[str]) -> str:

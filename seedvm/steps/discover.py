@@ -5,14 +5,19 @@ Refuses to ask an address outside the declared ranges. A BMC that no longer answ
 
 from __future__ import annotations
 
+import socket
 from dataclasses import replace
 
-from seedvm import inventory
+from seedvm import address, inventory
 from seedvm.bmc.findings import WIRE, wire_findings
 from seedvm.errors import SeedvmError
 from seedvm.inventory import Fact, Machine
 from seedvm.scan.evidence import Bmc
+from seedvm.scan.identity import merged
+from seedvm.scan.run import Plan, cost, scan
+from seedvm.scan.state import Progress
 from seedvm.scan.sweep import USUAL_PORTS, Ports, plan_sweep, sweep
+from seedvm.scan.table import contradictions
 from seedvm.step import Context, Done, Report, Todo, Verdict
 
 
@@ -22,7 +27,7 @@ class DiscoverStep:
     name = "discover"
     title = "Find the BMCs"
     stretch = "discover"
-    usual_seconds = 6.0
+    usual_seconds = 10.0
 
     def __init__(self, context: Context, *, ports: Ports = USUAL_PORTS) -> None:
         self._state_dir = context.state_dir
@@ -46,29 +51,58 @@ class DiscoverStep:
         return Done({"bmcs": len(expected), "answer": len(result.bmcs)})
 
     async def apply(self, report: Report) -> None:
-        budget = plan_sweep(self._ranges)
-        report.log(f"asking {budget.addresses} addresses: at most {budget.packets} packets in {budget.seconds:g} s")
+        plan = Plan(self._ranges, self._own_wire())
+        budget = await cost(plan)
+        report.log(str(budget))
         told: dict[str, tuple[str, ...]] = {}
 
         def found(bmc: Bmc) -> None:
             if bmc.protocols and told.get(bmc.address) != bmc.protocols:
                 told[bmc.address] = bmc.protocols
                 report.node(bmc.address, "found", detail=" ".join(bmc.protocols))
-                report.progress(len(told), budget.addresses, "BMCs")
+                report.progress(len(told), budget.sweep.addresses, "BMCs")
 
-        result = await sweep(self._ranges, ports=self._ports, on_found=found)
-        if not result.bmcs:
+        progress = Progress(self._state_dir, self._ranges)
+        ended = await scan(plan, on_found=found, progress=progress, ports=self._ports)
+        bmcs = [self._by_name(one) for one in merged(one for one in ended.bmcs if one.answered)]
+        for bmc in ended.bmcs:
+            if not bmc.answered:
+                why = "does not answer" if self._declared(bmc) else "is in none of bmc.ranges: it was not asked"
+                report.log(f"{bmc.address} announces that it is a BMC and {why}")
+        for remark in contradictions(bmcs):
+            report.log(remark)
+        if not bmcs:
             raise SeedvmError(
                 "no BMC answered",
-                why=f"{budget.addresses} addresses in {', '.join(self._ranges)} are silent",
+                why=f"{budget.sweep.addresses} addresses in {', '.join(self._ranges)} are silent",
                 hint="check the cable, the BMC network's address on the seed, and the ranges",
             )
         known = inventory.load(self._state_dir)
-        machines = [self._merged(known.machine(bmc.address) or Machine(bmc.address), bmc) for bmc in result.bmcs]
-        answered = {bmc.address for bmc in result.bmcs}
+        machines = [self._merged(known.machine(bmc.address) or Machine(bmc.address), bmc) for bmc in bmcs]
+        answered = {bmc.address for bmc in bmcs}
         machines += [replace(one, silent=True) for one in known.machines if one.bmc not in answered]
         inventory.update(self._state_dir, *machines, ranges=self._ranges)
-        report.log(f"{len(result.bmcs)} BMCs in {result.seconds:g} s with {result.packets} packets")
+        report.log(f"{len(bmcs)} BMCs in {ended.seconds:g} s with {ended.packets} packets")
+
+    def _own_wire(self) -> tuple[str, ...]:
+        """The BMCs' wire where the seed is on it: the whole of it may be asked at once."""
+        seed = self._site.seed
+        there = [name for _, name in socket.if_nameindex()]
+        return (seed.bmc_nic,) if seed.bmc_interface and seed.bmc_nic in there else ()
+
+    def _by_name(self, bmc: Bmc) -> Bmc:
+        """Of several addresses the one that the operator speaks of is the machine's, so that what is said of it holds: above all
+        that it is excluded."""
+
+        def rank(one: str) -> int:
+            said = self._site.machine(one)
+            return 0 if said.role == "exclude" else 1 if said.role or said.mac else 2
+
+        first, *rest = sorted((bmc.address, *bmc.also), key=rank)
+        return replace(bmc, address=first, also=tuple(rest))
+
+    def _declared(self, bmc: Bmc) -> bool:
+        return address.parse(bmc.address) in self._site.bmc
 
     def _merged(self, machine: Machine, bmc: Bmc) -> Machine:
         """What was known of the machine with what the wire says of its BMC now."""

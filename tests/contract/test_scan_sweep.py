@@ -84,12 +84,15 @@ async def test_the_wire_is_spared_as_promised() -> None:
 @isolated
 async def test_the_command_lists_what_is_there_also_for_programs(tmp_path: Path) -> None:
     async with ipmi_sim(tmp_path, "172.22.1.21"):
-        command = [sys.executable, "-m", "seedvm", "scan", "172.22.1.21-172.22.1.22"]
+        command = [sys.executable, "-m", "seedvm", "scan", "172.22.1.21-172.22.1.22", "--state-dir", str(tmp_path)]
         lines = (await proc.arun(command, timeout=60, cwd=ROOT)).stdout.splitlines()
-        said = json.loads((await proc.arun([*command, "--json"], timeout=60, cwd=ROOT)).stdout)
+        stream = (await proc.arun([*command, "--json"], timeout=60, cwd=ROOT)).stdout.splitlines()
         listed = (await proc.arun([*command, "--export", "csv"], timeout=60, cwd=ROOT)).stdout
     assert lines[0].startswith("asking 2 addresses: at most 10 packets")
-    assert lines[-1] == "1 BMCs"
+    assert lines[-1].startswith("1 BMCs, ")
+    events = [json.loads(line) for line in stream]
+    assert (events[0]["event"], events[0]["packets"], events[1]["event"]) == ("start", 10, "bmc")
+    said = events[-1]
     assert any(line.startswith("172.22.1.21") and "ipmi-2.0" in line for line in lines)
     assert said["complete"]
     assert said["bmcs"][0]["address"] == "172.22.1.21"

@@ -32,7 +32,6 @@ from scapy.layers.inet6 import ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6NDOptDstLLAddr, I
 from scapy.layers.l2 import ARP, LLC, SNAP, Dot1Q, Dot3, Ether
 
 from seedvm.scan import layers
-from seedvm.scan.evidence import REDFISH
 from seedvm.scan.listen import Neighbour, hear
 from seedvm.scan.multicast import as_bmc
 from seedvm.wire import WireError, ether, mdns, slp, ssdp
@@ -218,7 +217,7 @@ def test_the_search_is_the_one_of_the_specification() -> None:
 def test_an_answer_names_its_own_service() -> None:
     bmc = as_bmc(ssdp.parse(ANSWER), "172.22.1.21", "SSDP answer")
     assert bmc is not None
-    assert bmc.protocols == (REDFISH,)
+    assert (bmc.protocols, bmc.answered) == ((), False)
     assert bmc.fact("service-root") == "https://172.22.1.21/redfish/v1/"
 
 

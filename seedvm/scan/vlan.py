@@ -1,0 +1,81 @@
+"""A tagged VLAN of a trunk for the time of a scan: `eth1.123` is made where it is not there, and taken away again.
+
+Ours is known by its alias, which names the process; one that a killed scan left behind is taken over. Refuses to change or remove an
+interface that it did not make. No address is given to it: multicast, listening and link-local BMCs need none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from seedvm import proc
+from seedvm.errors import SeedvmError
+
+ALIAS = "seedvm scan "
+TENTATIVE_SECONDS = 5.0
+
+
+@contextlib.asynccontextmanager
+async def vlan(name: str) -> AsyncIterator[str]:
+    """The interface `name`, made if it is `<trunk>.<VLAN>` and the trunk is there."""
+    there = await _links()
+    if name in there and not _left_behind(there[name]):
+        yield name
+        return
+    if name not in there:
+        trunk, tag = _parts(name, there)
+        words = ["ip", "link", "add", "link", trunk, "name", name, "type", "vlan", "id", str(tag)]
+        made = await proc.arun(words, timeout=10, check=False)
+        if made.returncode != 0:
+            raise SeedvmError(
+                f"{name} could not be made",
+                why=made.stderr.strip(),
+                hint="run as root; modprobe 8021q loads the kernel's VLANs",
+            )
+    try:
+        await proc.arun(["ip", "link", "set", "dev", name, "alias", f"{ALIAS}{os.getpid()}"], timeout=10)
+        await proc.arun(["ip", "link", "set", "dev", name, "up"], timeout=10)
+        await _addressed(name)
+        yield name
+    finally:
+        await proc.arun(["ip", "link", "delete", "dev", name], timeout=10, check=False)
+
+
+def _parts(name: str, there: dict[str, str]) -> tuple[str, int]:
+    trunk, _, tag = name.rpartition(".")
+    if trunk not in there:
+        raise SeedvmError(f"there is no interface {name}", hint="ip -br link shows what there is")
+    if not tag.isdigit() or not 1 <= int(tag) <= 4094:
+        raise SeedvmError(f"{name} names no VLAN of {trunk}", why="they are 1 to 4094", hint=f"write {trunk}.123")
+    return trunk, int(tag)
+
+
+def _left_behind(alias: str) -> bool:
+    """Whether a scan made it that is gone."""
+    number = alias.removeprefix(ALIAS)
+    return alias.startswith(ALIAS) and number.isdigit() and not Path("/proc", number).exists()
+
+
+async def _links() -> dict[str, str]:
+    """Every interface with its alias."""
+    said = json.loads((await proc.arun(["ip", "-j", "link", "show"], timeout=10)).stdout or "[]")
+    return {str(one["ifname"]): str(one.get("ifalias", "")) for one in said}
+
+
+async def _addressed(name: str) -> None:
+    """Wait until its link-local address has passed duplicate address detection: before, nothing leaves from it."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(TENTATIVE_SECONDS):
+            while True:
+                said = json.loads(
+                    (await proc.arun(["ip", "-j", "-6", "address", "show", "dev", name], timeout=10)).stdout or "[]"
+                )
+                rows = [row for link in said for row in link.get("addr_info", ())]
+                if rows and not any(row.get("tentative") for row in rows):
+                    return
+                await asyncio.sleep(0.1)
