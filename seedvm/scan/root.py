@@ -23,7 +23,7 @@ from seedvm.scan.pace import Pace
 from seedvm.scan.radio import NO_ROOM_SECONDS, NO_ROOM_TRIES
 
 MOST_BYTES = 256 * 1024
-CONNECT_SECONDS = 0.9
+CONNECT_SECONDS = 0.6
 TALK_SECONDS = 8.0
 ANSWER_SECONDS = 5.0
 TALK_PACKETS = 12  # handshake, request, answer, close
