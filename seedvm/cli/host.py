@@ -102,7 +102,12 @@ def _up(args: argparse.Namespace) -> int:
         else:
             ports, fast = (), True  # it runs as it was defined
         want = Appliance(place.name, place.disk, ports, fast, args.memory, args.cpus, args.ssh_port)
-        seed.up(hypervisor, place, want, say, uri=args.connect)
+        try:
+            seed.up(hypervisor, place, want, say, uri=args.connect)
+        except SeedvmError:
+            if hypervisor.state(place.name) in ("absent", "off"):
+                changes.restore(place.changes)
+            raise
     say(f"next: seedvm host console; SSH: ssh -p {args.ssh_port} root@127.0.0.1")
     return EXIT_DONE
 

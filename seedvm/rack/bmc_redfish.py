@@ -77,6 +77,7 @@ class RackDriver(AbstractSystemsDriver):
         self._machine = machine
         self._behind = behind
         self._uuid = str(machine.uuid)
+        self._mode = boot_mode(machine)
 
     @property
     def driver(self) -> str:
@@ -121,14 +122,14 @@ class RackDriver(AbstractSystemsDriver):
 
     def get_boot_mode(self, identity: str) -> str:
         self.uuid(identity)
-        return "Legacy"
+        return self._mode
 
     def set_boot_mode(self, identity: str, boot_mode: str) -> None:
-        if boot_mode != "Legacy":
+        if boot_mode != self._mode:
             raise error.BadRequest(f"BootSourceOverrideMode {boot_mode} is not supported")
 
     def get_secure_boot(self, identity: str) -> bool:
-        return False
+        return self._machine.firmware == "secure"
 
     def get_total_memory(self, identity: str) -> float:
         return self._machine.memory_mib / 1024
@@ -139,6 +140,11 @@ class RackDriver(AbstractSystemsDriver):
     def get_nics(self, identity: str) -> list[dict[str, str]]:
         self.uuid(identity)
         return [{"id": self._machine.mac, "mac": self._machine.mac}]
+
+
+def boot_mode(machine: MachineSpec) -> str:
+    """As Redfish calls it; firmware cannot be told to be another."""
+    return "Legacy" if machine.firmware == "bios" else "UEFI"
 
 
 class _BasicAuth:
@@ -177,7 +183,7 @@ def _complete(response: flask.Response, machine: MachineSpec, behind: Behind) ->
         tree = json.loads(response.get_data())
         status = behind.status()
         enabled = "Disabled" if status["boot_device"] is None else "Once" if status["boot_once"] else "Continuous"
-        tree["Boot"] |= {"BootSourceOverrideEnabled": enabled, "BootSourceOverrideMode": "Legacy"}
+        tree["Boot"] |= {"BootSourceOverrideEnabled": enabled, "BootSourceOverrideMode": boot_mode(machine)}
         tree["Boot"]["BootSourceOverrideTarget@Redfish.AllowableValues"] = ["None", "Pxe", "Hdd"]
         tree |= {"Manufacturer": "seedvm", "Model": "virtual rack machine", "SerialNumber": machine.serial}
         response.set_data(json.dumps(tree))

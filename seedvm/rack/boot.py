@@ -16,7 +16,7 @@ from pathlib import Path
 
 from seedvm import proc
 from seedvm.errors import SeedvmError
-from seedvm.rack import cgroup, disk, events, guest, ipxe, loop, network, partitions, ramdisk, switch
+from seedvm.rack import cgroup, disk, events, guest, ipxe, loop, network, partitions, ramdisk, switch, vm
 from seedvm.rack.firmware import NIC, Firmware
 from seedvm.rack.model import Bind, MachineSpec, RackSpec, Seed, load_rack
 
@@ -35,8 +35,12 @@ def main(arguments: list[str]) -> int:
         _own_mounts()
         _boot_seed(rack, rack.seed)
     machine = rack.machine(name)
-    cgroup.limit_memory(f"{rack.name}/{name}", machine.memory_mib)
     _own_mounts()
+    if machine.kind == "vm":
+        cgroup.limit_memory(f"{rack.name}/{name}", machine.memory_mib + vm.OVERHEAD_MIB)
+        _here(rack.folder(name), vm.WHERE)
+        return REBOOT if vm.run(rack, machine, devices) else POWER_OFF
+    cgroup.limit_memory(f"{rack.name}/{name}", machine.memory_mib)
     return _boot(rack, machine, devices)
 
 

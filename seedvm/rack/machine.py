@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from seedvm import proc
-from seedvm.rack import boot, cgroup, events, loop, network
+from seedvm.rack import boot, cgroup, events, loop, network, vm
 from seedvm.rack.model import CHILD_ENVIRONMENT, RackSpec, made_up_mac
 
 NETWORK, DISK = "network", "disk"
@@ -45,6 +45,10 @@ class Machine:
     @property
     def is_seed(self) -> bool:
         return self.rack.seed is not None and self.rack.seed.name == self.name
+
+    @property
+    def _is_vm(self) -> bool:
+        return not self.is_seed and self.rack.machine(self.name).kind == "vm"
 
     @property
     def power(self) -> str:
@@ -121,6 +125,9 @@ class Machine:
     def _ask_system(self, number: int, event: str, otherwise: Callable[[], None]) -> None:
         """Press the power button: for the system to obey; firmware does the hard thing at once."""
         if not self._on:
+            return
+        if self._is_vm and number == _SOFT_OFF and vm.press(vm.qmp_socket(self.rack, self.name)):
+            events.note(self.folder, event)
             return
         init = cgroup.container_init(self._group)
         if init is None:

@@ -64,7 +64,10 @@ class Bmc:
 
 @dataclass(frozen=True)
 class MachineSpec:
-    """One machine; sizes in MiB and GiB. `mac` is that of its only NIC, on the provisioning wire."""
+    """One machine; sizes in MiB and GiB. `mac` is that of its only NIC, on the provisioning wire.
+
+    `kind` is container or vm; a vm's `firmware` is bios, uefi, or secure (UEFI with Secure Boot on).
+    """
 
     name: str
     uuid: uuids.UUID
@@ -74,6 +77,8 @@ class MachineSpec:
     memory_mib: int
     disk_gib: int
     serial: str
+    kind: str = "container"
+    firmware: str = "bios"
 
 
 @dataclass(frozen=True)
@@ -235,7 +240,7 @@ def _bind(cursor: Cursor) -> Bind | None:
 def _machine(cursor: Cursor, network: Network | None) -> MachineSpec | None:
     parts = cursor.mapping(
         ("name", "uuid", "mac", "bmc", "cpus", "memory_mib", "disk_gib", "serial"),
-        ("faults",),
+        ("kind", "firmware", "faults"),
     )
     for fault in parts["faults"].sequence():
         fault.problem("this fault is not known")
@@ -243,9 +248,24 @@ def _machine(cursor: Cursor, network: Network | None) -> MachineSpec | None:
     name, uuid = parts["name"].parsed(_name), parts["uuid"].parsed(_uuid)
     mac, serial = parts["mac"].parsed(_mac), parts["serial"].text()
     cpus, memory_mib, disk_gib = (parts[size].integer(1, minimum=1) for size in ("cpus", "memory_mib", "disk_gib"))
-    if name is None or uuid is None or mac is None or serial is None or bmc is None:
+    kind = _one_of(parts["kind"], "container", "vm")
+    firmware = _one_of(parts["firmware"], "bios", "uefi", "secure")
+    if kind == "container" and firmware not in (None, "bios"):
+        parts["firmware"].problem("a container machine has no firmware but its own; say kind: vm")
+    if name is None or uuid is None or mac is None or serial is None or bmc is None or kind is None or firmware is None:
         return None
-    return MachineSpec(name, uuid, mac, bmc, cpus, memory_mib, disk_gib, serial)
+    return MachineSpec(name, uuid, mac, bmc, cpus, memory_mib, disk_gib, serial, kind, firmware)
+
+
+def _one_of(cursor: Cursor, *known: str) -> str | None:
+    """One of the words; the first where nothing is said."""
+
+    def parse(text: str) -> str:
+        if text not in known:
+            raise ValueError(f"'{text}' is not {' or '.join(known)}")
+        return text
+
+    return cursor.parsed(parse) if cursor.present else known[0]
 
 
 def _bmc(cursor: Cursor, network: Network | None) -> Bmc | None:

@@ -75,6 +75,21 @@ def unplug(rack: RackSpec, namespace: str, interfaces: Sequence[str] = ("eth0", 
     _forget(namespace)
 
 
+def bridge_in(wire_mac: str) -> None:
+    """In this process's own namespace: a bridge between the cable eth0 and a tap0 for a VM, whose NIC has the machine's MAC.
+
+    The cable's end gets another MAC, or the bridge would keep the machine's frames for itself. LLDP passes (802.1D keeps it back).
+    """
+    lines = [
+        f"link set eth0 down address {wire_mac}",
+        "link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0 group_fwd_mask 0x4000",
+        "tuntap add tap0 mode tap",
+        *(f"link set {port} master br0 up" for port in ("eth0", "tap0")),
+        "link set br0 up",
+    ]
+    proc.run(["ip", "-batch", "-"], timeout=20, input="\n".join(lines) + "\n")
+
+
 def plug_bmc(rack: RackSpec, name: str, address: str) -> None:
     """A BMC's own namespace with its address and the way to the other wire."""
     namespace = rack.bmc_namespace(name)
