@@ -112,6 +112,26 @@ def test_the_seed_comes_up_is_looked_after_and_a_pulled_cable_is_pulled_from_it_
     ]
 
 
+def test_a_seed_that_does_not_start_leaves_the_network_as_it_was(clean: Laptop) -> None:
+    clean.host(*STATE, "--port", "br0")
+    taken = clean.host(*STATE, "--port", "port0", "--bridge", "--yes-network", "--name", "second", check=False)
+    assert taken.returncode == 1 and "the seed does not start" in taken.stderr, "both want SSH's port"
+    assert "seedvm0" not in links(clean)
+    clean.host("wipe", "--name", "second", "--yes", "second")
+
+
+def test_a_port_is_taken_by_macvtap_where_the_kernel_has_it(clean: Laptop) -> None:
+    clean.host(*STATE, "--port", "port0", "--yes-network", check=False)
+    xml = clean.run("virsh", "dumpxml", "seedvm").stdout
+    assert "<interface type='direct'>" in xml and "<source dev='port0'" in xml
+    has = (
+        clean.run("sh", "-c", "ip link add link wall name try type macvtap && ip link del try", check=False).returncode
+        == 0
+    )
+    assert status(clean)["state"] == ("running" if has else "off")
+    assert ("port0" in links(clean, "up")) == has, "set up for it, and down again where it was in vain"
+
+
 def test_the_laptop_is_held_awake_while_the_seed_is_on_and_no_longer(clean: Laptop) -> None:
     def held() -> str:
         return clean.run("systemd-inhibit", "--list", "--no-pager").stdout
