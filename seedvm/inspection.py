@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from seedvm.cloud import ironic
-from seedvm.cloud.connection import Cloud
+from seedvm.cloud.connection import Cloud, Refused
 from seedvm.cloud.leases import Lease, leases
 from seedvm.hardware import Hardware
 
-INSPECT_SECONDS = 1500.0
+INSPECT_SECONDS = 2100.0  # twice Ironic's own patience ([conductor] inspect_wait_timeout), and some for its work
 PORT_SECONDS = 60.0
 _TRIES = 2
 _LOOK_EVERY = 3.0
@@ -54,7 +54,10 @@ async def inspect(
     deadline = time.monotonic() + INSPECT_SECONDS
     told: Stage | None = None
     while time.monotonic() < deadline:
-        result = await run.step()
+        try:
+            result = await run.step()
+        except Refused as error:
+            return Failed(f"Ironic refused it: {error.why}", _CONSOLE)
         if result is not None:
             return result
         if run.stage != told:
@@ -114,6 +117,9 @@ class _Inspection:
             self.stage = Stage(0, "waits for its port in Ironic")
             late = time.monotonic() - self._portless_since > PORT_SECONDS
             return Failed("Ironic has no port for it", "run again: registration makes the port") if late else None
+        if now.maintenance and not await ironic.take_back(self._cloud, now):
+            cure = "openstack baremetal node maintenance unset, when it may be used again; then run again"
+            return Failed(f"it is in maintenance: {now.kept_away or 'no reason given'}", cure)
         if self._asked and not self._mode_proven and now.boots_in in _OTHER:
             now = await ironic.set_boot_mode(self._cloud, now, _OTHER[now.boots_in])
         self._asked += 1

@@ -25,14 +25,15 @@ _FIELDS = (
     "properties,extra,traits,reservation,inspection_finished_at,deploy_step,boot_mode"
 )
 
+_OURS = "seedvm: "
 BROKEN = frozenset({"enroll", "inspect failed", "clean failed", "deploy failed", "error"})
 
 
 @dataclass(frozen=True)
 class Node:
-    """A node. `bmc` is the BMC's address as we registered it; `unfit` says why it gets no role (`unfit_at` at which
-    requirements), empty when it may; `title` is the name that its server will have; `inspected` is when the last inspection ended,
-    empty where none has; `boot_mode` is what the BMC says ("bios", "uefi"), empty where it says nothing."""
+    """A node. `bmc` is the BMC's address as we registered it; `unfit` says why it gets no role (`unfit_at` at which requirements),
+    empty when it may; `title` is the name that its server will have; `inspected` is when the last inspection ended, empty where none
+    has; `kept_away` is the reason of its maintenance; `boot_mode` is what the BMC says ("bios", "uefi"), empty where it says nothing."""
 
     id: str
     name: str
@@ -41,6 +42,7 @@ class Node:
     target: str
     power: str
     maintenance: bool
+    kept_away: str
     error: str
     instance: str
     site: str
@@ -67,6 +69,7 @@ class Node:
             target=said["target_provision_state"] or "",
             power=said["power_state"] or "",
             maintenance=bool(said["maintenance"]),
+            kept_away=str(said["maintenance_reason"] or ""),
             error=str(said["last_error"] or said["maintenance_reason"] or ""),
             instance=said["instance_uuid"] or "",
             site=str(extra.get(SITE, "")),
@@ -162,6 +165,18 @@ async def set_traits(cloud: Cloud, node_id: str, traits: tuple[str, ...]) -> Non
 async def provision(cloud: Cloud, node_id: str, target: str) -> None:
     """Ask for a provision verb: manage, inspect, provide, abort, deleted."""
     await cloud.ask("baremetal", "PUT", f"/nodes/{node_id}/states/provision", {"target": target})
+
+
+async def keep_away(cloud: Cloud, node_id: str, reason: str) -> None:
+    """Maintenance: Ironic neither powers nor uses the node until it is taken back."""
+    await cloud.ask("baremetal", "PUT", f"/nodes/{node_id}/maintenance", {"reason": f"{_OURS}{reason}"})
+
+
+async def take_back(cloud: Cloud, node: Node) -> bool:
+    """End the maintenance that `keep_away` began; False where it is somebody else's."""
+    if node.kept_away.startswith(_OURS):
+        await cloud.ask("baremetal", "DELETE", f"/nodes/{node.id}/maintenance")
+    return node.kept_away.startswith(_OURS)
 
 
 async def power(cloud: Cloud, node_id: str, target: str) -> None:

@@ -22,7 +22,7 @@ from seedvm.standing import cloud_of, look
 from seedvm.step import Blocked, Context, Done, Report, Todo, Verdict
 
 _PROVIDE_SECONDS = 300.0
-_POWER_SECONDS = 120.0
+_POWER_SECONDS = 240.0
 _LOOK_EVERY = 3.0
 
 
@@ -34,8 +34,9 @@ class InspectStep:
     stretch = "inspect"
     usual_seconds = 60.0
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, *, power_seconds: float = _POWER_SECONDS) -> None:
         self.context = context
+        self._power_seconds = power_seconds
         self._looked_again = False
 
     async def check(self) -> Verdict:
@@ -97,7 +98,7 @@ class InspectStep:
         given = assign(self.context.site, fit(self._named(everyone)))
         async with asyncio.TaskGroup() as group:
             for node in everyone:
-                group.create_task(self._offer(cloud, node, given))
+                group.create_task(self._offer(cloud, node, given, report))
 
     def _named(self, nodes: Sequence[ironic.Node]) -> tuple[ironic.Node, ...]:
         """The nodes but those that the operator excluded, perhaps after they were registered: nothing is powered among those."""
@@ -135,13 +136,14 @@ class InspectStep:
                 report.log(remark, node=node.bmc)
         await ironic.patch(cloud, node.id, changes)
 
-    async def _offer(self, cloud: Cloud, node: ironic.Node, given: Assignment) -> None:
+    async def _offer(self, cloud: Cloud, node: ironic.Node, given: Assignment, report: Report) -> None:
         """Fit machines become available with role and name; the others are switched off and stay."""
         role = given.roles.get(node.bmc)
         if role is None:
             await disown(cloud, node)
-            if node.unfit and node in self._named([node]):
-                await switch_off(cloud, node)
+            stuck = node.unfit and node in self._named([node]) and await switch_off(cloud, node, self._power_seconds)
+            if stuck:
+                report.log(f"{stuck}; it is in maintenance, look at its BMC", node=node.bmc)
             return
         if given.lacking:  # nothing is offered while the site lacks machines: the roles may still change
             return
@@ -177,9 +179,9 @@ def judged(node: ironic.Node) -> bool:
 
 
 def settled(node: ironic.Node) -> bool:
-    """Where its verdict puts it: available with a role, or put aside and dark."""
+    """Where its verdict puts it: available with a role, or put aside and dark (in maintenance where it will not go dark)."""
     if node.unfit:
-        return node.state == "manageable" and node.power != "power on"
+        return node.maintenance or (node.state == "manageable" and node.power != "power on")
     if not node.role:
         return False
     return node.state in ("available", "active", "deploying", "wait call-back", "deploy failed")
@@ -216,19 +218,21 @@ async def provide(cloud: Cloud, node: ironic.Node) -> None:
         await asyncio.sleep(_LOOK_EVERY)
 
 
-async def switch_off(cloud: Cloud, node: ironic.Node) -> None:
-    """Put it aside: out of a failed inspection, powered off, and seen so."""
-    deadline = time.monotonic() + _POWER_SECONDS
+async def switch_off(cloud: Cloud, node: ironic.Node, seconds: float) -> str:
+    """Put it aside: out of a failed inspection, powered off, and seen so. One that does not obey goes into maintenance, and the
+    reason is given back: the others need not wait for it."""
+    deadline = time.monotonic() + seconds
     while not settled(now := await ironic.node(cloud, node.id)):
+        if time.monotonic() > deadline:
+            reason = f"it does not power off ({now.state}, {now.power}): {now.error or 'no reason given'}"
+            await ironic.keep_away(cloud, node.id, reason)
+            return reason
         if not now.reserved and now.state == "inspect failed":
             await ironic.provision(cloud, node.id, "manage")
         elif not now.reserved and now.state == "manageable":
             await ironic.power(cloud, node.id, "power off")
-        if time.monotonic() > deadline:
-            raise SeedvmError(
-                "the machine does not power off", machine=node.name, why=now.error or now.power, hint="look at its BMC"
-            )
         await asyncio.sleep(_LOOK_EVERY)
+    return ""
 
 
 def facts_of(found: Hardware) -> str:

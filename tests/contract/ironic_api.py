@@ -44,6 +44,7 @@ class Metal:
     mode: str = "bios"
     said_mode: str | None = None
     dead: bool = False
+    stays_on: bool = False
 
 
 @dataclass
@@ -95,8 +96,11 @@ class IronicApi:
 
     def order(self, node: dict[str, Any], what: str, target: str) -> tuple[int, Any]:
         if what == "power":
-            node["power_state"] = target
+            stuck = self.metal[node["extra"]["seedvm_bmc"]].stays_on
+            node["power_state"], node["last_error"] = ("power on", "the BMC says busy") if stuck else (target, None)
             return 202, None
+        if node["maintenance"]:
+            return 400, {"error_message": json.dumps({"faultstring": "the node is in maintenance"})}
         states = _NEXT.get((node["provision_state"], target))
         if states is None:
             return 400, {"error_message": json.dumps({"faultstring": f"{target} in {node['provision_state']}"})}
@@ -239,6 +243,12 @@ def _baremetal(api: IronicApi, method: str, path: str, body: Any) -> tuple[int, 
             return (200, api.found[node["uuid"]]) if there else (404, {"error_message": "{}"})
         case ["states", what]:
             return api.order(node, what, body["target"])
+        case ["maintenance"] if method == "DELETE":
+            node["maintenance"], node["maintenance_reason"] = False, None
+            return 202, None
+        case ["maintenance"]:
+            node["maintenance"], node["maintenance_reason"] = True, body["reason"]
+            return 202, None
         case ["traits"]:
             node["traits"] = body["traits"]
             return 204, None

@@ -179,6 +179,33 @@ async def test_a_machine_that_was_excluded_later_loses_its_part_and_is_not_power
 
 
 @isolated
+async def test_a_machine_that_does_not_power_off_stops_nobody(state_dir: Path, site: Site) -> None:
+    here = lay_out(state_dir, replace(site, machines=()))
+    with ironic_api(metal(m24=Metal(hardware(memory=1024), stays_on=True))) as api:
+        await walk(here, RegisterStep)
+        notes = Notes()
+        await bring_about(InspectStep(here, power_seconds=1), notes)
+        assert [one["extra"].get("seedvm_role") for one in each(api)] == ["undercloud"] * 3 + [None]
+        assert api.node(BMCS[3])["maintenance_reason"].startswith("seedvm: it does not power off")
+        assert any("it is in maintenance, look at its BMC" in line for line in notes.lines)
+
+
+@isolated
+async def test_our_own_maintenance_is_taken_back_and_an_operators_is_not(state_dir: Path, site: Site) -> None:
+    here = lay_out(state_dir, site)
+    with ironic_api(metal()) as api:
+        await walk(here, RegisterStep)
+        for bmc, reason in ((BMCS[0], "seedvm: it does not power off"), (BMCS[1], "fan is broken")):
+            api.node(bmc).update(maintenance=True, maintenance_reason=reason)
+        await InspectStep(here).apply(Notes())
+        assert not api.node(BMCS[0])["maintenance"]
+        assert "root_device" in api.node(BMCS[0])["properties"]
+        assert api.node(BMCS[1])["maintenance"]
+        assert "fan is broken" in api.node(BMCS[1])["extra"]["unfit"]
+        assert BMCS[1] not in api.orders("inspect")
+
+
+@isolated
 async def test_a_boot_mac_that_a_node_has_already_is_not_registered_again(state_dir: Path, site: Site) -> None:
     """The same machine under another address of its BMC: one of the two would be powered behind the other's back."""
     here = lay_out(state_dir, site)
