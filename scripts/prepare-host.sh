@@ -21,6 +21,7 @@ readonly PACKAGES=(
 )
 readonly TEST_PACKAGES=(
     chromium galera-4 mariadb-server openipmi
+    ipmiutil nmap # what bench/scan measures against
     dbus ipxe-qemu libvirt-clients libvirt-daemon-system ovmf qemu-system-x86 # the laptop, and machines with real firmware
 )
 

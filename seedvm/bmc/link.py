@@ -102,6 +102,8 @@ class Link(asyncio.DatagramProtocol):
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(seconds * (1 + attempt / 4) * random.uniform(1.0, 1.3)):
                         return await answer
+                if answer.done() and not answer.cancelled():
+                    return answer.result()  # it came in the same turn of the loop as the end of our patience
         raise Silent(
             f"no answer to {what}",
             machine=self.address,

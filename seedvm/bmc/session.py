@@ -154,7 +154,7 @@ async def _ask_open(link: Link, suite: rakp.Suite, privilege: int) -> rakp.OpenR
     console_id = int.from_bytes(os.urandom(4), "little") or 1
     request = rakp.OpenRequest(_tag(), console_id, suite, privilege)
     packet = rakp.setup_packet(rakp.PAYLOAD_OPEN_REQUEST, request.encode())
-    slots: list[int] = []
+    heard: list[rakp.OpenResponse] = []
 
     def ask() -> bytes:
         link.owe(1)
@@ -166,18 +166,13 @@ async def _ask_open(link: Link, suite: rakp.Suite, privilege: int) -> rakp.OpenR
             said = _expect(raw, rakp.PAYLOAD_OPEN_RESPONSE, rakp.OpenResponse.decode)
             if said.tag == request.tag and (said.status or said.console_id == console_id):
                 link.owe(-1)
-                if not said.status and said.bmc_id not in slots:
-                    slots.append(said.bmc_id)
-                    if len(slots) > 1:
+                if said not in heard:
+                    heard.append(said)
+                    if not said.status and said is not heard[0]:
                         give_back(link, said.bmc_id)
 
-    link.overhear = overhear
-
-    def decode(raw: bytes) -> rakp.OpenResponse | None:
-        said = _expect(raw, rakp.PAYLOAD_OPEN_RESPONSE, rakp.OpenResponse.decode)
-        return said if said.tag == request.tag and (said.status or said.console_id == console_id) else None
-
-    return await link.ask(ask, decode, "a session request")
+    link.overhear = overhear  # it goes on hearing when the question has its answer
+    return await link.ask(ask, lambda raw: heard[0] if heard else None, "a session request")
 
 
 class Session:

@@ -18,7 +18,7 @@ from seedvm import proc
 CLONE_NEWNET = 0x40000000
 
 
-def isolated(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
+def isolated(test: Callable[..., Awaitable[None]], seconds: float = 120) -> Callable[..., None]:
     """The test as a plain function: its event loop runs in a thread that has left the host's network namespace."""
 
     @pytest.mark.root
@@ -26,27 +26,32 @@ def isolated(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     def run(*args: Any, **kwargs: Any) -> None:
         if os.geteuid() != 0:
             pytest.skip("needs root for a network namespace")
-        failure: list[BaseException] = []
-
-        def inside() -> None:
-            try:
-                _leave_host_network()
-                proc.run(["ip", "link", "set", "lo", "up"], timeout=10)
-                asyncio.run(_limited(test(*args, **kwargs)))
-            except BaseException as error:
-                failure.append(error)
-
-        thread = threading.Thread(target=inside)
-        thread.start()
-        thread.join()
-        if failure:
-            raise failure[0]
+        run_isolated(lambda: test(*args, **kwargs), seconds)
 
     return run
 
 
-async def _limited(work: Awaitable[None]) -> None:
-    async with asyncio.timeout(120):
+def run_isolated(work: Callable[[], Awaitable[None]], seconds: float) -> None:
+    """Do the work in an event loop of its own, in a thread that has left the host's network namespace."""
+    failure: list[BaseException] = []
+
+    def inside() -> None:
+        try:
+            _leave_host_network()
+            proc.run(["ip", "link", "set", "lo", "up"], timeout=10)
+            asyncio.run(_limited(work(), seconds))
+        except BaseException as error:
+            failure.append(error)
+
+    thread = threading.Thread(target=inside)
+    thread.start()
+    thread.join()
+    if failure:
+        raise failure[0]
+
+
+async def _limited(work: Awaitable[None], seconds: float) -> None:
+    async with asyncio.timeout(seconds):
         await work
 
 

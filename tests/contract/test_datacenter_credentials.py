@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from tests.contract.isolated import isolated
 from tests.datacenter.cable import Datacenter, Seen, datacenter
 from tests.datacenter.model import Host
+from tests.datacenter.others import OTHERS, others
 from tests.datacenter.population import CANDIDATES, population
 
 MOST_MIB = 300
@@ -58,14 +60,14 @@ def remarks(there: Datacenter, seen: Seen, machines: dict[str, Any]) -> Counter[
 
 async def visit(there: Datacenter, folder: Path) -> dict[str, Any]:
     folder.mkdir(mode=0o700)
-    await there.run([sys.executable, "-m", "tests.datacenter.prove", folder], timeout=110)
+    await there.run([sys.executable, "-m", "tests.datacenter.prove", folder, "10.66.0.1-10.66.0.254"], timeout=240)
     return json.loads((folder / "proved.json").read_text())
 
 
-@isolated
+@partial(isolated, seconds=300)
 @pytest.mark.slow
 async def test_every_account_is_proven_and_none_is_locked(tmp_path: Path) -> None:
-    async with datacenter(tmp_path, population(60)) as there:
+    async with datacenter(tmp_path, [*population(60), *OTHERS]) as there, others(tmp_path):
         said = await visit(there, tmp_path / "state")
         seen = await there.seen()
     assert not remarks(there, seen, said["machines"])

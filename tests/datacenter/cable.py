@@ -1,6 +1,7 @@
 """Builds the datacenter around a test: the servers in the test's own network namespace, the visitor in another, one cable between.
 
-The visitor's end is near0 (10.66.4.1/21), the datacenter's is far0. Whoever visits is a process of its own.
+The datacenter has 10.66.0.0/16 on far0, the visitor is 10.67.0.1/15 on near0: every address is on link. Whoever visits is a
+process of its own.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from tests.datacenter.record import Record
 
 ROOT = Path(__file__).parents[2]
 CABLE = "near0"
-VISITOR, VISITOR_MAC = "10.66.4.1", "52:54:00:66:f0:01"
+VISITOR, VISITOR_MAC = "10.67.0.1", "52:54:00:66:f0:01"
 # Each host has a MAC of its own while the cable has one: a frame for any of them is for us.
 TAKE_ALL = """\
 table netdev datacenter {
@@ -123,13 +124,13 @@ def _lay_cable(namespace: str, visitor: int) -> None:
     _ip("link", "add", CABLE, "address", VISITOR_MAC, "type", "veth", "peer", "name", "far0")
     _ip("link", "set", CABLE, "netns", str(visitor))
     proc.run(["sysctl", "-qw", "net.ipv4.conf.all.arp_ignore=8"], timeout=10)
-    _ip("address", "add", "10.66.4.2/21", "dev", "far0")
+    _ip("address", "add", "10.67.0.2/15", "dev", "far0")
     _ip("link", "set", "far0", "up")
-    _ip("route", "add", "local", "10.66.0.0/22", "dev", "lo")
+    _ip("route", "add", "local", "10.66.0.0/16", "dev", "lo")
     _ip("neighbour", "replace", VISITOR, "lladdr", VISITOR_MAC, "dev", "far0", "nud", "permanent")
     proc.run(["nft", "-f", "-"], input=TAKE_ALL, timeout=10)
     enter = ["nsenter", f"--net={namespace}", "ip"]
-    proc.run([*enter, "address", "add", f"{VISITOR}/21", "dev", CABLE], timeout=10)
+    proc.run([*enter, "address", "add", f"{VISITOR}/15", "dev", CABLE], timeout=10)
     for name in ("lo", CABLE):
         proc.run([*enter, "link", "set", name, "up"], timeout=10)
 
