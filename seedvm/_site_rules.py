@@ -112,6 +112,15 @@ def _count(site: Site, lines: _Lines, findings: Findings) -> None:
         findings.add(
             lines.of(where), where, f"names {count} addresses; to outlive a node it takes 3, 5 or another odd count"
         )
+    for index, address in enumerate(site.undercloud.without):
+        where = f"undercloud.without[{index}]"
+        if address not in site.provisioning.undercloud:
+            findings.add(lines.of(where), where, f"{address} is none of provisioning.undercloud")
+    if site.undercloud.without and len(site.controllers) < 3:
+        where = "undercloud.without"
+        findings.add(
+            lines.of(where), where, f"leaves {len(site.controllers)} nodes; fewer than 3 do not outlive a node"
+        )
 
 
 def _bmc_network(site: Site, lines: _Lines, findings: Findings) -> None:

@@ -204,6 +204,9 @@ class JournalReport:
     def fact(self, name: str, value: JSON) -> None:
         self._append("fact", name=name, value=value)
 
+    def resource(self, resource: str, kind: str, status: str, reason: str = "") -> None:
+        self._append("resource", resource=resource, kind=kind, status=status, reason=reason)
+
     def phase(self, phase: str, state: str, detail: str = "") -> None:
         self._append("phase", phase=phase, state=state, detail=detail)
 

@@ -27,7 +27,8 @@ _NODE_INTERFACE = "eth0"  # the image boots with net.ifnames=0
 
 @dataclass(frozen=True)
 class StackMetadata:
-    """The parts as the stack's parameters take them; `nodes` is in the order of the site's addresses."""
+    """The parts as the stack's parameters take them; `nodes` is in the order of the site's addresses, those that were dropped with
+    `present` false, so that nobody's place changes."""
 
     shared: Tree
     with_seed: Tree
@@ -57,8 +58,13 @@ def stack_metadata(site: Site, secrets: Secrets) -> StackMetadata:
         with_seed=_members(site, shared, seed_is_member=True),
         without_seed=_members(site, shared, seed_is_member=False),
         nodes=tuple(
-            {**host, "priority": _FIRST_NODE_PRIORITY - 10 * index, "interface": _NODE_INTERFACE}
-            for index, host in enumerate(_nodes(site))
+            {
+                **_host(site.node_name(index), address),
+                "priority": _FIRST_NODE_PRIORITY - 10 * index,
+                "interface": _NODE_INTERFACE,
+                "present": address not in site.undercloud.without,
+            }
+            for index, address in enumerate(site.provisioning.undercloud)
         ),
     )
 
@@ -67,7 +73,8 @@ def node_tree(site: Site, secrets: Secrets, index: int, *, seed_is_member: bool)
     """The whole metadata of one undercloud node as Heat makes it of the parts."""
     parts = stack_metadata(site, secrets)
     members = parts.with_seed if seed_is_member else parts.without_seed
-    return {**parts.shared, **members, "node": {**parts.nodes[index], "bootstrap": False}}
+    node = {name: value for name, value in parts.nodes[index].items() if name != "present"}
+    return {**parts.shared, **members, "node": {**node, "bootstrap": False}}
 
 
 def _members(site: Site, shared: Tree, *, seed_is_member: bool) -> Tree:
@@ -118,7 +125,7 @@ def _hash(tree: Mapping[str, Any]) -> str:
 
 
 def _nodes(site: Site) -> list[Tree]:
-    return [_host(site.node_name(index), address) for index, address in enumerate(site.provisioning.undercloud)]
+    return [_host(one.name, one.address) for one in site.controllers]
 
 
 def _host(name: str, address: object) -> Tree:

@@ -119,7 +119,7 @@ def is_root(disk: Disk, hint: Mapping[str, object]) -> bool:
 
 def assign(site: Site, fit: Sequence[str]) -> Assignment:
     """Roles for the fit machines, given by BMC address in the order of the addresses. The operator's word goes first."""
-    wanted = len(site.provisioning.undercloud)
+    wanted = len(site.controllers)
     said = {bmc: site.machine(bmc).role for bmc in fit}
     undercloud = [bmc for bmc in fit if said[bmc] == "undercloud"][:wanted]
     undercloud += [bmc for bmc in fit if said[bmc] is None][: wanted - len(undercloud)]

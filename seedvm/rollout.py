@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from seedvm.cloud.heat import Resource
@@ -10,17 +11,20 @@ from seedvm.cloud.ironic import Node
 from seedvm.cloud.nova import Server
 
 SERVER, DEPLOYMENT, PORT = "OS::Nova::Server", "OS::Heat::StructuredDeployment", "OS::Neutron::Port"
+_CONFIGURATION = "its configuration failed"
+_SCRIPT = re.compile(r"/os-refresh-config/([a-z-]+)\.d/(\d+)-(\S+)")
 _DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 _BOOTING = frozenset({"prepare_instance_boot", "tear_down_agent", "switch_to_tenant_network", "boot_instance"})
 PERCENT: Mapping[str, float] = {
-    "power": 5,
-    "ramdisk": 15,
-    "write": 35,
-    "boot": 65,
-    "configure": 80,
+    "power": 2,
+    "ramdisk": 5,
+    "write": 12,
+    "boot": 25,
+    "configure": 35,
     "joined": 100,
-    "failed": 100,
+    "failed": 0,
 }
+"""How far on the way a phase begins, by the seconds that phases really took: most of the time is a node configuring itself."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +34,10 @@ class Place:
     phase: str
     detail: str
 
-    @property
-    def percent(self) -> float:
-        return PERCENT[self.phase]
+    def percent_with(self, part: float) -> float:
+        """How far it is on the whole way, 0 to 100; `part` is how much of the image is written, 0 to 1."""
+        more = (PERCENT["boot"] - PERCENT["write"]) * part if self.phase == "write" else 0.0
+        return PERCENT[self.phase] + more
 
 
 def place(node: Node, resources: Mapping[str, Resource], *, answers: bool) -> Place:
@@ -62,6 +67,26 @@ def _deploying(node: Node) -> Place:
     return Place("power", f"{node.state}, {node.power}")
 
 
+def stage(processes: str) -> str:
+    """What a node configures right now, from its process list (`pgrep -a -f /os-refresh-config/`)."""
+    found = _SCRIPT.findall(processes)
+    if not found:
+        return "its own system is up; waits for its turn"
+    phase, _, service = found[-1]
+    return service if phase == "configure" else f"{service} ({phase.replace('-', ' ')})"
+
+
+def resource_paths(resources: tuple[Resource, ...], names: Mapping[int, str]) -> Iterator[tuple[str, Resource]]:
+    """Each resource with a path that people can read: the group, a node by its name, `NODE/server` and its like under it."""
+    for one in resources:
+        if one.index is not None:
+            yield f"{names.get(one.index, f'node {one.index}')}/{one.name}", one
+        elif one.name.isdigit():
+            yield names.get(int(one.name), f"node {one.name}"), one
+        else:
+            yield one.name, one
+
+
 @dataclass(frozen=True)
 class Failure:
     """What failed at which node (empty: the stack itself), in the words of the service that knows most."""
@@ -69,6 +94,11 @@ class Failure:
     node: str
     what: str
     why: str
+
+    @property
+    def configuring(self) -> bool:
+        """Whether its own system ran already, so that it can be looked into."""
+        return self.what == _CONFIGURATION
 
 
 def failure(
@@ -87,7 +117,7 @@ def failure(
     for one in failed:
         name = names.get(one.index if one.index is not None else -1, f"node {one.index}")
         if one.kind == DEPLOYMENT:
-            return Failure(name, "its configuration failed", words.get(one.physical) or one.reason)
+            return Failure(name, _CONFIGURATION, words.get(one.physical) or one.reason)
         if one.kind == SERVER:
             server, node = servers.get(one.physical), nodes.get(name)
             parts = [node.error if node else "", server.fault if server else "", one.reason]

@@ -130,8 +130,20 @@ class Needs:
 
 @dataclass(frozen=True)
 class UndercloudSite:
+    """What the undercloud needs; `without` are addresses of `provisioning.undercloud` that it goes without since the operator said so."""
+
     needs: Needs
     rehearse_on_spare: bool
+    without: tuple[IPv4Address, ...] = ()
+
+
+@dataclass(frozen=True)
+class Controller:
+    """A node of the undercloud; `index` counts from 0 in `provisioning.undercloud`, whoever was dropped."""
+
+    index: int
+    name: str
+    address: IPv4Address
 
 
 @dataclass(frozen=True)
@@ -158,6 +170,14 @@ class Site:
         """What is said of a machine; one of which nothing is said has no MAC and no role."""
         wanted = address.parse(str(bmc))
         return next((machine for machine in self.machines if machine.bmc == wanted), Machine(wanted, None, None))
+
+    @property
+    def controllers(self) -> tuple[Controller, ...]:
+        """The undercloud's nodes but those that were dropped, in the order of their addresses."""
+        every = enumerate(self.provisioning.undercloud)
+        return tuple(
+            Controller(index, self.node_name(index), one) for index, one in every if one not in self.undercloud.without
+        )
 
     def node_name(self, index: int) -> str:
         """The name of an undercloud node, counted from 0."""
@@ -262,7 +282,7 @@ def _names_wire(cursor: Cursor) -> bool:
 
 
 def _undercloud(cursor: Cursor) -> UndercloudSite:
-    keys = cursor.mapping((), ("needs", "rehearse_on_spare"))
+    keys = cursor.mapping((), ("needs", "rehearse_on_spare", "without"))
     needs = keys["needs"].mapping((), ("cpus", "memory_mib", "disk_gib"))
     return UndercloudSite(
         Needs(
@@ -271,6 +291,7 @@ def _undercloud(cursor: Cursor) -> UndercloudSite:
             needs["disk_gib"].integer(64, minimum=1),
         ),
         keys["rehearse_on_spare"].boolean(True),
+        tuple(one for entry in keys["without"].sequence() if (one := entry.parsed(IPv4Address)) is not None),
     )
 
 

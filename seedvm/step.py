@@ -84,6 +84,9 @@ class Report(Protocol):
 
     def fact(self, name: str, value: JSON) -> None: ...
 
+    def resource(self, resource: str, kind: str, status: str, reason: str = "") -> None:
+        """A resource of Heat's stack and its status; `resource` is a path like `demo-undercloud-0/server`."""
+
     def phase(self, phase: str, state: str, detail: str = "") -> None:
         """A phase of the hand-off and its state: started, done, failed or undone."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from seedvm.address import order
 from seedvm.cloud.connection import Body, Cloud
@@ -22,7 +23,7 @@ ROLE = "seedvm_role"
 TITLE = "seedvm_name"
 _FIELDS = (
     "uuid,name,driver,provision_state,target_provision_state,power_state,maintenance,maintenance_reason,last_error,instance_uuid,"
-    "properties,extra,traits,reservation,inspection_finished_at,deploy_step,boot_mode"
+    "properties,extra,traits,reservation,inspection_finished_at,deploy_step,boot_mode,driver_internal_info"
 )
 
 _OURS = "seedvm: "
@@ -33,7 +34,8 @@ BROKEN = frozenset({"enroll", "inspect failed", "clean failed", "deploy failed",
 class Node:
     """A node. `bmc` is the BMC's address as we registered it; `unfit` says why it gets no role (`unfit_at` at which requirements),
     empty when it may; `title` is the name that its server will have; `inspected` is when the last inspection ended, empty where none
-    has; `kept_away` is the reason of its maintenance; `boot_mode` is what the BMC says ("bios", "uefi"), empty where it says nothing."""
+    has; `kept_away` is the reason of its maintenance; `boot_mode` is what the BMC says ("bios", "uefi"), empty where it says nothing;
+    `agent` is the address that its ramdisk calls from."""
 
     id: str
     name: str
@@ -57,10 +59,12 @@ class Node:
     step: str
     inspected: str
     boot_mode: str
+    agent: str = ""
 
     @classmethod
     def of(cls, said: Mapping[str, Any]) -> Node:
         extra, step = said["extra"] or {}, said.get("deploy_step") or {}
+        url = str((said.get("driver_internal_info") or {}).get("agent_url") or "")
         return cls(
             id=said["uuid"],
             name=said["name"] or said["uuid"],
@@ -84,6 +88,7 @@ class Node:
             step=str(step.get("step", "")),
             inspected=str(said["inspection_finished_at"] or ""),
             boot_mode=str(said.get("boot_mode") or ""),
+            agent=urlsplit(url).hostname or "",
         )
 
     @property

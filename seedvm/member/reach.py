@@ -52,8 +52,7 @@ class Reach:
 
     @property
     def nodes(self) -> tuple[Machine, ...]:
-        addresses = enumerate(self.site.provisioning.undercloud)
-        return tuple(Machine(self.site.node_name(index), str(address)) for index, address in addresses)
+        return tuple(Machine(one.name, str(one.address)) for one in self.site.controllers)
 
     @property
     def ssh(self) -> Ssh:

@@ -6,6 +6,7 @@ It refuses to touch a stack that works or that was told that the seed is gone, a
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import time
 from dataclasses import dataclass
@@ -13,13 +14,16 @@ from typing import Any
 
 import yaml
 
+from seedvm import orders, recovery
 from seedvm.cloud import glance, heat, ironic, neutron, nova
 from seedvm.cloud.connection import Cloud, write_clouds
+from seedvm.deployment import Deployment
 from seedvm.errors import SeedvmError
 from seedvm.imagefiles import open_images
 from seedvm.metadata import stack_metadata
 from seedvm.roles import TRAIT
-from seedvm.rollout import DEPLOYMENT, SERVER, Failure, failure, place
+from seedvm.rollout import SERVER
+from seedvm.secret import write_private
 from seedvm.standing import cloud_of, look
 from seedvm.step import Context, Done, Report, Todo, Verdict
 
@@ -30,7 +34,6 @@ _MINUTES = 60
 _ROOM_SECONDS = 240.0
 _CLEAR_SECONDS = 300.0
 _LOOK_EVERY = 5.0
-_KNOCK_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -62,12 +65,24 @@ class DeployStep:
     async def apply(self, report: Report) -> None:
         cloud = cloud_of(self.context)
         write_clouds(cloud.access, self.context.state_dir / CLOUDS)
-        stack = await heat.stack(cloud)
-        if stack is not None and (stack.complete or not stack.seed_is_member):
-            return
-        if stack is None or stack.settled or stack.status == "DELETE_IN_PROGRESS":
-            await self._begin(cloud, stack, report)
-        await self._watch(cloud, report)
+        watched = Deployment(self.context, cloud, report, open_images(self.context.images_dir).golden.size)
+        while True:
+            stack = await heat.stack(cloud)
+            if stack is not None and (stack.complete or not stack.seed_is_member):
+                break
+            if stack is None or stack.settled or stack.status == "DELETE_IN_PROGRESS":
+                await self._begin(cloud, stack, watched, report)
+            try:
+                await watched.watch((_MINUTES + 5) * 60)
+                break
+            except SeedvmError as error:
+                if not orders.pending(self.context.state_dir, self.context.site.name):
+                    raise
+                report.log(f"failed: {error}; an order waits for it", node=error.machine)
+        for order in orders.pending(self.context.state_dir, self.context.site.name):
+            report.log("the order is void: the deployment is complete", node=order.node)
+            orders.done(self.context.state_dir, order)
+        await recovery.put_aside(cloud, self.context.site.name, report)
 
     def _clouds_written(self, cloud: Cloud) -> bool:
         try:
@@ -75,10 +90,13 @@ class DeployStep:
         except OSError:
             return False
 
-    async def _begin(self, cloud: Cloud, stack: heat.Stack | None, report: Report) -> None:
-        """Create the stack, or try again what failed of it."""
+    async def _begin(self, cloud: Cloud, stack: heat.Stack | None, watched: Deployment, report: Report) -> None:
+        """Create the stack, or try again what failed of it, after the operator's orders were obeyed."""
         await self._prepare(cloud)
+        if stack is not None and stack.status != "DELETE_IN_PROGRESS":
+            await watched.rest(_MINUTES * 60)
         servers = await self._servers(cloud, stack)
+        obeyed = await self._obey(cloud, servers, report)
         if stack is not None and not any(one.status == "ACTIVE" for one in servers):
             report.log(f"no server of the stack ever ran ({stack.status}): it is made anew")
             if stack.status != "DELETE_IN_PROGRESS":
@@ -87,26 +105,46 @@ class DeployStep:
             stack, servers = None, ()
         for one in servers:
             if one.status == "ERROR":
-                report.log(f"taking away {one.name}, which failed before it ran: {one.fault}")
+                report.log(f"taking away {one.name}, which failed before it ran: {one.fault}", node=one.name)
                 await nova.clear(cloud, one)
         running = {one.name for one in servers if one.status == "ACTIVE"}
         parameters = await self._parameters(cloud)
-        machines = {one["machine"] for one in parameters["nodes"] if one["name"] not in running}
-        await self._freed(cloud, machines, report)
-        report.log(f"waiting until Nova may use {len(machines)} machines")
-        await _until(lambda: self._room(cloud, machines), _ROOM_SECONDS, "Nova does not see the machines")
+        wanted = {one["machine"] for one in parameters["nodes"] if one["present"] and one["name"] not in running}
+        await recovery.take_back(cloud, self.context.site.name, wanted, report)
+        report.log(f"waiting until Nova may use {len(wanted)} machines")
+        await _until(lambda: self._room(cloud, wanted), _ROOM_SECONDS, "Nova does not see the machines")
         if stack is None:
             await heat.create(cloud, heat.template(), parameters, minutes=_MINUTES)
         else:
             report.log(f"trying again what failed: {stack.reason}")
             await heat.update(cloud, stack, heat.template(), parameters, minutes=_MINUTES)
+        for order in obeyed:
+            orders.done(self.context.state_dir, order)
 
-    async def _freed(self, cloud: Cloud, machines: set[str], report: Report) -> None:
-        """Machines that a failed deployment left in an error are taken back to where they can be used."""
-        for node in await ironic.nodes(cloud, self.context.site.name):
-            if node.id in machines and not node.instance and node.state in ("error", "deploy failed"):
-                report.log(f"freeing {node.name}, which is in state {node.state}: {node.error}", node=node.title)
-                await ironic.provision(cloud, node.id, "deleted")
+    async def _obey(self, cloud: Cloud, servers: tuple[nova.Server, ...], report: Report) -> list[orders.Order]:
+        """Obey the orders that wait. One that may not be obeyed is taken away, so that it does not stop the next run as well."""
+        site, state_dir = self.context.site, self.context.state_dir
+        waiting = list(orders.pending(state_dir, site.name))
+        for order in waiting:
+            try:
+                report.log(f"ordered: {order}", node=order.node)
+                if order.node not in {one.name for one in site.controllers}:
+                    raise SeedvmError("the order names no node of the site", machine=order.node, hint="seedvm status")
+                if any(one.name == order.node and one.status == "ACTIVE" for one in servers) and order.spare:
+                    raise SeedvmError("a node that runs is not replaced", machine=order.node, hint="retry it")
+                if order.spare:
+                    await recovery.put_in_place(cloud, site.name, order, report)
+                    self._note_in_review(order)
+            except SeedvmError:
+                orders.done(state_dir, order)
+                raise
+        return waiting
+
+    def _note_in_review(self, order: orders.Order) -> None:
+        path = self.context.state_dir / "review.json"
+        if path.exists():
+            review = recovery.swapped(json.loads(path.read_text()), order)
+            write_private(path, json.dumps(review, indent=1) + "\n")
 
     async def _prepare(self, cloud: Cloud) -> None:
         """The site's key pair and the flavor that only the undercloud's machines satisfy."""
@@ -129,7 +167,7 @@ class DeployStep:
         site = self.context.site
         parts = stack_metadata(site, self.context.secrets)
         machines = {node.title: node.id for node in await ironic.nodes(cloud, site.name) if node.role == "undercloud"}
-        missing = [one["name"] for one in parts.nodes if one["name"] not in machines]
+        missing = [one["name"] for one in parts.nodes if one["present"] and one["name"] not in machines]
         network = await neutron.network(cloud, NETWORK)
         images = [one for one in await glance.images(cloud, glance.GOLDEN) if one.status == "active"]
         if missing or network is None or not images:
@@ -148,7 +186,7 @@ class DeployStep:
         return {
             "site": site.name,
             "node_count": len(parts.nodes),
-            "nodes": [{**one, "machine": machines[one["name"]]} for one in parts.nodes],
+            "nodes": [{**one, "machine": machines.get(one["name"], "")} for one in parts.nodes],
             "image": image.id,
             "flavor": FLAVOR,
             "network": network.id,
@@ -176,78 +214,10 @@ class DeployStep:
         known, room = await nova.hypervisors(cloud), await nova.room(cloud, TRAIT)
         return machines <= known and machines <= room
 
-    async def _watch(self, cloud: Cloud, report: Report) -> None:
-        """Tell each node's phase until the stack settles; a failure is told with the node and its words."""
-        deadline = time.monotonic() + (_MINUTES + 5) * 60
-        while True:
-            stack = await heat.stack(cloud)
-            if stack is None:
-                raise SeedvmError("the stack undercloud is gone", why="somebody deleted it", hint="run again")
-            resources = await heat.resources(cloud, stack)
-            await self._tell(cloud, resources, report)
-            if stack.complete:
-                return
-            if stack.settled:
-                raise await self._explained(cloud, stack, resources)
-            if time.monotonic() > deadline:
-                raise SeedvmError(
-                    "the stack does not settle", why=stack.status, hint="openstack stack event list undercloud"
-                )
-            await asyncio.sleep(_LOOK_EVERY)
-
-    async def _tell(self, cloud: Cloud, resources: tuple[heat.Resource, ...], report: Report) -> None:
-        nodes = {node.title: node for node in await ironic.nodes(cloud, self.context.site.name)}
-        total = 0.0
-        addresses = self.context.site.provisioning.undercloud
-        for index, address in enumerate(addresses):
-            name = self.context.site.node_name(index)
-            if name not in nodes:
-                continue
-            own = {one.kind: one for one in resources if one.index == index}
-            now = place(nodes[name], own, answers=nodes[name].state == "active" and await _knock(str(address)))
-            report.node(name, now.phase, percent=now.percent, detail=now.detail)
-            total += now.percent
-        report.progress(round(total / len(addresses)), 100, "percent of the deployment")
-
-    async def _explained(self, cloud: Cloud, stack: heat.Stack, resources: tuple[heat.Resource, ...]) -> SeedvmError:
-        words = {
-            one.physical: await heat.deployment_words(cloud, one.physical)
-            for one in resources
-            if one.kind == DEPLOYMENT and one.status.endswith("FAILED") and one.physical
-        }
-        names = {
-            index: self.context.site.node_name(index) for index in range(len(self.context.site.provisioning.undercloud))
-        }
-        servers = {one.id: one for one in await nova.servers(cloud)}
-        nodes = {node.title: node for node in await ironic.nodes(cloud, self.context.site.name)}
-        said: Failure = failure(names, resources, words, servers, nodes, stack.reason)
-        hint = "seedvm run tries again what failed"
-        if said.node:
-            hint += f"; on the node: ssh root@{self._address(said.node)} journalctl -u os-collect-config"
-        return SeedvmError(said.what, machine=said.node or None, why=said.why or stack.reason, hint=hint)
-
-    def _address(self, name: str) -> str:
-        found = {
-            self.context.site.node_name(index): str(one)
-            for index, one in enumerate(self.context.site.provisioning.undercloud)
-        }
-        return found.get(name, name)
-
 
 def key_name(site: str) -> str:
     """The site's key pair in Nova."""
     return f"seedvm-{site}"
-
-
-async def _knock(address: str) -> bool:
-    """Whether the node's own system takes connections (SSH)."""
-    try:
-        async with asyncio.timeout(_KNOCK_SECONDS):
-            _, writer = await asyncio.open_connection(address, 22)
-    except (OSError, TimeoutError):
-        return False
-    writer.close()
-    return True
 
 
 async def _until(true: Any, seconds: float, what: str) -> None:

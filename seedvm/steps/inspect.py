@@ -147,7 +147,7 @@ class InspectStep:
             return
         if given.lacking:  # nothing is offered while the site lacks machines: the roles may still change
             return
-        title = self.context.site.node_name(given.order(node.bmc)) if role == "undercloud" else node.name
+        title = self.context.site.controllers[given.order(node.bmc)].name if role == "undercloud" else node.name
         if (node.role, node.title) != (role, title):
             await ironic.patch(cloud, node.id, {"/extra/seedvm_role": role, "/extra/seedvm_name": title})
         traits = (TRAIT,) if role == "undercloud" else ()
@@ -156,7 +156,7 @@ class InspectStep:
         await provide(cloud, node)
 
     def _too_few(self, nodes: tuple[ironic.Node, ...], lacking: int) -> Verdict:
-        wanted = len(self.context.site.provisioning.undercloud)
+        wanted = len(self.context.site.controllers)
         fallen = [Fall(at, node.unfit) for node in nodes for at in node.unfit_at]
         in_ironic = {node.bmc for node in nodes}
         machines = inventory.load(self.context.state_dir).machines

@@ -47,6 +47,9 @@ class Notes:
     def confirmed(self, wipe: Sequence[Mapping[str, JSON]]) -> None:
         self.lines.append(f"confirmed {wipe}")
 
+    def resource(self, resource: str, kind: str, status: str, reason: str = "") -> None:
+        raise AssertionError("no stack here")
+
     def phase(self, phase: str, state: str, detail: str = "") -> None:
         self.lines.append(f"{phase} {state}")
 
