@@ -26,7 +26,7 @@ Verb: TypeAlias = Literal["retry", "replace"]
 
 @dataclass(frozen=True)
 class Spare:
-    """The machine that takes a node's place: its BMC's address, its serial, and the disk that will be wiped, by device and serial (or WWN)."""
+    """The machine that takes a node's place: its BMC's address, its serial, and the disk to be wiped, by device and serial or WWN."""
 
     bmc: str
     serial: str
@@ -131,7 +131,7 @@ def _read(path: Path) -> Order:
         if tree["do"] not in ("retry", "replace") or (tree["do"] == "replace") != (spare is not None):
             raise ValueError(f"'{tree['do']}' is no order")
         return Order(str(tree["node"]), tree["do"], str(tree["site"]), str(tree["time"]), spare)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SeedvmError(f"{path} is no order", why=str(error), hint="remove it, then order again") from None
 
 

@@ -1,0 +1,97 @@
+"""The way back of a machine, and when a spare may take a place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from seedvm.cloud.ironic import Node
+from seedvm.errors import SeedvmError
+from seedvm.orders import Order, Spare, replace
+from seedvm.recovery import hangs, refuse, swapped, way_back
+
+SPARE = Spare("172.22.1.24", "EX0024", "/dev/sda", "QM00024")
+ORDER: Order = replace("demo", "demo-undercloud-1", SPARE, "demo")
+
+
+def node(state: str = "available", role: str = "spare", **more: Any) -> Node:
+    said: dict[str, Any] = {
+        "uuid": "u", "name": "demo-1-24", "driver": "ipmi", "provision_state": state, "target_provision_state": None,
+        "power_state": "power off", "maintenance": False, "maintenance_reason": None, "last_error": "", "instance_uuid": None,
+        "extra": {"seedvm_site": "demo", "seedvm_bmc": "172.22.1.24", "seedvm_role": role, "seedvm_name": "demo-1-24"},
+        "traits": [], "properties": {"root_device": {"serial": "QM00024"}}, "reservation": None, "deploy_step": {},
+        "inspection_finished_at": None, "driver_internal_info": {"agent_url": "https://172.22.0.104:9999"},
+    }  # fmt: skip
+    return Node.of(said | more)
+
+
+@pytest.mark.parametrize(
+    ("state", "verb"),
+    [
+        ("deploy failed", "deleted"),
+        ("error", "deleted"),
+        ("wait call-back", "deleted"),
+        ("clean failed", "manage"),
+        ("manageable", "provide"),
+        ("available", None),
+        ("deleting", None),
+        ("cleaning", None),
+    ],
+)
+def test_every_state_of_a_failed_deployment_has_its_verb(state: str, verb: str | None) -> None:
+    assert way_back(node(state)) == verb
+
+
+def test_what_is_locked_or_in_use_is_left_alone() -> None:
+    assert way_back(node("error", reservation="seed")) is None
+    assert way_back(node("wait call-back", instance_uuid="i")) is None
+    assert way_back(node("deploy failed", instance_uuid="i")) == "deleted"
+    assert (
+        hangs(node("wait call-back"))
+        and not hangs(node("active"))
+        and not hangs(node("wait call-back", reservation="s"))
+    )
+
+
+def test_the_agents_address_is_read() -> None:
+    assert node().agent == "172.22.0.104"
+
+
+def test_a_free_spare_with_the_confirmed_disk_may() -> None:
+    refuse(ORDER, SPARE, node())
+    refuse(ORDER, SPARE, node(properties={"root_device": {"wwn": "QM00024"}}))
+
+
+@pytest.mark.parametrize(
+    ("machine", "why"),
+    [
+        (None, "not registered"),
+        (node(role="undercloud"), "its role is undercloud"),
+        (node(instance_uuid="i"), "in use"),
+        (node(properties={"root_device": {"serial": "OTHER"}}), "QM00024 was confirmed"),
+        (node(properties={}), "known by nothing"),
+    ],
+)
+def test_any_other_machine_or_disk_may_not(machine: Node | None, why: str) -> None:
+    with pytest.raises(SeedvmError) as refused:
+        refuse(ORDER, SPARE, machine)
+    assert why in refused.value.why
+
+
+def test_the_review_tells_who_was_replaced() -> None:
+    disk = {"name": "/dev/sda", "serial": "x", "wipe": True}
+    machines = [
+        {
+            "bmc": "172.22.1.22",
+            "name": "demo-undercloud-1",
+            "role": "undercloud",
+            "verdict": "fit",
+            "why": "",
+            "disks": [disk],
+        },
+        {"bmc": "172.22.1.24", "name": "demo-1-24", "role": "spare", "verdict": "fit", "why": "", "disks": [disk]},
+    ]
+    old, new = swapped({"site": "demo", "machines": machines}, ORDER)["machines"]
+    assert (old["role"], old["disks"][0]["wipe"], old["why"]) == ("unfit", False, "replaced by 172.22.1.24")
+    assert (new["role"], new["name"], new["disks"][0]["wipe"]) == ("undercloud", "demo-undercloud-1", True)
