@@ -17,7 +17,8 @@ _DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 _BOOTING = frozenset({"prepare_instance_boot", "tear_down_agent", "switch_to_tenant_network", "boot_instance"})
 PERCENT: Mapping[str, float] = {
     "power": 2,
-    "ramdisk": 5,
+    "pxe": 4,
+    "ramdisk": 10,
     "write": 12,
     "boot": 25,
     "configure": 35,
@@ -63,7 +64,9 @@ def _deploying(node: Node) -> Place:
     if node.step in _BOOTING:
         return Place("boot", node.step.replace("_", " "))
     if node.state == "wait call-back" or node.power == "power on":
-        return Place("ramdisk", "waiting for the agent")
+        if not node.agent:
+            return Place("pxe", "boots from the network, the agent has not called yet")
+        return Place("ramdisk", f"the agent is at work: {node.step.replace('_', ' ') or 'called'}")
     return Place("power", f"{node.state}, {node.power}")
 
 

@@ -38,6 +38,7 @@ NODE_PHASES = (
     "inspected",
     "unfit",
     "power",
+    "pxe",
     "ramdisk",
     "write",
     "boot",

@@ -22,6 +22,7 @@ from tui.screens.discovery import DiscoveryPage
 from tui.screens.handoff import HandoffPage
 from tui.screens.hardware import HardwarePage
 from tui.screens.networks import NetworksPage
+from tui.screens.node import NodePage
 from tui.screens.notes import Help, Jump
 from tui.screens.progress import ProgressPage
 from tui.screens.receipt import ReceiptPage
@@ -37,6 +38,7 @@ PAGES: Mapping[str, type[Page]] = {
     "hardware": HardwarePage,
     "review": ReviewPage,
     "progress": ProgressPage,
+    "node": NodePage,
     "handoff": HandoffPage,
     "receipt": ReceiptPage,
 }
@@ -59,6 +61,7 @@ class WizardApp(App[None]):
         told = os.environ if env is None else env
         self.link = link
         self.view = View()
+        self.node = ""
         self.replaying = replaying
         self.ascii_only = wants_ascii(told)
         self.colourless = self.ascii_only or "NO_COLOR" in told
@@ -124,6 +127,11 @@ class WizardApp(App[None]):
                 self.pop_screen()
         else:
             self.push_screen(page)
+
+    def open_node(self, name: str) -> None:
+        """The page of one machine."""
+        self.node = name
+        self.go("node")
 
     def action_go(self, name: str) -> None:
         """`go`, for a key."""

@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from seedvm import proc
+from seedvm import orders, proc
 from seedvm.errors import SeedvmError
 from seedvm.scan.evidence import Bmc
 from seedvm.scan.sweep import Budget, ScanResult, plan_sweep, sweep
@@ -176,6 +176,18 @@ class Link:
             raise SeedvmError("Nothing to confirm", why="the engine has written no review yet", hint="start the engine")
         text = confirmation(self.view.review, typed, datetime.now(UTC).isoformat(timespec="seconds"))
         await asyncio.to_thread(write_whole, self.state_dir / "confirmed.json", text)
+
+    async def order(self, order: orders.Order) -> None:
+        """Write an order for one node; the engine's deploy step obeys it."""
+        await asyncio.to_thread(orders.give, self.state_dir, order)
+
+    async def may_drop(self, node: str) -> None:
+        """Raise SeedvmError where the undercloud cannot do without this node."""
+        await asyncio.to_thread(lambda: orders.refuse_too_few(load_site(self.state_dir / "site.yaml"), node))
+
+    async def drop(self, node: str, typed: str) -> None:
+        """Write into site.yaml that the undercloud does without a node. Raises SeedvmError on a wrong name or too few left."""
+        await asyncio.to_thread(lambda: self._write_site(orders.without(self._site_text(), node, typed)))
 
     async def site_values(self) -> tuple[dict[str, str], tuple[Nic, ...]]:
         """The form's values from site.yaml as it is, and the seed's NICs."""

@@ -28,6 +28,9 @@ class Shell(Protocol):
     link: Link
     view: View
     replaying: bool
+    node: str
+
+    def open_node(self, name: str) -> None: ...
 
     def go(self, name: str) -> None: ...
 
@@ -43,6 +46,7 @@ class Page(Screen[None]):
     HELP: ClassVar[str] = ""
     SEARCHES: ClassVar[bool] = False
     AUTO_FOCUS: ClassVar[str | None] = ""
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", key_display="Esc"),

@@ -14,8 +14,9 @@ from seedvm.journal import read
 from seedvm.scan.evidence import Bmc
 from seedvm.scan.sweep import ScanResult
 from seedvm.secret import Candidate
+from tui.fold import fold
 from tui.link import Link
-from tui.model import State, fold
+from tui.model import State
 from tui.records import parse_receipt, parse_review
 from tui.watch import View
 

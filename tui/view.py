@@ -11,7 +11,7 @@ from textwrap import wrap
 from tui.estimate import overall, seconds_left
 from tui.model import HANDOFF_PHASES, NODE_PHASES, Failure, LogLine, NodeView, State, StepView
 from tui.records import Receipt, Review
-from tui.widgets.lines import Line
+from tui.widgets.lines import Line, Rows
 from tui.words import MARKS, bar, clock, duration, fit, size
 
 _STEP_STYLE = {"running": "busy", "done": "good", "failed": "bad", "blocked": "bad", "waiting": "dim", "todo": ""}
@@ -63,32 +63,40 @@ def _lane_share(node: NodeView) -> float:
 
 
 def node_line(node: NodeView, name: str, now: float, width: int) -> Line:
-    """One lane: name, phase, bar of the whole way, percent of the phase or seconds in it, and the detail where there is room."""
+    """One lane: name, phase, bar of the whole way, percent of the phase or seconds in it, and the detail (bytes, rate, service)."""
     style = {"failed": "bad", "unfit": "bad", "active": "good", "joined": "good"}.get(node.phase, "busy")
     head = [(fit(name, 20) + " ", ""), (fit(node.phase, 10) + " ", style)]
     if node.phase in ("failed", "unfit"):
-        return [*head, (fit(node.detail, max(1, width - 32)), style)]
-    wide = 10 if width < 60 else 20
+        return [*head, (fit(node.detail, max(1, width - 32)).rstrip(), style)]
+    wide = 10 if width < 100 else 20
     tail = f"{node.percent:3.0f}%" if node.percent is not None else duration(now - node.since)
     if node.phase in _RESTING:
         tail = ""
-    rest = width - 32 - wide - 7
+    stalled = "STANDS STILL" in node.detail
     return [
         *head,
         (bar(_lane_share(node), wide) + " ", style),
         (fit(tail, 6), "strong"),
-        (fit(node.detail, max(0, rest)), "dim"),
+        (fit(node.detail, max(0, width - 32 - wide - 7)).rstrip(), "bad" if stalled else "dim"),
     ]
 
 
-def node_lines(state: State, review: Review | None, now: float, width: int) -> list[Line]:
-    """A lane per machine: what failed first, what is unfit last."""
+def sorted_lanes(state: State, review: Review | None, wanted: str = "") -> list[tuple[str, NodeView]]:
+    """(name, lane) of each machine that holds the wanted text: what failed first, who rests after those at work, what is unfit last."""
     named = names(review)
-    rank = {"failed": 0, "unfit": 2}
-    shown = sorted(lanes(state, review), key=lambda node: (rank.get(node.phase, 1), named.get(node.node, node.node)))
-    return [node_line(node, named.get(node.node, node.node), now, width) for node in shown] or [
-        [("no machine heard of yet", "dim")]
-    ]
+    rank = {"failed": 0, "unfit": 3} | dict.fromkeys(_RESTING, 2)
+    shown = [(named.get(node.node, node.node), node) for node in lanes(state, review)]
+    if wanted:
+        small = wanted.lower()
+        shown = [one for one in shown if small in f"{one[0]} {one[1].node} {one[1].phase} {one[1].detail}".lower()]
+    return sorted(shown, key=lambda one: (rank.get(one[1].phase, 1), one[0]))
+
+
+def node_lines(shown: Sequence[tuple[str, NodeView]], now: float, width: int) -> Sequence[Line]:
+    """A lane per machine."""
+    if not shown:
+        return [[("no machine heard of yet", "dim")]]
+    return Rows(shown, lambda one: node_line(one[1], one[0], now, width))
 
 
 def overall_line(state: State, now: float, width: int) -> Line:
@@ -110,18 +118,28 @@ def log_text(line: LogLine, named: Mapping[str, str]) -> str:
     return f"{clock(line.time)} {who + ': ' if who else ''}{line.message}"
 
 
-def log_lines(log: Sequence[LogLine], named: Mapping[str, str], node: str, wanted: str, width: int) -> list[Line]:
-    """The log of one machine (all where empty), only lines that hold the wanted text."""
-    lines: list[Line] = []
-    for line in log:
-        if node and named.get(line.node, line.node) != node:
-            continue
+def log_picks(log: Sequence[LogLine], named: Mapping[str, str], node: str, wanted: str) -> Sequence[LogLine]:
+    """The lines of one machine (of all where empty) that hold the wanted text."""
+    if not node and not wanted:
+        return log
+    small = wanted.lower()
+    return [
+        line
+        for line in log
+        if (not node or named.get(line.node, line.node) == node)
+        and (not small or small in f"{named.get(line.node, line.node)}: {line.message}".lower())
+    ]
+
+
+def log_lines(log: Sequence[LogLine], named: Mapping[str, str], node: str, wanted: str, width: int) -> Sequence[Line]:
+    """The log of one machine (all where empty), only lines that hold the wanted text; made as they are looked at."""
+
+    def row(line: LogLine) -> Line:
         text = log_text(line, named)
-        if wanted and wanted.lower() not in text.lower():
-            continue
         bad = line.message.startswith(("failed", "blocked", "unfit"))
-        lines.append([(text[:9], "dim"), (fit(text[9:], max(1, width - 9)).rstrip(), "bad" if bad else "")])
-    return lines
+        return [(text[:9], "dim"), (fit(text[9:], max(1, width - 9)).rstrip(), "bad" if bad else "")]
+
+    return Rows(log_picks(log, named, node, wanted), row)
 
 
 def failure_lines(failure: Failure, width: int) -> list[Line]:

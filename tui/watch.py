@@ -6,16 +6,18 @@ It refuses to write, to start anything, and to touch the engine's lock: it looks
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from seedvm.errors import InvalidFile, SeedvmError
 from seedvm.journal import Event, tail
+from seedvm.orders import pending
 from seedvm.secret import load_accounts, load_candidates
 from seedvm.site import parse_site
-from tui.model import State, fold
+from tui.fold import fold
+from tui.model import State
 from tui.records import Known, Receipt, Review, parse_inventory, parse_receipt, parse_review, wipes
 
 Parsed = TypeVar("Parsed")
@@ -38,6 +40,7 @@ class View:
     confirmed: bool = False
     running: bool = False
     has_site: bool = False
+    orders: Mapping[str, str] = field(default_factory=dict)
     notice: str = ""
     lacks: tuple[str, ...] = ()
 
@@ -125,6 +128,7 @@ class Watch:
             confirmed=bool(named) and named == self._confirmed.value,
             running=engine_running(self._dir),
             has_site=(self._dir / "site.yaml").exists(),
+            orders=self._orders(),
             notice="; ".join(file.trouble for file in files if file.trouble),
             lacks=tuple(page for page, file in self._asked.items() if not file.value),
         )
@@ -133,6 +137,12 @@ class Watch:
     def _has_accounts(self) -> bool:
         path = self._dir / "secrets.yaml"
         return bool(load_candidates(path) or load_accounts(path))
+
+    def _orders(self) -> dict[str, str]:
+        try:
+            return {order.node: str(order) for order in pending(self._dir, self._state.site)}
+        except SeedvmError as error:
+            return {"": str(error)}
 
     def _with_page(self, text: str) -> Receipt:
         page = self._dir / "receipt.txt"

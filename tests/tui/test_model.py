@@ -9,7 +9,8 @@ from typing import Any
 from seedvm.journal import Event, decode
 from tests.tui.helpers import EXAMPLE, journal_line
 from tui.estimate import overall, seconds_left
-from tui.model import State, fold
+from tui.fold import fold
+from tui.model import State
 
 PLAN = [
     {"name": "one", "title": "First", "stretch": "seed", "usual_seconds": 10.0},

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from seedvm.journal import decode
 from tests.tui.helpers import EXAMPLE
-from tui.model import PhaseView, State, fold
+from tui.fold import fold
+from tui.model import PhaseView, State
 from tui.plain import PlainFilter, ascii_text, wants_ascii, wants_lines
 from tui.records import parse_receipt, parse_review
-from tui.view import light, node_lines, overall_line, phase_lines, step_lines
+from tui.view import light, node_lines, overall_line, phase_lines, sorted_lanes, step_lines
 from tui.words import bar, duration, fit
 
 EVENTS = [event for line in (EXAMPLE / "journal.jsonl").read_text().splitlines() if (event := decode(line))]
@@ -39,7 +40,7 @@ def test_light_stays_no_after_commit() -> None:
 
 
 def test_a_machine_with_a_name_has_one_lane() -> None:
-    words = ["".join(span[0] for span in line) for line in node_lines(WHOLE, REVIEW, WHOLE.last, 80)]
+    words = ["".join(span[0] for span in line) for line in node_lines(sorted_lanes(WHOLE, REVIEW), WHOLE.last, 80)]
     assert len(words) == 6 and sum("undercloud-0" in line for line in words) == 1
 
 
@@ -47,7 +48,7 @@ def test_every_line_fits_its_width() -> None:
     for width in (28, 47, 80, 140):
         for lines in (
             step_lines(WHOLE, WHOLE.last, width),
-            node_lines(WHOLE, REVIEW, WHOLE.last, max(47, width)),
+            node_lines(sorted_lanes(WHOLE, REVIEW), WHOLE.last, max(47, width)),
             [overall_line(WHOLE, WHOLE.last, max(47, width))],
             phase_lines(WHOLE, max(60, width)),
         ):

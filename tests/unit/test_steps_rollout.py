@@ -14,7 +14,7 @@ from seedvm.rollout import DEPLOYMENT, SERVER, failure, place
 NAMES = {0: "demo-undercloud-0", 1: "demo-undercloud-1"}
 
 
-def node(state: str = "available", power: str = "power off", step: str = "", error: str = "") -> Node:
+def node(state: str = "available", power: str = "power off", step: str = "", error: str = "", agent: str = "") -> Node:
     said: dict[str, Any] = {
         "uuid": "u",
         "name": "demo-1-21",
@@ -32,6 +32,7 @@ def node(state: str = "available", power: str = "power off", step: str = "", err
         "reservation": None,
         "deploy_step": {"step": step} if step else {},
         "inspection_finished_at": None,
+        "driver_internal_info": {"agent_url": f"https://{agent}:9999"} if agent else {},
     }
     return Node.of(said)
 
@@ -45,7 +46,8 @@ def resource(kind: str, status: str, reason: str = "", index: int | None = 0, ph
     [
         (node(), "power"),
         (node("deploying"), "power"),
-        (node("wait call-back", "power on"), "ramdisk"),
+        (node("wait call-back", "power on"), "pxe"),
+        (node("wait call-back", "power on", agent="172.22.0.101"), "ramdisk"),
         (node("wait call-back", "power on", "write_image"), "write"),
         (node("deploying", "power on", "boot_instance"), "boot"),
         (node("active", "power on"), "boot"),

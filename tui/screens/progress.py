@@ -1,4 +1,4 @@
-"""The work as it goes: steps, machines side by side, time left, log, and what to do when it stopped. It decides nothing."""
+"""The work as it goes: a lane per machine, time left, log or steps or Heat's tree, and what to do when it stopped. It decides nothing."""
 
 from __future__ import annotations
 
@@ -9,21 +9,25 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
+from tui.dashboard import failed_nodes, stack_lines, waiting
 from tui.model import State
 from tui.page import Page, put
 from tui.view import (
     failure_lines,
-    lanes,
     log_lines,
     names,
     node_lines,
     overall_line,
     progress_text,
+    sorted_lanes,
     standing,
     step_lines,
 )
 from tui.watch import View
 from tui.widgets.lines import Lines
+from tui.widgets.table import Table
+
+_PARTS = {"log": "Log", "steps": "Steps", "stack": "Heat's stack"}
 
 
 class ProgressPage(Page):
@@ -32,23 +36,26 @@ class ProgressPage(Page):
     NAME: ClassVar[str] = "Progress"
     SEARCHES: ClassVar[bool] = True
     HELP: ClassVar[str] = """\
-Top: how far the whole road is, and the time left, taken from the steps that
-are done. Left: the steps. [x] done, [>] running (seconds so far / as a rule),
-[ ] to do (as a rule), [!] failed, [?] waits for you.
-Right: a lane per machine, with its phase, the share of the whole way, the
-percent of this phase. Below: the log.
+Top: what is waited for, how long it has taken and usually takes; how far the
+whole road is, and the time left, from the steps that are done.
+Middle: a lane per machine: phase, share of the whole way, percent of this
+phase or the time in it, bytes and rate, or the service being configured.
+Below: the log. On a wide screen the steps stand on the left: [x] done,
+[>] running (seconds so far / as a rule), [ ] to do, [!] failed, [?] waits.
 
-f   log of the next machine only; after the last one, of all
-/   search in the log; Esc ends the search
-r   when it stopped: start the engine again; it looks first and goes on
-s   change the site, then retry
-b   write a support bundle (no secret in it)
-h   the hand-off
+Enter  opens the marked machine: its way, its cause, retry, replace, drop
+v      below: log, steps, Heat's stack, in turn
+f      log of the marked machine alone; again: of all
+/      search in lanes, log and stack; Esc ends the search
+r      when it stopped: start the engine again; it looks first and goes on
+s      change the site, then retry      b  write a support bundle
+h      the hand-off
 Tab moves between the parts, arrows and PageUp/PageDown scroll."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f", "filter", "Filter log", key_display="f"),
         Binding("r", "retry", "Retry", key_display="r"),
+        Binding("v", "part", "View", key_display="v"),
+        Binding("f", "filter", "Filter", key_display="f"),
         Binding("h", "app.go('handoff')", "Hand-off", key_display="h"),
         Binding("s", "app.go('networks')", "Change site", key_display="s", show=False),
         Binding("b", "bundle", "Bundle", key_display="b"),
@@ -57,9 +64,10 @@ Tab moves between the parts, arrows and PageUp/PageDown scroll."""
     def __init__(self) -> None:
         super().__init__()
         self.node = ""
+        self._part = "log"
 
     def body(self) -> ComposeResult:
-        """Overall, steps beside lanes, failure, log."""
+        """Overall, lanes (beside the steps where there is room), failure, log."""
         yield Static(id="now", markup=False)
         yield Lines(id="overall")
         with Horizontal(id="middle"):
@@ -67,8 +75,8 @@ Tab moves between the parts, arrows and PageUp/PageDown scroll."""
                 yield Static("Steps", classes="head", markup=False)
                 yield Lines(id="steps")
             with Vertical(id="right"):
-                yield Static("Machines", classes="head", markup=False)
-                yield Lines(id="nodes")
+                yield Static("Machines", id="nodes-head", classes="head", markup=False)
+                yield Table(id="nodes")
         yield Lines(id="failure", classes="hidden")
         yield Static(id="log-head", classes="head", markup=False)
         yield Lines(id="log", follow=True)
@@ -76,55 +84,80 @@ Tab moves between the parts, arrows and PageUp/PageDown scroll."""
     def on_mount(self) -> None:
         """One line needs no focus."""
         self.query_one("#overall", Lines).can_focus = False
-        self.query_one("#log", Lines).focus()
+        self.query_one("#nodes", Table).focus()
 
     def show(self, view: View, now: float) -> None:
         """All parts."""
         state = view.state
         step = state.current
         tell = progress_text(step) if step is not None and step.state == "running" else ""
-        put(
-            self.query_one("#now", Static),
-            " ".join(filter(None, (" " + (view.notice or standing(state, view.running)), tell))),
-        )
+        told = (waiting(step, now) if view.running else "") or standing(state, view.running)
+        put(self.query_one("#now", Static), " ".join(filter(None, (" " + (view.notice or told), tell))))
         self._lines("overall").fill(lambda width: [overall_line(state, now, width)])
         steps = self._lines("steps")
         steps.fill(lambda width: step_lines(state, now, width))
         if step is not None and not steps.has_focus:
             steps.show_line(state.steps.index(step))
-        nodes = self._lines("nodes")
-        nodes.fill(lambda width: node_lines(state, view.review, now, width))
+        self._show_lanes(view, now)
         self._show_failure(state, view.running)
-        self._show_log(view)
+        self._show_part(view, now)
 
     def _lines(self, name: str) -> Lines:
         return self.query_one(f"#{name}", Lines)
 
+    def _show_lanes(self, view: View, now: float) -> None:
+        shown = sorted_lanes(view.state, view.review, self.wanted)
+        self.query_one("#nodes", Table).set_rows(
+            [name for name, _ in shown], lambda width: node_lines(shown, now, width)
+        )
+        needy = failed_nodes(shown)
+        head = f"Machines: {len(shown)}" + (f", {len(needy)} NEED YOU (Enter on it)" if needy else "")
+        put(self.query_one("#nodes-head", Static), head)
+
     def _show_failure(self, state: State, running: bool) -> None:
         panel = self._lines("failure")
-        stopped = state.failure is not None and not running
-        panel.set_class(not stopped, "hidden")
         failure = state.failure
+        stopped = failure is not None and not running
+        panel.set_class(not stopped, "hidden")
         if failure is not None and stopped:
             keys = "r retry   s change the site   b write a support bundle"
             if failure.kind == "blocked" and failure.step == "review":
                 keys = "F2 review: confirm there what may be wiped"
+            elif failure.step == "deploy" and failure.machine:
+                keys = "Enter: retry, replace or drop the machine   " + keys
             panel.fill(lambda width: [*failure_lines(failure, width), [(" " * 9 + keys, "strong")]])
 
-    def _show_log(self, view: View) -> None:
-        log = self._lines("log")
-        named = names(view.review)
-        whose = f"Log of {self.node}" if self.node else "Log of all machines"
+    def _show_part(self, view: View, now: float) -> None:
+        pane, state, named = self._lines("log"), view.state, names(view.review)
+        if self._part == "steps":
+            pane.fill(lambda width: step_lines(state, now, width))
+        elif self._part == "stack":
+            pane.fill(lambda width: stack_lines(state, self.wanted, width))
+        else:
+            pane.fill(lambda width: log_lines(state.log, named, self.node, self.wanted, width))
+        whose = _PARTS[self._part]
+        if self._part == "log":
+            whose += f" of {self.node}" if self.node else " of all machines"
         put(self.query_one("#log-head", Static), whose + (f", with '{self.wanted}'" if self.wanted else ""))
-        log.fill(lambda width: log_lines(view.state.log, named, self.node, self.wanted, width))
+
+    def action_part(self) -> None:
+        """The next part below."""
+        order = list(_PARTS)
+        self._part = order[(order.index(self._part) + 1) % len(order)]
+        pane = self._lines("log")
+        pane.follow = self._part == "log"
+        self.refresh_view()
+        pane.scroll_end(animate=False) if pane.follow else pane.scroll_home(animate=False)
 
     def action_filter(self) -> None:
-        """The next machine's log, then all again."""
-        view = self.shell.view
-        named = names(view.review)
-        ring = ["", *sorted({named.get(lane.node, lane.node) for lane in lanes(view.state, view.review)})]
-        self.node = ring[(ring.index(self.node) + 1) % len(ring)] if self.node in ring else ""
+        """The marked machine's log, then all again."""
+        marked = self.query_one("#nodes", Table).marked
+        self._part, self.node = "log", "" if self.node == marked else marked
         self.refresh_view()
+
+    def on_table_chosen(self, event: Table.Chosen) -> None:
+        """Open the machine."""
+        self.shell.open_node(event.key)
 
     def action_retry(self) -> None:
         """Start the engine again."""

@@ -1,0 +1,68 @@
+"""What the deploy dashboard tells beside the lanes: Heat's resource tree, one node's way with its cause and cure, and what is waited for.
+
+Pure: no widget, no file. It refuses to call a stage done that the journal did not tell of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tui.model import NodeView, ResourceView, State, StepView
+from tui.widgets.lines import Line
+from tui.words import clock, duration, fit
+
+STAGES = ("power", "pxe", "ramdisk", "write", "boot", "configure", "joined")
+"""A node's way through its deployment, in order."""
+
+_TOLD = {
+    "power": "its BMC switches it on", "pxe": "it boots from the network", "ramdisk": "the agent runs in its memory",
+    "write": "the image goes to its disk", "boot": "it boots from its own disk", "configure": "its services are set up",
+    "joined": "it has told Heat that it stands",
+}  # fmt: skip
+
+
+def stack_lines(state: State, wanted: str, width: int) -> list[Line]:
+    """Heat's resources as a tree: the group, each node, and what it is made of."""
+    shown = sorted(state.resources.values(), key=lambda one: ("/" in one.path or one.kind.endswith(".yaml"), one.path))
+    lines = [_resource_line(one, width) for one in shown if wanted.lower() in f"{one.path} {one.status}".lower()]
+    return lines or [[("Heat has told of no resource yet", "dim")]]
+
+
+def _resource_line(one: ResourceView, width: int) -> Line:
+    depth = one.path.count("/") + (1 if one.kind.endswith(".yaml") or "/" in one.path else 0)
+    style = "bad" if one.status.endswith("FAILED") else "good" if one.status.endswith("COMPLETE") else "busy"
+    mark = {"bad": "!", "good": "x"}.get(style, ">")
+    name = "  " * depth + f"[{mark}] " + one.path.rsplit("/", 1)[-1]
+    kind = one.kind.removeprefix("OS::")
+    head = [(fit(name, 30) + " ", style), (fit(kind, 26) + " ", "dim"), (clock(one.since) + " ", "dim")]
+    return [*head, (fit(f"{one.status} {one.reason}".rstrip(), max(1, width - 67)).rstrip(), style)]
+
+
+def stage_lines(node: NodeView | None, now: float, width: int) -> list[Line]:
+    """The seven stages of a node: which are behind it, where it is and for how long, what is still to come."""
+    if node is None:
+        return [[("nothing has been told of this node yet", "dim")]]
+    at = STAGES.index(node.phase) if node.phase in STAGES else -1
+    lines: list[Line] = []
+    for number, stage in enumerate(STAGES):
+        over = number < at or (number == at and stage == "joined")
+        mark, style = ("x", "good") if over else (">", "busy") if number == at else (" ", "dim")
+        told = _TOLD[stage]
+        if number == at and not over:
+            percent = f"{node.percent:.0f}%  " if node.percent is not None else ""
+            told = f"{percent}{node.detail or told}  for {duration(now - node.since)}"
+        lines.append([(f"[{mark}] {stage:<10} ", style), (fit(told, max(1, width - 15)).rstrip(), style)])
+    return lines
+
+
+def waiting(step: StepView | None, now: float) -> str:
+    """What is waited for, how long it usually takes and how long it has taken; blank where nothing runs."""
+    if step is None or step.state != "running" or step.started is None:
+        return ""
+    usual = f", usually {duration(step.usual_seconds)}" if step.usual_seconds else ""
+    return f"{step.title}: {duration(now - step.started)} so far{usual}"
+
+
+def failed_nodes(lanes: Sequence[tuple[str, NodeView]]) -> list[str]:
+    """The names of lanes that need somebody: failed, or standing still in the middle of the write."""
+    return [name for name, node in lanes if node.phase == "failed" or "STANDS STILL" in node.detail]

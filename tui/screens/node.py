@@ -1,0 +1,256 @@
+"""One machine of the deployment: its way, what is wrong, and the operator's orders for it: retry, replace by a spare, do without.
+
+It writes an order or site.yaml, and has the engine started; it does nothing to a machine itself. What wipes or drops wants the
+site's name typed, with machine and disk in the question.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.widgets import Input, Static
+
+from seedvm import orders
+from seedvm.errors import SeedvmError
+from tui.dashboard import failed_nodes, stage_lines
+from tui.model import Failure, NodeView
+from tui.page import Page, put
+from tui.records import Machine, Review
+from tui.view import failure_lines, log_lines, names, sorted_lanes
+from tui.watch import View
+from tui.widgets.lines import Line, Lines
+
+
+class NodePage(Page):
+    """A machine and what may be done with it."""
+
+    NAME: ClassVar[str] = "Machine"
+    SEARCHES: ClassVar[bool] = True
+    HELP: ClassVar[str] = """\
+One machine of the deployment: the seven stages of its way, what went wrong in
+the words of the service that knows most, and its log.
+
+t  try it again on its own machine: what failed of it is taken away first
+p  put a spare in its place. The spare's disk is WIPED; machine and disk are
+   named, and the site's name has to be typed
+x  the next spare, where there are several
+d  do without it for good; refused where fewer than three would be left
+n  the next machine that needs you
+
+An order counts at once where the engine is at work: a machine that hangs is
+ended, and the order is obeyed when the others have come to rest. Else the
+engine is started. Esc goes back, / searches in the log."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("t", "retry", "Try again", key_display="t"),
+        Binding("p", "replace", "Replace", key_display="p"),
+        Binding("x", "spare", "Next spare", key_display="x", show=False),
+        Binding("d", "drop", "Drop", key_display="d"),
+        Binding("n", "next", "Next", key_display="n"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ask = ""
+        self._spare = 0
+        self._spares: tuple[Review | None, tuple[orders.Spare, ...]] = (None, ())
+
+    def body(self) -> ComposeResult:
+        """Who it is, its way, the cause, the question, its log."""
+        yield Static(id="who", classes="note", markup=False)
+        yield Lines(id="stages")
+        yield Lines(id="cause")
+        yield Static(id="offer", markup=False)
+        with Horizontal(id="prompt", classes="hidden"):
+            yield Static("> ", classes="mark", markup=False)
+            yield Input(id="typed", max_length=64)
+        yield Static(id="answer", markup=False)
+        yield Static("Its log", id="log-head", classes="head", markup=False)
+        yield Lines(id="log", follow=True)
+
+    def on_mount(self) -> None:
+        """The keys scroll the log."""
+        for name in ("stages", "cause"):
+            self.query_one(f"#{name}", Lines).can_focus = False
+        self.query_one("#log", Lines).focus()
+
+    @property
+    def name_shown(self) -> str:
+        """The machine that the page is about: the chosen one, else the first that needs somebody, else the first."""
+        if self.shell.node:
+            return self.shell.node
+        shown = sorted_lanes(self.shell.view.state, self.shell.view.review)
+        return next(iter(failed_nodes(shown) or [name for name, _ in shown]), "")
+
+    def show(self, view: View, now: float) -> None:
+        """All parts."""
+        name = self.name_shown
+        shown = dict(sorted_lanes(view.state, view.review))
+        node = shown.get(name)
+        machine = (
+            next((one for one in view.review.machines if name in (one.name, one.bmc)), None) if view.review else None
+        )
+        put(self.query_one("#who", Static), _who(name, machine) if name else "No machine has been heard of yet.")
+        self.query_one("#stages", Lines).fill(lambda width: stage_lines(node, now, width))
+        self.query_one("#cause", Lines).fill(lambda width: self._cause(view, name, node, width))
+        put(self.query_one("#offer", Static), self._offer(view, name))
+        named = names(view.review)
+        put(self.query_one("#log-head", Static), "Its log" + (f", with '{self.wanted}'" if self.wanted else ""))
+        self.query_one("#log", Lines).fill(lambda width: log_lines(view.state.log, named, name, self.wanted, width))
+
+    def _cause(self, view: View, name: str, node: NodeView | None, width: int) -> list[Line]:
+        failure = view.state.failure
+        if failure is not None and failure.machine == name:
+            return failure_lines(failure, width)
+        if name in view.orders:
+            return [[(f"  Ordered: {view.orders[name]}", "busy")]]
+        if node is not None and (node.phase == "failed" or "STANDS STILL" in node.detail):
+            return failure_lines(Failure("deploy", "failed", node.detail, hint=_STILL), width)
+        return [[("  Nothing is wrong with it.", "good" if node is not None else "dim")]]
+
+    def spares(self) -> tuple[orders.Spare, ...]:
+        """The spares that fit, from the review."""
+        review = self.shell.view.review
+        if self._spares[0] is not review:
+            self._spares = (review, orders.spares(asdict(review)) if review else ())
+        return self._spares[1]
+
+    def spare(self) -> orders.Spare | None:
+        """The spare that would be taken."""
+        found = self.spares()
+        return found[self._spare % len(found)] if found else None
+
+    def _offer(self, view: View, name: str) -> str:
+        if self._ask == "replace":
+            return f"This WIPES {self.spare()}. Type the site's name, {view.state.site}, to allow it:"
+        if self._ask == "drop":
+            return f"The undercloud does without {name} for good. Type the site's name, {view.state.site}, to allow it:"
+        if self._refusal(view, name):
+            return self._refusal(view, name)
+        spare = self.spare()
+        by = f"p replace by {spare.bmc} (wipes {spare.disk} serial {spare.disk_serial})" if spare else "no spare fits"
+        return f"t try again   {by}   d drop"
+
+    def _refusal(self, view: View, name: str) -> str:
+        """Why nothing may be ordered for this machine now; blank where it may."""
+        node = dict(sorted_lanes(view.state, view.review)).get(name)
+        failure = view.state.failure
+        if (failure is not None and failure.machine == name and failure.step == "deploy") or name in view.orders:
+            return ""
+        if node is None or (node.phase != "failed" and "STANDS STILL" not in node.detail):
+            return "Orders are for a machine that failed or stands still; n goes to the next one that does."
+        return ""
+
+    def _begin(self, ask: str) -> None:
+        refusal = self._refusal(self.shell.view, self.name_shown)
+        if not refusal and ask == "replace" and self.spare() is None:
+            refusal = "No spare is fit and free with one disk to be written for sure: try it again, or drop it."
+        put(self.query_one("#answer", Static), refusal)
+        if refusal:
+            return
+        if not ask:
+            self.order("")
+            return
+        self._ask = ask
+        self.query_one("#prompt").remove_class("hidden")
+        self.query_one("#typed", Input).focus()
+        self.refresh_view()
+
+    def action_retry(self) -> None:
+        """Try it again."""
+        self._begin("")
+
+    def action_replace(self) -> None:
+        """Ask for the site's name, then replace it."""
+        self._begin("replace")
+
+    def action_drop(self) -> None:
+        """Refused where too few would be left; else ask for the site's name."""
+        self.look_at_drop()
+
+    @work(exit_on_error=False, exclusive=True, group="order")
+    async def look_at_drop(self) -> None:
+        """Ask only what may be answered."""
+        try:
+            await self.shell.link.may_drop(self.name_shown)
+        except (SeedvmError, OSError) as error:
+            put(self.query_one("#answer", Static), f"Not dropped: {error}")
+            return
+        self._begin("drop")
+
+    def action_spare(self) -> None:
+        """Another spare."""
+        self._spare += 1
+        self.refresh_view()
+
+    def action_next(self) -> None:
+        """The next machine that needs somebody."""
+        needy = failed_nodes(sorted_lanes(self.shell.view.state, self.shell.view.review))
+        at = needy.index(self.name_shown) if self.name_shown in needy else -1
+        if needy:
+            self.shell.node = needy[(at + 1) % len(needy)]
+            self._end()
+
+    def action_back(self) -> None:
+        """End the question, else go back."""
+        if self._ask:
+            self._end()
+        else:
+            super().action_back()
+
+    def _end(self) -> None:
+        self._ask = ""
+        self.query_one("#prompt").add_class("hidden")
+        self.query_one("#log", Lines).focus()
+        self.refresh_view()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter in the question."""
+        if event.input.id == "typed":
+            event.stop()
+            self.order(event.value)
+        else:
+            super().on_input_submitted(event)
+
+    @work(exit_on_error=False, exclusive=True, group="order")
+    async def order(self, typed: str) -> None:
+        """Write the order, have the engine started, or say what is wrong."""
+        ask, name, site, answer = (
+            self._ask,
+            self.name_shown,
+            self.shell.view.state.site,
+            self.query_one("#answer", Static),
+        )
+        try:
+            if ask == "drop":
+                await self.shell.link.drop(name, typed)
+            elif ask == "replace" and (spare := self.spare()) is not None:
+                await self.shell.link.order(orders.replace(site, name, spare, typed))
+            else:
+                await self.shell.link.order(orders.retry(site, name))
+        except (SeedvmError, OSError) as error:
+            put(answer, str(error))
+            return
+        self.query_one("#typed", Input).value = ""
+        self._end()
+        if self.shell.view.running:
+            put(answer, "Ordered: obeyed as soon as the others have come to rest." if ask != "drop" else _LATER)
+        else:
+            self.shell.start_engine()
+            self.shell.go("progress")
+
+
+_STILL = "look at its power and its cable; t ends this deployment at once and tries it again"
+_LATER = "Dropped: it counts from the engine's next start."
+
+
+def _who(name: str, machine: Machine | None) -> str:
+    if machine is None:
+        return name
+    disks = ", ".join(f"{disk.name} serial {disk.serial or '-'}" for disk in machine.wiped) or "no disk is written"
+    return f"{name}  BMC {machine.bmc} {machine.driver}  serial {machine.serial or '-'}  {disks}"
