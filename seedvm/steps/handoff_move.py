@@ -17,6 +17,7 @@ from seedvm.cloud import units, vip
 from seedvm.cloud.api import Api
 from seedvm.errors import SeedvmError
 from seedvm.member import duties, services
+from seedvm.member.live import told_live
 from seedvm.member.reach import Reach, wait_for
 from seedvm.step import Done, Report, Todo, Verdict
 
@@ -64,16 +65,20 @@ class Fence:
         report.log("polls Keystone and Heat through the VIP at 5 Hz from now on", node=watcher.name)
         try:
             # Nothing is in flight, and Ironic's conductor takes itself off the list first of all: a straggler may be killed.
-            await units.stop(duties.WORKERS, grace=_GRACE_SECONDS)
-            await wait_for(
-                self._silent, seconds=60, what="the seed is not silent", hint="on the seed: systemctl list-units"
-            )
+            async with told_live(self.reach, report):
+                await units.stop(duties.WORKERS, grace=_GRACE_SECONDS)
+                report.phase("FENCE", "started", "the seed's workers are stopped; a node listens for them")
+                await wait_for(
+                    self._silent, seconds=60, what="the seed is not silent", hint="on the seed: systemctl list-units"
+                )
         except BaseException:
             await units.start(duties.WORKERS)
             await self.reach.release_writes()
             report.phase("FENCE", "undone")
             raise
-        report.phase("FENCE", "done")
+        report.phase(
+            "FENCE", "done", f"{len(duties.WORKERS)} workers stopped; no DHCP, TFTP or conductor of the seed is heard"
+        )
 
     async def _silent(self) -> bool:
         if seen := await self._seen():
@@ -135,6 +140,10 @@ class Commit:
 
     async def apply(self, report: Report) -> None:
         report.phase("COMMIT", "started")
+        async with told_live(self.reach, report):
+            await self._move(report)
+
+    async def _move(self, report: Report) -> None:
         times = self.reach.notes().get("times", {})
         if not await self.reach.committed():
             await self.reach.record("COMMIT", "started")
@@ -147,6 +156,8 @@ class Commit:
         )
         await self.reach.record("COMMIT", "done", vip=holder)
         self.reach.take_note(committed=True, vip_holder=holder)
+        report.fact("vip_holder", holder)
+        report.phase("COMMIT", "started", f"the VIP is on {holder}; a write has to pass")
         report.log(f"the VIP is on {holder}; from here the road only goes forward", node=holder)
         await wait_for(
             self._written, seconds=_MOVE_SECONDS, what="no write passes through the VIP", hint=_FORWARD, pause=0.2
@@ -157,7 +168,7 @@ class Commit:
         self.reach.take_note(write_pause=pause)
         report.fact("handoff_write_pause_seconds", pause)
         await units.disable(duties.VIP)
-        report.phase("COMMIT", "done")
+        report.phase("COMMIT", "done", f"the VIP is on {holder}; writes paused for {pause:g} s")
 
     async def _moved(self) -> str | None:
         """The name of the node that holds the VIP, once its Keystone answers there."""

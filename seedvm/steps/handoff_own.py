@@ -20,6 +20,7 @@ from seedvm.cloud.connection import Access
 from seedvm.errors import SeedvmError
 from seedvm.member import services
 from seedvm.member.duties import SERVICES, WORKERS
+from seedvm.member.live import told_live
 from seedvm.member.reach import STACK, Reach, wait_for
 from seedvm.step import Blocked, Done, Report, Todo, Verdict
 
@@ -67,10 +68,13 @@ class Own:
         self.reach.take_note(times={**times, "OWN": times.get("OWN") or time.time()})
         await self.reach.ask("keep", {"files": self._files()})
         api = await wait_for(self.reach.login, seconds=60, what="no login through the VIP")
-        await self._update(api, report)
+        async with told_live(self.reach, report):
+            await self._update(api, report)
         await self._measure(api, report)
         await self.reach.record("OWN", "done")
-        report.phase("OWN", "done")
+        notes = self.reach.notes()
+        told = f"{notes['ids_changed']} ids changed, {notes['node_reboots']} reboots"
+        report.phase("OWN", "done", f"the stack no longer names the seed: {told}")
 
     async def _update(self, api: Api, report: Report) -> None:
         """Update the stack unless it is so already; one that is in progress is waited for."""
@@ -85,6 +89,7 @@ class Own:
         if not stack["seed_is_member"] and stack["status"].endswith("_COMPLETE"):
             return
         report.log(f"the undercloud's Heat updates stack {STACK}: seed_is_member=false")
+        report.phase("OWN", "started", f"the undercloud's own Heat updates stack {STACK}")
         body = {"parameters": {"seed_is_member": False}, "timeout_mins": int(_UPDATE_SECONDS // 60)}
         path = f"/v1/{api.project}/stacks/{STACK}/{stack['id']}"
 

@@ -70,7 +70,7 @@ class Rehearse:
         for name, part in outcome["parts"].items():
             report.log(f"{name}: {part['said']} ({part['seconds']} s)", node=outcome["member"])
         if not outcome["passed"]:
-            report.phase("REHEARSE", "failed")
+            report.phase("REHEARSE", "failed", str(outcome["why"]))
             raise SeedvmError(
                 "the undercloud cannot do its work alone yet",
                 machine=outcome["member"],
@@ -78,7 +78,11 @@ class Rehearse:
                 hint=_AGAIN,
             )
         self.reach.take_note(rehearsal=outcome)
-        report.phase("REHEARSE", "done")
+        report.phase(
+            "REHEARSE",
+            "done",
+            f"{outcome['member']} did {len(outcome['parts'])} things alone: {', '.join(outcome['parts'])}",
+        )
 
     async def _begin(self, report: Report) -> None:
         holders = {
@@ -94,6 +98,9 @@ class Rehearse:
             member, "launch", {"verb": "rehearse", "seconds": _SILENT_SECONDS + 60, "request": request}
         )
         silence = {"handoff_key": request["handoff_key"], "token": token, "seconds": _SILENT_SECONDS}
+        report.phase(
+            "REHEARSE", "started", f"the seed is mute; {member.name} works alone and will broadcast its verdict"
+        )
         report.log(
             "the seed falls silent now; nothing leaves its interfaces until the verdict is heard", node=member.name
         )
@@ -232,7 +239,7 @@ class WriteReceipt:
             write_private(self.reach.state_dir / name, content)
         await self.reach.record("RECEIPT", "done", verdict=receipt.verdict)
         report.log(receipt.verdict)
-        report.phase("RECEIPT", "done")
+        report.phase("RECEIPT", "done", "signed; on the seed and on every node")
 
 
 def receipt_of(reach: Reach, notes: Mapping[str, Any], now: datetime) -> Receipt:

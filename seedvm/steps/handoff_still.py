@@ -59,7 +59,7 @@ class Quiesce:
         report.phase("QUIESCE", "started")
         await self.reach.record("QUIESCE", "started")
         api = await self.reach.login(self.reach.seed.address)
-        await self._idle(api, _IDLE_SECONDS)
+        await self._idle(api, _IDLE_SECONDS, report)
         await asyncio.to_thread(self._canary, api)
         since = time.time()
         self.reach.take_note(hold_since=since, compare=None)
@@ -67,7 +67,7 @@ class Quiesce:
         await asyncio.to_thread(vip.hold_writes, True)
         report.log("writes through the VIP are refused from now on, until the undercloud owns it")
         try:
-            await self._idle(api, _SETTLE_SECONDS)
+            await self._idle(api, _SETTLE_SECONDS, report)
             before = (
                 await wait_for(lambda: asyncio.to_thread(services.ids, api), seconds=20, what="the ids are not told")
             ).kinds
@@ -81,12 +81,17 @@ class Quiesce:
             booted_before={name: said["booted"] for name, said in statuses.items()},
             times={"QUIESCE": since},
         )
-        report.phase("QUIESCE", "done")
+        report.phase("QUIESCE", "done", "nothing in flight, writes are refused with a clear answer")
 
-    async def _idle(self, api: Api, seconds: float) -> None:
+    async def _idle(self, api: Api, seconds: float, report: Report) -> None:
+        told = ""
+
         async def idle() -> bool:
+            nonlocal told
             busy = await asyncio.to_thread(services.in_flight, api)
             if busy:
+                if told != (told := f"waits for {', '.join(busy[:3])}"):
+                    report.phase("QUIESCE", "started", told)
                 raise SeedvmError("something is in flight", why=", ".join(busy[:6]))
             return True
 
@@ -131,8 +136,8 @@ class Compare:
         try:
             async with asyncio.TaskGroup() as group:
                 tables_task = group.create_task(self._tables(report))
-                images_task = group.create_task(self._images())
-                secrets_task = group.create_task(self._secrets())
+                images_task = group.create_task(self._images(report))
+                secrets_task = group.create_task(self._secrets(report))
             snapshots, images, kinds = tables_task.result(), images_task.result(), secrets_task.result()
         except BaseException:
             await self.reach.release_writes()
@@ -156,7 +161,8 @@ class Compare:
         report.log(
             f"{len(tables)} tables, {len(images)} images and {sum(kinds.values())} secrets are the same on every member"
         )
-        report.phase("COMPARE", "done")
+        total = sum(kinds.values())
+        report.phase("COMPARE", "done", f"{len(tables)} tables, {len(images)} images, {total} secrets on every member")
 
     async def _tables(self, report: Report) -> dict[str, Any]:
         """The digest on which all members agree, taken at one sequence number. A difference counts once it is seen twice."""
@@ -170,6 +176,7 @@ class Compare:
                 continue
             different = agree.differences({name: _items(one) for name, one in said.items()})
             if not different:
+                report.fact("tables_compared", f"{len(said[self.reach.seed.name]['tables'])} on {len(members)} members")
                 return dict(said[self.reach.seed.name])
             if again := tuple(sorted({*different} & {*seen})):
                 raise SeedvmError(
@@ -180,7 +187,7 @@ class Compare:
             seen = different
         raise SeedvmError("the members could not be compared at one moment", why="; ".join(seen[:5]), hint="run again")
 
-    async def _images(self) -> list[dict[str, Any]]:
+    async def _images(self, report: Report) -> list[dict[str, Any]]:
         api = await self.reach.login(self.reach.seed.address)
         wanted = await asyncio.to_thread(services.images, api)
         held = await self.reach.ask("images", timeout=600)
@@ -195,12 +202,13 @@ class Compare:
                 why="; ".join(different[:5]),
                 hint="on the node: systemctl start glance-image-sync",
             )
+        report.fact("images_compared", f"{len(wanted)} on {len(found)} nodes")
         return [
             {"id": one["id"], "name": one["name"], "size": one["size"], "sha512": one["os_hash_value"]}
             for one in wanted
         ]
 
-    async def _secrets(self) -> dict[str, int]:
+    async def _secrets(self, report: Report) -> dict[str, int]:
         """How many secrets of each kind every member could decrypt, to the same value."""
         api = await self.reach.login(self.reach.seed.address)
         canary = self.reach.notes()["canary"]
@@ -224,7 +232,9 @@ class Compare:
         items = said[self.reach.seed.name]
         if items[f"{KINDS[0]} {canary['id']}"] != canary["seal"]:
             raise SeedvmError("Keystone's credential does not decrypt to what was put in")
-        return {kind: sum(item.startswith(kind) for item in items) for kind in KINDS}
+        kinds = {kind: sum(item.startswith(kind) for item in items) for kind in KINDS}
+        report.fact("secrets_proven", ", ".join(f"{count} {kind}" for kind, count in kinds.items()))
+        return kinds
 
 
 def _seqno() -> int:

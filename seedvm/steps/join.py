@@ -56,13 +56,19 @@ class Join:
             missing = await self._missing()
             if missing != told:
                 told[:] = missing
+                names = [node.name for node in self.reach.nodes]
+                ready = [name for name in names if not any(one.startswith(f"{name}:") for one in missing)]
+                report.fact("members_whole", f"{len(ready)} of {len(names)}")
+                report.phase("JOIN", "started", missing[0] if missing else "every member is whole")
                 report.log("still missing: " + "; ".join(missing[:3]) if missing else "every member is whole")
             return not missing
 
         await wait_for(
             whole, seconds=_JOIN_SECONDS, what="the nodes did not join", hint="on a node: seedvm member status", pause=3
         )
-        report.phase("JOIN", "done")
+        report.fact("members_whole", f"{len(self.reach.nodes)} of {len(self.reach.nodes)}")
+        report.fact("vip_holder", self.reach.seed.name)
+        report.phase("JOIN", "done", f"{len(self.reach.nodes) + 1} members of one cluster, the seed among them")
 
     async def _missing(self) -> list[str]:
         """What keeps the members from being whole."""
