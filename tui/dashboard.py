@@ -66,3 +66,44 @@ def waiting(step: StepView | None, now: float) -> str:
 def failed_nodes(lanes: Sequence[tuple[str, NodeView]]) -> list[str]:
     """The names of lanes that need somebody: failed, or standing still in the middle of the write."""
     return [name for name, node in lanes if node.phase == "failed" or "STANDS STILL" in node.detail]
+
+
+_EVIDENCE = (
+    ("Members", "members_whole", "{} nodes are whole members of the seed's cluster"),
+    ("Tables", "tables_compared", "{}, the same rows and checksums"),
+    ("Images", "images_compared", "{}, the same SHA-512"),
+    ("Secrets", "secrets_proven", "decrypted on every member: {}"),
+    ("VIP", "vip_holder", "held by {}"),
+)
+
+
+def evidence_lines(state: State, width: int) -> list[Line]:
+    """The hand-off's evidence as it stands: what was proved, who holds the VIP, the API's gap, and the pause of writes."""
+    lines = [_evidence_line(head, state.facts.get(name), told, width) for head, name, told in _EVIDENCE]
+    now, longest = state.facts.get("api_gap_now_seconds"), state.facts.get("api_gap_longest_seconds")
+    final = state.facts.get("handoff_longest_gap_seconds")
+    gap = f"longest {final} s, measured at 5 Hz to the end" if final is not None else None
+    if gap is None and longest is not None:
+        gap = f"{now} s now, longest {longest} s so far (polled at 5 Hz through the VIP)"
+    lines.append(_evidence_line("API gap", gap, "{}", width))
+    lines.append(_evidence_line("Writes", state.facts.get("handoff_write_pause_seconds"), "paused for {} s", width))
+    return lines
+
+
+def _evidence_line(head: str, value: object, told: str, width: int) -> Line:
+    words = told.format(value) if value is not None else "not yet"
+    return [
+        (fit(head, 8) + " ", "strong"),
+        (fit(words, max(1, width - 9)).rstrip(), "good" if value is not None else "dim"),
+    ]
+
+
+def no_return_line(state: State, width: int) -> Line:
+    """Whether the point of no return is passed."""
+    commit = state.phases.get("COMMIT")
+    if commit is None:
+        return [(fit("Point of no return (COMMIT): ahead; every failure still goes back", width).rstrip(), "strong")]
+    if commit.state == "done":
+        text = f"Point of no return (COMMIT): PASSED at {clock(commit.time)}; every failure goes forward"
+        return [(fit(text, width).rstrip(), "bad")]
+    return [(fit(f"Point of no return (COMMIT): {commit.state} at {clock(commit.since)}", width).rstrip(), "busy")]

@@ -158,7 +158,13 @@ def _evidence(state: State, phase: str) -> str:
     return step.told if step is not None and step.state == "done" else ""
 
 
-def phase_lines(state: State, width: int) -> list[Line]:
+def _so_far(state: State, phase: str, since: float, now: float) -> str:
+    step = state.step(f"handoff-{phase.lower()}") or state.step(phase.lower())
+    usual = f" of ~{duration(step.usual_seconds)}" if step is not None and step.usual_seconds else ""
+    return f"{duration(now - since)}{usual}"
+
+
+def phase_lines(state: State, now: float, width: int) -> list[Line]:
     """The hand-off's phases in their order, with what was last said of each."""
     marks = {"started": (">", "busy"), "done": ("x", "good"), "failed": ("!", "bad"), "undone": ("<", "bad")}
     lines: list[Line] = []
@@ -168,16 +174,12 @@ def phase_lines(state: State, width: int) -> list[Line]:
         note = "  point of no return" if name == "COMMIT" else ""
         told = (phase.detail or _evidence(state, name)) if phase else ""
         detail = f"{clock(phase.time)} {phase.state} {told}" if phase else "-"
+        if phase and phase.state == "started":
+            detail = f"{_so_far(state, name, phase.since, now)} {told}".rstrip()
         lines.append(
             [(f"[{mark}] {name:<9} ", style), (fit(detail, max(1, width - 14 - len(note))), style), (note, "strong")]
         )
     return lines
-
-
-def fact_lines(state: State, width: int) -> list[Line]:
-    """Measured figures."""
-    return [[(fit(name.replace("_", " "), 34) + " ", "dim"), (fit(str(value), max(1, width - 35)).rstrip(), "")]
-            for name, value in state.facts.items()]  # fmt: skip
 
 
 def light(state: State, receipt: Receipt | None) -> tuple[bool, str]:

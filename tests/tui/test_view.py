@@ -50,7 +50,7 @@ def test_every_line_fits_its_width() -> None:
             step_lines(WHOLE, WHOLE.last, width),
             node_lines(sorted_lanes(WHOLE, REVIEW), WHOLE.last, max(47, width)),
             [overall_line(WHOLE, WHOLE.last, max(47, width))],
-            phase_lines(WHOLE, max(60, width)),
+            phase_lines(WHOLE, WHOLE.last, max(60, width)),
         ):
             assert all(sum(len(span[0]) for span in line) <= max(60, width) for line in lines)
 

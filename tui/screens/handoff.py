@@ -1,4 +1,4 @@
-"""The hand-off: its phases, the measured figures, the light. It never says more than the journal and the receipt."""
+"""The hand-off: its phases, the evidence as it comes in, the point of no return. It never says more than the journal and the receipt."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
-from tui.page import Page, matches
-from tui.view import fact_lines, log_lines, names, phase_lines
+from tui.dashboard import evidence_lines, no_return_line
+from tui.page import Page, put
+from tui.view import failure_lines, log_lines, names, phase_lines
 from tui.watch import View
 from tui.widgets.lines import Lines
 
@@ -22,43 +23,68 @@ class HandoffPage(Page):
     NAME: ClassVar[str] = "Hand-off"
     SEARCHES: ClassVar[bool] = True
     HELP: ClassVar[str] = """\
-Eight phases move everything the seed knows into the undercloud. Before COMMIT
-every failure goes back, after it every failure goes forward. Do not switch
-the laptop off before the light below says YES: it waits for the receipt,
-which is written only after the undercloud has worked with the seed cut off.
+Eight phases move everything the seed knows into the undercloud: how long each
+has taken and usually takes, and what was seen. Below them the evidence: who
+is a member, what was compared and decrypted on every node, who holds the VIP,
+how long the API did not answer (now and at the longest), how long writes
+were paused.
 
-Figures appear as they are measured. c opens the receipt, / searches."""
+Before COMMIT every failure goes back, after it every failure goes forward.
+Do not switch the laptop off before the light below says YES: it waits for the
+receipt, which is written only after the undercloud has worked alone.
+
+r   when it stopped: start the engine again; it looks first and goes on
+c   the receipt      h  the progress      /  searches in the log"""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("c", "app.go('receipt')", "Receipt", key_display="c"),
         Binding("h", "app.go('progress')", "Progress", key_display="h"),
+        Binding("r", "retry", "Retry", key_display="r"),
+        Binding("s", "app.go('networks')", "Change site", key_display="s", show=False),
+        Binding("b", "bundle", "Bundle", key_display="b", show=False),
     ]
 
     def body(self) -> ComposeResult:
-        """Phases, figures, log."""
-        yield Static("Phases", classes="head", markup=False)
+        """Phases, evidence, point of no return, failure, log."""
         yield Lines(id="phases")
-        yield Static("Measured", classes="head", markup=False)
-        yield Lines(id="facts")
-        yield Static("Log of the hand-off", classes="head", markup=False)
+        yield Lines(id="commit")
+        yield Lines(id="evidence")
+        yield Lines(id="failure", classes="hidden")
+        yield Static("Log of the hand-off", id="log-head", classes="head", markup=False)
         yield Lines(id="log", follow=True)
 
     def on_mount(self) -> None:
         """The keys scroll the log."""
-        self.query_one("#phases", Lines).can_focus = False
+        for name in ("phases", "commit", "evidence"):
+            self.query_one(f"#{name}", Lines).can_focus = False
         self.query_one("#log", Lines).focus()
 
     def show(self, view: View, now: float) -> None:
-        """Phases, figures and the log of these stretches."""
+        """Phases, evidence and the log of these stretches."""
         state = view.state
-        phases, facts, log = (self.query_one(f"#{name}", Lines) for name in ("phases", "facts", "log"))
-        phases.fill(lambda width: phase_lines(state, width))
-        facts.fill(
-            lambda width: (
-                [line for line in fact_lines(state, width) if matches("".join(span[0] for span in line), self.wanted)]
-                or [[("nothing measured yet", "dim")]]
-            )
-        )
+        lines = {name: self.query_one(f"#{name}", Lines) for name in ("phases", "commit", "evidence", "failure", "log")}
+        lines["phases"].fill(lambda width: phase_lines(state, now, width))
+        lines["commit"].fill(lambda width: [no_return_line(state, width)])
+        lines["evidence"].fill(lambda width: evidence_lines(state, width))
         theirs = {step.name for step in state.steps if step.stretch in _STEPS}
-        lines = [line for line in state.log if line.step in theirs]
-        log.fill(lambda width: log_lines(lines, names(view.review), "", self.wanted, width))
+        failure = state.failure
+        stopped = failure is not None and not view.running and failure.step in theirs
+        lines["failure"].set_class(not stopped, "hidden")
+        if failure is not None and stopped:
+            keys = "r retry   s change the site   b write a support bundle"
+            lines["failure"].fill(lambda width: [*failure_lines(failure, width), [(" " * 9 + keys, "strong")]])
+        log, named = [line for line in state.log if line.step in theirs], names(view.review)
+        put(
+            self.query_one("#log-head", Static),
+            "Log of the hand-off" + (f", with '{self.wanted}'" if self.wanted else ""),
+        )
+        lines["log"].fill(lambda width: log_lines(log, named, "", self.wanted, width))
+
+    def action_retry(self) -> None:
+        """Start the engine again."""
+        if not self.shell.view.running:
+            self.shell.start_engine()
+
+    def action_bundle(self) -> None:
+        """Write a support bundle."""
+        self.shell.make_bundle()
