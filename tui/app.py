@@ -24,6 +24,7 @@ from tui.screens.hardware import HardwarePage
 from tui.screens.networks import NetworksPage
 from tui.screens.node import NodePage
 from tui.screens.notes import Help, Jump
+from tui.screens.preflight import PreflightPage
 from tui.screens.progress import ProgressPage
 from tui.screens.receipt import ReceiptPage
 from tui.screens.review import ReviewPage
@@ -32,6 +33,7 @@ from tui.watch import View
 
 PAGES: Mapping[str, type[Page]] = {
     "welcome": WelcomePage,
+    "preflight": PreflightPage,
     "networks": NetworksPage,
     "credentials": CredentialsPage,
     "discovery": DiscoveryPage,

@@ -42,13 +42,17 @@ def stage_lines(node: NodeView | None, now: float, width: int) -> list[Line]:
     """The seven stages of a node: which are behind it, where it is and for how long, what is still to come."""
     if node is None:
         return [[("nothing has been told of this node yet", "dim")]]
-    at = STAGES.index(node.phase) if node.phase in STAGES else -1
+    failed = node.phase == "failed"
+    phase = node.before if failed else node.phase
+    at = STAGES.index(phase) if phase in STAGES else -1
     lines: list[Line] = []
     for number, stage in enumerate(STAGES):
         over = number < at or (number == at and stage == "joined")
         mark, style = ("x", "good") if over else (">", "busy") if number == at else (" ", "dim")
         told = _TOLD[stage]
-        if number == at and not over:
+        if number == at and failed:
+            mark, style, told = "!", "bad", f"failed here: {node.detail}"
+        elif number == at and not over:
             percent = f"{node.percent:.0f}%  " if node.percent is not None else ""
             told = f"{percent}{node.detail or told}  for {duration(now - node.since)}"
         lines.append([(f"[{mark}] {stage:<10} ", style), (fit(told, max(1, width - 15)).rstrip(), style)])
@@ -69,17 +73,23 @@ def failed_nodes(lanes: Sequence[tuple[str, NodeView]]) -> list[str]:
 
 
 _EVIDENCE = (
-    ("Members", "members_whole", "{} nodes are whole members of the seed's cluster"),
-    ("Tables", "tables_compared", "{}, the same rows and checksums"),
-    ("Images", "images_compared", "{}, the same SHA-512"),
-    ("Secrets", "secrets_proven", "decrypted on every member: {}"),
-    ("VIP", "vip_holder", "held by {}"),
+    ("Members", "JOIN", "members_whole", "{} nodes are whole members of the seed's cluster"),
+    ("Tables", "COMPARE", "tables_compared", "{}, the same rows and checksums"),
+    ("Images", "COMPARE", "images_compared", "{}, the same SHA-512"),
+    ("Secrets", "COMPARE", "secrets_proven", "decrypted on every member: {}"),
+    ("VIP", "COMMIT", "vip_holder", "held by {}"),
 )
 
 
 def evidence_lines(state: State, width: int) -> list[Line]:
     """The hand-off's evidence as it stands: what was proved, who holds the VIP, the API's gap, and the pause of writes."""
-    lines = [_evidence_line(head, state.facts.get(name), told, width) for head, name, told in _EVIDENCE]
+    lines = []
+    for head, name, fact, told in _EVIDENCE:
+        phase = state.phases.get(name)
+        value = state.facts.get(fact)
+        if value is None and phase is not None and phase.state == "done":
+            value, told = phase.detail or f"{name} is done", "{}"
+        lines.append(_evidence_line(head, value, told, width))
     now, longest = state.facts.get("api_gap_now_seconds"), state.facts.get("api_gap_longest_seconds")
     final = state.facts.get("handoff_longest_gap_seconds")
     gap = f"longest {final} s, measured at 5 Hz to the end" if final is not None else None

@@ -154,7 +154,8 @@ def _node(draft: _Draft, event: Event, now: float) -> None:
     name, phase = _text(event, "node"), _text(event, "phase")
     old = draft.nodes.get(name)
     since = old.since if old and old.phase == phase else now
-    draft.nodes[name] = NodeView(name, phase, _number(event, "percent"), _text(event, "detail"), since)
+    before = "" if old is None else old.before if old.phase == phase else old.phase
+    draft.nodes[name] = NodeView(name, phase, _number(event, "percent"), _text(event, "detail"), since, before)
     if old is None or old.phase != phase:
         draft.say(now, " ".join(filter(None, (phase, _text(event, "detail")))), _string(event.step), name)
 

@@ -23,7 +23,9 @@ from seedvm.secret import Candidate, load_candidates, store_candidates
 from seedvm.site import load_site
 from tui import form
 from tui.bundle import gather, secrets_in, write_bundle
-from tui.nics import Nic, nics
+from tui.ears import overhear
+from tui.fitness import Look, looks
+from tui.nics import SYS_NET, Nic, nics
 from tui.records import confirmation
 from tui.watch import View, Watch, engine_running
 
@@ -49,11 +51,13 @@ def write_whole(path: Path, text: str, mode: int = 0o644) -> None:
 
 
 class Link:
-    """One site's state folder. `images_dir` is handed to the engine where this screen starts it without its unit."""
+    """One site's state folder. `images_dir` is handed to the engine where this screen starts it without its unit; `sys_net` is where
+    the kernel tells of NICs."""
 
-    def __init__(self, state_dir: Path, images_dir: Path | None = None) -> None:
+    def __init__(self, state_dir: Path, images_dir: Path | None = None, sys_net: Path = SYS_NET) -> None:
         self.state_dir = state_dir
         self.images_dir = images_dir
+        self.sys_net = sys_net
         self.view = View()
         self._watch = Watch(state_dir)
         self._child: proc.Child | None = None
@@ -177,6 +181,15 @@ class Link:
         text = confirmation(self.view.review, typed, datetime.now(UTC).isoformat(timespec="seconds"))
         await asyncio.to_thread(write_whole, self.state_dir / "confirmed.json", text)
 
+    async def fitness(self) -> tuple[Look, ...]:
+        """What can be seen of the seed itself, right now."""
+        return await asyncio.to_thread(lambda: looks(self.state_dir, self.images_dir, nics(self.sys_net)))
+
+    async def overhear(self, tell: Callable[[str, str], None]) -> None:
+        """Listen a minute on every NIC with a link; `tell` gets NIC and what was heard. Raises SeedvmError where that is not allowed."""
+        with_link = await asyncio.to_thread(lambda: [nic.name for nic in nics(self.sys_net) if nic.link])
+        await overhear(with_link, tell)
+
     async def order(self, order: orders.Order) -> None:
         """Write an order for one node; the engine's deploy step obeys it."""
         await asyncio.to_thread(orders.give, self.state_dir, order)
@@ -191,7 +204,7 @@ class Link:
 
     async def site_values(self) -> tuple[dict[str, str], tuple[Nic, ...]]:
         """The form's values from site.yaml as it is, and the seed's NICs."""
-        return await asyncio.to_thread(lambda: (form.from_text(self._site_text()), nics()))
+        return await asyncio.to_thread(lambda: (form.from_text(self._site_text()), nics(self.sys_net)))
 
     async def wrong(self, values: Mapping[str, str]) -> dict[str, str]:
         """What would be wrong with site.yaml with these values in it, by the field's key; what is about no field is under ''."""

@@ -46,13 +46,14 @@ class StepView:
 
 @dataclass(frozen=True)
 class NodeView:
-    """One machine as the journal names it; `since` is when its phase began."""
+    """One machine as the journal names it; `since` is when its phase began, `before` the phase in which a failed one failed."""
 
     node: str
     phase: str
     percent: float | None = None
     detail: str = ""
     since: float = 0.0
+    before: str = ""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 _SIOCGIFADDR, _SIOCGIFNETMASK = 0x8915, 0x891B
-_SYS = Path("/sys/class/net")
+SYS_NET = Path("/sys/class/net")
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Nic:
         return f"{self.name} {link}{speed} {self.address or 'no address'}"
 
 
-def nics(root: Path = _SYS) -> tuple[Nic, ...]:
+def nics(root: Path = SYS_NET) -> tuple[Nic, ...]:
     """Every interface but the loopback, by name."""
     names = sorted(path.name for path in root.iterdir() if path.name != "lo") if root.is_dir() else []
     return tuple(_nic(root, name) for name in names if (root / name / "address").exists())

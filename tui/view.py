@@ -68,7 +68,7 @@ def node_line(node: NodeView, name: str, now: float, width: int) -> Line:
     head = [(fit(name, 20) + " ", ""), (fit(node.phase, 10) + " ", style)]
     if node.phase in ("failed", "unfit"):
         return [*head, (fit(node.detail, max(1, width - 32)).rstrip(), style)]
-    wide = 10 if width < 100 else 20
+    wide = 10 if width < 90 else 20
     tail = f"{node.percent:3.0f}%" if node.percent is not None else duration(now - node.since)
     if node.phase in _RESTING:
         tail = ""

@@ -9,7 +9,7 @@ import pytest
 from textual.screen import Screen
 
 import tui.app
-from tests.tui.helpers import THEMES, loaded, state_dir, until
+from tests.tui.helpers import THEMES, cable, loaded, state_dir, until
 from tui.app import PAGES, WizardApp
 from tui.link import Link
 from tui.screens.review import ReviewPage
@@ -38,7 +38,7 @@ async def test_the_review_that_opens_by_itself_is_whole_at_first_paint(
     tmp_path: Path, size: tuple[int, int], theme: str
 ) -> None:
     folder = state_dir(tmp_path, until='"verdict":"blocked"}', review=True)
-    app = Camera(Link(folder), THEMES[theme])
+    app = Camera(Link(folder, sys_net=cable(folder)), THEMES[theme])
     async with app.run_test(size=size) as pilot:
         await loaded(pilot)
         app.go("progress")  # the review is wanted: the wizard leads there by itself
@@ -52,7 +52,7 @@ async def test_the_review_that_opens_by_itself_is_whole_at_first_paint(
 
 @pytest.mark.parametrize("page", [key for key in PAGES if key not in ("welcome", "review")])
 async def test_no_page_paints_rows_for_a_width_that_it_does_not_have(tmp_path: Path, page: str) -> None:
-    app = Camera(Link(state_dir(tmp_path, review=True, receipt=True)), THEMES["colour"])
+    app = Camera(Link(state_dir(tmp_path, review=True, receipt=True), sys_net=cable(tmp_path)), THEMES["colour"])
     async with app.run_test(size=(80, 24)) as pilot:
         await loaded(pilot)
         app.go(page)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import ClassVar
 
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import OptionList, Static
-from textual.widgets.option_list import Option
+from textual.widgets import Static
 
 from seedvm.errors import SeedvmError
 from tui.page import Page, matches, put
 from tui.records import Known, Machine
 from tui.watch import View
+from tui.widgets.lines import Line, Lines, Rows
+from tui.widgets.table import Table
 from tui.words import fit
 
 _ROLES = {"": "as proposed", "undercloud": "undercloud", "spare": "spare", "exclude": "leave out"}
@@ -33,6 +35,23 @@ def known_row(machine: Known, word: str, width: int) -> str:
     told = machine.unfit or (f"account {machine.user}" if machine.user else "found")
     head = f"{machine.bmc:<15} {fit(machine.maker or '-', 23)} {fit(_ROLES.get(word, word), 11)} "
     return head + fit(told, max(1, width - len(head))).rstrip()
+
+
+def more_lines(machine: Machine | Known | None, width: int) -> list[Line]:
+    """The marked machine whole: verdict with its reason, then each disk and what it holds, or the cure."""
+    if machine is None:
+        return []
+    if isinstance(machine, Known):
+        told = [machine.unfit or "found; not inspected yet", *([f"do: {machine.cure}"] if machine.cure else [])]
+        return [[(fit(text, width).rstrip(), "bad" if machine.unfit else "dim")] for text in told]
+    lines: list[Line] = []
+    for part in wrap(f"{machine.bmc} {machine.verdict}: {machine.why or machine.role}", max(20, width)):
+        lines.append([(part, "bad" if machine.verdict == "unfit" else "strong")])
+    for disk in machine.disks:
+        mark = "WIPE" if disk.wipe else "keep"
+        text = f"{mark} {disk.name} serial {disk.serial or '-'} {disk.size_gib:.0f} GiB, holds {disk.holds or 'nothing known'}"
+        lines.append([(fit(text, width).rstrip(), "bad" if disk.wipe else "dim")])
+    return lines
 
 
 class HardwarePage(Page):
@@ -64,17 +83,18 @@ start: r starts it, and it asks for the review again."""
     def __init__(self) -> None:
         super().__init__()
         self._roles: dict[str, str] = {}
-        self._rows: list[tuple[str, str]] = []
 
     def body(self) -> ComposeResult:
         """The table."""
         yield Static("BMC             Size          Disks     Your word   Verdict", classes="head", markup=False)
-        yield OptionList(id="list")
+        yield Table(id="list")
+        yield Lines(id="more")
         yield Static(id="answer", markup=False)
 
     def on_mount(self) -> None:
         """The keys move in the table."""
-        self.query_one("#list", OptionList).focus()
+        self.query_one("#more", Lines).can_focus = False
+        self.query_one("#list", Table).focus()
         self.load()
 
     @work(exit_on_error=False)
@@ -84,30 +104,39 @@ start: r starts it, and it asks for the review again."""
         self.refresh_view()
 
     def show(self, view: View, now: float) -> None:
-        """Rows of the review, or of the inventory before there is one."""
-        table = self.query_one("#list", OptionList)
-        width = table.scrollable_content_region.width
-        reviewed = view.review.machines if view.review else ()
-        rows = [(m.bmc, machine_row(m, self._roles.get(m.bmc, ""), width)) for m in reviewed]
-        seen = {bmc for bmc, _ in rows}
-        rows += [(m.bmc, known_row(m, self._roles.get(m.bmc, ""), width)) for m in view.inventory if m.bmc not in seen]
-        rows = [row for row in rows if matches(row[1], self.wanted)]
-        if rows == self._rows and table.option_count:
-            return
-        marked = table.highlighted
-        self._rows = rows
-        table.clear_options()
-        table.add_options([Option(text) for _, text in rows] or [Option("no machine is known yet", disabled=True)])
+        """Rows of the review, or of the inventory before there is one; below what is known of the marked one."""
+        reviewed: list[Machine | Known] = list(view.review.machines) if view.review else []
+        seen = {one.bmc for one in reviewed}
+        every = reviewed + [one for one in view.inventory if one.bmc not in seen]
+        rows = [one for one in every if matches(self._row(one, 200), self.wanted)]
+        table = self.query_one("#list", Table)
         if rows:
-            table.highlighted = min(marked or 0, len(rows) - 1)
+            table.set_rows([one.bmc for one in rows], lambda width: Rows(rows, lambda one: self._line(one, width)))
+        else:
+            table.set_rows([], lambda _width: [[("no machine is known yet", "dim")]])
+        self._show_more(next((one for one in rows if one.bmc == table.marked), None))
+
+    def _row(self, one: Machine | Known, width: int) -> str:
+        word = self._roles.get(one.bmc, "")
+        return machine_row(one, word, width) if isinstance(one, Machine) else known_row(one, word, width)
+
+    def _line(self, one: Machine | Known, width: int) -> Line:
+        bad = one.verdict == "unfit" if isinstance(one, Machine) else bool(one.unfit)
+        return [(self._row(one, width), "bad" if bad else "")]
+
+    def _show_more(self, one: Machine | Known | None) -> None:
+        self.query_one("#more", Lines).fill(lambda width: more_lines(one, width))
+
+    def on_table_moved(self) -> None:
+        """Another machine is marked: say more of that one."""
+        self.refresh_view()
 
     @work(exit_on_error=False, exclusive=True, group="say")
     async def action_say(self, role: str) -> None:
         """The operator's word on the marked machine."""
-        marked = self.query_one("#list", OptionList).highlighted
-        if marked is None or marked >= len(self._rows):
+        bmc = self.query_one("#list", Table).marked
+        if not bmc:
             return
-        bmc = self._rows[marked][0]
         try:
             await self.shell.link.write_roles({bmc: role})
         except (SeedvmError, OSError) as error:

@@ -42,6 +42,7 @@ Esc goes back and keeps what was entered."""
     def __init__(self) -> None:
         super().__init__()
         self._touched = False
+        self._told: list[str] = []
         self._pending: Timer | None = None
 
     def body(self) -> ComposeResult:
@@ -72,6 +73,16 @@ Esc goes back and keeps what was entered."""
             wrong = await self.shell.link.wrong(values)
             if wrong and self.shell.view.has_site:  # a site file was given: stop where it needs somebody
                 self._go_to_wrong("", wrong)
+        self._told = told
+        try:
+            await self.shell.link.overhear(self._hear)
+        except SeedvmError:
+            return  # without the right to listen the line stays as it is
+
+    def _hear(self, nic: str, text: str) -> None:
+        """A switch or a DHCP server gave itself away on a NIC."""
+        self._told = [f"{one}, {text}" if one.split()[0] == nic and text not in one else one for one in self._told]
+        put(self.query_one("#nics", Static), "This seed has " + "; ".join(self._told))
 
     def _fill(self, values: dict[str, str]) -> None:
         for number, field in enumerate(FIELDS):

@@ -37,8 +37,8 @@ The engine does the work; this screen only shows it. You may close the screen
 at any time (Ctrl+Q), lose the line, or open a second one: the work goes on,
 and whoever comes back sees where it stands.
 
-Enter  goes on: to the questions where the site is not described yet, else to
-       the progress page; the engine is started if it is not running.
+Enter  goes on: to the seed's preflight and the questions where the site is
+       not described yet, else to the progress page; the engine is started if it is not running.
 F2     goes to any other page."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -71,7 +71,7 @@ F2     goes to any other page."""
         if view.running or view.state.all_done or self.shell.replaying:
             return "Enter: see the progress"
         if "networks" in view.lacks:
-            return "Enter: mend what is wrong in the site" if view.has_site else "Enter: describe the site"
+            return "Enter: mend what is wrong in the site" if view.has_site else "Enter: look at the seed, then describe the site"
         if _lacking(view):
             return "Enter: give the accounts of the BMCs"
         return "Enter: start the engine and see the progress"
@@ -81,7 +81,7 @@ F2     goes to any other page."""
         view = self.shell.view
         at_work = view.running or view.state.all_done or self.shell.replaying
         if not at_work and (page := _lacking(view)):
-            self.shell.go(page)
+            self.shell.go("preflight" if page == "networks" and not view.has_site else page)
             return
         if not at_work:
             self.shell.start_engine()

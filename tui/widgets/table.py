@@ -40,6 +40,9 @@ class Table(Lines):
 
         key: str
 
+    class Moved(Message):
+        """Another row is marked."""
+
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._keys: Sequence[str] = ()
@@ -67,6 +70,8 @@ class Table(Lines):
 
     def _go(self, number: int) -> None:
         old, self._marked = self._marked, max(0, min(number, len(self._keys) - 1))
+        if old != self._marked:
+            self.post_message(self.Moved())
         top = int(self.scroll_offset.y)
         self.refresh(*(Region(0, row - top, self.size.width, 1) for row in {old, self._marked} if row >= top))
         height = self.scrollable_content_region.height

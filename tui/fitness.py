@@ -1,0 +1,85 @@
+"""What the screen itself can see of the seed before anything is described: root, clock, memory, disk, images, NICs. Reads only.
+
+It judges by the same limits as the engine's preflight where it knows them, and refuses to say more than it saw: the wire, the VIP and
+foreign DHCP servers are the engine's preflight to look at.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tui.nics import Nic
+
+MEMORY_MIB = 2800
+DISK_GIB = 8
+_IMAGES = ("golden.json", "golden.raw", "ramdisk.kernel", "ramdisk.initramfs")
+_EARLIEST = 1_735_689_600
+"""1 January 2025: a clock before it was never set."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """One thing that was looked at; `cure` is empty where it is good."""
+
+    name: str
+    told: str
+    cure: str = ""
+
+    @property
+    def good(self) -> bool:
+        return not self.cure
+
+
+def looks(state_dir: Path, images_dir: Path | None, nics: tuple[Nic, ...]) -> tuple[Look, ...]:
+    """All of it, in the order of the page."""
+    folder = images_dir or Path("/srv/seedvm/images")
+    return (_root(), _clock(), _memory(), _disk(state_dir), _images(folder), *map(_nic, nics))
+
+
+def _root() -> Look:
+    if os.geteuid() == 0:
+        return Look("rights", "this screen runs as root")
+    return Look("rights", "this screen does not run as root", "on the appliance it does; here: sudo")
+
+
+def _clock() -> Look:
+    told = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+    if time.time() < _EARLIEST:
+        return Look("clock", told, "set it: timedatectl set-time; a wrong clock fails certificates")
+    return Look("clock", f"{told} (is that right? a wrong clock fails certificates)")
+
+
+def _memory() -> Look:
+    total = next(
+        (int(line.split()[1]) // 1024 for line in Path("/proc/meminfo").read_text().splitlines() if "MemTotal" in line),
+        0,
+    )
+    return Look("memory", f"{total} MiB", "" if total >= MEMORY_MIB else f"give the seed {MEMORY_MIB} MiB or more")
+
+
+def _disk(state_dir: Path) -> Look:
+    there = next(path for path in (state_dir, *state_dir.absolute().parents) if path.exists())
+    free = shutil.disk_usage(there).free / 2**30
+    return Look("disk", f"{free:.1f} GiB free", "" if free >= DISK_GIB else "give the seed a larger disk")
+
+
+def _images(folder: Path) -> Look:
+    lacking = [name for name in _IMAGES if not (folder / name).exists()]
+    if lacking:
+        return Look(
+            "images", f"{folder} lacks {', '.join(lacking)}", "they are on the appliance; here: seedvm image build"
+        )
+    return Look("images", f"golden image and ramdisk are in {folder}")
+
+
+def _nic(nic: Nic) -> Look:
+    cure = ""
+    if not nic.link:
+        cure = "plug the cable in, if it is to be used"
+    elif 0 < nic.speed < 1000:
+        cure = "another cable or port: the images are large"
+    return Look(f"NIC {nic.name}", str(nic).removeprefix(f"{nic.name} "), cure)

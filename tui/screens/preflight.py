@@ -1,0 +1,142 @@
+"""Is the seed fit for the road: what the screen sees of it now, and what the engine's preflight found. It changes nothing."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widgets import Static
+
+from seedvm.errors import SeedvmError
+from tui.fitness import Look
+from tui.model import State, StepView
+from tui.page import Page, matches, put
+from tui.view import failure_lines, step_seconds
+from tui.watch import View
+from tui.widgets.lines import Line, Lines
+from tui.words import MARKS, fit
+
+_STRETCHES = ("preflight", "seed")
+_ENGINE = (
+    "the NIC named in the site has link and speed", "its addresses and the VIP are free", "no foreign DHCP server answers",
+    "disk, memory and clock of the seed", "the images are what their digests say",
+)  # fmt: skip
+
+
+class PreflightPage(Page):
+    """Before anything is powered."""
+
+    NAME: ClassVar[str] = "Preflight"
+    SEARCHES: ClassVar[bool] = True
+    HELP: ClassVar[str] = """\
+Above: what this screen sees of the seed right now; ! says what to do. Each
+NIC is listened to for a minute: a switch that speaks LLDP tells its name and
+port, and a DHCP server that is not ours gives itself away. Nothing is sent.
+
+Below: the engine's own preflight, which also looks at the wire of the site
+(doubled addresses, the VIP, foreign DHCP servers) before any machine is
+powered. It runs at every start of the engine.
+
+F5 looks again       r starts the engine, which looks before it does anything
+F10 goes on to the questions      / searches"""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f5", "look", "Look again", key_display="F5"),
+        Binding("r", "retry", "Start", key_display="r"),
+        Binding("b", "bundle", "Bundle", key_display="b", show=False),
+        Binding("s", "app.go('networks')", "Change site", key_display="s", show=False),
+        Binding("f10", "app.go('networks')", "Networks", key_display="F10"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._looks: tuple[Look, ...] = ()
+        self._heard: dict[str, dict[str, None]] = {}
+
+    def body(self) -> ComposeResult:
+        """The seed as it is, then the engine's word."""
+        yield Static("The seed, as this screen sees it", classes="head", markup=False)
+        yield Lines(id="looks")
+        yield Static("The engine's preflight", classes="head", markup=False)
+        yield Lines(id="checks")
+        yield Static(id="answer", markup=False)
+
+    def on_mount(self) -> None:
+        """Look at once."""
+        self.query_one("#looks", Lines).focus()
+        self.action_look()
+
+    def action_look(self) -> None:
+        """Look again, and listen again."""
+        self.look()
+
+    @work(exit_on_error=False, exclusive=True, group="look")
+    async def look(self) -> None:
+        """Look, then listen on the NICs with a link."""
+        self._looks = await self.shell.link.fitness()
+        self.refresh_view()
+        try:
+            await self.shell.link.overhear(self._tell)
+        except SeedvmError as error:
+            put(self.query_one("#answer", Static), f"{error}")
+
+    def _tell(self, nic: str, text: str) -> None:
+        self._heard.setdefault(f"NIC {nic}", {})[text] = None
+        self.refresh_view()
+
+    def show(self, view: View, now: float) -> None:
+        """Both parts."""
+        self.query_one("#looks", Lines).fill(self._look_lines)
+        self.query_one("#checks", Lines).fill(lambda width: self._check_lines(view, now, width))
+
+    def _look_lines(self, width: int) -> list[Line]:
+        lines: list[Line] = []
+        for one in self._looks:
+            told = "; ".join([one.told, *self._heard.get(one.name, ())])
+            if not matches(f"{one.name} {told} {one.cure}", self.wanted):
+                continue
+            mark, style = ("x", "good") if one.good else ("!", "bad")
+            lines.append(
+                [(f"[{mark}] ", style), (fit(one.name, 12) + " ", "strong"), (fit(told, width - 17).rstrip(), "")]
+            )
+            if one.cure:
+                lines.append([(" " * 17, ""), (fit(f"do: {one.cure}", width - 17).rstrip(), "bad")])
+        return lines or [[("looking ..." if not self._looks else "nothing that is searched for", "dim")]]
+
+    def _check_lines(self, view: View, now: float, width: int) -> list[Line]:
+        lines = _step_lines(view.state, now, width)
+        if not lines:
+            told = "not run yet; it looks whether"
+            return [[(told, "dim")], *([(f"    {text}", "dim")] for text in _ENGINE)]
+        failure = view.state.failure
+        if failure is not None and not view.running and any(step.name == failure.step for step in _steps(view.state)):
+            keys = "r look again   s change the site   b write a support bundle"
+            lines += [*failure_lines(failure, width), [(" " * 9 + keys, "strong")]]
+        return lines
+
+    def action_retry(self) -> None:
+        """Start the engine, which looks first; it needs a site."""
+        if not self.shell.view.has_site:
+            put(self.query_one("#answer", Static), "The engine needs a described site first: F10.")
+        elif not self.shell.view.running:
+            self.shell.start_engine()
+
+    def action_bundle(self) -> None:
+        """Write a support bundle."""
+        self.shell.make_bundle()
+
+
+def _steps(state: State) -> list[StepView]:
+    return [step for step in state.steps if step.stretch in _STRETCHES]
+
+
+def _step_lines(state: State, now: float, width: int) -> list[Line]:
+    lines: list[Line] = []
+    for step in _steps(state):
+        style = {"done": "good", "failed": "bad", "blocked": "bad", "running": "busy"}.get(step.state, "dim")
+        told = step.told if step.state == "done" else step.why
+        head = f"[{MARKS.get(step.state, ' ')}] {fit(step.title, 26)} {fit(step_seconds(step, now), 10)} "
+        lines.append([(head, style), (fit(told, max(1, width - len(head))).rstrip(), "dim")])
+    return lines
