@@ -37,7 +37,7 @@ class Look:
 def looks(state_dir: Path, images_dir: Path | None, nics: tuple[Nic, ...]) -> tuple[Look, ...]:
     """All of it, in the order of the page."""
     folder = images_dir or Path("/srv/seedvm/images")
-    return (_root(), _clock(), _memory(), _disk(state_dir), _images(folder), *map(_nic, nics))
+    return (*map(_nic, nics), _root(), _clock(), _memory(), _disk(state_dir), _images(folder))
 
 
 def _root() -> Look:

@@ -26,6 +26,8 @@ async def test_from_nothing_to_site_and_accounts_by_keys_alone(tmp_path: Path) -
     app = wizard(tmp_path / "state", CONSOLE)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("enter")
+        await until(pilot, lambda: "The seed, as this screen sees it" in grid(app), "the preflight")
+        await pilot.press("f10")
         await until(pilot, lambda: "This seed has" in grid(app), "the form")
         await pilot.press(*"cellar", "tab", "tab", *"10.20.0.0/24", "f5")
         await until(pilot, lambda: field(app, "provisioning.vip").value == "10.20.0.5", "the proposal")
@@ -52,10 +54,12 @@ async def test_escape_keeps_what_was_entered(tmp_path: Path) -> None:
     app = wizard(tmp_path / "state")
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("enter")
+        await until(pilot, lambda: "The seed, as this screen sees it" in grid(app), "the preflight")
+        await pilot.press("f10")
         await until(pilot, lambda: "This seed has" in grid(app))
-        await pilot.press(*"half", "escape")
-        await until(pilot, lambda: "Enter: describe the site" in grid(app), "the way back")
-        await pilot.press("enter")
+        await pilot.press(*"half", "escape", "escape")
+        await until(pilot, lambda: "then describe the site" in grid(app), "the way back")
+        await pilot.press("enter", "f10")
         assert field(app, "site").value == "half"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import work
@@ -14,7 +16,7 @@ from seedvm.scan.evidence import Bmc
 from tui.page import Page, matches, put
 from tui.records import Known
 from tui.watch import View
-from tui.widgets.lines import Line, Lines
+from tui.widgets.lines import Line, Lines, Rows
 from tui.words import fit
 
 _WHO = ("vendor", "product", "redfish-version", "guid", "uuid")
@@ -40,6 +42,38 @@ def scanned_line(bmc: Bmc, width: int) -> Line:
     who = " ".join(filter(None, (bmc.fact(name) for name in _WHO)))
     head = f"{bmc.address:<15} {'/'.join(bmc.protocols) or 'answers':<22} "
     return [(head, "busy"), (fit(who or "seen just now", max(1, width - len(head))).rstrip(), "dim")]
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A fact of a BMC and the packet that it came from."""
+
+    bmc: str
+    name: str
+    value: str
+    source: str
+
+
+def facts_of(one: Known | Bmc) -> list[Fact]:
+    """Where everything that is known of a BMC came from."""
+    if isinstance(one, Known):
+        return [Fact(one.bmc, *fact) for fact in one.facts]
+    return [Fact(one.address, e.fact, e.value, e.source) for e in one.evidence]
+
+
+def row_line(one: Known | Bmc | Fact, width: int) -> Line:
+    """One row of the table."""
+    if isinstance(one, Known):
+        return known_line(one, width)
+    if isinstance(one, Bmc):
+        return scanned_line(one, width)
+    return [(fit(f"    {one.name}: {one.value}  ({one.source})", width).rstrip(), "dim")]
+
+
+def row_text(one: Known | Bmc | Fact) -> str:
+    """What a row is searched by."""
+    bmc = one.address if isinstance(one, Bmc) else one.bmc
+    return f"{bmc} " + "".join(span[0] for span in row_line(one, 300))
 
 
 class DiscoveryPage(Page):
@@ -96,23 +130,18 @@ F10 goes on to the credentials"""
         """What the engine noted, then what only this scan has seen."""
         self.query_one("#bmcs", Lines).fill(lambda width: self._rows(view, width))
 
-    def _rows(self, view: View, width: int) -> list[Line]:
+    def _rows(self, view: View, width: int) -> Sequence[Line]:
         noted = {machine.bmc for machine in view.inventory}
-        lines: list[Line] = []
-        for machine in view.inventory:
-            rows = [known_line(machine, width)]
+        fresh = [bmc for address, bmc in sorted(self._seen.items()) if address not in noted]
+        items: list[Known | Bmc | Fact] = []
+        every: list[Known | Bmc] = [*view.inventory, *fresh]
+        for one in every:
+            items.append(one)
             if self._evidence:
-                rows += [
-                    [(fit(f"    {name}: {value}  ({source})", width).rstrip(), "dim")]
-                    for name, value, source in machine.facts
-                ]
-            lines += [row for row in rows if matches(machine.bmc + "".join(span[0] for span in row), self.wanted)]
-        for bmc in (bmc for address, bmc in sorted(self._seen.items()) if address not in noted):
-            rows = [scanned_line(bmc, width)]
-            if self._evidence:
-                rows += [[(fit(f"    {e.fact}: {e.value}  ({e.source})", width).rstrip(), "dim")] for e in bmc.evidence]
-            lines += [row for row in rows if matches(bmc.address + "".join(span[0] for span in row), self.wanted)]
-        return lines or [[("nothing seen yet", "dim")]]
+                items.extend(facts_of(one))
+        if self.wanted:
+            items = [one for one in items if matches(row_text(one), self.wanted)]
+        return Rows(items, lambda one: row_line(one, width)) if items else [[("nothing seen yet", "dim")]]
 
     def action_evidence(self) -> None:
         """With or without sources."""

@@ -93,7 +93,7 @@ F10 goes on to the questions      / searches"""
 
     def _look_lines(self, width: int) -> list[Line]:
         lines: list[Line] = []
-        for one in self._looks:
+        for one in sorted(self._looks, key=lambda one: one.good):  # what needs somebody first
             told = "; ".join([one.told, *self._heard.get(one.name, ())])
             if not matches(f"{one.name} {told} {one.cure}", self.wanted):
                 continue

@@ -38,7 +38,8 @@ at any time (Ctrl+Q), lose the line, or open a second one: the work goes on,
 and whoever comes back sees where it stands.
 
 Enter  goes on: to the seed's preflight and the questions where the site is
-       not described yet, else to the progress page; the engine is started if it is not running.
+       not described yet, else to the progress page; the engine is started
+       if it is not running.
 F2     goes to any other page."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
