@@ -22,7 +22,6 @@ from seedvm.step import Context, Report
 
 IMAGE_PORT = 8088
 """Where a conductor serves the image to the agents: `[deploy] http_url` in ironic.conf."""
-_LOOK_EVERY = 5.0
 _MEASURE_EVERY = 1.0
 _KNOCK_SECONDS = 1.0
 _STAGE_SECONDS = 8.0
@@ -30,12 +29,13 @@ _STAGE_SECONDS = 8.0
 
 @dataclass
 class Deployment:
-    """One stack being made. `image_bytes` is the golden image's size."""
+    """One stack being made. `image_bytes` is the golden image's size, `look_every` seconds are between two looks."""
 
     context: Context
     cloud: Cloud
     report: Report
     image_bytes: int
+    look_every: float = 5.0
     _told: dict[str, tuple[str, str]] = field(default_factory=dict)
     _ended: set[str] = field(default_factory=set)
 
@@ -73,7 +73,7 @@ class Deployment:
                     raise SeedvmError(
                         "a deployment does not end", machine=names, why=f"{seconds:.0f} s", hint="retry it"
                     )
-                await asyncio.sleep(_LOOK_EVERY)
+                await asyncio.sleep(self.look_every)
         finally:
             measuring.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -94,7 +94,7 @@ class Deployment:
                 raise SeedvmError(
                     "the stack does not settle", why=stack.status, hint="openstack stack event list undercloud"
                 )
-            await asyncio.sleep(_LOOK_EVERY)
+            await asyncio.sleep(self.look_every)
 
     async def _look(self, resources: tuple[heat.Resource, ...]) -> None:
         """Tell every lane and every resource that changed, and end what hangs where that was ordered."""

@@ -45,23 +45,28 @@ def way_back(node: ironic.Node) -> str | None:
 async def take_back(
     cloud: Cloud, site: str, wanted: Iterable[str], report: Report, seconds: float = _FREE_SECONDS
 ) -> None:
-    """Bring these nodes (by id) to `available`, from wherever a failed deployment left them; each verb asked once a minute."""
+    """Bring these nodes (by id) to `available`, from wherever a failed deployment left them; each verb asked once a minute.
+
+    SeedvmError where one falls back into `error` after it was asked, or does not come within `seconds`.
+    """
     wanted, asked, deadline = set(wanted), dict[tuple[str, str], float](), time.monotonic() + seconds
+    before: dict[str, str] = {}
     while True:
         nodes = [node for node in await ironic.nodes(cloud, site) if node.id in wanted]
         away = [node for node in nodes if node.state != "available" or node.instance]
+        for node in away:
+            fell = node.state == "error" and (node.id, "error") in asked and before.get(node.id) != "error"
+            if fell or time.monotonic() > deadline:
+                raise SeedvmError(
+                    "the machine does not become free again",
+                    machine=node.title or node.name,
+                    why=f"{node.state}: {node.error}" if node.error else node.state,
+                    hint="look at its BMC, then retry; or replace it by a spare",
+                )
+            await _ask(cloud, node, asked, report)
+            before[node.id] = node.state
         if not away:
             return
-        if time.monotonic() > deadline:
-            node = away[0]
-            raise SeedvmError(
-                "the machine does not become free again",
-                machine=node.title or node.name,
-                why=f"{node.state}: {node.error}" if node.error else node.state,
-                hint="look at its BMC, then retry; or replace it by a spare",
-            )
-        for node in away:
-            await _ask(cloud, node, asked, report)
         await asyncio.sleep(_LOOK_EVERY)
 
 

@@ -45,6 +45,7 @@ class DeployStep:
     title: str = "Deploy the undercloud"
     stretch: str = "deploy"
     usual_seconds: float = 240.0
+    look_every: float = 5.0
 
     async def check(self) -> Verdict:
         cloud = cloud_of(self.context)
@@ -65,7 +66,9 @@ class DeployStep:
     async def apply(self, report: Report) -> None:
         cloud = cloud_of(self.context)
         write_clouds(cloud.access, self.context.state_dir / CLOUDS)
-        watched = Deployment(self.context, cloud, report, open_images(self.context.images_dir).golden.size)
+        watched = Deployment(
+            self.context, cloud, report, open_images(self.context.images_dir).golden.size, self.look_every
+        )
         while True:
             stack = await heat.stack(cloud)
             if stack is not None and (stack.complete or not stack.seed_is_member):
