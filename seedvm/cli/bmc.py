@@ -54,6 +54,9 @@ class _Lines:
     def fact(self, name: str, value: JSON) -> None:
         return
 
+    def resource(self, resource: str, kind: str, status: str, reason: str = "") -> None:
+        """No stack here."""
+
     def phase(self, phase: str, state: str, detail: str = "") -> None:
         return
 

@@ -48,8 +48,8 @@ class CredentialsPage(Page):
 Give the accounts that the BMCs may have, the likeliest first. The engine
 tests them as gently as the protocol allows and never so often that a BMC
 would lock the account. They are sent to no address outside the BMC ranges
-that you declared: any host could pose as a BMC. They are stored in secrets.yaml (readable by root
-only) and appear in no log, journal or report.
+that you declared: any host could pose as a BMC. They are stored in
+secrets.yaml (readable by root only), and appear in no log or report.
 
 Type user, Enter, password, Enter: the account is added. An empty password is
 an account without one. Tab to the list, Delete takes an account out.

@@ -72,7 +72,11 @@ F2     goes to any other page."""
         if view.running or view.state.all_done or self.shell.replaying:
             return "Enter: see the progress"
         if "networks" in view.lacks:
-            return "Enter: mend what is wrong in the site" if view.has_site else "Enter: look at the seed, then describe the site"
+            return (
+                "Enter: mend what is wrong in the site"
+                if view.has_site
+                else "Enter: look at the seed, then describe the site"
+            )
         if _lacking(view):
             return "Enter: give the accounts of the BMCs"
         return "Enter: start the engine and see the progress"
