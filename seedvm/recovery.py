@@ -79,7 +79,7 @@ async def _ask(cloud: Cloud, node: ironic.Node, asked: dict[tuple[str, str], flo
     report.log(f"taking back {node.name}, which is in state {node.state}{told}", node=node.title or node.name)
     try:
         if node.maintenance:
-            await ironic.maintain(cloud, node.id, "")
+            await ironic.take_back(cloud, node)
         await ironic.provision(cloud, node.id, verb)
     except Refused as error:
         if error.status != 409:  # a conductor is at work on it: asked again later
@@ -152,7 +152,7 @@ async def put_aside(cloud: Cloud, site: str, report: Report) -> None:
             await ironic.power(cloud, node.id, "power off")
         except SeedvmError as error:
             report.log(f"it could not be switched off and is left in maintenance: {error}", node=node.name)
-            await ironic.maintain(cloud, node.id, node.unfit)
+            await ironic.keep_away(cloud, node.id, node.unfit[:240])
 
 
 def swapped(review: Mapping[str, Any], order: Order) -> dict[str, Any]:
