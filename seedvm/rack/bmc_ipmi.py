@@ -1,7 +1,7 @@
 """An IPMI 2.0 BMC: pyghmi's, with what it lacks cured: presence pong, IPMI 1.5 capabilities, refusals, and an end of sessions.
 
 Cipher suite 3 only, and it says so: an open-session request for any other is answered with status 0x11. It refuses unknown users
-(0x0D) and wrong passwords (0x0F) as hardware does.
+(0x0D) and wrong passwords (0x0F) as hardware does, and a locked account as OpenBMC does: as if it were unknown.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from pyghmi.ipmi.private import session as ipmisession
 
 from seedvm.errors import SeedvmError
 from seedvm.rack.bmc import Behind
+from seedvm.rack.door import Door
 from seedvm.rack.model import MachineSpec
+from seedvm.secret import Secret
 
 _NO_SUCH_USER, _BAD_CHECK, _NO_MATCHING_SUITE, _NO_SESSIONS = 0x0D, 0x0F, 0x11, 0x01
-_ADMINISTRATOR = 4
+_ADMINISTRATOR, _USER = 4, 2  # privilege; the number of the one user
 _SUITE_3 = (1, 1, 1)  # RAKP-HMAC-SHA1, HMAC-SHA1-96, AES-CBC-128
 _SESSION_LIMIT, _IDLE_SECONDS = 32, 60.0
 _ASF_IANA = bytes([0, 0, 0x11, 0xBE])
@@ -30,9 +32,9 @@ _PXE, _DISK = 1, 2  # boot flags' device selector, IPMI 2.0 table 28-14
 _DEVICES = {0: None, _PXE: "pxe", _DISK: "disk"}
 
 
-def serve(machine: MachineSpec, behind: Behind) -> None:
+def serve(machine: MachineSpec, behind: Behind, door: Door) -> None:
     """Answer on UDP 623 for ever."""
-    server = RackBmc(machine, behind)
+    server = RackBmc(machine, behind, door)
     while True:
         ipmisession.Session.wait_for_rsp(_IDLE_SECONDS)
         server.drop_idle()
@@ -76,10 +78,12 @@ class _Session(serversession.ServerSession):
         if len(data) < 28:
             return
         name = bytes(data[28 : 28 + data[27]])
-        if name.decode(errors="replace") != self.bmc.user or (data[24] & 0xF) > _ADMINISTRATOR:
+        door = self.bmc.door
+        known = name.decode(errors="replace") == door.user and (data[24] & 0xF) <= _ADMINISTRATOR
+        if not known or not door.knock():
             self._refuse("rakp2", data[0], _NO_SUCH_USER)
             return
-        self.authdata = {self.bmc.user: self.bmc.password.reveal()}
+        self.authdata = {door.user: door.password.reveal()}
         super()._got_rakp1(data)
 
     def _got_rakp3(self, data: bytearray) -> None:
@@ -88,6 +92,7 @@ class _Session(serversession.ServerSession):
             return
         self.ipmicallback = None
         super()._got_rakp3(data)
+        self.bmc.door.result(self.established)
         if not self.established:
             self._refuse("rakp4", data[0], _BAD_CHECK)
 
@@ -109,17 +114,18 @@ class _Session(serversession.ServerSession):
 class RackBmc(bmc.Bmc):
     """The BMC of one machine."""
 
-    def __init__(self, machine: MachineSpec, behind: Behind) -> None:
+    def __init__(self, machine: MachineSpec, behind: Behind, door: Door) -> None:
         super().__init__({}, port=623, bmcuuid=machine.uuid, address=str(machine.bmc.address))
-        self.user = machine.bmc.user
-        self.password = machine.bmc.password
+        self.door = door
+        self.faults = machine.faults
+        self.limit = machine.faults.sessions or _SESSION_LIMIT
         self.behind = behind
         self.sessions: dict[Any, _Session] = {}
         self.mfgid, self.deviceid = 0, 0x20
 
     def make_room(self) -> bool:
         """Whether there is a slot: the oldest login that never came to its end gives way, a session in use does not."""
-        if len(self.sessions) < _SESSION_LIMIT:
+        if len(self.sessions) < self.limit:
             return True
         halfway = [session for session in self.sessions.values() if not session.established]
         if halfway:
@@ -138,17 +144,52 @@ class RackBmc(bmc.Bmc):
             ipmisession._io_sendto(self.serversocket, head + _PONG, sockaddr)
         elif len(raw) >= 32 and raw[4] == 6 and raw[5] == 0x10:
             self.drop_idle()
-            _Session(self, sockaddr, self.serversocket, raw[16:])
+            if not self.faults.hang:
+                _Session(self, sockaddr, self.serversocket, raw[16:])
         elif len(raw) >= 23 and raw[4] == 0 and raw[18 + 1] == 0x38 and not raw[20] & 0x80:
             self._old_capabilities(raw, sockaddr)
         else:
             super().sessionless_data(data, sockaddr)
 
     def handle_raw_request(self, request: dict[str, Any], session: _Session) -> None:
+        own = {(6, 0x3D): self._session_info, (6, 0x44): self._user_access, (6, 0x46): self._user_name}
+        own |= {(6, 0x47): self._user_password, (0x0A, 0x48): self._clock}
         try:
-            super().handle_raw_request(request, session)
-        except SeedvmError:
+            answer = own.get((request["netfn"], request["command"]))
+            if answer is None:
+                super().handle_raw_request(request, session)
+            else:
+                code, data = answer(bytearray(request["data"]))
+                session.send_ipmi_response(code=code, data=data)
+        except (SeedvmError, IndexError):
             session.send_ipmi_response(code=0xFF)
+
+    def _session_info(self, data: bytearray) -> tuple[int, list[int]]:
+        """Get Session Info (22.20): the one user, as administrator over the LAN."""
+        return 0, [1, self.limit, len(self.sessions), _USER, _ADMINISTRATOR, 1]
+
+    def _user_access(self, data: bytearray) -> tuple[int, list[int]]:
+        """Get User Access (22.27)."""
+        return 0, [_USER, 1, 0, 0x30 | _ADMINISTRATOR]
+
+    def _user_name(self, data: bytearray) -> tuple[int, list[int]]:
+        """Get User Name (22.29)."""
+        name = self.door.user.encode() if data[0] & 0x3F == _USER else b""
+        return 0, list(name.ljust(16, b"\0"))
+
+    def _user_password(self, data: bytearray) -> tuple[int, list[int]]:
+        """Set User Password (22.30): set it, in 16 or 20 bytes, or test it."""
+        number, action, text = data[0] & 0x3F, data[1] & 3, bytes(data[2:]).rstrip(b"\0").decode(errors="replace")
+        if number != _USER or len(data) - 2 != (20 if data[0] & 0x80 else 16) or action not in (2, 3):
+            return 0xCC, []
+        if action == 3:
+            return (0 if self.door.password == Secret(text) else 0x80), []
+        self.door.change(Secret(text))
+        return 0, []
+
+    def _clock(self, data: bytearray) -> tuple[int, list[int]]:
+        """Get SEL Time (31.10)."""
+        return 0, list(struct.pack("<I", int(time.time()) + self.faults.clock_ahead))
 
     def get_system_guid(self) -> uuids.UUID:
         found: uuids.UUID = self.uuid

@@ -1,19 +1,18 @@
 """A Redfish BMC: the sushy-tools emulator on HTTPS 443 with a driver that asks the machine's supervisor, without delay.
 
 What the emulator's templates leave out is put into its answers: boot override once or for good, a service UUID of its own.
-It refuses everything but the service root without the right name and password (HTTP basic).
+It refuses everything but the service root without a session or the right name and password (redfish_door.py).
 """
 
 from __future__ import annotations
 
-import base64
 import datetime
-import hmac
 import ipaddress
 import json
 import logging
 import os
 import ssl
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,9 @@ from sushy_tools.emulator.resources.systems.base import AbstractSystemsDriver
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from seedvm.rack.bmc import Behind
+from seedvm.rack.door import Door
 from seedvm.rack.model import MachineSpec
+from seedvm.rack.redfish_door import ROOT_LINKS, RedfishDoor, Rules
 
 _DEVICES = {"Pxe": "pxe", "Hdd": "disk", "None": None}
 _ACTIONS = {
@@ -41,22 +42,25 @@ _ACTIONS = {
     "ForceRestart": "reset",
     "PowerCycle": "cycle",
 }
-_OPEN_PATHS = ("", "redfish", "redfish/v1")
 _CERTIFICATE_DAYS = 3650
 
 
-def serve(machine: MachineSpec, behind: Behind, folder: Path) -> None:
+def serve(machine: MachineSpec, behind: Behind, door: Door, folder: Path) -> None:
     """Answer on TCP 443 for ever."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     app = emulator.app
     emulator.Application.systems = RackDriver(machine, behind)  # its own choice of drivers knows no plug-ins
     app.config["SUSHY_EMULATOR_STATE_DIR"] = str(folder)
     app.after_request(lambda response: _complete(response, machine, behind))
-    app.wsgi_app = _BasicAuth(app.wsgi_app, machine)
+    rules = Rules(sessions=machine.faults.sessions or 16)
+    app.wsgi_app = _hang if machine.faults.hang else RedfishDoor(app.wsgi_app, door, rules)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*_certificate(machine, folder))
     address = str(machine.bmc.address)
-    make_server(address, 443, app, threaded=True, ssl_context=context, request_handler=_Quiet).serve_forever()
+    server = make_server(address, 443, app, threaded=True, ssl_context=context, request_handler=_Quiet)
+    assert isinstance(server.socket, ssl.SSLSocket)
+    server.socket.do_handshake_on_connect = False  # type: ignore[attr-defined]  # a client that says nothing holds up its own thread alone
+    server.serve_forever()
 
 
 class _Quiet(WSGIRequestHandler):
@@ -147,25 +151,10 @@ def boot_mode(machine: MachineSpec) -> str:
     return "Legacy" if machine.firmware == "bios" else "UEFI"
 
 
-class _BasicAuth:
-    """Every path but the service root needs the account's name and password."""
-
-    def __init__(self, app: Callable[..., Iterable[bytes]], machine: MachineSpec) -> None:
-        pair = f"{machine.bmc.user}:{machine.bmc.password.reveal()}"
-        self._right = "Basic " + base64.b64encode(pair.encode()).decode()
-        self._app = app
-
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        given = environ.get("HTTP_AUTHORIZATION", "")
-        if environ.get("PATH_INFO", "").strip("/") in _OPEN_PATHS or hmac.compare_digest(given, self._right):
-            return self._app(environ, start_response)
-        text = {"error": {"code": "Base.1.0.AccessDenied", "message": "The user name or the password is wrong"}}
-        body = json.dumps(text).encode()
-        length = int(environ.get("CONTENT_LENGTH") or 0)
-        environ["wsgi.input"].read(length)
-        headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
-        start_response("401 Unauthorized", [*headers, ("WWW-Authenticate", 'Basic realm="redfish"')])
-        return [body]
+def _hang(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Takes the request and never says a word."""
+    threading.Event().wait()
+    return []
 
 
 def _complete(response: flask.Response, machine: MachineSpec, behind: Behind) -> flask.Response:
@@ -177,6 +166,7 @@ def _complete(response: flask.Response, machine: MachineSpec, behind: Behind) ->
             "Product": "virtual rack BMC",
             "Vendor": "seedvm",
             "Name": "Redfish Service",
+            **ROOT_LINKS,
         }
         response.set_data(json.dumps(tree))
     elif asked and endpoint == "system_resource":
@@ -187,6 +177,10 @@ def _complete(response: flask.Response, machine: MachineSpec, behind: Behind) ->
         tree["Boot"]["BootSourceOverrideTarget@Redfish.AllowableValues"] = ["None", "Pxe", "Hdd"]
         tree |= {"Manufacturer": "seedvm", "Model": "virtual rack machine", "SerialNumber": machine.serial}
         response.set_data(json.dumps(tree))
+    elif asked and endpoint == "manager_resource":
+        tree = json.loads(response.get_data())
+        now = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=machine.faults.clock_ahead)
+        response.set_data(json.dumps(tree | {"DateTime": now.isoformat(timespec="seconds")}))
     return response
 
 

@@ -10,11 +10,12 @@ import ipaddress
 import re
 import uuid as uuids
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from seedvm._yaml import Cursor, Findings, open_tree
 from seedvm.errors import InvalidFile, SeedvmError
+from seedvm.rack.faults import Faults, parse_faults
 from seedvm.secret import Secret
 
 RUN = Path("/run/seedvm-rack")
@@ -79,6 +80,7 @@ class MachineSpec:
     serial: str
     kind: str = "container"
     firmware: str = "bios"
+    faults: Faults = field(default_factory=Faults)
 
 
 @dataclass(frozen=True)
@@ -242,8 +244,7 @@ def _machine(cursor: Cursor, network: Network | None) -> MachineSpec | None:
         ("name", "uuid", "mac", "bmc", "cpus", "memory_mib", "disk_gib", "serial"),
         ("kind", "firmware", "faults"),
     )
-    for fault in parts["faults"].sequence():
-        fault.problem("this fault is not known")
+    faults = parse_faults(parts["faults"])
     bmc = _bmc(parts["bmc"], network)
     name, uuid = parts["name"].parsed(_name), parts["uuid"].parsed(_uuid)
     mac, serial = parts["mac"].parsed(_mac), parts["serial"].text()
@@ -254,7 +255,7 @@ def _machine(cursor: Cursor, network: Network | None) -> MachineSpec | None:
         parts["firmware"].problem("a container machine has no firmware but its own; say kind: vm")
     if name is None or uuid is None or mac is None or serial is None or bmc is None or kind is None or firmware is None:
         return None
-    return MachineSpec(name, uuid, mac, bmc, cpus, memory_mib, disk_gib, serial, kind, firmware)
+    return MachineSpec(name, uuid, mac, bmc, cpus, memory_mib, disk_gib, serial, kind, firmware, faults)
 
 
 def _one_of(cursor: Cursor, *known: str) -> str | None:

@@ -98,7 +98,7 @@ async def ipmi_sim(
     proc.run(["ip", "address", "replace", f"{address}/32", "dev", "lo"], timeout=10)
     command = ["ipmi_sim", "-c", "lan.conf", "-f", "sim.emu", "-s", "state", "-n"]
     with child(command, cwd=home, log=home / "log"):
-        await _udp_listens(address, 623)
+        await udp_listens(address, 623)
         yield IpmiSim(address, power)
 
 
@@ -109,7 +109,7 @@ async def pyghmi_bmc(folder: Path, address: str, *, user: str = "admin", passwor
     script = Path(__file__).with_name("pyghmi_bmc.py")
     guid = "00112233-4455-6677-8899-aabbccddeeff"
     with child([sys.executable, str(script), address, "623", user, password, guid], log=folder / f"pyghmi-{address}"):
-        await _udp_listens(address, 623)
+        await udp_listens(address, 623)
         yield address
 
 
@@ -177,11 +177,11 @@ async def redfish_sim(
     script = Path(__file__).with_name("redfish_emulator.py")
     command = [sys.executable, str(script), str(home / "settings.json")]
     with child(command, log=home / "log", env={"PYTHONPATH": str(Path(__file__).parents[2])}):
-        await _tcp_listens(address, 443 if tls else 80)
+        await tcp_listens(address, 443 if tls else 80)
         yield RedfishSim(address, home / "logins", home / "overlay.json", home / "password")
 
 
-async def _tcp_listens(address: str, port: int) -> None:
+async def tcp_listens(address: str, port: int) -> None:
     async with asyncio.timeout(30):
         while True:
             with contextlib.suppress(OSError):
@@ -191,7 +191,7 @@ async def _tcp_listens(address: str, port: int) -> None:
             await asyncio.sleep(0.05)
 
 
-async def _udp_listens(address: str, port: int) -> None:
+async def udp_listens(address: str, port: int) -> None:
     wanted = f"{address}:{port}"
     async with asyncio.timeout(30):
         while wanted not in proc.run(["ss", "-Hlun"], timeout=10).stdout:

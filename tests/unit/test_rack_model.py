@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from seedvm.errors import InvalidFile, SeedvmError
+from seedvm.rack.faults import Faults
 from seedvm.rack.model import RackSpec, made_up_mac, parse_rack
 
 RACK = """\
@@ -25,7 +26,7 @@ machines:
     memory_mib: 8192
     disk_gib: 20
     serial: TOY1
-    faults: []
+    faults: {}
 """
 
 
@@ -83,8 +84,26 @@ def test_what_is_given_twice_is_refused_with_each_thing() -> None:
 
 
 def test_an_unknown_protocol_and_an_unknown_fault_are_refused_together() -> None:
-    found = problems(RACK.replace("redfish", "ilo").replace("faults: []", "faults: [gremlins]"))
+    found = problems(RACK.replace("redfish", "ilo").replace("faults: {}", "faults: {gremlins: true}"))
     assert len(found) == 2
+
+
+FAULTS = """{wrong_password: true, lock_out: {after: 3, seconds: 600}, lost_packets_percent: 20, sessions: 2, hang: true,
+             clock_ahead_seconds: 3600}"""
+
+
+def test_faults_are_read_as_they_are_ordered() -> None:
+    assert rack().machines[0].faults == Faults()
+    ordered = rack(RACK.replace("faults: {}", f"faults: {FAULTS}")).machines[0].faults
+    assert ordered == Faults(True, 3, 600, 20, 2, True, 3600)
+    assert rack(RACK.replace("faults: {}", "faults: {lock_out: {after: 5}}")).machines[0].faults.lock_seconds == 300
+
+
+@pytest.mark.parametrize(
+    "wrong", ["[hang]", "{lock_out: {}}", "{lost_packets_percent: 100}", "{sessions: none}", "{hang: maybe}"]
+)
+def test_a_fault_that_cannot_be_is_refused(wrong: str) -> None:
+    assert len(problems(RACK.replace("faults: {}", f"faults: {wrong}"))) == 1
 
 
 def test_a_machine_that_is_not_there_is_named_with_those_that_are() -> None:

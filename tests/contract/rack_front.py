@@ -1,0 +1,40 @@
+"""The rack's BMC of one machine whose power is a flag: RACK_FILE MACHINE FOLDER. Everything in front of it is the rack's own."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from seedvm.rack import bmc_ipmi, bmc_redfish
+from seedvm.rack.bmc import Behind, door_of
+from seedvm.rack.faults import lose_packets
+from seedvm.rack.model import load_rack
+
+
+@dataclass(frozen=True)
+class Dark(Behind):
+    """A machine without a supervisor."""
+
+    state: dict[str, Any] = field(default_factory=lambda: {"power": "off", "boot_device": None, "boot_once": False})
+
+    def status(self) -> dict[str, Any]:
+        return self.state
+
+    def power(self, action: str) -> None:
+        self.state["power"] = "on" if action == "on" else "off"
+
+    def boot(self, device: str | None, *, once: bool) -> None:
+        self.state |= {"boot_device": device, "boot_once": once}
+
+
+machine = load_rack(Path(sys.argv[1])).machine(sys.argv[2])
+folder = Path(sys.argv[3])
+if machine.faults.lost_percent:
+    lose_packets(machine.faults.lost_percent)
+door = door_of(machine, folder)
+if machine.bmc.protocol == "ipmi":
+    bmc_ipmi.serve(machine, Dark(Path("none")), door)
+else:
+    bmc_redfish.serve(machine, Dark(Path("none")), door, folder)
