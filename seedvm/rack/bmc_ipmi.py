@@ -170,7 +170,7 @@ class RackBmc(bmc.Bmc):
 
     def _user_access(self, data: bytearray) -> tuple[int, list[int]]:
         """Get User Access (22.27)."""
-        return 0, [_USER, 1, 0, 0x30 | _ADMINISTRATOR]
+        return 0, [_USER, 1, 0, 0x30 | _ADMINISTRATOR if data[1] & 0x3F == _USER else 0x0F]
 
     def _user_name(self, data: bytearray) -> tuple[int, list[int]]:
         """Get User Name (22.29)."""

@@ -136,11 +136,15 @@ class RedfishDoor:
             return self._answer(start, 204, None)
         if path == SESSIONS:
             members = [{"@odata.id": where} for where in numbers]
-            return self._answer(start, 200, {"Members": members, "Members@odata.count": len(members)})
+            return self._answer(
+                start, 200, {"@odata.id": path, "Members": members, "Members@odata.count": len(members)}
+            )
         if path in numbers:
             return self._answer(start, 200, {"@odata.id": path, "UserName": self.door.user})
         if path == "/redfish/v1/SessionService":
-            return self._answer(start, 200, {"ServiceEnabled": True, "Sessions": {"@odata.id": SESSIONS}})
+            return self._answer(
+                start, 200, {"@odata.id": path, "ServiceEnabled": True, "Sessions": {"@odata.id": SESSIONS}}
+            )
         return self._answer(start, 404, _error("ResourceMissingAtURI", "There is no such resource."))
 
     def _accounts(
@@ -185,6 +189,8 @@ class RedfishDoor:
     def _answer(
         start: Start, status: int, tree: Mapping[str, Any] | None, more: Iterable[tuple[str, str]] = ()
     ) -> Iterable[bytes]:
+        if tree is not None and isinstance(where := tree.get("@odata.id"), str):
+            tree = {"Id": where.rsplit("/", 1)[1], "Name": where.rsplit("/", 1)[1], **tree}  # every resource has them
         body = b"" if tree is None else json.dumps(tree).encode()
         headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body))), *more]
         if status == 401:

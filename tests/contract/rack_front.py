@@ -26,7 +26,7 @@ class Dark(Behind):
         self.state["power"] = "on" if action == "on" else "off"
 
     def boot(self, device: str | None, *, once: bool) -> None:
-        self.state |= {"boot_device": device, "boot_once": once}
+        self.state.update(boot_device=device, boot_once=once)
 
 
 machine = load_rack(Path(sys.argv[1])).machine(sys.argv[2])
