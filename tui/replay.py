@@ -33,6 +33,7 @@ class Replay(Link):
         if not self._events:
             raise SeedvmError(f"{journal} cannot be replayed", why="it holds no event", hint="give a journal.jsonl")
         self._speed = speed
+        self._reviewed = False
         review, receipt = journal.with_name("review.json"), journal.with_name("receipt.json")
         self._found_review = parse_review(review.read_text()) if review.exists() else None
         self._found_receipt = parse_receipt(receipt.read_text()) if receipt.exists() else None
@@ -57,13 +58,15 @@ class Replay(Link):
         return at
 
     def _seen(self, state: State) -> View:
-        # Review and receipt are there once the recorded engine had written them.
-        reviewed = state.confirmed is not None or (state.failure is not None and state.failure.step == "review")
+        # Review and receipt are there once the recorded engine had written them; who confirmed on a screen left no event.
+        step = state.step("review")
+        self._reviewed = self._reviewed or (step is not None and step.state in ("blocked", "done"))
+        confirmed = state.confirmed is not None or (step is not None and step.state == "done")
         return View(
             state=state,
-            review=self._found_review if reviewed else None,
+            review=self._found_review if self._reviewed else None,
             receipt=self._found_receipt if state.all_done else None,
-            confirmed=state.confirmed is not None,
+            confirmed=confirmed,
             running=not state.verdict,
             has_site=True,
         )

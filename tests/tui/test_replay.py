@@ -40,6 +40,14 @@ async def test_the_light_is_off_all_the_way_to_the_receipt(journal: Path) -> Non
     assert seen[-1] and not any(seen[:-1])
 
 
+@pytest.mark.parametrize("journal", THERE, ids=lambda path: path.parent.name)
+async def test_the_review_is_there_when_the_recorded_engine_had_written_it(journal: Path) -> None:
+    seen = [view async for view in Replay(journal, 30.0).follow()]
+    reviewed = [view.review is not None for view in seen]
+    assert not reviewed[0] and reviewed[-1] and seen[-1].confirmed
+    assert sorted(reviewed) == reviewed  # once it is there it stays
+
+
 async def test_a_recording_starts_and_writes_nothing() -> None:
     replay = Replay(EXAMPLE / "journal.jsonl", 0)
     deeds = [
