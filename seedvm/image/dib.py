@@ -15,6 +15,7 @@ from pathlib import Path
 
 from seedvm import proc
 from seedvm.errors import SeedvmError
+from seedvm.image import times
 from seedvm.image.progress import Stage
 from seedvm.image.rooms import SOURCE
 
@@ -130,6 +131,7 @@ def _environment(workshop: Workshop, settings: Mapping[str, str]) -> dict[str, s
         "DIB_NO_TMPFS": "0" if in_memory else "1",
         "DIB_DEBUG_TRACE": "0",
         "DEBIAN_FRONTEND": "noninteractive",
+        "SOURCE_DATE_EPOCH": str(times.epoch()),
         **settings,
     }
 

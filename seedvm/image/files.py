@@ -16,11 +16,12 @@ from typing import Any
 
 from seedvm import proc
 from seedvm.errors import SeedvmError
-from seedvm.image import gpt
+from seedvm.image import gpt, times
 from seedvm.image.rooms import SOURCE, Inputs
 
 IDENTITY = "etc/seedvm-image.json"
 _PIECE = 4 << 20
+_TOLD = 25
 _NODES = (("console", "c", 5, 1, 0o600), ("null", "c", 1, 3, 0o666))
 
 
@@ -31,24 +32,26 @@ def golden(tree: Path, folder: Path, inputs: Inputs) -> None:
     plan = gpt.layout(gpt.tree_bytes(tree), inputs.golden_key)
     image = folder / "golden.raw"
     gpt.assemble(tree, image, plan)
-    sums = _sums(image)
-    (folder / "golden.raw.sha256").write_text(f"{sums['sha256']}  golden.raw\n")
+    listed = sums(image)
+    (folder / "golden.raw.sha256").write_text(f"{listed['sha256']}  golden.raw\n")
     manifest = {
         "name": name,
         "hash": inputs.golden_key,
         "key": inputs.golden_key,
         "commit": commit(),
-        "files": {"golden.raw": sums},
+        "files": {"golden.raw": listed},
         "disk": {
             "uuid": plan.uuid,
             "root_file_system": plan.root_file_system,
             "partitions": [asdict(one) for one in plan.partitions],
         },
         "rooms": list(inputs.rooms),
+        "room": room(tree),
+        "reproducible": times.REPRODUCIBLE,
         "packages": debian_packages(tree),
         "python": python_packages(tree),
     }
-    _write_json(folder / "golden.json", manifest)
+    write_json(folder / "golden.json", manifest)
 
 
 def ramdisk(tree: Path, folder: Path, inputs: Inputs) -> None:
@@ -64,7 +67,8 @@ def ramdisk(tree: Path, folder: Path, inputs: Inputs) -> None:
         json.dumps({"name": f"seedvm-ramdisk-{inputs.ramdisk_key}", "hash": inputs.ramdisk_key}) + "\n"
     )
     _add_nodes(tree)
-    packed = "find . -path ./boot -prune -o -print0 | LC_ALL=C sort -z | cpio --null --create --format=newc --quiet"
+    times.clamp(tree)
+    packed = "find . -path ./boot -prune -o -print0 | LC_ALL=C sort -z | cpio --null --create --format=newc --quiet --reproducible"
     order = f"set -o pipefail; cd {shlex.quote(str(tree))}; {packed} | zstd -q -3 -T2 -f -o {shlex.quote(str(initramfs.absolute()))}"
     proc.run(["bash", "-c", order], timeout=600)
     manifest = {
@@ -72,10 +76,21 @@ def ramdisk(tree: Path, folder: Path, inputs: Inputs) -> None:
         "hash": inputs.ramdisk_key,
         "key": inputs.ramdisk_key,
         "commit": commit(),
-        "files": {"ramdisk.kernel": _sums(kernel), "ramdisk.initramfs": _sums(initramfs)},
+        "files": {"ramdisk.kernel": sums(kernel), "ramdisk.initramfs": sums(initramfs)},
         "packages": debian_packages(tree),
     }
-    _write_json(folder / "ramdisk.json", manifest)
+    write_json(folder / "ramdisk.json", manifest)
+
+
+def room(tree: Path) -> dict[str, float]:
+    """MiB that the largest folders of a tree take, three names deep, the largest first; "everything" is the sum."""
+    taken: dict[str, int] = {}
+    for folder, _, files in os.walk(tree):
+        top = "/".join(Path(folder).relative_to(tree).parts[:3]) or "."
+        taken[top] = taken.get(top, 0) + sum(os.lstat(f"{folder}/{name}").st_size for name in files)
+    largest = sorted(taken.items(), key=lambda one: -one[1])[:_TOLD]
+    everything = round(sum(taken.values()) / (1 << 20), 1)
+    return {"everything": everything, **{f"/{top}": round(size / (1 << 20), 1) for top, size in largest}}
 
 
 def debian_packages(tree: Path) -> dict[str, str]:
@@ -112,7 +127,8 @@ def _add_nodes(tree: Path) -> None:
         path.chmod(mode)
 
 
-def _sums(path: Path) -> dict[str, Any]:
+def sums(path: Path) -> dict[str, Any]:
+    """SHA-256 and size in bytes."""
     sha256 = hashlib.sha256()
     with path.open("rb") as file:
         while piece := file.read(_PIECE):
@@ -120,5 +136,6 @@ def _sums(path: Path) -> dict[str, Any]:
     return {"sha256": sha256.hexdigest(), "size": path.stat().st_size}
 
 
-def _write_json(path: Path, tree: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(tree, indent=1, sort_keys=True) + "\n")
+def write_json(path: Path, tree: Mapping[str, Any]) -> None:
+    """As every manifest of the images: a value a line."""
+    path.write_text(json.dumps(tree, indent=1) + "\n")

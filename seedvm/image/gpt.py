@@ -1,4 +1,4 @@
-"""A disk image put together from finished file systems: GPT by sfdisk on a file, ESP by mtools, root by `mke2fs -d`.
+"""A disk image put together from finished file systems: GPT by sfdisk on a file, ESP by mtools, root by `mke2fs -d`, GRUB by hand.
 
 No loop device, no mount, no device-mapper, so that it works in a bare CI machine. It refuses a tree without a boot program.
 """
@@ -6,22 +6,34 @@ No loop device, no mount, no device-mapper, so that it works in a bare CI machin
 from __future__ import annotations
 
 import os
+import struct
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
 from seedvm import proc
 from seedvm.errors import SeedvmError
+from seedvm.image import times
 
 BOOT_PROGRAM = Path("usr/lib/seedvm/BOOTX64.EFI")
+_FIRST_SECTOR, _CORE = Path("usr/lib/seedvm/boot.img"), Path("usr/lib/seedvm/core.img")
 _MIB = 1 << 20
 _START = 1 * _MIB
+_BIOS_BYTES = 1 * _MIB
 _ESP_BYTES = 64 * _MIB  # FAT32 wants at least 65,525 clusters
 _END_BYTES = 1 * _MIB  # the second table
-# The first boot grows the root to its disk: room here is only streamed to every machine.
-_SPARE = 1.1
-_LEAST_SPARE = 128 * _MIB
-_TYPES = {"ESP": "C12A7328-F81F-11D2-BA4B-00A0C93EC93B", "root": "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709"}
+# Root is never written again: room here is only streamed to every machine.
+_SPARE = 1.05
+_LEAST_SPARE = 64 * _MIB
+_TYPES = {
+    "BIOS": "21686148-6449-6E6F-744E-656564454649",
+    "ESP": "C12A7328-F81F-11D2-BA4B-00A0C93EC93B",
+    "root": "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709",
+}
+# The Discoverable Partitions Specification's "read only".
+_ATTRIBUTES = {"root": "GUID:60"}
+_HARD_DISK = b"\x90\x90"
+_CORE_SEGMENT = 0x820
 
 
 @dataclass(frozen=True)
@@ -59,20 +71,23 @@ class Layout:
         """What sfdisk reads."""
         lines = ["label: gpt", f"label-id: {self.uuid.upper()}", "unit: sectors", ""]
         for one in self.partitions:
-            lines.append(
-                f"start={one.start // 512}, size={one.size // 512}, type={one.type}, name={one.name}, uuid={one.uuid.upper()}"
-            )
+            place = f"start={one.start // 512}, size={one.size // 512}, type={one.type}"
+            attributes = f', attrs="{_ATTRIBUTES[one.name]}"' if one.name in _ATTRIBUTES else ""
+            lines.append(f"{place}, name={one.name}, uuid={one.uuid.upper()}{attributes}")
         return "\n".join(lines) + "\n"
 
 
 def layout(tree_bytes: int, key: str) -> Layout:
-    """Where things go for a tree that uses `tree_bytes`: root is last, so that it can grow to the disk's end."""
+    """Where things go for a tree that uses `tree_bytes`. What is behind root belongs to the machine's state."""
     disk = uuid.uuid5(uuid.NAMESPACE_URL, f"seedvm:{key}")
     root_bytes = max(int(tree_bytes * _SPARE), tree_bytes + _LEAST_SPARE)
     root_bytes = -(-root_bytes // _MIB) * _MIB
-    esp = Partition(1, "ESP", _START, _ESP_BYTES, str(uuid.uuid5(disk, "ESP")))
-    root = Partition(2, "root", _START + _ESP_BYTES, root_bytes, str(uuid.uuid5(disk, "root")))
-    return Layout(str(disk), root.start + root.size + _END_BYTES, (esp, root))
+    partitions: list[Partition] = []
+    at = _START
+    for number, (name, size) in enumerate((("BIOS", _BIOS_BYTES), ("ESP", _ESP_BYTES), ("root", root_bytes)), 1):
+        partitions.append(Partition(number, name, at, size, str(uuid.uuid5(disk, name))))
+        at += size
+    return Layout(str(disk), at + _END_BYTES, tuple(partitions))
 
 
 def tree_bytes(tree: Path) -> int:
@@ -90,40 +105,45 @@ def tree_bytes(tree: Path) -> int:
 
 def assemble(tree: Path, image: Path, plan: Layout) -> None:
     """Write the image. It is sparse where nothing is."""
-    boot_program = tree / BOOT_PROGRAM
-    if not boot_program.is_file():
-        raise SeedvmError(
-            "the tree cannot boot", why=f"/{BOOT_PROGRAM} is missing", hint="is undercloud-base among the rooms?"
-        )
+    for program in (BOOT_PROGRAM, _FIRST_SECTOR, _CORE):
+        if not (tree / program).is_file():
+            raise SeedvmError(
+                "the tree cannot boot", why=f"/{program} is missing", hint="is undercloud-base among the rooms?"
+            )
+    inodes = times.clamp(tree)
     image.unlink(missing_ok=True)
     with image.open("wb") as file:
         file.truncate(plan.size)
     proc.run(["sfdisk", "--quiet", "--no-reread", "--no-tell-kernel", image], timeout=60, input=plan.script())
-    esp = plan.partitions[0]
+    bios, esp, root = plan.partitions
+    _write_grub(image, bios, (tree / _FIRST_SECTOR).read_bytes(), (tree / _CORE).read_bytes())
+    _make_esp(image, esp, tree / BOOT_PROGRAM, plan.uuid)
+    options = f"offset={root.start},lazy_itable_init=1,hash_seed={plan.uuid}"
+    words = ["mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-i", "8192", "-m", "0", "-J", "size=4", "-L", "root"]
+    words += ["-U", plan.root_file_system, "-E", options, "-d", str(tree), str(image), f"{root.size // 1024}k"]
+    proc.run(words, timeout=900, env=times.fake_time())
+    times.settle(image, root.start, inodes)
+
+
+def _write_grub(image: Path, place: Partition, first: bytes, core: bytes) -> None:
+    """GRUB for BIOS, as its grub-bios-setup writes it (GRUB 2.12, include/grub/i386/pc/boot.h): where the second part is, in sectors."""
+    if len(core) > place.size:
+        raise SeedvmError("GRUB's core is too large", why=f"{len(core)} bytes", hint="leave modules out of it")
+    sector = place.start // 512
+    boot, rest = bytearray(first[:440]), bytearray(core)
+    struct.pack_into("<Q", boot, 0x5C, sector)
+    boot[0x66:0x68] = _HARD_DISK
+    struct.pack_into("<QHH", rest, 512 - 12, sector + 1, -(-len(core) // 512) - 1, _CORE_SEGMENT)
+    with image.open("r+b") as file:
+        file.write(boot)
+        file.seek(place.start)
+        file.write(rest)
+
+
+def _make_esp(image: Path, esp: Partition, program: Path, key: str) -> None:
     place = f"{image}@@{esp.start}"
-    proc.run(
-        [
-            "mformat",
-            "-i",
-            place,
-            "-F",
-            "-c",
-            "1",
-            "-T",
-            str(esp.size // 512),
-            "-h",
-            "64",
-            "-s",
-            "32",
-            "-v",
-            "ESP",
-            "::",
-        ],
-        timeout=60,
-    )
-    proc.run(["mmd", "-i", place, "::/EFI", "::/EFI/BOOT"], timeout=60)
-    proc.run(["mcopy", "-i", place, boot_program, "::/EFI/BOOT/BOOTX64.EFI"], timeout=60)
-    options = f"offset={plan.root.start},lazy_itable_init=1,hash_seed={plan.uuid}"
-    words = ["mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-i", "8192", "-m", "1", "-J", "size=32", "-L", "root"]
-    words += ["-U", plan.root_file_system, "-E", options, "-d", str(tree), str(image), f"{plan.root.size // 1024}k"]
-    proc.run(words, timeout=900)
+    shape = ["-F", "-c", "1", "-T", str(esp.size // 512), "-h", "64", "-s", "32"]
+    proc.run(["mformat", "-i", place, *shape, "-N", key[:8], "-v", "ESP", "::"], timeout=60, env=times.fake_time())
+    proc.run(["mmd", "-i", place, "::/EFI", "::/EFI/BOOT", "::/seedvm"], timeout=60, env=times.fake_time())
+    copy: list[str | Path] = ["mcopy", "-m", "-i", place, program, "::/EFI/BOOT/BOOTX64.EFI"]
+    proc.run(copy, timeout=60, env=times.fake_time())

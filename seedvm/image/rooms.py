@@ -25,6 +25,7 @@ RAMDISK_ROOMS = ("tree-output", "deploy-ramdisk")
 # Our code that a machine runs. The virtual rack and the image's own build stay on the operator's desk.
 _CODE = ("seedvm", "tui", "appliance")
 _STAYS = ("seedvm/rack", "seedvm/image", "seedvm/host")
+_MAKER = ("files.py", "gpt.py", "times.py")
 _IGNORED = ("__pycache__",)
 
 
@@ -60,7 +61,7 @@ def inputs(source: Path = SOURCE) -> Inputs:
         requirements=requirements,
         rooms=tuple(sorted({*golden, *layer})),
         layer_key=layer_key,
-        golden_key=_digest([layer_key, *_rooms_digests(source, golden), *_code_digests(source)]),
+        golden_key=_digest([layer_key, *_rooms_digests(source, golden), *_code_digests(source), _maker_digest(source)]),
         ramdisk_key=_digest([tool, *_rooms_digests(source, ramdisk)]),
     )
 
@@ -110,6 +111,11 @@ def _rooms_digests(source: Path, rooms: Iterable[str]) -> list[str]:
 
 def _code_digests(source: Path) -> list[str]:
     return [_folder_digest(source, code_files(source))]
+
+
+def _maker_digest(source: Path) -> str:
+    """What makes a disk of a tree."""
+    return _folder_digest(source, (source / "seedvm/image" / name for name in _MAKER))
 
 
 def _folder_digest(source: Path, files: Iterable[Path]) -> str:

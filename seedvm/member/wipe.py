@@ -79,6 +79,11 @@ class Sweep:
                 yield path
 
 
+def holds_anything(folder: Path) -> bool:
+    """Whether a wiped folder is one still; a place of the state partition stays, empty, as long as it is mounted."""
+    return folder.is_dir() and any(folder.iterdir())
+
+
 def _words(secrets: set[Secret]) -> tuple[bytes, ...]:
     """What to search for: of a key in several lines, its first line of key proper."""
     found = set()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import shutil
 import signal
 import sys
 from pathlib import Path
@@ -24,6 +23,7 @@ POWER_OFF, REBOOT, NOTHING_BOOTS = 0, 133, 75
 WHERE = "where"
 _CLONE_NEWNS = 0x00020000
 _MACHINE_CMDLINE = "BOOT_IMAGE=/vmlinuz root=LABEL=root ro console=ttyS0"
+_SEED_DISK_GIB = 40
 
 
 def main(arguments: list[str]) -> int:
@@ -84,10 +84,7 @@ def _run_ramdisk(folder: Path, machine: MachineSpec, firmware: Firmware, offer: 
     loop.without_flushes(device)
     hardware = _hardware(machine, device.name, offer.cmdline)
     guest.add_tools(root, hardware)
-    group = cgroup.top() / folder.parent.name / machine.name / "guest"
-    if os.fork() == 0:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        partitions.keep_nodes(device, group)
+    _keep_nodes(device, folder)
     _here(folder, "ramdisk")
     guest.enter(root, guest.lay_out(folder / "hardware", hardware), hardware, nodes=[device.path])
 
@@ -100,43 +97,42 @@ def _raise_switch(rack: RackSpec, machine: MachineSpec) -> None:
         switch.announce(network.NAMESPACES / rack.namespace, port, f"port-{machine.name}", f"{rack.name}-switch")
 
 
+def _keep_nodes(device: loop.Loop, folder: Path) -> None:
+    """A process beside the guest, in its group: it holds the disk and makes its partitions' nodes."""
+    group = cgroup.top() / folder.parent.name / folder.name / "guest"
+    if os.fork() == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        partitions.keep_nodes(device, group)
+
+
 def _run_disk(folder: Path, machine: MachineSpec) -> None:
-    root = disk.mount_root(folder / "disk.img", folder / "root")
-    events.note(folder, "disk-boot")
-    device = next(loop.users(folder / "disk.img"))
-    hardware = _hardware(machine, device, _MACHINE_CMDLINE)
-    _here(folder, "disk")
-    guest.enter(root, guest.lay_out(folder / "hardware", hardware), hardware, nodes=[f"/dev/{device}"])
+    root, device = disk.mount_root(folder / "disk.img", folder)
+    _enter_disk(folder, root, device, _hardware(machine, device.name, _MACHINE_CMDLINE))
 
 
 def _boot_seed(rack: RackSpec, seed: Seed) -> None:
     folder = rack.folder(seed.name)
-    lower = disk.mount_read_only(rack.images.resolve() / "golden.raw", folder / "golden")
-    for name in ("upper", "work", "root"):
-        (folder / name).mkdir(exist_ok=True)
-    marker = folder / "upper/etc/seedvm/seed"
-    marker.parent.mkdir(parents=True, exist_ok=True)
-    marker.touch()
-    remount = folder / "upper/etc/systemd/system/systemd-remount-fs.service"
-    remount.parent.mkdir(parents=True, exist_ok=True)
-    if not remount.is_symlink():
-        remount.symlink_to("/dev/null")  # fstab speaks of a disk, the seed's root is an overlay
-    # volatile: as little is written through as on a machine's disk (see loop.without_flushes); the mark of the last time refuses the next.
-    shutil.rmtree(folder / "work/work/incompat", ignore_errors=True)
-    layers = f"lowerdir={lower},upperdir={folder / 'upper'},workdir={folder / 'work'},volatile"
-    proc.run(["mount", "-t", "overlay", "-o", layers, "seed-root", folder / "root"], timeout=20)
+    disk.write(rack.images.resolve() / "golden.raw", folder / "disk.img", _SEED_DISK_GIB)
+    root, device = disk.mount_root(folder / "disk.img", folder)
     seed.state.mkdir(parents=True, exist_ok=True)
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
     uuid = "5eed0000-0000-4000-8000-000000000001"
-    cpus = os.cpu_count() or 1
-    hardware = guest.Hardware(seed.name, uuid, "SEED", cpus, memory, "", (NIC, "eth1"), _MACHINE_CMDLINE)
+    cpus, cmdline = os.cpu_count() or 1, f"{_MACHINE_CMDLINE} seedvm.seed"
+    hardware = guest.Hardware(seed.name, uuid, "SEED", cpus, memory, device.name, (NIC, "eth1"), cmdline)
+    _enter_disk(folder, root, device, hardware, _seed_binds(rack, seed))
+
+
+def _enter_disk(
+    folder: Path, root: Path, device: loop.Loop, hardware: guest.Hardware, binds: tuple[Bind, ...] = ()
+) -> None:
     events.note(folder, "disk-boot")
+    _keep_nodes(device, folder)
     _here(folder, "disk")
-    guest.enter(folder / "root", guest.lay_out(folder / "hardware", hardware), hardware, binds=_seed_binds(rack, seed))
+    guest.enter(root, guest.lay_out(folder / "hardware", hardware), hardware, binds, nodes=[device.path])
 
 
 def _seed_binds(rack: RackSpec, seed: Seed) -> tuple[Bind, ...]:
-    """What stands for the seed's own state partition and its stick with the images, and what the rack file adds."""
+    """What stands for the seed's own state and its stick with the images, and what the rack file adds."""
     state, images = "/var/lib/seedvm", "/srv/seedvm/images"
     return (Bind(seed.state, state, False), Bind(rack.images.resolve(), images, True), *seed.binds)
 

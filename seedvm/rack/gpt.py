@@ -17,15 +17,18 @@ SECTOR = 512
 ROOT_X86_64 = uuids.UUID("4f68bce3-e8cd-4db1-96e7-fbcaf984b709")
 LINUX = uuids.UUID("0fc63daf-8483-4772-8e79-3d69d8477de4")
 EXT4_MAGIC = b"\x53\xef"
-CONFIG_DRIVE_LABEL = "config-2"
 
+_READ_ONLY = 60
 _HEADER = struct.Struct("<8sIIIIQQQQ16sQIII")
 _ENTRY = struct.Struct("<16s16sQQQ72s")
 
 
 @dataclass(frozen=True)
 class Partition:
-    """One partition; `start` and `size` in bytes. `content` is ext4, iso9660 or empty, `label` that of the file system."""
+    """One partition; `start` and `size` in bytes. `content` is ext4 or empty, `label` that of the file system.
+
+    `read_only` is bit 60 of its attributes (Discoverable Partitions Specification).
+    """
 
     number: int
     type: uuids.UUID
@@ -34,6 +37,7 @@ class Partition:
     size: int
     content: str
     label: str
+    read_only: bool
 
 
 def partitions(disk: Path) -> tuple[Partition, ...]:
@@ -55,40 +59,6 @@ def root_of(found: tuple[Partition, ...]) -> Partition | None:
             return partition
     typed = [partition for partition in candidates if partition.type in (ROOT_X86_64, LINUX)]
     return typed[-1] if typed else None
-
-
-def config_drive_of(found: tuple[Partition, ...]) -> Partition | None:
-    """The config drive that a deployment left, if any."""
-    for partition in found:
-        if partition.content == "iso9660" and partition.label.lower() == CONFIG_DRIVE_LABEL:
-            return partition
-    return None
-
-
-def ext4_size(disk: Path, partition: Partition) -> int:
-    """Bytes that the file system in a partition covers; 0 where there is none."""
-    with disk.open("rb") as file:
-        superblock = _at(file.fileno(), 1024, partition.start + 1024).ljust(1024, b"\x00")
-    if superblock[56:58] != EXT4_MAGIC:
-        return 0
-    blocks, block_log = struct.unpack_from("<I", superblock, 4)[0], struct.unpack_from("<I", superblock, 24)[0]
-    high = struct.unpack_from("<I", superblock, 0x150)[0] if superblock[0x60] & 0x80 else 0
-    return int(blocks | high << 32) * (1024 << min(block_log, 6))  # 64 KiB is the largest
-
-
-def room_after(disk: Path, found: tuple[Partition, ...], partition: Partition) -> int:
-    """Bytes that a partition may grow by: up to the next one or the backup table."""
-    end = partition.start + partition.size
-    later = [other.start for other in found if other.start >= end]
-    limit = min([*later, disk.stat().st_size - 34 * SECTOR])
-    return max(0, limit - end)
-
-
-def backup_is_at_end(disk: Path) -> bool:
-    """Whether the first table says that the backup is in the disk's last sector."""
-    with disk.open("rb") as file:
-        header = _HEADER.unpack(os.pread(file.fileno(), _HEADER.size, SECTOR).ljust(_HEADER.size, b"\x00"))
-    return bool(header[6] == disk.stat().st_size // SECTOR - 1)
 
 
 def _table(descriptor: int, sector: int) -> tuple[int, int, int] | None:
@@ -115,13 +85,14 @@ def _read(descriptor: int, table: tuple[int, int, int]) -> Iterator[Partition]:
         raw = _at(descriptor, _ENTRY.size, at + index * entry_size)
         if len(raw) < _ENTRY.size:
             return
-        kind, _, first, last, _, name = _ENTRY.unpack(raw)
+        kind, _, first, last, attributes, name = _ENTRY.unpack(raw)
         if kind == bytes(16) or last < first:
             continue
         start = first * SECTOR
         content, label = _content(descriptor, start)
         text = name.decode("utf-16-le", errors="replace").rstrip("\0")
-        yield Partition(index + 1, uuids.UUID(bytes_le=kind), text, start, (last - first + 1) * SECTOR, content, label)
+        size, read_only = (last - first + 1) * SECTOR, bool(attributes >> _READ_ONLY & 1)
+        yield Partition(index + 1, uuids.UUID(bytes_le=kind), text, start, size, content, label, read_only)
 
 
 def _at(descriptor: int, length: int, offset: int) -> bytes:
@@ -133,7 +104,4 @@ def _content(descriptor: int, start: int) -> tuple[str, str]:
     superblock = _at(descriptor, 256, start + 1024)
     if superblock[56:58] == EXT4_MAGIC:
         return "ext4", superblock[120:136].rstrip(b"\0").decode(errors="replace")
-    volume = _at(descriptor, 80, start + 16 * 2048)
-    if volume[1:6] == b"CD001":
-        return "iso9660", volume[40:72].decode(errors="replace").strip()
     return "", ""

@@ -31,7 +31,6 @@ if [ -e /proc/sysrq-trigger ]; then mount --bind /dev/null /proc/sysrq-trigger; 
 mount --bind /proc/sys/net /proc/sys/net && mount -o remount,bind,rw /proc/sys/net
 mount -t tmpfs -o mode=755,size=1m rack /sys/block
 [ -n "{disk}" ] && ln -s ../devices/virtual/block/{disk} /sys/block/{disk}
-if [ -n "{disk}" ]; then mkdir -p /dev/disk/by-label && ln -s /dev/{disk} /dev/disk/by-label/root; fi
 mkdir -p /run/rack-sys
 mount -t tmpfs -o mode=755,size=4m rack /run/rack-sys
 for name in class {nics}; do mkdir -p /run/rack-sys/$name/upper /run/rack-sys/$name/work; done

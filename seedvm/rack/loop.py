@@ -9,12 +9,14 @@ import contextlib
 import errno
 import fcntl
 import os
+import stat
 import struct
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from seedvm import proc
 from seedvm.errors import SeedvmError
 
 _CTL_GET_FREE, _CONFIGURE = 0x4C82, 0x4C0A  # include/uapi/linux/loop.h
@@ -68,6 +70,14 @@ def _claim(backing: int, mode: int, offset: int, size: int, flags: int) -> Loop 
             return None
         raise
     return Loop(path, device)
+
+
+def make_node(device: Loop, number: int, node: Path) -> None:
+    """A device node for one of its partitions, shown by the kernel first where it does not look for partitions itself."""
+    proc.run(["partx", "--update", device.path], timeout=20)
+    numbers = Path(f"/sys/class/block/{device.name}/{device.name}p{number}/dev").read_text().strip().split(":")
+    node.unlink(missing_ok=True)
+    os.mknod(node, stat.S_IFBLK | 0o600, os.makedev(int(numbers[0]), int(numbers[1])))
 
 
 def without_flushes(device: Loop) -> None:

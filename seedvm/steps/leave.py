@@ -20,7 +20,7 @@ from seedvm.member import services
 from seedvm.member.duties import DATABASE
 from seedvm.member.reach import Reach, wait_for
 from seedvm.member.status import booted
-from seedvm.member.wipe import FOLDERS, Sweep
+from seedvm.member.wipe import FOLDERS, Sweep, holds_anything
 from seedvm.receipt import verify
 from seedvm.secret import write_private
 from seedvm.step import Blocked, Done, Report, Todo, Verdict
@@ -112,7 +112,7 @@ class Wipe:
             return blocked
         if (self.reach.state_dir / "secrets.yaml").exists():
             return Todo("the seed still knows the site's secrets")
-        left = [str(folder) for folder in FOLDERS if folder.exists()]
+        left = [str(folder) for folder in FOLDERS if holds_anything(folder)]
         return (
             Todo(f"still there: {', '.join(left)}")
             if left

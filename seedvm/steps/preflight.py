@@ -26,7 +26,7 @@ from seedvm.wire.arp import Claim, claim, probe
 MEMORY_MIB = 3500
 SPARE_BYTES = 2 << 30
 SLOWEST_MBIT = 100
-_STORE = Path("/var/lib")
+_STORE = Path("/var/lib/glance")  # on the state partition, as everything large
 _DHCP_SECONDS = 3.0
 _ARP_SECONDS = 2.0
 _CLOCK_SLACK = 86400.0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,8 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tree")
     (folder / gpt.BOOT_PROGRAM).parent.mkdir(parents=True)
     (folder / gpt.BOOT_PROGRAM).write_bytes(b"MZ" + bytes(100_000))
+    (folder / "usr/lib/seedvm/boot.img").write_bytes(b"\xeb\x63" + bytes(510))
+    (folder / "usr/lib/seedvm/core.img").write_bytes(b"\x52" * 70_000)
     (folder / "etc").mkdir()
     (folder / "etc/seedvm-image.json").write_text('{"hash": "x"}\n')
     (folder / "etc/secret").write_text("only for its owner\n")
@@ -62,9 +66,26 @@ def test_the_table_is_whole_to_the_other_tool_as_well(image: Path) -> None:
 
 
 def test_the_boot_program_lies_where_firmware_looks(image: Path, plan: gpt.Layout, tree: Path) -> None:
-    place = f"{image}@@{plan.partitions[0].start}"
+    place = f"{image}@@{plan.partitions[1].start}"
     proc.run(["mcopy", "-n", "-i", place, "::/EFI/BOOT/BOOTX64.EFI", image.with_name("copy.efi")], timeout=20)
     assert image.with_name("copy.efi").read_bytes() == (tree / gpt.BOOT_PROGRAM).read_bytes()
+
+
+def test_a_bios_finds_grubs_second_part_by_the_first_sector(image: Path, plan: gpt.Layout) -> None:
+    content = image.read_bytes()[: plan.partitions[1].start]
+    place = plan.partitions[0].start
+    assert content[:2] == b"\xeb\x63"
+    assert int.from_bytes(content[0x5C:0x64], "little") * 512 == place
+    assert content[510:512] == b"\x55\xaa"
+    start, length = content[place + 500 : place + 508], content[place + 508 : place + 510]
+    assert int.from_bytes(start, "little") * 512 == place + 512
+    assert int.from_bytes(length, "little") == -(-70_000 // 512) - 1
+    assert content[place + 512 : place + 70_000] == b"\x52" * (70_000 - 512)
+
+
+def test_the_root_is_marked_as_read_only(image: Path, plan: gpt.Layout) -> None:
+    attributes = proc.run(["sgdisk", f"--attributes={plan.root.number}:show", image], timeout=20).stdout
+    assert "60" in attributes
 
 
 def test_the_root_file_system_is_clean_labelled_and_holds_the_tree(root: Path) -> None:
@@ -81,6 +102,19 @@ def test_the_image_is_sparse(image: Path) -> None:
 def test_the_same_key_gives_the_same_ids_and_another_key_others(plan: gpt.Layout) -> None:
     assert gpt.layout(10_000, KEY).root.uuid == plan.root.uuid
     assert gpt.layout(10_000, "another").root.uuid != plan.root.uuid
+
+
+def test_the_same_tree_at_another_time_gives_the_same_bytes(
+    image: Path, tree: Path, plan: gpt.Layout, tmp_path: Path
+) -> None:
+    proc.run(["cp", "-a", tree, tmp_path / "tree"], timeout=60)
+    for path in (tmp_path / "tree").rglob("*"):
+        os.utime(path, follow_symlinks=False)  # younger, as a second build's are
+    begun = int(image.stat().st_mtime)
+    while int(time.time()) <= begun + 2:  # FAT counts in steps of two seconds
+        os.sched_yield()
+    gpt.assemble(tmp_path / "tree", tmp_path / "again.raw", plan)
+    assert proc.run(["cmp", image, tmp_path / "again.raw"], timeout=60, check=False).stdout == ""
 
 
 def test_a_tree_that_cannot_boot_is_refused(tmp_path: Path, plan: gpt.Layout) -> None:

@@ -60,22 +60,16 @@ def make_ramdisk(tree: Path, archive: Path) -> None:
 
 
 def write_disk(tree: Path, disk: Path, scratch: Path) -> None:
-    """What a deployment leaves: a root file system smaller than the disk, and a config drive at its end."""
-    root, drive, content = scratch / "root.ext4", scratch / "drive.iso", scratch / "drive/openstack/latest"
+    """What a deployment leaves: a root file system smaller than the disk, and a partition at its end."""
+    root = scratch / "root.ext4"
     proc.run(["mke2fs", "-q", "-F", "-t", "ext4", "-L", "root", "-d", tree, root, "128M"], timeout=60)
-    content.mkdir(parents=True, exist_ok=True)
-    (content / "meta_data.json").write_text('{"hostname": "toy"}')
-    proc.run(
-        ["xorriso", "-as", "mkisofs", "-quiet", "-R", "-V", "config-2", "-o", drive, scratch / "drive"], timeout=60
-    )
     proc.run(["sfdisk", "--quiet", disk], timeout=20, input="label: gpt\nsize=1MiB\nsize=128MiB,name=root\n")
     proc.run(["sgdisk", "--new", "3:-16M:0", disk], timeout=20)
     table = proc.run(["sfdisk", "--dump", disk], timeout=20).stdout
-    starts = [int(found) for found in re.findall(r"start=\s*(\d+)", table)]
-    for content_file, start in ((root, starts[1]), (drive, starts[2])):
-        with disk.open("r+b") as file:
-            file.seek(start * 512)
-            file.write(content_file.read_bytes())
+    start = [int(found) for found in re.findall(r"start=\s*(\d+)", table)][1]
+    with disk.open("r+b") as file:
+        file.seek(start * 512)
+        file.write(root.read_bytes())
 
 
 def _take(root: Path, source: Path, target: Path) -> None:

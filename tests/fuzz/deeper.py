@@ -109,13 +109,7 @@ def disk(data: bytes) -> None:
     head[88:92] = struct.pack("<I", zlib.crc32(area if at == 2 else b""))
     head[16:20] = struct.pack("<I", zlib.crc32(bytes(head[:16]) + bytes(4) + bytes(head[20:92])))
     _disk().write_bytes(bytes(512) + bytes(head).ljust(512, b"\x00") + area.ljust(4096, b"\x00"))
-    found = gpt.partitions(_disk())
-    gpt.root_of(found)
-    gpt.config_drive_of(found)
-    gpt.backup_is_at_end(_disk())
-    for one in found:
-        gpt.ext4_size(_disk(), one)
-        gpt.room_after(_disk(), found, one)
+    gpt.root_of(gpt.partitions(_disk()))
 
 
 def raw_disk(data: bytes) -> None:

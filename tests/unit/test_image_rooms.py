@@ -26,6 +26,10 @@ FILES = {
     "elements/deploy-ramdisk/package-installs.yaml": "ironic-python-agent:\n",
     "seedvm/cli.py": "print()\n",
     "seedvm/rack/boot.py": "print()\n",
+    "seedvm/image/files.py": "print()\n",
+    "seedvm/image/gpt.py": "print()\n",
+    "seedvm/image/times.py": "print()\n",
+    "seedvm/image/build.py": "print()\n",
     "tui/app.py": "print()\n",
     "appliance/seedvm-engine.service": "[Unit]\n",
 }
@@ -66,6 +70,8 @@ def test_nothing_changed_is_the_same_name_also_when_files_are_touched(source: Pa
         ("seedvm/cli.py", False, True, False),
         ("appliance/seedvm-engine.service", False, True, False),
         ("seedvm/rack/boot.py", False, False, False),
+        ("seedvm/image/gpt.py", False, True, False),
+        ("seedvm/image/build.py", False, False, False),
     ],
 )
 def test_a_change_makes_anew_what_it_touches_and_no_more(

@@ -11,7 +11,7 @@ from seedvm.errors import SeedvmError
 from seedvm.member.images import images
 from seedvm.member.notes import keep, kept, note, notes
 from seedvm.member.verbs import VERBS, answer
-from seedvm.member.wipe import Sweep
+from seedvm.member.wipe import Sweep, holds_anything
 from seedvm.secret import Secrets, ensure_generated
 
 IMAGE = "0a1b2c3d-0000-4000-8000-00000000000a"
@@ -96,3 +96,11 @@ def test_the_wipe_removes_every_file_with_a_secret_and_its_search_finds_what_is_
     assert [path.name for path in sweep.find()] == ["words"]
     assert {path.name for path in (root / "etc").iterdir()} == {"words", "harmless", "clouds.yaml", "link"}
     assert not (root / "data").exists()
+
+
+def test_a_wiped_folder_that_is_a_mount_point_may_stay_empty(tmp_path: Path) -> None:
+    (tmp_path / "mysql/keystone").mkdir(parents=True)
+    assert holds_anything(tmp_path / "mysql")
+    (tmp_path / "mysql/keystone").rmdir()
+    assert not holds_anything(tmp_path / "mysql")
+    assert not holds_anything(tmp_path / "gone")

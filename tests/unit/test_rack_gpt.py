@@ -68,37 +68,13 @@ def test_a_table_damaged_twice_is_refused(disk: Path) -> None:
     assert gpt.partitions(disk) == ()
 
 
-def test_the_room_for_growth_ends_at_the_next_partition(disk: Path) -> None:
-    found = gpt.partitions(disk)
-    assert gpt.room_after(disk, found, found[1]) > 45 * MIB
-    proc.run(["sgdisk", "--new", "3:-8M:0", disk], timeout=20)
-    found = gpt.partitions(disk)
-    assert 36 * MIB < gpt.room_after(disk, found, found[1]) < 40 * MIB
-
-
-def test_the_size_of_a_file_system_is_its_own_not_its_partitions(disk: Path) -> None:
-    proc.run(["sfdisk", "--quiet", "--no-reread", "--force", "-N", "2", disk], timeout=20, input=", +\n")
-    root = gpt.partitions(disk)[1]
-    assert root.size > 40 * MIB
-    assert gpt.ext4_size(disk, root) == 16 * MIB
-
-
-def test_a_disk_larger_than_its_image_has_its_backup_in_the_middle(disk: Path) -> None:
-    assert gpt.backup_is_at_end(disk)
+def test_a_disk_larger_than_its_image_is_read_by_its_first_table(disk: Path) -> None:
     with disk.open("r+b") as file:
         file.truncate(80 * MIB)
-    assert not gpt.backup_is_at_end(disk)
     assert len(gpt.partitions(disk)) == 2
 
 
-def test_a_config_drive_is_found_by_its_volume_name(disk: Path, tmp_path: Path) -> None:
-    (tmp_path / "tree").mkdir()
-    proc.run(
-        ["xorriso", "-as", "mkisofs", "-quiet", "-V", "config-2", "-o", tmp_path / "c.iso", tmp_path / "tree"],
-        timeout=20,
-    )
-    assert gpt.config_drive_of(gpt.partitions(disk)) is None
-    proc.run(["sgdisk", "--new", "3:-8M:0", disk], timeout=20)
-    _write(disk, tmp_path / "c.iso", gpt.partitions(disk)[2].start)
-    drive = gpt.config_drive_of(gpt.partitions(disk))
-    assert drive is not None and drive.number == 3
+def test_a_partition_that_may_only_be_read_says_so(disk: Path) -> None:
+    assert [one.read_only for one in gpt.partitions(disk)] == [False, False]
+    proc.run(["sgdisk", "--attributes=2:set:60", disk], timeout=20)
+    assert [one.read_only for one in gpt.partitions(disk)] == [False, True]

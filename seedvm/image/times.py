@@ -1,0 +1,55 @@
+"""One time for everything that a build makes, so that the same inputs give the same bytes (reproducible-builds.org, SOURCE_DATE_EPOCH).
+
+It refuses to let the clock of the builder's machine into a file system: neither by files nor by inodes.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from seedvm import proc
+from seedvm.errors import SeedvmError
+
+_EPOCH = 1767225600  # 2026-01-01: later times of files become this one
+# What the manifest says of two builds from the same inputs.
+REPRODUCIBLE = {
+    "epoch": _EPOCH,
+    "same": "the disk of the same tree: partition table, boot loaders, file systems, every time in them",
+    "differs": "the tree, where Debian's archive of the day or a package's set-up differs: versions, caches, logs, initramfs",
+}
+_FIRST_INODE = 11  # of a tree, in ext4
+
+
+def epoch() -> int:
+    """Seconds since 1970: SOURCE_DATE_EPOCH where it is set."""
+    given = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if given and not given.isdigit():
+        raise SeedvmError("SOURCE_DATE_EPOCH is no time", why=given, hint="seconds since 1970, or leave it out")
+    return int(given or _EPOCH)
+
+
+def fake_time() -> dict[str, str]:
+    """The environment that gives e2fsprogs and mtools this time for their own."""
+    return {"E2FSPROGS_FAKE_TIME": str(epoch()), "SOURCE_DATE_EPOCH": str(epoch())}
+
+
+def clamp(tree: Path) -> int:
+    """Give every file that is younger the build's time; how many inodes the tree has."""
+    limit = epoch()
+    seen: set[int] = set()
+    for folder, folders, files in os.walk(tree, topdown=False):
+        for name in (*files, *folders, "."):
+            path = f"{folder}/{name}"
+            facts = os.lstat(path)
+            seen.add(facts.st_ino)
+            when = min(int(facts.st_mtime), limit)
+            os.utime(path, (when, when), follow_symlinks=False)
+    return len(seen)
+
+
+def settle(image: Path, offset: int, inodes: int) -> None:
+    """Set what `mke2fs -d` takes from the builder's clock: when each inode was changed and read. `offset` in bytes."""
+    numbers = (2, *range(_FIRST_INODE, _FIRST_INODE + inodes + 1))
+    orders = "".join(f"sif <{number}> {one} @{epoch()}\n" for number in numbers for one in ("ctime", "atime"))
+    proc.run(["debugfs", "-w", "-f", "-", f"{image}?offset={offset}"], timeout=600, input=orders, env=fake_time())
