@@ -1,13 +1,29 @@
 #!/bin/bash
-# Builds the golden image and the deploy ramdisk into build/cache/images/current (see seedvm/image/build.py).
+# Builds the seed appliance: a disk image (raw and qcow2) that boots by UEFI and BIOS into the wizard and carries along the golden image
+# and the deploy ramdisk. Beside it lie SHA-256 sums, a manifest and a bill of materials (SPDX). What did not change is not built again.
 #
-#   build-appliance.sh [--force]   --force builds anew, with the packages that Debian has today
+#   build-appliance.sh [--arch amd64] [--offline DIR] [--force]
 #
-# SEEDVM_DEBIAN_MIRROR names a mirror of Debian, SEEDVM_DEBIAN_SECURITY_MIRROR one of its security archive.
+#   --arch ARCH      architecture; one that cannot be built here is refused with the reason
+#   --offline DIR    take packages from DIR and from nowhere else (this machine must have been made ready before):
+#                      DIR/debian/           dists/trixie, dists/trixie-updates and pool/ of a mirror of Debian (amd64;
+#                                            main and non-free-firmware)
+#                      DIR/debian-security/  dists/trixie-security and pool/
+#                      DIR/pypi/             wheels for Python 3.13 of what pyproject.toml depends on
+#   --force          build anew, with the packages that Debian has today
+#
+# It ends in build/cache/appliance/current. SEEDVM_DEBIAN_MIRROR and SEEDVM_DEBIAN_SECURITY_MIRROR name other mirrors than those of
+# this machine; SOURCE_DATE_EPOCH another time than 2026-01-01 for what is made.
 set -euo pipefail
 cd "$(dirname "$0")"
 
+for word in "$@"; do
+    if [ "$word" = --help ] || [ "$word" = -h ]; then
+        sed -n '2,/^set /{/^#/s/^# \?//p}' "$0"
+        exit 0
+    fi
+done
 if ! [ -x .venv/bin/seedvm ]; then
     make host
 fi
-exec .venv/bin/seedvm image build "$@"
+exec .venv/bin/seedvm image appliance "$@"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,15 @@ def _image(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> 
     )
     build.add_argument("--force", action="store_true", help="build anew")
     build.set_defaults(handler=_image_build)
+    appliance = verbs.add_parser(
+        "appliance", parents=[shared], help="the seed as a disk image: raw, qcow2, manifest, SBOM"
+    )
+    appliance.add_argument("--force", action="store_true", help="build anew")
+    appliance.add_argument("--arch", default="amd64", help="architecture (default amd64)")
+    appliance.add_argument(
+        "--offline", type=Path, metavar="DIR", help="take packages from this mirror and from nowhere else"
+    )
+    appliance.set_defaults(handler=_image_appliance)
     verbs.add_parser("status", parents=[shared], help="which image is there").set_defaults(handler=_image_status)
 
 
@@ -61,6 +71,21 @@ def _image_build(args: argparse.Namespace) -> int:
 
     images = build(BUILD / "cache", on_progress=say, force=args.force)
     say(str(images))
+    return EXIT_DONE
+
+
+def _image_appliance(args: argparse.Namespace) -> int:
+    from seedvm.image import appliance
+    from seedvm.image.build import build
+    from seedvm.image.offline import served
+
+    appliance.refuse_foreign(args.arch)
+    with contextlib.ExitStack() as stack:
+        told = stack.enter_context(served(args.offline)) if args.offline else {}
+        images = build(BUILD / "cache", on_progress=say, force=args.force, told=told)
+    made = appliance.make(images, BUILD / "cache", on_progress=say)
+    for line in made.lines():
+        say(line)
     return EXIT_DONE
 
 

@@ -14,7 +14,7 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,15 +72,20 @@ class Status:
         return [f"images {self.current}: {self.folder}", *listed]
 
 
-def build(cache: Path, *, on_progress: Say = lambda _: None, force: bool = False) -> ImageSet:
-    """Build what is missing. `force` builds anew, with the packages that the archive has today."""
+def build(
+    cache: Path, *, on_progress: Say = lambda _: None, force: bool = False, told: Mapping[str, str] | None = None
+) -> ImageSet:
+    """Build what is missing. `force` builds anew, with the packages that the archive has today.
+
+    `told` goes to the build's tools as environment: where packages come from.
+    """
     wanted = rooms.inputs()
     with _alone(cache, on_progress):
         if force:
             _forget(cache, wanted)
         folder = cache / "images" / wanted.key
         if not _complete(folder):
-            _make(cache, wanted, on_progress)
+            _make(cache, wanted, on_progress, told or {})
             _publish(cache, wanted, folder)
         else:
             on_progress(f"images {wanted.key}: nothing has changed")
@@ -96,14 +101,14 @@ def status(cache: Path) -> Status:
     return Status(rooms.inputs().key, key, cache / "images" / (key or "current"))
 
 
-def _make(cache: Path, wanted: rooms.Inputs, say: Say) -> None:
+def _make(cache: Path, wanted: rooms.Inputs, say: Say, told: Mapping[str, str]) -> None:
     """Both halves at once: one waits for the network and its disk while the other reckons."""
     if shutil.disk_usage(cache).free >> 20 < _DISK_NEEDED_MIB:
         raise SeedvmError(
             "there is too little room for the images", why=f"{cache} has less than 12 GB free", hint="free some"
         )
     with ThreadPoolExecutor(2) as pool:
-        halves = [pool.submit(half, cache, wanted, say) for half in (_make_golden, _make_ramdisk)]
+        halves = [pool.submit(half, cache, wanted, say, told) for half in (_make_golden, _make_ramdisk)]
         errors = [error for half in halves if (error := half.exception()) is not None]
     for error in errors[1:]:
         say(f"and: {error}")
@@ -111,11 +116,12 @@ def _make(cache: Path, wanted: rooms.Inputs, say: Say) -> None:
         raise errors[0]
 
 
-def _make_golden(cache: Path, wanted: rooms.Inputs, say: Say) -> None:
+def _make_golden(cache: Path, wanted: rooms.Inputs, say: Say, told: Mapping[str, str]) -> None:
     done = _made(cache, "golden", wanted.golden_key)
     if done.exists():
         return
-    settings = {"SEEDVM_REQUIREMENTS": str(_requirements(cache, wanted)), "SEEDVM_SOURCE": str(rooms.SOURCE)}
+    ours = {"SEEDVM_REQUIREMENTS": str(_requirements(cache, wanted)), "SEEDVM_SOURCE": str(rooms.SOURCE)}
+    settings = {**told, **ours}
     layer = cache / "layers" / f"{wanted.layer_key}.tar.zst"
     layer.parent.mkdir(parents=True, exist_ok=True)
     workshop = Workshop(cache / "dib" / "golden")
@@ -130,13 +136,13 @@ def _make_golden(cache: Path, wanted: rooms.Inputs, say: Say) -> None:
             files.golden(tree, folder, wanted)
 
 
-def _make_ramdisk(cache: Path, wanted: rooms.Inputs, say: Say) -> None:
+def _make_ramdisk(cache: Path, wanted: rooms.Inputs, say: Say, told: Mapping[str, str]) -> None:
     done = _made(cache, "ramdisk", wanted.ramdisk_key)
     if done.exists():
         return
     with _tree_folder(cache, "ramdisk") as tree, _partial(done) as folder:
         with stage("deploy ramdisk, packages", _USUAL["ramdisk tree"], say) as step:
-            make_tree(Workshop(cache / "dib" / "ramdisk"), rooms.RAMDISK_ROOMS, tree, step)
+            make_tree(Workshop(cache / "dib" / "ramdisk"), rooms.RAMDISK_ROOMS, tree, step, **told)
         with stage("deploy ramdisk, archive", _USUAL["ramdisk"], say):
             audit_tree(tree)
             files.ramdisk(tree, folder, wanted)

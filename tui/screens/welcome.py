@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -13,6 +14,8 @@ from tui.view import standing
 from tui.watch import View
 from tui.words import clock, duration
 
+# Made at each start of the appliance (appliance/access), readable by root alone.
+ACCESS = Path("/run/seedvm-access")
 _STORY = """\
 seedvm turns a rack of dark machines into an OpenStack that stands alone.
 
@@ -65,6 +68,8 @@ F2     goes to any other page."""
             lines.append(f"Steps     {state.finished} of {len(state.steps)} done, {duration(took)} of work")
         if view.notice:
             lines.append(f"Note      {view.notice}")
+        if not self.shell.replaying and ACCESS.exists():
+            lines.append(f"SSH       root, password {ACCESS.read_text().strip()} (until it is switched off)")
         put(self.query_one("#standing", Static), "\n".join(lines))
         put(self.query_one("#next", Static), self._next(view))
 

@@ -1,0 +1,196 @@
+"""The seed appliance: the golden image as it is, told to be the seed, with what it hands on in a partition of its own.
+
+    golden.raw ── the same bytes ──> appliance.raw ──> appliance.qcow2
+                  ESP: seedvm/options.cfg puts `seedvm.seed` on the kernel's command line
+                  partition `images`: deploy ramdisk, manifests, and of golden.raw what is not the appliance's own root
+
+The golden image is in it once: root is the same, so the appliance puts golden.raw together from its own disk at the first boot
+(elements/state, `carried-images`). It refuses another architecture than the one it runs on.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import platform
+import shutil
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seedvm import proc
+from seedvm.errors import SeedvmError
+from seedvm.image import sbom
+from seedvm.image.build import ImageSet
+from seedvm.image.files import sums, write_json
+from seedvm.image.progress import Say, stage
+from seedvm.image.times import fake_time, settle
+
+NAME = "seedvm-appliance"
+ARCHITECTURES = {"amd64": "x86_64"}
+OPTIONS = "set seedvm_options=seedvm.seed\n"
+# A virtual disk is as large as the laptop's VM wants it; the state takes what is there.
+QCOW2_GIB = 40
+_MIB = 1 << 20
+_CARRIED = ("golden.json", "golden.raw.sha256", "ramdisk.kernel", "ramdisk.initramfs", "ramdisk.json")
+_USUAL = {"raw": 15, "qcow2": 90}
+
+
+@dataclass(frozen=True)
+class Appliance:
+    """A complete appliance: raw and qcow2 with their sums, a manifest and a bill of materials."""
+
+    folder: Path
+    key: str
+
+    @property
+    def raw(self) -> Path:
+        return self.folder / f"{NAME}.raw"
+
+    @property
+    def qcow2(self) -> Path:
+        return self.folder / f"{NAME}.qcow2"
+
+    def lines(self) -> list[str]:
+        """Its files with their sizes, for a terminal."""
+        listed = [f"  {path.name} {path.stat().st_size / 1e6:.0f} MB" for path in sorted(self.folder.iterdir())]
+        return [f"appliance {self.key}: {self.folder}", *listed]
+
+
+def refuse_foreign(arch: str) -> None:
+    """SeedvmError when an appliance for `arch` cannot be built here."""
+    machine = ARCHITECTURES.get(arch)
+    if machine is None:
+        known = ", ".join(ARCHITECTURES)
+        raise SeedvmError(
+            f"there is no appliance for {arch}",
+            why="its boot loader, ramdisk and virtual rack are not written yet",
+            hint=f"--arch {known}",
+        )
+    if platform.machine() != machine:
+        raise SeedvmError(
+            f"an appliance for {arch} cannot be built here",
+            why=f"packages are set up by running them, and this machine is {platform.machine()}",
+            hint=f"build it on a machine that is {machine}",
+        )
+
+
+def make(images: ImageSet, cache: Path, *, on_progress: Say = lambda _: None) -> Appliance:
+    """The appliance of these images; what is there already is left as it is."""
+    folder = cache / "appliance" / images.key
+    done = Appliance(folder, images.key)
+    if (folder / f"{NAME}.json").exists():
+        on_progress(f"appliance {images.key}: nothing has changed")
+        return done
+    golden = json.loads((images.folder / "golden.json").read_text())
+    partial = folder.with_name(f"partial-{images.key}")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    raw, qcow2 = partial / done.raw.name, partial / done.qcow2.name
+    with stage("appliance, disk", _USUAL["raw"], on_progress):
+        disk = _make_raw(images.folder, golden, raw)
+    with stage("appliance, qcow2", _USUAL["qcow2"], on_progress):
+        _make_qcow2(raw, qcow2)
+    _describe(partial, golden, disk, (raw, qcow2))
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
+    _prune(folder)
+    return done
+
+
+def _make_raw(images: Path, golden: dict[str, Any], raw: Path) -> dict[str, Any]:
+    """The raw disk; where its partition `images` lies, in bytes."""
+    root = next(one for one in golden["disk"]["partitions"] if one["name"] == "root")
+    scratch = raw.with_suffix(".carried")
+    scratch.mkdir()
+    for name in _CARRIED:
+        os.link(images / name, scratch / name)
+    end = root["start"] + root["size"]
+    _pack(images / "golden.raw", 0, root["start"], scratch / "golden.head.gz")
+    _pack(images / "golden.raw", end, (images / "golden.raw").stat().st_size, scratch / "golden.tail.gz")
+    size = sum(path.stat().st_size for path in scratch.iterdir())
+    size = -(-int(size * 1.02 + 8 * _MIB) // _MIB) * _MIB
+    disk = uuid.UUID(golden["disk"]["uuid"])
+    ids = {name: str(uuid.uuid5(disk, name)) for name in ("images", "images file system")}
+    proc.run(["cp", "--sparse=always", images / "golden.raw", raw], timeout=300)
+    with raw.open("r+b") as file:
+        file.truncate(end + size + _MIB)
+    table = ["--move-second-header", f"--new=0:{end // 512}:{(end + size) // 512 - 1}", "--change-name=0:images"]
+    proc.run(["sgdisk", *table, "--typecode=0:8300", f"--partition-guid=0:{ids['images']}", raw], timeout=60)
+    words = [
+        "mke2fs",
+        "-q",
+        "-F",
+        "-t",
+        "ext4",
+        "-b",
+        "4096",
+        "-N",
+        "64",
+        "-m",
+        "0",
+        "-O",
+        "^has_journal",
+        "-L",
+        "images",
+    ]
+    options = f"offset={end},lazy_itable_init=1,hash_seed={disk}"
+    words += ["-U", ids["images file system"], "-E", options, "-d", str(scratch), str(raw), f"{size // 1024}k"]
+    proc.run(words, timeout=300, env=fake_time())
+    settle(raw, end, len(_CARRIED) + 3)
+    shutil.rmtree(scratch)
+    _tell_the_seed(raw, golden)
+    return {"images": {"start": end, "size": size, "uuid": ids["images"]}}
+
+
+def _pack(source: Path, start: int, end: int, target: Path) -> None:
+    """Bytes of a file, packed; the same bytes give the same file."""
+    with source.open("rb") as read, target.open("wb") as write, gzip.GzipFile("", "wb", 6, write, mtime=0) as packed:
+        read.seek(start)
+        while start < end:
+            piece = read.read(min(4 * _MIB, end - start))
+            packed.write(piece)
+            start += len(piece)
+
+
+def _tell_the_seed(raw: Path, golden: dict[str, Any]) -> None:
+    esp = next(one for one in golden["disk"]["partitions"] if one["name"] == "ESP")
+    options = raw.with_suffix(".options")
+    options.write_text(OPTIONS)
+    proc.run(["mcopy", "-i", f"{raw}@@{esp['start']}", options, "::/seedvm/options.cfg"], timeout=60, env=fake_time())
+    options.unlink()
+
+
+def _make_qcow2(raw: Path, qcow2: Path) -> None:
+    how = ["-O", "qcow2", "-c", "-o", "compression_type=zstd"]
+    proc.run(["qemu-img", "convert", *how, raw, qcow2], timeout=1800)
+    proc.run(["qemu-img", "resize", "-q", qcow2, f"{QCOW2_GIB}G"], timeout=60)
+
+
+def _describe(folder: Path, golden: dict[str, Any], disk: dict[str, Any], files: tuple[Path, ...]) -> None:
+    listed = {path.name: sums(path) for path in files}
+    for name, one in listed.items():
+        (folder / f"{name}.sha256").write_text(f"{one['sha256']}  {name}\n")
+    sbom.write(folder / f"{NAME}.spdx.json", NAME, golden, listed)
+    manifest = {
+        **{key: golden[key] for key in ("key", "commit", "rooms", "packages", "python", "reproducible")},
+        "name": f"{NAME}-{golden['key']}",
+        "architecture": "amd64",
+        "files": listed,
+        "disk": {**golden["disk"], **disk},
+        "golden": golden["files"]["golden.raw"],
+    }
+    write_json(folder / f"{NAME}.json", manifest)
+
+
+def _prune(kept: Path) -> None:
+    """One appliance is large: the one before goes."""
+    for path in kept.parent.iterdir():
+        if path != kept and path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+    link = kept.with_name("current")
+    aside = kept.with_name(f".current.{os.getpid()}")
+    aside.symlink_to(kept.name)
+    aside.replace(link)
