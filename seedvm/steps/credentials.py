@@ -91,6 +91,11 @@ class CredentialsStep:
         own = self._accounts.get(bmc)
         return self._candidates if own is None else (own, *(one for one in self._candidates if one != own))
 
+    def _known(self, bmc: str) -> tuple[Candidate, ...]:
+        """What is given, after the pair that opened this BMC before: it may be one that we made, and in nobody's list."""
+        mine, given = load_proven(self._secrets_file).get(bmc), self._given(bmc)
+        return given if mine is None else (mine, *(one for one in given if one != mine))
+
     def _tried(self, bmc: str) -> str:
         """The digest of what may be tried on a BMC; most have the same, and a digest takes some milliseconds."""
         key = bmc if bmc in self._accounts else ""
@@ -136,7 +141,7 @@ class CredentialsStep:
             answer = await prove(
                 machine.bmc,
                 machine.protocols,
-                self._given(machine.bmc),
+                self._known(machine.bmc),
                 self._ledger,
                 make,
                 port=self._ports.ipmi,

@@ -12,7 +12,7 @@ from pathlib import Path
 from seedvm import inventory, proc
 from seedvm.bmc.bootmac import Alone
 from seedvm.scan.sniff import foreign_dhcp_servers
-from seedvm.secret import Candidate, Secret, ensure_generated, store_candidates
+from seedvm.secret import Candidate, Secret, ensure_generated, store_candidates, store_proven
 from seedvm.site import Machine, Site
 from seedvm.step import JSON, Blocked, Context, Done, Step, Todo
 from seedvm.steps.bootmac import BootMacStep
@@ -128,6 +128,19 @@ async def test_a_changed_password_is_noticed_and_proven_again(tmp_path: Path, st
         assert isinstance(verdict, Todo)
         assert "no longer opens" in verdict.why
         await bring_about(step, Notes())
+
+
+@isolated
+async def test_a_password_that_we_made_opens_a_bmc_whose_inventory_was_lost(
+    tmp_path: Path, state_dir: Path, site: Site
+) -> None:
+    here = context(state_dir, site, {"admin": "given"})
+    store_proven(state_dir / "secrets.yaml", {"172.22.1.22": Candidate("admin", Secret("made"))})
+    async with ipmi_sim(tmp_path, "172.22.1.22", password="made"):
+        for step in (DiscoverStep(here), CredentialsStep(here)):
+            await bring_about(step, Notes())
+        machine = inventory.load(state_dir).machine("172.22.1.22")
+        assert machine is not None and machine.proven_user == "admin"
 
 
 @isolated
