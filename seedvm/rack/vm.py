@@ -41,9 +41,7 @@ def run(rack: RackSpec, machine: MachineSpec, devices: Sequence[str]) -> bool:
     qmp.unlink(missing_ok=True)
     child = proc.spawn(words(machine, folder, qmp, devices, fast=_fast(rack)), log=folder / "console.log")
     try:
-        reason = _reason(qmp, child)
-        child.wait(timeout=_END_SECONDS)
-        return reason == "guest-reset"
+        return reason_of_end(qmp, child) == "guest-reset"
     finally:
         proc.stop(child)
 
@@ -69,6 +67,23 @@ def words(machine: MachineSpec, folder: Path, qmp: Path, devices: Sequence[str],
         *("-qmp", f"unix:{qmp},server=on,wait=off", "-qmp", f"unix:{_button(qmp)},server=on,wait=off"),
         *("-action", "reboot=shutdown"),
     ]
+
+
+def reason_of_end(qmp: Path, child: proc.Child) -> str:
+    """Wait for QEMU's end; why it came: the reason of its SHUTDOWN event (guest-reset, guest-shutdown, ...), or `killed`."""
+    deadline = time.monotonic() + _START_SECONDS
+    while child.poll() is None:
+        try:
+            with _connected(qmp) as (_, said):
+                for message in said:
+                    if message.get("event") == "SHUTDOWN":
+                        child.wait(timeout=_END_SECONDS)
+                        return str(message["data"]["reason"])
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise SeedvmError("QEMU does not answer", why=str(error), hint="its console.log says more") from error
+            time.sleep(0.05)
+    return "killed"
 
 
 def qmp_socket(rack: RackSpec, name: str) -> Path:
@@ -120,22 +135,6 @@ def _fast(rack: RackSpec) -> bool:
     if not answer.exists():
         answer.write_text("yes" if kvm.usable()[0] else "no")
     return answer.read_text() == "yes"
-
-
-def _reason(qmp: Path, child: proc.Child) -> str:
-    """Why QEMU ended: the reason of its SHUTDOWN event, or `killed`."""
-    deadline = time.monotonic() + _START_SECONDS
-    while child.poll() is None:
-        try:
-            with _connected(qmp) as (_, said):
-                for message in said:
-                    if message.get("event") == "SHUTDOWN":
-                        return str(message["data"]["reason"])
-        except OSError as error:
-            if time.monotonic() > deadline:
-                raise SeedvmError("QEMU does not answer", why=str(error), hint="its console.log says more") from error
-            time.sleep(0.05)
-    return "killed"
 
 
 @contextlib.contextmanager
