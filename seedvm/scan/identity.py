@@ -18,7 +18,7 @@ from seedvm.wire.enterprise import vendor
 from seedvm.wire.rmcp import guid_readings
 
 SAID, LIKELY, GUESS = "said", "likely", "guess"
-ONE_MACHINE = 8  # a MAC with more addresses is a router's
+ONE_MACHINE = 4  # a MAC with more addresses is a router's
 NUMBERS = (
     ("oem", "manufacturer number in the authentication capabilities"),
     ("asf-enterprise", "manufacturer number in the pong"),

@@ -27,7 +27,7 @@ ALL_NODES = "ff02::1"
 ECHO_REQUEST = 128
 ECHO_SECONDS = 1.2
 ECHOES = 2
-PROXY_ADDRESSES = 8  # a MAC that answers for more is a router, not a BMC
+PROXY_ADDRESSES = 4  # a MAC that answers for more is a router, a proxy or a host of many; no BMC has more
 MOST_NEIGHBOURS = 4096
 
 

@@ -18,6 +18,7 @@ class Pace:
     """At most `rate` packets per second in all; `sent` counts the turns given."""
 
     def __init__(self, rate: float) -> None:
+        self.rate = rate
         self.interval = 1.0 / rate
         self.sent = 0
         self._next = 0.0

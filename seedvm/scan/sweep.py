@@ -30,7 +30,8 @@ ROUNDS = ("ping", "capabilities", "ping")  # some BMCs answer no ping
 LAST_ROUNDS = ("capabilities",) * 4  # for who is there by ARP and has not answered: the wire may lose packets
 ARP_ROUNDS = 2
 BLOCK = 1024
-BLOCKS_AT_ONCE = 4  # one waits for answers while another sends
+BLOCKS_AT_ONCE = 4  # one waits for answers while another sends; more where a block is sent in less time than it waits
+PACKETS_A_BLOCK = 100  # per second
 ROOTS_AT_ONCE = 512
 LARGE = 4096  # from so many addresses on the second ARP round is left out where the wire is seen to lose nothing
 SURE = 200
@@ -138,7 +139,7 @@ class Sweep:
     async def all(self, targets: Sequence[str], links: Sequence[str]) -> None:
         """The named addresses, then the link-local neighbours, so that no machine is asked at two addresses at once."""
         blocks = [targets[at : at + BLOCK] for at in range(0, len(targets), BLOCK)]
-        room = asyncio.Semaphore(BLOCKS_AT_ONCE)
+        room = asyncio.Semaphore(max(BLOCKS_AT_ONCE, round(self.interview.pace.rate / PACKETS_A_BLOCK)))
         async with asyncio.TaskGroup() as group:
             for block in blocks:
                 await room.acquire()

@@ -161,7 +161,7 @@ def network(plan: dict[str, Any]) -> None:
     proc.run(["sysctl", "-qw", "net.ipv6.conf.far0.accept_dad=0"], timeout=10)
     ip("link", "set", "far0", "up")
     for host in plan["hosts"]:
-        width = "64" if ":" in host["address"] else "24"
+        width = "64" if ":" in host["address"] else host.get("prefix", "24")
         ip("address", "add", f"{host['address']}/{width}", "dev", "far0", *(("nodad",) if width == "64" else ()))
     for name, mac, address in plan.get("extra_macs", ()):
         ip("link", "add", name, "link", "far0", "address", mac, "type", "macvlan", "mode", "bridge")
