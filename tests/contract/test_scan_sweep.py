@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 import socket
+import struct
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from seedvm import proc
 from seedvm.scan.evidence import Bmc
 from seedvm.scan.sweep import sweep
 from tests.contract.bmcs import GUID, ipmi_sim, pyghmi_bmc, redfish_sim
+from tests.contract.cable import SO_TIMESTAMPNS
 from tests.contract.isolated import isolated
 
 ROOT = Path(__file__).parents[2]
@@ -60,11 +62,18 @@ async def test_the_wire_is_spared_as_promised() -> None:
     proc.run(["ip", "link", "set", "far0", "up", "arp", "off"], timeout=10)
     wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
     wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 24)
+    wire.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)  # the kernel's time, not that of a loop that may be late
     wire.bind(("far0", 0))
     wire.setblocking(False)
     seen: list[tuple[float, bytes]] = []
     loop = asyncio.get_running_loop()
-    loop.add_reader(wire, lambda: seen.append((loop.time(), wire.recv(2048))))
+
+    def hear() -> None:
+        frame, notes, _, _ = wire.recvmsg(2048, 64)
+        seconds, nanoseconds = struct.unpack("qq", notes[0][2])
+        seen.append((seconds + nanoseconds / 1e9, frame))
+
+    loop.add_reader(wire, hear)
     rate = 400
     result = await sweep(["10.99.1.0-10.99.1.249"], rate=rate)
     loop.remove_reader(wire)
