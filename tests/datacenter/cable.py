@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -120,7 +121,18 @@ def _ip(*words: str) -> None:
     proc.run(["ip", *words], timeout=10)
 
 
+def _make_room() -> None:
+    """The kernel's table of neighbours is one for all namespaces, and by default too small for us beside anybody else's test."""
+    own = f"--net=/proc/{os.getpid()}/ns/net"  # of the process's first thread, which has not left the host's
+    for family in ("ipv4", "ipv6"):
+        for name, size in (("gc_thresh3", 16384), ("gc_thresh2", 8192)):
+            proc.run(
+                ["nsenter", own, "sysctl", "-qw", f"net.{family}.neigh.default.{name}={size}"], timeout=10, check=False
+            )
+
+
 def _lay_cable(namespace: str, visitor: int) -> None:
+    _make_room()
     _ip("link", "add", CABLE, "address", VISITOR_MAC, "type", "veth", "peer", "name", "far0")
     _ip("link", "set", CABLE, "netns", str(visitor))
     proc.run(["sysctl", "-qw", "net.ipv4.conf.all.arp_ignore=8"], timeout=10)
