@@ -42,7 +42,7 @@ async def test_the_light_is_off_all_the_way_to_the_receipt(journal: Path) -> Non
 
 @pytest.mark.parametrize("journal", THERE, ids=lambda path: path.parent.name)
 async def test_the_review_is_there_when_the_recorded_engine_had_written_it(journal: Path) -> None:
-    seen = [view async for view in Replay(journal, 30.0).follow()]
+    seen = [view async for view in Replay(journal, 300.0).follow()]
     reviewed = [view.review is not None for view in seen]
     assert not reviewed[0] and reviewed[-1] and seen[-1].confirmed
     assert sorted(reviewed) == reviewed  # once it is there it stays

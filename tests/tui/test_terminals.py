@@ -91,7 +91,8 @@ def test_after_a_storm_of_sizes_the_screen_is_as_it_was(tmux: Tmux, tmp_path: Pa
     if page != "Welcome":
         screen.press("Enter")
         screen.until("Machines", within=SOON)
-    before = screen.until(page, "SAFE TO LEAVE: YES", within=SOON)
+    screen.until(page, "SAFE TO LEAVE: YES", "F1 Help", within=SOON)
+    before = screen.settled(within=SOON)
     sizes = random.Random(4)
     for _ in range(60):
         screen.resize(sizes.randint(1, 220), sizes.randint(1, 70))
