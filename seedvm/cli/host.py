@@ -165,8 +165,8 @@ def _console(args: argparse.Namespace) -> int:
         raise SeedvmError("the seed shows nothing", machine="seed", why=f"it is {state}", hint="seedvm host up")
     say(_LEAVE)
     code = proc.interactive(["virsh", "--connect", args.connect, "console", place.name, "--force"])
-    # Leave the screen that the wizard drew in: main screen, cursor and colours as they were, no mouse reports.
-    sys.stdout.write("\x1b[?1049l\x1b[?25h\x1b[0m\x1b[?1000l\x1b[?1003l\x1b[?1006l\x1b[?2004l")
+    # Leave the screen that the wizard drew in: main screen, line wrap, cursor and colours as they were, no mouse reports.
+    sys.stdout.write("\x1b[?1049l\x1b[?7h\x1b[?25h\x1b[0m\x1b[?1000l\x1b[?1003l\x1b[?1006l\x1b[?2004l\r\n")
     say("the seed goes on without this terminal; seedvm host console brings it back")
     for event in watch.events(place.folder, place.name, last=3):
         say(f"  {event['time']} {event['event']}")
