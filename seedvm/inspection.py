@@ -134,7 +134,7 @@ def stage(now: ironic.Node, news: Sequence[Lease]) -> Stage:
     """How far an inspection is: by the node's state, and by the leases that its NICs took since the order."""
     ramdisk = any(lease.of_ramdisk for lease in news)
     if now.state != "inspect wait":
-        return Stage(90, "Ironic takes in what it found") if ramdisk else Stage(5, "Ironic prepares its boot")
+        return Stage(90, "Ironic takes in what it found") if news else Stage(5, "Ironic prepares its boot")
     if ramdisk:
         return Stage(60, "the ramdisk runs and reads the hardware")
     if news:

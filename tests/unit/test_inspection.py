@@ -39,6 +39,7 @@ def test_leases_are_read_by_mac_and_other_lines_are_passed_by(tmp_path: Path) ->
         ("inspect wait", "power on", [FIRMWARE], 35, "from the network as 172.22.0.119"),
         ("inspect wait", "power on", [FIRMWARE, RAMDISK], 60, "the ramdisk runs"),
         ("inspecting", "power on", [RAMDISK], 90, "takes in"),
+        ("inspecting", "power on", [FIRMWARE], 90, "takes in"),
     ],
 )
 def test_each_stage_has_its_words(state: str, power: str, news: list[Lease], percent: float, words: str) -> None:
