@@ -25,6 +25,7 @@ class SmallBmc(asyncio.DatagramProtocol):
     sessions: bool = True
     status: int = 0x0D
     asked: dict[int, int] = field(default_factory=dict)
+    logins: int = 0
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
@@ -51,6 +52,7 @@ class SmallBmc(asyncio.DatagramProtocol):
         return payload[:1] + bytes(3) + self._console + random + guid + rakp.SUITE_17.hmac(self.password, signed + who)
 
     def _rakp4(self, payload: bytes) -> bytes:
+        self.logins += payload[1] == 0
         return b"" if payload[1] else payload[:1] + bytes((self.status,)) + bytes(2) + self._console
 
 
