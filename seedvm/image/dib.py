@@ -42,12 +42,20 @@ def make_tree(workshop: Workshop, rooms: Sequence[str], tree: Path, stage: Stage
     """Run the rooms and unpack their tree into `tree` (made anew)."""
     shutil.rmtree(tree, ignore_errors=True)
     tree.mkdir(parents=True)
-    # /dev of the builder's machine is in the tar file: device nodes are made by who boots the tree.
-    reader = ["tar", "-C", str(tree), "--numeric-owner", "--xattrs", "--xattrs-include=*", "--exclude=./dev/*"]
-    _run(workshop, rooms, [*reader, "-xf"], (), stage, settings)
+    _run(workshop, rooms, unpacker(tree), (), stage, settings)
     for name, mode in (("proc", 0o555), ("sys", 0o555), ("dev", 0o755)):
         (tree / name).mkdir(exist_ok=True)
         (tree / name).chmod(mode)
+
+
+def unpacker(tree: Path) -> list[str]:
+    """The command that unpacks into `tree`; the pipe's name comes behind it.
+
+    /dev of the builder's machine is in the tar file: device nodes are made by who boots the tree. The pipe is read to its very
+    end (--ignore-zeros): a reader that leaves at the end mark breaks it under a writer that is still filling its last record.
+    """
+    kept = ["--numeric-owner", "--xattrs", "--xattrs-include=*", "--exclude=./dev/*"]
+    return ["tar", "-C", str(tree), *kept, "--ignore-zeros", "-xf"]
 
 
 def make_layer(
