@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -54,6 +55,13 @@ def test_types_are_strict_and_right() -> None:
 
 def test_imports_run_one_way() -> None:
     content("lint-imports", "--no-cache")
+
+
+@pytest.mark.parametrize("path", shell_scripts(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_nobody_leaves_a_pipe_before_its_end(path: Path) -> None:
+    """Under pipefail a writer that meets a closed pipe fails the whole line, now and then: `grep -q` and `head` read a variable."""
+    lines = [line for line in path.read_text().splitlines() if not line.lstrip().startswith("#")]
+    assert not [line for line in lines if re.search(r"(?<!\|)\|\s*(grep\s+-\w*q|grep\s+-m|head\b)", line)]
 
 
 def test_shellcheck_finds_nothing() -> None:
