@@ -52,9 +52,9 @@ async def connects(address: str, port: int) -> bool:
     return True
 
 
-def block(address: str, why: str, seconds: float, ledger: Ledger) -> Unproven:
+async def block(address: str, why: str, seconds: float, ledger: Ledger) -> Unproven:
     """Hold the BMC for so long and say so."""
-    ledger.hold(address, seconds, why)
+    await ledger.hold(address, seconds, why)
     return waiting(Hold(address, 0, why), seconds)
 
 

@@ -84,7 +84,7 @@ async def still_opens(
         except Refused:
             return False
         return rakp.first_accepted(said, (pair.password,)) is not None
-    with ledger.attempt(address, pair.user, pair.password) as charge:
+    async with ledger.attempt(address, pair.user, pair.password) as charge:
         try:
             if make is None:
                 async with login15(address, pair.user, pair.password, port=port):

@@ -2,7 +2,8 @@
 
 Budget: one failed attempt per account (address and user) and window. A pair that was refused is not offered again for
 a day. A BMC that blocks us is held: no login of any kind leaves for it. Passwords are kept as salted scrypt digests
-only. The file survives restarts and is shared by all who talk to BMCs: every read and write happens under a lock.
+only. The file survives restarts and is shared by all who talk to BMCs: every change happens under a lock, and those that come
+together are one write. A file is always whole, so that who only reads needs no lock.
 Refuses to count attempts that could not fail (offline tests).
 """
 
@@ -14,12 +15,14 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from seedvm.errors import SeedvmError
 from seedvm.secret import Candidate, Secret, write_private
+from seedvm.together import Together
 
 WINDOW_SECONDS = 3600.0  # the longest lock-out in seedvm.bmc.quirks; a known vendor's own window may be shorter
 SAME_PAIR_SECONDS = 86400.0
@@ -60,6 +63,9 @@ class _Book:
     holds: tuple[Hold, ...] = ()
 
 
+_Change = Callable[[_Book], tuple[_Book, Attempt | None]]
+
+
 class Ledger:
     """Opened by its folder; `window` in seconds where the caller names none."""
 
@@ -67,57 +73,52 @@ class Ledger:
         self._file = folder / "bmc-ledger.json"
         self._lock = folder / ".bmc-ledger.lock"
         self._window = window
+        self._digests: dict[tuple[str, Secret], str] = {}
+        self._disk: Together[_Change, Attempt | None] = Together(self._commit)
 
     def wait_seconds(self, address: str, user: str, password: Secret) -> float:
         """Seconds until this pair may be tried: 0 means now."""
-        with self._locked():
-            return self._wait(address, user, password, time.time())
+        return self._wait(self._read(), address, user, password, time.time())
 
     def locked_seconds(self, address: str, user: str) -> float:
         """Seconds until a lock that the BMC spoke of is over; 0 where it spoke of none."""
         now = time.time()
-        with self._locked():
-            rows = [one for one in self._read().attempts if (one.address, one.user, one.digest) == (address, user, "")]
+        rows = [one for one in self._read().attempts if (one.address, one.user, one.digest) == (address, user, "")]
         return max([0.0, *(one.until - now for one in rows)])
 
-    @contextlib.contextmanager
-    def attempt(self, address: str, user: str, password: Secret, window: float | None = None) -> Iterator[Charge]:
-        """Spend the budget before the attempt and give it back if it succeeds; `window` is that of the BMC's vendor.
+    @contextlib.asynccontextmanager
+    async def attempt(
+        self, address: str, user: str, password: Secret, window: float | None = None
+    ) -> AsyncIterator[Charge]:
+        """Spend the budget, on disk, before the attempt and give it back if it succeeds; `window` is that of the BMC's vendor.
 
         After a crash in between nobody knows how the attempt ended: the same pair may be tried once more, another may not.
         """
-        with self._locked():
-            now = time.time()
-            wait = self._wait(address, user, password, now)
-            if wait > 0:
-                raise NotNow(address, user, wait)
-            book = self._read()
-            entry = Attempt(address, user, _digest(book.salt, password), now, begun=True)
-            self._write(replace(book, attempts=(*book.attempts, entry)))
+        entry = await self._disk.do(partial(self._begin, address, user, password))
+        assert entry is not None
         charge = Charge(self._window if window is None else window)
         try:
             yield charge
         finally:
             if charge.outcome is not None:
-                with self._locked():
-                    self._settle(entry, charge)
+                await self._disk.surely(partial(_settle, entry, charge))
 
-    def hold(self, address: str, seconds: float, why: str) -> None:
+    async def hold(self, address: str, seconds: float, why: str) -> None:
         """Send this BMC no login for so long: it blocks us, and every try would start its clock again."""
-        with self._locked():
-            book = self._read()
+
+        def change(book: _Book) -> tuple[_Book, None]:
             others = tuple(one for one in book.holds if one.address != address)
-            self._write(replace(book, holds=(*others, Hold(address, time.time() + seconds, why))))
+            return replace(book, holds=(*others, Hold(address, time.time() + seconds, why))), None
+
+        await self._disk.surely(change)
 
     def held(self, address: str) -> Hold | None:
         """The hold on a BMC, None where it may be talked to."""
-        with self._locked():
-            return self._held(address, time.time())
+        return _held(self._read(), address, time.time())
 
     def failures(self) -> tuple[Attempt, ...]:
         """All failed attempts that are still remembered."""
-        with self._locked():
-            return self._read().attempts
+        return self._read().attempts
 
     def fingerprint(self, candidates: Iterable[Candidate]) -> str:
         """A digest of these candidates that tells another list from this one and no password."""
@@ -128,34 +129,50 @@ class Ledger:
         text = json.dumps([[one.user, one.password.reveal()] for one in candidates])
         return _digest(book.salt, Secret(text))
 
-    def _settle(self, entry: Attempt, charge: Charge) -> None:
-        """Note how an attempt ended."""
-        book = self._read()
-        rest = [one for one in book.attempts if one != entry]
-        if charge.outcome == "failed":
-            digest = "" if charge.locked else entry.digest
-            rest.append(replace(entry, begun=False, until=charge.until, digest=digest))
-        elif charge.outcome == "succeeded":
-            rest = [one for one in rest if entry_key(one) != entry_key(entry)]
-        self._write(replace(book, attempts=tuple(rest)))
+    def _commit(self, changes: Sequence[_Change]) -> list[Attempt | Exception | None]:
+        """Several changes, each seeing those before it, in one write. What is refused changes nothing."""
+        said: list[Attempt | Exception | None] = []
+        with self._locked():
+            book = before = self._read()
+            for change in changes:
+                try:
+                    book, entry = change(book)
+                    said.append(entry)
+                except SeedvmError as error:
+                    said.append(error)
+            if book != before:
+                self._write(book)
+        return said
 
-    def _held(self, address: str, now: float) -> Hold | None:
-        return next((one for one in self._read().holds if one.address == address and one.until > now), None)
+    def _begin(self, address: str, user: str, password: Secret, book: _Book) -> tuple[_Book, Attempt]:
+        """Note an attempt that is about to be made."""
+        now = time.time()
+        wait = self._wait(book, address, user, password, now)
+        if wait > 0:
+            raise NotNow(address, user, wait)
+        entry = Attempt(address, user, self._digest(book.salt, password), now, begun=True)
+        return replace(book, attempts=(*book.attempts, entry)), entry
 
-    def _wait(self, address: str, user: str, password: Secret, now: float) -> float:
-        book = self._read()
-        if hold := self._held(address, now):
+    def _wait(self, book: _Book, address: str, user: str, password: Secret, now: float) -> float:
+        if hold := _held(book, address, now):
             return hold.until - now
         mine = [one for one in book.attempts if (one.address, one.user) == (address, user)]
         if not mine:
             return 0.0
-        digest = _digest(book.salt, password)
+        digest = self._digest(book.salt, password)
         lost = [one for one in mine if one.begun and one.time + self._window > now]
         if lost and len(lost) == 1 and lost[0].digest == digest:
             mine.remove(lost[0])
         ends = [one.until or one.time + self._window for one in mine]
         ends += [one.time + SAME_PAIR_SECONDS for one in mine if one.digest == digest and not one.begun]
         return max(0.0, *ends, now) - now
+
+    def _digest(self, salt: str, password: Secret) -> str:
+        """Made once for each password: it is slow on purpose."""
+        key = salt, password
+        if key not in self._digests:
+            self._digests[key] = _digest(salt, password)
+        return self._digests[key]
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -226,6 +243,21 @@ class Charge:
     def never_arrived(self) -> None:
         """The BMC was not reached or did not judge the password: nothing to count."""
         self.outcome = "nothing"
+
+
+def _settle(entry: Attempt, charge: Charge, book: _Book) -> tuple[_Book, None]:
+    """Note how an attempt ended."""
+    rest = [one for one in book.attempts if one != entry]
+    if charge.outcome == "failed":
+        digest = "" if charge.locked else entry.digest
+        rest.append(replace(entry, begun=False, until=charge.until, digest=digest))
+    elif charge.outcome == "succeeded":
+        rest = [one for one in rest if entry_key(one) != entry_key(entry)]
+    return replace(book, attempts=tuple(rest)), None
+
+
+def _held(book: _Book, address: str, now: float) -> Hold | None:
+    return next((one for one in book.holds if one.address == address and one.until > now), None)
 
 
 def entry_key(one: Attempt) -> tuple[str, str, str]:

@@ -68,7 +68,7 @@ async def try_redfish(
     user = candidate.user
     bmc = make(user, candidate.password)
     try:
-        with ledger.attempt(address, user, candidate.password, known.window) as charge:
+        async with ledger.attempt(address, user, candidate.password, known.window) as charge:
             try:
                 async with bmc.session():
                     await bmc.get("/redfish/v1/Systems")
@@ -93,7 +93,7 @@ async def try_redfish(
                     charge.never_arrived()
                 if isinstance(error, Unreachable) and await present(address):
                     why = "Redfish takes no connection while the BMC answers presence: it blocks this address, or restarts"
-                    return block(address, why, known.window, ledger)
+                    return await block(address, why, known.window, ledger)
                 return Unproven(f"{error.what}: {error.why}", error.hint, retry_seconds=60)
     except NotNow as wait:
         return Unproven(f"{wait.what}: {wait.why}", wait.hint, retry_seconds=wait.seconds)

@@ -139,7 +139,7 @@ async def _silence(address: str, port: int, silent: Silent, known: Known, ledger
                 why = (
                     "the BMC answers presence but no session request: it blocks this address, or IPMI sessions are off"
                 )
-                return block(address, why, known.window, ledger)
+                return await block(address, why, known.window, ledger)
             cure = "turn IPMI over LAN on in the BMC's web page, or let Redfish do"
             return Unproven("the BMC answers presence but no session request", cure, finding="ipmi-lan-off")
     except SeedvmError:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeVar
 
 from seedvm.bmc.link import TRIES, Link, Silent, link_to
@@ -46,7 +46,7 @@ class _Forgotten(Refused):
     """The BMC's first answer was lost, and it knows nothing of the handshake any more."""
 
 
-Guard = Callable[[Secret], AbstractContextManager["Counted"]]
+Guard = Callable[[Secret], AbstractAsyncContextManager["Counted"]]
 
 
 class Counted(Protocol):
@@ -264,7 +264,7 @@ async def _counted_finish(
 ) -> Session:
     if guard is None:
         return await _finish(address, link, said, password)
-    with guard(password) as charge:
+    async with guard(password) as charge:
         try:
             session = await _finish(address, link, said, password)
         except Refused as refused:

@@ -140,7 +140,7 @@ async def _counted(
 ) -> lan.Activated:
     if guard is None:
         return await _activate(link, seal, challenge)
-    with guard(password) as charge:
+    async with guard(password) as charge:
         try:
             active = await _activate(link, seal, challenge)
         except Refused as refused:

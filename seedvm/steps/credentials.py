@@ -25,8 +25,11 @@ from seedvm.inventory import Machine
 from seedvm.scan.sweep import USUAL_PORTS, Ports
 from seedvm.secret import Candidate, load_proven, store_proven
 from seedvm.step import Blocked, Context, Done, Report, Todo, Verdict
+from seedvm.together import Together
 
-AT_ONCE = 32
+AT_ONCE = 64
+KEEP_REST = 0.5  # seconds; to write a thousand machines takes a fifth of one
+_Kept = tuple[Machine, Candidate | None]  # with the account that opened it
 
 
 class CredentialsStep:
@@ -47,6 +50,7 @@ class CredentialsStep:
         self._ledger = Ledger(context.state_dir)
         self._pace = Pace(context.state_dir)
         self._ports = ports
+        self._kept: Together[_Kept, None] = Together(self._keep, KEEP_REST)
         self._bmc_ports = BmcPorts(ports.ipmi, ports.redfish, ports.redfish_clear or 80)
 
     async def check(self) -> Verdict:
@@ -77,7 +81,7 @@ class CredentialsStep:
             gate = asyncio.Semaphore(AT_ONCE)
             async with asyncio.TaskGroup() as group:
                 for machine in wave:
-                    group.create_task(self._prove(machine, pairs, gate, report))
+                    group.create_task(self._prove(machine, proven.get(machine.bmc), pairs, gate, report))
             done += len(wave)
             report.progress(done, len(todo), "BMCs")
 
@@ -91,9 +95,9 @@ class CredentialsStep:
         own = self._accounts.get(bmc)
         return self._candidates if own is None else (own, *(one for one in self._candidates if one != own))
 
-    def _known(self, bmc: str) -> tuple[Candidate, ...]:
+    def _known(self, bmc: str, mine: Candidate | None) -> tuple[Candidate, ...]:
         """What is given, after the pair that opened this BMC before: it may be one that we made, and in nobody's list."""
-        mine, given = load_proven(self._secrets_file).get(bmc), self._given(bmc)
+        given = self._given(bmc)
         return given if mine is None else (mine, *(one for one in given if one != mine))
 
     def _tried(self, bmc: str) -> str:
@@ -132,7 +136,12 @@ class CredentialsStep:
         return [address for address in answers if address]
 
     async def _prove(
-        self, machine: Machine, pairs: Sequence[Candidate], gate: asyncio.Semaphore, report: Report
+        self,
+        machine: Machine,
+        mine: Candidate | None,
+        pairs: Sequence[Candidate],
+        gate: asyncio.Semaphore,
+        report: Report,
     ) -> None:
         talks_ipmi = any(one.startswith("ipmi") for one in machine.protocols)
         turn = self._pace.turn(machine.bmc) if talks_ipmi else contextlib.nullcontext()
@@ -141,7 +150,7 @@ class CredentialsStep:
             answer = await prove(
                 machine.bmc,
                 machine.protocols,
-                self._known(machine.bmc),
+                self._known(machine.bmc, mine),
                 self._ledger,
                 make,
                 port=self._ports.ipmi,
@@ -153,12 +162,20 @@ class CredentialsStep:
         for finding in found:
             report.log(f"{finding.detail}. Cure: {finding.cure}", node=machine.bmc)
         if isinstance(answer, Proven):
-            store_proven(self._secrets_file, {machine.bmc: Candidate(answer.user, answer.password)})
-            inventory.update(self._state_dir, with_account(machine, answer))
+            account = Candidate(answer.user, answer.password)
+            await self._kept.surely((with_account(machine, answer), account))
             report.node(machine.bmc, "login", detail=f"{answer.user} over {answer.protocol}")
         else:
-            inventory.update(self._state_dir, without_account(machine, answer, self._tried(machine.bmc)))
+            await self._kept.surely((without_account(machine, answer, self._tried(machine.bmc)), None))
             report.node(machine.bmc, "unfit", detail=f"{answer.reason}. {answer.cure}")
+
+    def _keep(self, found: Sequence[_Kept]) -> list[None]:
+        """Accounts first: a machine that is said to have one has it, whenever we are killed."""
+        proven = {machine.bmc: account for machine, account in found if account is not None}
+        if proven:
+            store_proven(self._secrets_file, proven)
+        inventory.update(self._state_dir, *(machine for machine, _ in found))
+        return [None] * len(found)
 
 
 def with_account(machine: Machine, answer: Proven) -> Machine:
