@@ -111,15 +111,18 @@ class Generated:
 
 @dataclass(frozen=True)
 class Secrets:
-    """All of secrets.yaml but what was proven. `bmc_candidates` are tried on every BMC, `bmc_accounts` on the one whose address it is."""
+    """All of secrets.yaml. `bmc_candidates` are tried on every BMC, `bmc_accounts` on the one whose address it is; `bmc_passwords` are
+    those that were proven and, while they are changed, the old and the new, as they were when the file was read."""
 
     bmc_candidates: tuple[Candidate, ...]
     generated: Generated
     bmc_accounts: Mapping[str, Candidate] = field(default_factory=dict)
+    bmc_passwords: tuple[Secret, ...] = ()
 
     def every(self) -> tuple[Secret, ...]:
         """Each secret there is: for the search that proves that none of them leaked."""
         found = [account.password for account in (*self.bmc_candidates, *self.bmc_accounts.values())]
+        found += self.bmc_passwords
         for item in fields(self.generated):
             value = getattr(self.generated, item.name)
             found += [one for one in (value if isinstance(value, tuple) else (value,)) if isinstance(one, Secret)]
@@ -140,26 +143,25 @@ def load_secrets(path: Path) -> Secrets:
         raise SeedvmError(
             "the site's own secrets are not made yet", why=f"{path} has no 'generated'", hint="seedvm run makes them"
         )
-    return Secrets(_candidates(path, tree), _generated(path, tree["generated"]), _accounts(tree, "bmc_accounts"))
+    return _whole(path, tree, tree["generated"])
 
 
 def draft_secrets(path: Path) -> Secrets:
     """The stored secrets or, where none are made yet, ones that live in memory only: for `plan`, which changes nothing."""
     tree = _read(path)
-    generated = _generated(path, {**generate(), **(tree.get("generated") or {})})
-    return Secrets(_candidates(path, tree), generated, _accounts(tree, "bmc_accounts"))
+    return _whole(path, tree, {**generate(), **(tree.get("generated") or {})})
 
 
 def ensure_generated(path: Path) -> Secrets:
     """Make what is not in the file yet and store it: each secret exactly once, also when killed halfway."""
     with _locked(path):
         tree = _read(path)
-        candidates = _candidates(path, tree)
+        _candidates(path, tree)  # a file that is refused is not written
         stored = tree.get("generated") or {}
         if set(stored) != {item.name for item in fields(Generated)}:
             stored = {**generate(), **stored}
             _store(path, {**tree, "generated": stored})
-        return Secrets(candidates, _generated(path, stored), _accounts(tree, "bmc_accounts"))
+        return _whole(path, tree, stored)
 
 
 def load_candidates(path: Path) -> tuple[Candidate, ...]:
@@ -196,7 +198,11 @@ def store_accounts(path: Path, accounts: Mapping[str, Candidate]) -> None:
 
 def load_rotations(path: Path) -> dict[str, Rotation]:
     """The changes of BMC passwords that have not come to their end, by address."""
-    known = (_read(path).get("rotating") or {}).items()
+    return _rotations(_read(path))
+
+
+def _rotations(tree: Mapping[str, Any]) -> dict[str, Rotation]:
+    known = (tree.get("rotating") or {}).items()
     return {
         str(address): Rotation(str(one["user"]), Secret(one["old"]), Secret(one["new"]), one.get("sent") == "true")
         for address, one in known
@@ -273,6 +279,16 @@ def _locked(path: Path) -> Iterator[None]:
 def _accounts(tree: Mapping[str, Any], key: str) -> dict[str, Candidate]:
     known = (tree.get(key) or {}).items()
     return {str(address): Candidate(str(pair["user"]), Secret(str(pair["password"]))) for address, pair in known}
+
+
+def _bmc_passwords(tree: Mapping[str, Any]) -> tuple[Secret, ...]:
+    changed = [one for pair in _rotations(tree).values() for one in (pair.old, pair.new)]
+    return tuple(dict.fromkeys([*(one.password for one in _accounts(tree, "proven").values()), *changed]))
+
+
+def _whole(path: Path, tree: Mapping[str, Any], generated: Mapping[str, Any]) -> Secrets:
+    accounts = _accounts(tree, "bmc_accounts")
+    return Secrets(_candidates(path, tree), _generated(path, generated), accounts, _bmc_passwords(tree))
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -53,6 +53,7 @@ class Sweep:
     def of(cls, secrets: Secrets, *, keep: Sequence[Path]) -> Sweep:
         """For one site. The console's password is a hash in /etc/shadow: it is locked, not searched away."""
         given = {one.password for one in (*secrets.bmc_candidates, *secrets.bmc_accounts.values())}
+        given |= set(secrets.bmc_passwords)
         hashed = secrets.generated.console_password_hash
         own = {one for one in secrets.every() if one not in given and one != hashed}
         return cls(_words(own), _words(given), frozenset(keep))

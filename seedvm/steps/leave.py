@@ -22,7 +22,7 @@ from seedvm.member.reach import Reach, wait_for
 from seedvm.member.status import booted
 from seedvm.member.wipe import FOLDERS, Sweep, holds_anything
 from seedvm.receipt import verify
-from seedvm.secret import write_private
+from seedvm.secret import load_secrets, write_private
 from seedvm.step import Blocked, Done, Report, Todo, Verdict
 
 _VIEW_SECONDS = 60.0
@@ -125,9 +125,9 @@ class Wipe:
         await self.reach.ask("keep", {"files": {"journal.jsonl": journal.read_text()}})
         generated = self.reach.secrets.generated
         write_clouds(Access(self.reach.vip, generated.admin_password), self.reach.state_dir / "clouds.yaml")
-        sweep = Sweep.of(
-            self.reach.secrets, keep=(self.reach.state_dir / "clouds.yaml", self.reach.state_dir / "secrets.yaml")
-        )
+        file = self.reach.state_dir / "secrets.yaml"
+        now = load_secrets(file)  # as it is: BMC passwords were proven and changed since the engine began
+        sweep = Sweep.of(now, keep=(self.reach.state_dir / "clouds.yaml", file))
         gone = await asyncio.to_thread(sweep.wipe)
         report.log(f"{len(gone)} files with secrets and {len(FOLDERS)} folders wiped")
         if left := await asyncio.to_thread(sweep.find):
@@ -137,7 +137,7 @@ class Wipe:
                 hint="wipe these by hand, run again",
             )
         report.log("searched again for every secret of the site: none found")
-        (self.reach.state_dir / "secrets.yaml").unlink()
+        file.unlink()
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from seedvm.member.images import images
 from seedvm.member.notes import keep, kept, note, notes
 from seedvm.member.verbs import VERBS, answer
 from seedvm.member.wipe import Sweep, holds_anything
-from seedvm.secret import Secrets, ensure_generated
+from seedvm.secret import Candidate, Secret, Secrets, ensure_generated, load_secrets, store_proven
 
 IMAGE = "0a1b2c3d-0000-4000-8000-00000000000a"
 
@@ -96,6 +96,19 @@ def test_the_wipe_removes_every_file_with_a_secret_and_its_search_finds_what_is_
     assert [path.name for path in sweep.find()] == ["words"]
     assert {path.name for path in (root / "etc").iterdir()} == {"words", "harmless", "clouds.yaml", "link"}
     assert not (root / "data").exists()
+
+
+def test_the_search_knows_passwords_that_bmcs_were_given_and_wipes_no_file_of_the_system_for_a_word_in_it(
+    tmp_path: Path, secrets: Secrets
+) -> None:
+    root, path = tmp_path / "root", tmp_path / "secrets.yaml"
+    root.mkdir()
+    store_proven(path, {"10.0.0.1": Candidate("admin", Secret("a-rotated-password"))})
+    (root / "words").write_text("a-rotated-password")
+    sweep = Sweep.of(load_secrets(path), keep=())
+    sweep = Sweep(sweep.own, sweep.given, sweep.keep, (root,), (root,), (root / "data",))
+    assert sweep.wipe() == ()
+    assert sweep.find() == (root / "words",)
 
 
 def test_a_wiped_folder_that_is_a_mount_point_may_stay_empty(tmp_path: Path) -> None:

@@ -16,14 +16,17 @@ from seedvm._generate import sha512_crypt
 from seedvm.errors import SeedvmError
 from seedvm.secret import (
     Candidate,
+    Rotation,
     Secret,
     draft_secrets,
+    end_rotation,
     ensure_generated,
     load_candidates,
     load_proven,
     load_secrets,
     store_candidates,
     store_proven,
+    store_rotation,
 )
 
 
@@ -160,3 +163,15 @@ def test_a_proven_account_is_kept_per_machine(tmp_path: Path) -> None:
     store_proven(path, {"10.0.0.2": Candidate("admin", Secret("other"))})
     assert load_proven(path)["10.0.0.1"] == account
     assert len(load_proven(path)) == 2
+
+
+def test_every_secret_has_the_passwords_that_were_proven_and_both_of_one_that_is_being_changed(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.yaml"
+    ensure_generated(path)
+    store_proven(path, {"10.0.0.1": Candidate("root", Secret("turned-1"))})
+    store_rotation(path, "10.0.0.2", Rotation("root", Secret("before-2"), Secret("after-2")))
+    for read in (load_secrets, draft_secrets, ensure_generated):
+        assert {Secret("turned-1"), Secret("before-2"), Secret("after-2")} <= set(read(path).every())
+    end_rotation(path, "10.0.0.2", Candidate("root", Secret("after-2")))
+    assert Secret("after-2") in load_secrets(path).every()
+    assert Secret("before-2") not in load_secrets(path).every()
