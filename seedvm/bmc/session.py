@@ -293,21 +293,14 @@ async def _finish(address: str, link: Link, said: rakp.Exchange, password: Secre
         return answer if answer.tag == three.tag and (answer.status or answer.console_id == said.console_id) else None
 
     session = Session(link, said, keys, password)
-    sent = 0
-
-    def ask() -> bytes:
-        nonlocal sent
-        sent += 1
-        return packet
-
     try:
-        answer = await link.ask(ask, four, "RAKP 3")
+        answer = await link.ask(lambda: packet, four, "RAKP 3")
     except Silent:
         if await session.is_open():
             return session
         raise
-    if sent > 1 and answer.status in UNKNOWN_SESSION and await session.is_open():
-        return session  # RAKP 4 came late or was lost, and the question that was sent again found the session open
+    if answer.status in UNKNOWN_SESSION and await session.is_open():
+        return session  # RAKP 4 came late or was lost, and the question found the session open when we, or the wire, sent it again
     if answer.status:
         raise Refused(address, "the login", answer.status, proven=True)
     if not said.proves_bmc(answer, keys):
