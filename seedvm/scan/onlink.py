@@ -64,8 +64,8 @@ class Wires:
         mac = self.macs.get(address, ("",))[0]
         return mac if mac and self._answers[mac] <= PROXY_ADDRESSES else address
 
-    async def ask(self, addresses: Sequence[str], pace: Pace) -> set[str]:
-        """Ask once for each of these addresses (all on link), wait for the last answer, and say who answered by now."""
+    async def ask(self, addresses: Sequence[str], pace: Pace) -> None:
+        """Ask once for each of these addresses (all on link)."""
         self._wanted.update(addresses)
         for address in addresses:
             wire = self.wire(address)
@@ -75,6 +75,9 @@ class Wires:
             question = arp.probe(wire.mac, IPv4Address(address), wire.address)
             with contextlib.suppress(OSError, SeedvmError):  # a full queue or a link that went down is silence
                 self._tap(wire.interface).send(question)
+
+    async def heard(self, addresses: Sequence[str]) -> set[str]:
+        """Wait for the last answer, and say who of these answered by now."""
         await asyncio.sleep(patience())
         return {address for address in addresses if address in self.macs}
 

@@ -21,6 +21,7 @@ from seedvm.scan.pace import ANSWER_SECONDS, Pace, patience
 from seedvm.scan.radio import radio_for
 from seedvm.scan.ranges import addresses, wires
 from seedvm.scan.root import CONNECT_SECONDS
+from seedvm.scan.rounds import ARP_ROUNDS, ArpRounds
 from seedvm.wire import rmcp
 
 __all__ = ["DEFAULT_RATE", "USUAL_PORTS", "Budget", "Ports", "ScanResult", "now", "plan_sweep", "sweep"]
@@ -28,13 +29,10 @@ __all__ = ["DEFAULT_RATE", "USUAL_PORTS", "Budget", "Ports", "ScanResult", "now"
 DEFAULT_RATE = 500.0
 ROUNDS = ("ping", "capabilities", "ping")  # some BMCs answer no ping
 LAST_ROUNDS = ("capabilities",) * 4  # for who is there by ARP and has not answered: the wire may lose packets
-ARP_ROUNDS = 2
 BLOCK = 1024
 BLOCKS_AT_ONCE = 4  # one waits for answers while another sends; more where a block is sent in less time than it waits
 PACKETS_A_BLOCK = 100  # per second
 ROOTS_AT_ONCE = 512
-LARGE = 4096  # from so many addresses on the second ARP round is left out where the wire is seen to lose nothing
-SURE = 200
 
 OnDone = Callable[[Sequence[str]], None]
 
@@ -102,7 +100,7 @@ async def sweep(
     started, sent_before = loop.time(), pace.sent
     async with _wires() as on_wire, radio_for((*targets, *("::" for _ in wires(wanted)))) as radio:
         budget = plan_sweep(wanted, rate=rate, on_wire=on_wire)
-        run = Sweep(Interview(pace, ports, radio, on_found), on_wire, len(targets), on_done)
+        run = Sweep(Interview(pace, ports, radio, on_found), on_wire, ArpRounds(on_wire, pace, len(targets)), on_done)
         complete = True
         try:
             async with asyncio.timeout(deadline):
@@ -125,14 +123,12 @@ async def _wires() -> AsyncIterator[Wires]:
 
 @dataclass
 class Sweep:
-    """The state of one scan of `size` addresses."""
+    """The state of one scan."""
 
     interview: Interview
     on_wire: Wires
-    size: int
+    arp: ArpRounds
     on_done: OnDone | None = None
-    _asked_again: int = 0
-    _lost: int = 0
     _silent: list[str] = field(default_factory=list)
     _gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(ROOTS_AT_ONCE))
 
@@ -144,6 +140,7 @@ class Sweep:
             for block in blocks:
                 await room.acquire()
                 group.create_task(self._block(block)).add_done_callback(lambda _: room.release())
+        await self._hosts(sorted(await self.arp.after_all()))
         for wave in self._waves(self._silent):
             await self._presence(wave, LAST_ROUNDS)
         for interface in links:
@@ -163,28 +160,18 @@ class Sweep:
     async def _block(self, block: Sequence[str]) -> None:
         near = [one for one in block if self.on_wire.wire(one)]
         far = [one for one in block if not self.on_wire.wire(one)]
-        live = await self._arp(near) if near else set()
-        await self._ask([*far, *(one for one in near if one in live)])
-        for address in near:
-            macs = self.on_wire.macs.get(address, ())
-            if address in self.interview.found:
-                self.interview.learn(address, (), [Evidence("mac", mac, "ARP reply", now()) for mac in macs])
+        live = await self.arp.live(near) if near else set()
+        await self._hosts([*far, *(one for one in near if one in live)])
         if self.on_done:
             self.on_done(block)
 
-    async def _arp(self, near: Sequence[str]) -> set[str]:
-        """Who is there. Those who answered are asked once more, which tells whether the wire loses packets."""
-        pace = self.interview.pace
-        order = random.sample(near, len(near))
-        live = await self.on_wire.ask(order, pace)
-        sure = self.size > LARGE and self._asked_again >= SURE and not self._lost
-        before = {one: self.on_wire.replies[one] for one in live}
-        again = [one for one in order if one in live] if self.size > LARGE else []
-        await self.on_wire.ask(again + ([] if sure else [one for one in order if one not in live]), pace)
-        if again:
-            self._asked_again += len(again)
-            self._lost += sum(1 for one in again if self.on_wire.replies[one] == before[one])
-        return {one for one in near if one in self.on_wire.macs}
+    async def _hosts(self, asked: Sequence[str]) -> None:
+        """Ask addresses where a host may be, and note the MACs of those on link that are BMCs."""
+        await self._ask(asked)
+        for address in asked:
+            if address in self.interview.found and address in self.on_wire.macs:
+                macs = self.on_wire.macs[address]
+                self.interview.learn(address, (), [Evidence("mac", mac, "ARP reply", now()) for mac in macs])
 
     async def _ask(self, asked: Sequence[str]) -> None:
         """Ask addresses where a host may be; a machine's second address only after the first is through."""

@@ -19,8 +19,9 @@ class Host:
     `suites` are IPMI 2.0 cipher suites that are granted, `lock_after` failures lock an account for `lock_seconds` (with
     `restart` each try while locked starts the time again), `block_after` failures of any account block the client's address.
     `slots` is the room for sessions, `held` of them taken by others. `loss`, `duplicate`, `reorder` are shares of datagrams,
-    `late` delays answers by up to so many seconds. `hang` is where TCP falls silent: "connect" or "answer".
-    `ipmi_bad` and `redfish_bad` are kinds of malformed answers. `counts_aborted`: a handshake that is given back is a failure.
+    `arp_loss` of ARP questions and of answers, `late` delays answers by up to so many seconds. `hang` is where TCP falls silent:
+    "connect" or "answer". `ipmi_bad` and `redfish_bad` are kinds of malformed answers. `counts_aborted`: a handshake that is given
+    back is a failure.
     """
 
     address: str
@@ -44,6 +45,7 @@ class Host:
     slots: int = 16
     held: int = 0
     loss: float = 0.0
+    arp_loss: float = 0.0
     duplicate: float = 0.0
     reorder: float = 0.0
     late: float = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 import struct
 import time
@@ -23,6 +24,7 @@ class Wiretap:
         self.slices: Counter[tuple[int, str]] = Counter()
         self.asked: Counter[str] = Counter()
         self.dropped = 0
+        self._dice = random.Random(len(hosts))
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 << 20)
         self._socket.bind((interface, ETH_P_ALL))
@@ -59,7 +61,11 @@ class Wiretap:
         host = self._macs.get(frame[38:42])
         if host is None or frame[20:22] != b"\x00\x01":
             return
+        if self._dice.random() < host.arp_loss:  # the question
+            return
         for mac in filter(None, (host.mac, host.second_mac)):
+            if self._dice.random() < host.arp_loss:
+                continue
             raw = bytes.fromhex(mac.replace(":", ""))
             body = b"\x00\x01\x08\x00\x06\x04\x00\x02" + raw + frame[38:42] + frame[22:28] + frame[28:32]
             self._socket.send(frame[6:12] + raw + b"\x08\x06" + body)

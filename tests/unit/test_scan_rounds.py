@@ -1,0 +1,117 @@
+"""Two ARP rounds over many blocks, over a cable that swallows the questions it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from seedvm.scan.onlink import Wires
+from seedvm.scan.pace import Pace
+from seedvm.scan.rounds import ARP_ROUNDS, LARGE, SURE, ArpRounds
+
+BLOCK = 512
+BLOCKS = 2 * LARGE // BLOCK
+CROWDED, CROWD = 2, SURE + 50  # the hosts of one block: enough to know the wire by
+
+
+@dataclass
+class Cable(Wires):
+    """Answers at once for each address of `hosts`; swallows the questions of these numbers to them."""
+
+    hosts: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    asked: Counter[str] = field(default_factory=Counter)
+
+    async def ask(self, addresses: Sequence[str], pace: Pace) -> None:
+        for address in addresses:
+            await pace.turn()
+            self.asked[address] += 1
+            if self.asked[address] not in self.hosts.get(address, (self.asked[address],)):
+                self.replies[address] += 1
+                self.macs[address] = ("52:54:00:00:00:01",)
+
+
+class NoWait(selectors.DefaultSelector):
+    """Lets no time pass: who waits on the clock alone gets the time that it waits for."""
+
+    passed = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self.passed += timeout or 0.0
+        return super().select(0)
+
+
+class Loop(asyncio.SelectorEventLoop):
+    def __init__(self) -> None:
+        self.waits = NoWait()
+        super().__init__(self.waits)
+
+    def time(self) -> float:
+        return self.waits.passed
+
+
+def block(number: int) -> list[str]:
+    return [f"10.{number}.{at >> 8}.{at & 0xFF}" for at in range(BLOCK)]
+
+
+def crowd() -> dict[str, tuple[int, ...]]:
+    return dict.fromkeys(block(CROWDED)[:CROWD], ())
+
+
+def scanned(cable: Cable, blocks: int = BLOCKS) -> tuple[set[str], set[str]]:
+    """Who was found by the rounds, and who after all."""
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        return runner.run(_scanned(cable, blocks))
+
+
+async def _scanned(cable: Cable, blocks: int) -> tuple[set[str], set[str]]:
+    rounds = ArpRounds(cable, Pace(2000), blocks * BLOCK)
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(rounds.live(block(number))) for number in range(blocks)]
+    found = set[str]().union(*(task.result() for task in tasks))
+    return found, await rounds.after_all()
+
+
+def test_where_the_wire_loses_nothing_silence_is_asked_once_and_who_answers_twice() -> None:
+    cable = Cable(hosts=crowd())
+    found, later = scanned(cable)
+    assert found == set(cable.hosts)
+    assert not later
+    assert {address for address, asked in cable.asked.items() if asked == 2} == set(cable.hosts)
+    assert set(cable.asked.values()) == {1, 2}
+
+
+def test_where_the_wire_loses_a_packet_everybody_is_asked_twice() -> None:
+    lost_answer, lost_first = block(CROWDED)[0], block(BLOCKS - 1)[7]
+    cable = Cable(hosts=crowd() | {lost_answer: (2,), lost_first: (1,)})
+    found, later = scanned(cable)
+    assert found == set(cable.hosts)
+    assert not later
+    assert set(cable.asked.values()) == {ARP_ROUNDS}
+
+
+def test_who_was_left_out_is_asked_after_all_when_a_loss_is_seen_later() -> None:
+    left_out, lost_answer = block(1)[7], block(BLOCKS - 1)[9]
+    cable = Cable(hosts=crowd() | {left_out: (1,), lost_answer: (2,)})
+    found, later = scanned(cable)
+    assert left_out not in found
+    assert later == {left_out}
+    assert set(cable.asked.values()) == {ARP_ROUNDS}
+
+
+def test_a_wire_of_few_hosts_is_never_trusted() -> None:
+    hidden = block(3)[1]
+    cable = Cable(hosts=dict.fromkeys(block(0)[: SURE - 1], ()) | {hidden: (1,)})
+    found, _ = scanned(cable)
+    assert found == set(cable.hosts)
+
+
+def test_a_small_scan_asks_who_is_silent_twice_and_who_answered_once() -> None:
+    slow = block(0)[3]
+    cable = Cable(hosts={slow: (1,), block(0)[4]: ()})
+    found, _ = scanned(cable, 1)
+    assert found == set(cable.hosts)
+    assert cable.asked[block(0)[4]] == 1
+    assert set(cable.asked.values()) == {1, 2}
