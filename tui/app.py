@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
@@ -46,6 +47,14 @@ PAGES: Mapping[str, type[Page]] = {
 }
 
 
+def _spare_the_screen() -> None:
+    # Looking through all objects for garbage stops the screen for 0.1 s: what was imported stays and is left out, and the
+    # events of a long journal, which are gone again at once, are no cause to look.
+    if not gc.get_freeze_count():
+        gc.freeze()
+        gc.set_threshold(10_000)
+
+
 class WizardApp(App[None]):
     """The wizard on one state folder. `env` decides the theme it begins with."""
 
@@ -78,6 +87,7 @@ class WizardApp(App[None]):
 
     def on_mount(self) -> None:
         """First page, the follower, and a clock for the seconds on the screen."""
+        _spare_the_screen()
         self.set_class(self.colourless, "-plain")
         self.push_screen("welcome")
         self.follow()

@@ -55,7 +55,8 @@ def _string(value: Any) -> str:
 
 
 def _text(event: Event, key: str) -> str:
-    return _string(event.get(key))
+    value = event.fields.get(key)
+    return value if type(value) is str else _string(value)
 
 
 def _figure(value: Any) -> float | None:
@@ -151,13 +152,14 @@ def _progress(draft: _Draft, event: Event, now: float) -> None:
 
 
 def _node(draft: _Draft, event: Event, now: float) -> None:
-    name, phase = _text(event, "node"), _text(event, "phase")
+    name, phase, detail = _text(event, "node"), _text(event, "phase"), _text(event, "detail")
     old = draft.nodes.get(name)
-    since = old.since if old and old.phase == phase else now
-    before = "" if old is None else old.before if old.phase == phase else old.phase
-    draft.nodes[name] = NodeView(name, phase, _number(event, "percent"), _text(event, "detail"), since, before)
-    if old is None or old.phase != phase:
-        draft.say(now, " ".join(filter(None, (phase, _text(event, "detail")))), _string(event.step), name)
+    if old is not None and old.phase == phase:
+        since, before = old.since, old.before
+    else:
+        since, before = now, old.phase if old is not None else ""
+        draft.say(now, f"{phase} {detail}".strip(), _string(event.step), name)
+    draft.nodes[name] = NodeView(name, phase, _number(event, "percent"), detail, since, before)
 
 
 def _fact(draft: _Draft, event: Event, now: float) -> None:

@@ -22,8 +22,8 @@ from tui.records import Known, Receipt, Review, parse_inventory, parse_receipt, 
 
 Parsed = TypeVar("Parsed")
 
-_CHUNK_BYTES = 1 << 20
-"""Read at a time: so many events at once cost little memory, and the garbage collector does not stop the screen for them."""
+_CHUNK_BYTES = 1 << 16
+"""Read at a time: so few events are gone again before the garbage collector looks at all that there is, which stops the screen."""
 
 
 @dataclass(frozen=True)

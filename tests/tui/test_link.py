@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import time
 from pathlib import Path
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from seedvm.errors import SeedvmError
-from tests.tui.helpers import BROKEN, EXAMPLE, journal_line, state_dir
+from tests.tui.helpers import BROKEN, EXAMPLE, UNICODE, journal_line, state_dir
+from tui.app import WizardApp
 from tui.link import Link, write_whole
 from tui.watch import Tail, View, engine_running
 
@@ -121,3 +123,9 @@ def test_the_example_is_whole() -> None:
         "receipt.json",
         "inventory.json",
     }
+
+
+async def test_the_garbage_collector_leaves_out_what_was_imported(tmp_path: Path) -> None:
+    async with WizardApp(Link(tmp_path), UNICODE).run_test():
+        assert gc.get_freeze_count() > 20_000, "it would stop the screen for 0.1 s to look at them"
+        assert gc.get_threshold()[0] >= 10_000

@@ -88,3 +88,12 @@ def test_a_listener_hears_what_was_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize("line", ["", "{}", "[]", "null", '"x"', '{"seq": "a"}', "\x00"])
 def test_a_line_that_is_no_event_is_none(line: str) -> None:
     assert decode(line) is None
+
+
+def test_a_line_with_something_after_its_event_is_passed_over() -> None:
+    whole = '{"seq":1,"time":"2026-11-01T00:00:00Z","site":"demo","run":"r1","event":"log"}'
+    event = decode(whole + "\r")
+    assert event is not None
+    assert (event.seq, event.event) == (1, "log")
+    assert decode(whole + whole) is None
+    assert decode(whole + " x") is None
