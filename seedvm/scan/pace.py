@@ -15,19 +15,24 @@ def patience() -> float:
 
 
 class Pace:
-    """At most `rate` packets per second in all; `sent` counts the turns given."""
+    """At most `rate` packets per second in all; `sent` counts the turns given, one after the other.
+
+    Who waits for a turn has no time of its own: a loop that was held up would let all whose time has passed go at once.
+    """
 
     def __init__(self, rate: float) -> None:
         self.rate = rate
         self.interval = 1.0 / rate
         self.sent = 0
         self._next = 0.0
+        self._row = asyncio.Lock()
 
     async def turn(self, packets: int = 1) -> None:
         """Wait until `packets` more may leave."""
-        now = asyncio.get_running_loop().time()
-        start = max(self._next, now - SLACK_SECONDS)
-        self._next = start + self.interval * packets
-        self.sent += packets
-        if start > now:
-            await asyncio.sleep(start - now)
+        clock = asyncio.get_running_loop().time
+        async with self._row:
+            early = self._next - clock()
+            if early > 0:
+                await asyncio.sleep(early)
+            self._next = max(self._next, clock() - SLACK_SECONDS) + self.interval * packets
+            self.sent += packets
