@@ -161,18 +161,23 @@ def stop(child: Child, *, grace: float = _GRACE_SECONDS) -> int:
 
 
 def interactive(argv: Argv) -> int:
-    """Run a command on this terminal, as long as its user likes; its exit code. Ctrl-C is the command's."""
+    """Run a command on this terminal, as long as its user likes; its exit code. Ctrl-C is the command's.
+
+    A command that is stopped is let go on: `nsenter` stops itself when its machine stops all processes to switch itself off,
+    nobody there can wake it, and the machine would wait for it for ever.
+    """
     words = _words(argv, None)
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with _explained(words):
-            return subprocess.run(words, check=False, preexec_fn=_take_interrupts).returncode
+            child = os.posix_spawnp(words[0], words, os.environ, setsigdef=[signal.SIGINT, signal.SIGPIPE])
+        while True:
+            _, status = os.waitpid(child, os.WUNTRACED)
+            if not os.WIFSTOPPED(status):
+                return os.waitstatus_to_exitcode(status)
+            os.kill(child, signal.SIGCONT)
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _take_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def stream(

@@ -120,3 +120,9 @@ def gone(pid: int) -> bool:
         if state == "Z":
             return True
     return False
+
+
+def test_a_command_on_the_terminal_that_is_stopped_goes_on() -> None:
+    assert proc.interactive(["sh", "-c", "kill -STOP $$; exit 7"]) == 7
+    with pytest.raises(SeedvmError, match="cannot be started"):
+        proc.interactive(["/no/such/command"])
