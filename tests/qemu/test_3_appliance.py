@@ -70,7 +70,7 @@ def test_power_is_lost_during_the_first_boot(desk: Laptop, line: Console) -> Non
 def test_the_next_power_on_comes_right_and_the_wizard_is_on_the_serial_line(desk: Laptop, line: Console) -> None:
     up(desk)
     line.open()
-    line.see("Enter: describe the site", WIZARD_SECONDS)
+    line.see("Enter: look at the seed, then describe the site", WIZARD_SECONDS)
     shown = line.screen()
     assert "seedvm turns a rack of dark machines into an OpenStack that stands alone." in shown
     assert shown.isascii()
@@ -78,7 +78,7 @@ def test_the_next_power_on_comes_right_and_the_wizard_is_on_the_serial_line(desk
 
 def test_keys_are_heard_and_the_console_detaches_while_the_seed_goes_on(desk: Laptop, line: Console) -> None:
     line.press("Enter")
-    line.see("Network", 120)
+    line.see("The seed, as this screen sees it", 120)
     line.press("C-]")
     line.hear("the seed goes on without this terminal", 30)
     line.close()
