@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,8 @@ def state_dir(tmp_path: Path, site_text: str) -> Path:
     folder.mkdir(mode=0o700)
     (folder / "site.yaml").write_text(site_text)
     return folder
+
+
+def pytest_configure() -> None:
+    """A shell that starts pytest in the background has it ignore SIGINT, and all of its children: here Ctrl-C means Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
