@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from seedvm import proc
+from seedvm.cloud.rabbit import parse_running
 from seedvm.secret import Secret
 from tests.e2e.world import NAMESPACE, VIP, World
 from tests.terminal import wait_until
@@ -98,15 +99,12 @@ def running_brokers(world: World, machine: str) -> int:
     """How many RabbitMQ nodes the broker on this machine counts as running."""
     words = ("rabbitmqctl", "--quiet", "cluster_status", "--formatter", "json")
     said = world.on_machine(machine, *words, check=False)
-    return len(json.loads(said)["running_nodes"]) if said.strip().startswith("{") else 0
+    return len(parse_running(said)) if said.strip().startswith("{") else 0
 
 
 def heat_shows_a_stack(world: World) -> bool:
     """Through the VIP, Keystone, Heat's API, a queue, one of its engines and the database."""
-    client = str(world.repo / ".venv" / "bin" / "openstack")
-    return "spare" in world.inside(
-        client, "--os-cloud", "undercloud", "stack", "show", "spare", "-c", "stack_name", check=False
-    )
+    return "spare" in world.stock_client("stack", "show", "spare", "-c", "stack_name", check=False)
 
 
 def test_a_stack_is_updated_with_two_nodes_left(lost: Loss, finished: World) -> None:

@@ -44,10 +44,10 @@ class World:
         """What the stock client says, through the VIP, as JSON."""
         return json.loads(self.stock_client(*words, "-f", "json", timeout=timeout))
 
-    def stock_client(self, *words: str, timeout: float = 120) -> str:
+    def stock_client(self, *words: str, timeout: float = 120, check: bool = True) -> str:
         """What the stock client says to people."""
         client = str(self.repo / ".venv" / "bin" / "openstack")
-        return self.inside(client, "--os-cloud", "undercloud", *words, timeout=timeout)
+        return self.inside(client, "--os-cloud", "undercloud", *words, timeout=timeout, check=check)
 
     def seedvm(self, *words: str, timeout: float = 120, check: bool = True) -> proc.Completed:
         """Run seedvm at the operator's desk."""
