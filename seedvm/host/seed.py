@@ -167,7 +167,7 @@ def wipe(hypervisor: Hypervisor, place: Place, say: Say) -> None:
     for path in place.files():
         path.unlink(missing_ok=True)
         say(f"gone: {path}")
-    if place.folder.is_dir() and not any(place.folder.iterdir()):
+    if place.folder.is_dir() and not place.folder.is_mount() and not any(place.folder.iterdir()):
         place.folder.rmdir()
 
 

@@ -15,11 +15,14 @@ from functools import partial
 from seedvm.scan.evidence import IPMI_15, IPMI_20, Bmc, Evidence, now
 from seedvm.scan.pace import Pace, patience
 from seedvm.scan.radio import Radio
-from seedvm.scan.root import RedfishRoot, probe_root
+from seedvm.scan.root import TALK_PACKETS, RedfishRoot, probe_root
 from seedvm.wire import WireError, rmcp
 
 TRIES = 6  # of one that has answered before: with a tenth of all packets lost one question in 20,000 stays unheard
 ROOT_TRIES = 2
+PACKETS_A_BMC = (
+    3 * TRIES + 2 * TALK_PACKETS + 1
+)  # added at most by one that answers: three questions, its root over TLS and in clear
 
 OnFound = Callable[[Bmc], None]
 

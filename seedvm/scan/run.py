@@ -18,7 +18,7 @@ from seedvm.scan.onlink import own_wires
 from seedvm.scan.pace import Pace
 from seedvm.scan.ranges import wires
 from seedvm.scan.state import Progress
-from seedvm.scan.sweep import DEFAULT_RATE, Budget, plan_sweep, sweep
+from seedvm.scan.sweep import DEFAULT_RATE, PACKETS_A_BMC, Budget, plan_sweep, sweep
 from seedvm.scan.vlan import vlan
 
 OnHeard = Callable[[Neighbour], None]
@@ -36,7 +36,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a scan sends at most and takes at most while nobody answers, shown before it starts."""
+    """What a scan sends at most and takes at most while nobody answers, and what each that answers adds; shown before it starts."""
 
     sweep: Budget
     packets: int
@@ -45,7 +45,8 @@ class Cost:
     def __str__(self) -> str:
         what = [f"{self.sweep.addresses} addresses"] if self.sweep.addresses else []
         what += [f"link-local neighbours on {', '.join(self.sweep.wires)}"] if self.sweep.wires else []
-        return f"asking {' and '.join(what) or 'the wire'}: at most {self.packets} packets in {self.seconds:g} s"
+        asked = " and ".join(what) or "the wire"
+        return f"asking {asked}: {self.packets} packets in {self.seconds:g} s, and at most {PACKETS_A_BMC} more per BMC"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from functools import partial
 
 from seedvm import address as addr
 from seedvm.scan.evidence import Bmc, Evidence, now
-from seedvm.scan.identify import ROOT_TRIES, USUAL_PORTS, Interview, OnFound, Ports, first_evidence
+from seedvm.scan.identify import PACKETS_A_BMC, ROOT_TRIES, USUAL_PORTS, Interview, OnFound, Ports, first_evidence
 from seedvm.scan.onlink import ECHO_SECONDS, ECHOES, Wires, link_local_neighbours, own_wires
 from seedvm.scan.pace import ANSWER_SECONDS, Pace, patience
 from seedvm.scan.radio import radio_for
@@ -24,7 +24,17 @@ from seedvm.scan.root import CONNECT_SECONDS
 from seedvm.scan.rounds import ARP_ROUNDS, ArpRounds
 from seedvm.wire import rmcp
 
-__all__ = ["DEFAULT_RATE", "USUAL_PORTS", "Budget", "Ports", "ScanResult", "now", "plan_sweep", "sweep"]
+__all__ = [
+    "DEFAULT_RATE",
+    "PACKETS_A_BMC",
+    "USUAL_PORTS",
+    "Budget",
+    "Ports",
+    "ScanResult",
+    "now",
+    "plan_sweep",
+    "sweep",
+]
 
 DEFAULT_RATE = 500.0
 ROUNDS = ("ping", "capabilities", "ping")  # some BMCs answer no ping
@@ -61,7 +71,7 @@ class ScanResult:
 
 
 def plan_sweep(ranges: Iterable[str], *, rate: float = DEFAULT_RATE, on_wire: Wires | None = None) -> Budget:
-    """Packets and seconds a sweep of these ranges takes at most; BMCs that answer add about 30 packets each.
+    """Packets and seconds a sweep of these ranges takes at most; BMCs that answer add PACKETS_A_BMC each at most.
 
     Without `on_wire` every address is taken to be behind a router, which costs more."""
     wanted = tuple(ranges)

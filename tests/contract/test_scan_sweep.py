@@ -97,7 +97,7 @@ async def test_the_command_lists_what_is_there_also_for_programs(tmp_path: Path)
         lines = (await proc.arun(command, timeout=60, cwd=ROOT)).stdout.splitlines()
         stream = (await proc.arun([*command, "--json"], timeout=60, cwd=ROOT)).stdout.splitlines()
         listed = (await proc.arun([*command, "--export", "csv"], timeout=60, cwd=ROOT)).stdout
-    assert lines[0].startswith("asking 2 addresses: at most 10 packets")
+    assert lines[0].startswith("asking 2 addresses: 10 packets")
     assert lines[-1].startswith("1 BMCs, ")
     events = [json.loads(line) for line in stream]
     assert (events[0]["event"], events[0]["packets"], events[1]["event"]) == ("start", 10, "bmc")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import resource
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -22,6 +21,7 @@ from seedvm.step import JSON, Context
 from seedvm.steps.credentials import CredentialsStep
 from seedvm.steps.discover import DiscoverStep
 from tests.conftest import SITE_TEXT
+from tests.datacenter.measured import peak_mib
 from tests.datacenter.population import CANDIDATES, RANGE
 
 
@@ -63,8 +63,7 @@ async def visit(folder: Path, ranges: Sequence[str]) -> dict[str, object]:
         seconds[name] = round(time.monotonic() - started, 1)
     machines = inventory.load(folder).machines
     rows = {one.bmc: {"user": one.proven_user, "driver": one.driver, "why": one.unfit_reason or ""} for one in machines}
-    rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"machines": rows, "seconds": seconds, "rss_mib": rss}
+    return {"machines": rows, "seconds": seconds, "rss_mib": peak_mib()}
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -76,9 +77,10 @@ def cable(folder: Path) -> Path:
     return root
 
 
-async def until(pilot: Pilot[None], true: Callable[[], bool], what: str = "the condition") -> None:
-    """Let the app work until something is true; an AssertionError after ten seconds."""
-    for _ in range(500):
+async def until(pilot: Pilot[None], true: Callable[[], bool], what: str = "the condition", seconds: float = 10) -> None:
+    """Let the app work until something is true; an AssertionError after so many seconds."""
+    last = time.monotonic() + seconds
+    while time.monotonic() < last:
         if true():
             await pilot.pause()
             return

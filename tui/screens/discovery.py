@@ -13,6 +13,7 @@ from textual.widgets import Static
 
 from seedvm.errors import SeedvmError
 from seedvm.scan.evidence import Bmc
+from seedvm.scan.sweep import PACKETS_A_BMC
 from tui.page import Page, matches, put
 from tui.records import Known
 from tui.watch import View
@@ -121,7 +122,8 @@ F10 goes on to the credentials"""
         """Say what a scan would send, before it is started."""
         try:
             budget = await self.shell.link.scan_budget()
-            text = f"F5 asks {budget.addresses} addresses: at most {budget.packets} packets, {budget.seconds:g} s; sends no password."
+            cost = f"{budget.packets} packets, {budget.seconds:g} s, +{PACKETS_A_BMC} per BMC"
+            text = f"F5 asks {budget.addresses} addresses: {cost}; no password."
         except SeedvmError as error:
             text = f"No scan yet: {error.what}"
         put(self.query_one("#budget", Static), text)
