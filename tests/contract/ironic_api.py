@@ -9,19 +9,15 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import threading
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
 from typing import Any
 
-from seedvm import proc
+from tests.contract.cloud_http import DIGEST, Answer, cloud, versions
 
-VIP = "172.22.0.5"
-PORTS = {"identity": 5000, "baremetal": 6385, "orchestration": 8004, "image": 9292}
-DIGEST = "0" * 64
 _NEXT = {
     ("enroll", "manage"): ("verifying", "manageable"),
     ("manageable", "inspect"): ("inspecting", "inspect wait"),
@@ -57,7 +53,6 @@ class IronicApi:
     found: dict[str, dict[str, Any]] = field(default_factory=dict)
     log: list[tuple[str, str, Any]] = field(default_factory=list)
     ahead: dict[str, list[str]] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def orders(self, word: str) -> list[str]:
         """The BMCs of the nodes whose provision or power was ordered to `word`, in order."""
@@ -67,20 +62,20 @@ class IronicApi:
     def node(self, bmc: str) -> dict[str, Any]:
         return next(one for one in self.nodes.values() if one["extra"]["seedvm_bmc"] == bmc)
 
-    def create(self, body: dict[str, Any]) -> tuple[int, Any]:
+    def create(self, body: dict[str, Any]) -> Answer:
         if any(one["name"] == body["name"] for one in self.nodes.values()):
             return 409, {"error_message": json.dumps({"faultstring": "A node with this name already exists."})}
         made = {**_NODE, **body, "uuid": str(uuid.uuid4()), "traits": []}
         self.nodes[made["uuid"]] = made
         return 201, made
 
-    def add_port(self, body: dict[str, Any]) -> tuple[int, Any]:
+    def add_port(self, body: dict[str, Any]) -> Answer:
         if any(one["address"] == body["address"] for one in self.ports):
             return 409, {"error_message": json.dumps({"faultstring": "A port with this MAC already exists."})}
         self.ports.append({**body, "uuid": str(uuid.uuid4())})
         return 201, self.ports[-1]
 
-    def patch(self, node: dict[str, Any], steps: list[dict[str, Any]]) -> tuple[int, Any]:
+    def patch(self, node: dict[str, Any], steps: list[dict[str, Any]]) -> Answer:
         for step in steps:
             *path, last = step["path"].strip("/").split("/")
             tree = node
@@ -94,7 +89,7 @@ class IronicApi:
                 tree[last] = step["value"]
         return 200, node
 
-    def order(self, node: dict[str, Any], what: str, target: str) -> tuple[int, Any]:
+    def order(self, node: dict[str, Any], what: str, target: str) -> Answer:
         if what == "power":
             stuck = self.metal[node["extra"]["seedvm_bmc"]].stays_on
             node["power_state"], node["last_error"] = ("power on", "the BMC says busy") if stuck else (target, None)
@@ -134,97 +129,31 @@ class IronicApi:
 def ironic_api(metal: dict[str, Metal]) -> Iterator[IronicApi]:
     """The cloud at the VIP, until the block ends."""
     api = IronicApi(metal)
-    proc.run(["ip", "address", "replace", f"{VIP}/32", "dev", "lo"], timeout=10)
-    servers = [ThreadingHTTPServer((VIP, port), _handler(api, service)) for service, port in PORTS.items()]
-    threads = [threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True) for server in servers]
-    for thread in threads:
-        thread.start()
-    try:
+    with cloud({"baremetal": partial(_baremetal, api), "orchestration": _orchestration, "image": _image}):
         yield api
-    finally:
-        for server in servers:
-            server.shutdown()
-            server.server_close()
 
 
-def _handler(api: IronicApi, service: str) -> type[BaseHTTPRequestHandler]:
-    answer = {"identity": _identity, "baremetal": _baremetal, "orchestration": _orchestration, "image": _image}[service]
-
-    class Handler(BaseHTTPRequestHandler):
-        def _serve(self) -> None:
-            raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            body = json.loads(raw) if raw else None
-            with api.lock:
-                status, said = answer(api, self.command, self.path.rstrip("/"), body)
-                if self.command != "GET" and service == "baremetal":
-                    api.log.append((self.command, self.path.removeprefix("/v1"), body))
-                text = b"" if said is None else json.dumps(said).encode()
-            self.send_response(status)
-            for name, value in (("Content-Type", "application/json"), ("Content-Length", str(len(text)))):
-                self.send_header(name, value)
-            if service == "identity" and self.command == "POST":
-                self.send_header("X-Subject-Token", "token")
-            self.end_headers()
-            self.wfile.write(text)
-
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815  # names of http.server
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Nothing on the terminal."""
-
-    return Handler
-
-
-def _link(service: str, path: str) -> list[dict[str, str]]:
-    return [{"rel": "self", "href": f"http://{VIP}:{PORTS[service]}{path}"}]
-
-
-def _identity(_: IronicApi, method: str, path: str, __: Any) -> tuple[int, Any]:
-    version = {"id": "v3.14", "status": "stable", "links": _link("identity", "/v3/")}
-    if method == "GET":
-        return (200, {"version": version}) if path == "/v3" else (300, {"versions": {"values": [version]}})
-    where = {"baremetal": "", "orchestration": "/v1/project", "identity": "/v3", "image": ""}
-    catalog = [
-        {
-            "type": service, "name": service, "id": service,
-            "endpoints": [{"interface": "public", "region": "RegionOne", "region_id": "RegionOne", "id": service,
-                           "url": f"http://{VIP}:{port}{where[service]}"}],
-        }
-        for service, port in PORTS.items()
-    ]  # fmt: skip
-    times = {"issued_at": "2026-01-01T00:00:00.000000Z", "expires_at": "2099-01-01T00:00:00.000000Z"}
-    project = {"id": "project", "name": "admin", "domain": {"id": "default", "name": "Default"}}
-    user = {"id": "admin", "name": "admin", "domain": project["domain"]}
-    token = {**times, "methods": ["password"], "user": user, "project": project, "roles": [], "catalog": catalog}
-    return 201, {"token": token}
-
-
-def _orchestration(_: IronicApi, __: str, path: str, ___: Any) -> tuple[int, Any]:
+def _orchestration(_: str, path: str, __: Any) -> Answer:
     if "stacks" in path:
         return 200, {"stacks": []}
-    return 200, {"versions": [{"id": "v1.0", "status": "CURRENT", "links": _link("orchestration", "/v1/")}]}
+    return versions("orchestration", "/v1/", "v1.0")
 
 
-def _image(_: IronicApi, __: str, path: str, ___: Any) -> tuple[int, Any]:
+def _image(_: str, path: str, __: Any) -> Answer:
     """The deploy ramdisk is there, whatever is asked."""
     if "/images" not in path:
-        return 300, {"versions": [{"id": "v2.16", "status": "CURRENT", "links": _link("image", "/v2/")}]}
+        return versions("image", "/v2/", "v2.16")
     names = ("seedvm-ramdisk-kernel", "seedvm-ramdisk-initramfs")
     more = {"status": "active", "size": 1, "disk_format": "aki", "seedvm_sha256": DIGEST}
     return 200, {"images": [{**more, "id": f"id-of-{name}", "name": name} for name in names]}
 
 
-def _baremetal(api: IronicApi, method: str, path: str, body: Any) -> tuple[int, Any]:
+def _baremetal(api: IronicApi, method: str, path: str, body: Any) -> Answer:
     path, _, query = path.removeprefix("/v1").partition("?")
-    version = {
-        "id": "v1",
-        "status": "CURRENT",
-        "min_version": "1.1",
-        "version": "1.96",
-        "links": _link("baremetal", "/v1/"),
-    }
+    if method != "GET":
+        api.log.append((method, path, body))
     if not path:
-        return 200, {"default_version": version, "versions": [version], "version": version, "id": "v1"}
+        return versions("baremetal", "/v1/", "v1", min_version="1.1", version="1.96")
     if path == "/nodes":
         return api.create(body) if method == "POST" else (200, {"nodes": list(api.nodes.values())})
     if path == "/ports":

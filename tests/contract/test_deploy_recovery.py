@@ -15,7 +15,7 @@ from seedvm.secret import ensure_generated
 from seedvm.site import parse_site
 from seedvm.step import JSON, Context, Done
 from seedvm.steps.deploy import DeployStep
-from tests.contract.ironic_api import DIGEST
+from tests.contract.cloud_http import DIGEST
 from tests.contract.isolated import isolated
 from tests.contract.undercloud_api import UndercloudApi, undercloud_api
 

@@ -19,7 +19,8 @@ from seedvm.step import Blocked, Context, Done, Todo
 from seedvm.steps.inspect import InspectStep
 from seedvm.steps.register import RegisterStep
 from seedvm.steps.review import ReviewStep
-from tests.contract.ironic_api import DIGEST, IronicApi, Metal, ironic_api
+from tests.contract.cloud_http import DIGEST
+from tests.contract.ironic_api import IronicApi, Metal, ironic_api
 from tests.contract.isolated import isolated
 from tests.contract.test_bmc_steps import Notes, bring_about
 

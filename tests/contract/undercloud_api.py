@@ -8,21 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from seedvm import proc
 from seedvm.roles import TRAIT
-from tests.contract.ironic_api import DIGEST, VIP
+from tests.contract.cloud_http import DIGEST, Answer, Service, cloud, versions
 
-PORTS = {
-    "identity": 5000, "baremetal": 6385, "orchestration": 8004, "image": 9292, "compute": 8774, "network": 9696, "placement": 8778,
-}  # fmt: skip
-_WHERE = {"orchestration": "/v1/project", "identity": "/v3", "compute": "/v2.1"}
 _WAY = (
     {"provision_state": "deploying", "power_state": "power off", "driver_internal_info": {}},
     {"provision_state": "wait call-back", "power_state": "power on"},
@@ -58,7 +51,6 @@ class UndercloudApi:
     log: list[tuple[str, str, Any]] = field(default_factory=list)
     flavor: bool = False
     key: bool = False
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, bmc: str, role: str, title: str, disk: str) -> None:
         extra = {"seedvm_site": "demo", "seedvm_bmc": bmc, "seedvm_role": role, "seedvm_name": title}
@@ -157,7 +149,7 @@ class UndercloudApi:
             if node["instance_uuid"] == server:
                 node.update(instance_uuid=None, provision_state="deleting")
 
-    def provision(self, node: dict[str, Any], target: str) -> tuple[int, Any]:
+    def provision(self, node: dict[str, Any], target: str) -> Answer:
         state = node["provision_state"]
         ways = {
             ("wait call-back", "deleted"): "deleting", ("deploy failed", "deleted"): "deleting", ("error", "deleted"): "deleting",
@@ -176,78 +168,24 @@ class UndercloudApi:
 def undercloud_api() -> Iterator[UndercloudApi]:
     """The cloud at the VIP, until the block ends."""
     api = UndercloudApi()
-    proc.run(["ip", "address", "replace", f"{VIP}/32", "dev", "lo"], timeout=10)
-    servers = [ThreadingHTTPServer((VIP, port), _handler(api, service)) for service, port in PORTS.items()]
-    for server in servers:
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    try:
+    with cloud({name: _noted(api, answer) for name, answer in _SERVICES.items()}):
         yield api
-    finally:
-        for server in servers:
-            server.shutdown()
-            server.server_close()
 
 
-def _handler(api: UndercloudApi, service: str) -> type[BaseHTTPRequestHandler]:
-    answer = {
-        "identity": _identity, "baremetal": _baremetal, "orchestration": _orchestration, "image": _image, "compute": _compute,
-        "network": _network, "placement": _placement,
-    }[service]  # fmt: skip
+def _noted(api: UndercloudApi, answer: Callable[[UndercloudApi, str, str, Any], Answer]) -> Service:
+    def serve(method: str, path: str, body: Any) -> Answer:
+        path = path.partition("?")[0].rstrip("/")
+        if method != "GET":
+            api.log.append((method, path.removeprefix("/v1"), body))
+        return answer(api, method, path, body)
 
-    class Handler(BaseHTTPRequestHandler):
-        def _serve(self) -> None:
-            raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            body = json.loads(raw) if raw else None
-            path = self.path.partition("?")[0].rstrip("/")
-            with api.lock:
-                status, said = answer(api, self.command, path, body)
-                if self.command != "GET":
-                    api.log.append((self.command, path.removeprefix("/v1"), body))
-            text = b"" if said is None else json.dumps(said).encode()
-            self.send_response(status)
-            for name, value in (("Content-Type", "application/json"), ("Content-Length", str(len(text)))):
-                self.send_header(name, value)
-            if service == "identity" and self.command == "POST":
-                self.send_header("X-Subject-Token", "token")
-            self.end_headers()
-            self.wfile.write(text)
-
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815  # names of http.server
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Nothing on the terminal."""
-
-    return Handler
+    return serve
 
 
-def _versions(service: str, path: str, name: str, **more: Any) -> tuple[int, Any]:
-    links = [{"rel": "self", "href": f"http://{VIP}:{PORTS[service]}{path}"}]
-    one = {"id": name, "status": "CURRENT", "links": links, **more}
-    return 200, {"versions": [one], "version": one, "default_version": one, "id": name}
-
-
-def _identity(_: UndercloudApi, method: str, path: str, __: Any) -> tuple[int, Any]:
-    version = {"id": "v3.14", "status": "stable", "links": [{"rel": "self", "href": f"http://{VIP}:5000/v3/"}]}
-    if method == "GET":
-        return (200, {"version": version}) if path == "/v3" else (300, {"versions": {"values": [version]}})
-
-    def entry(service: str, port: int) -> dict[str, Any]:
-        url = f"http://{VIP}:{port}{_WHERE.get(service, '')}"
-        where = {"interface": "public", "region": "RegionOne", "region_id": "RegionOne", "id": service, "url": url}
-        return {"type": service, "name": service, "id": service, "endpoints": [where]}
-
-    times = {"issued_at": "2026-01-01T00:00:00.000000Z", "expires_at": "2099-01-01T00:00:00.000000Z"}
-    project = {"id": "project", "name": "admin", "domain": {"id": "default", "name": "Default"}}
-    user = {"id": "admin", "name": "admin", "domain": project["domain"]}
-    catalog = [entry(service, port) for service, port in PORTS.items()]
-    token = {**times, "methods": ["password"], "user": user, "project": project, "roles": [], "catalog": catalog}
-    return 201, {"token": token}
-
-
-def _orchestration(api: UndercloudApi, method: str, path: str, body: Any) -> tuple[int, Any]:
+def _orchestration(api: UndercloudApi, method: str, path: str, body: Any) -> Answer:
     stack = api.stack
     if "/stacks" not in path and "/software_deployments" not in path:
-        return _versions("orchestration", "/v1/", "v1.0")
+        return versions("orchestration", "/v1/", "v1.0")
     if method == "POST":
         api.begin("CREATE", body)
         return 201, {"stack": {}}
@@ -295,7 +233,7 @@ def _resources(api: UndercloudApi) -> list[dict[str, Any]]:
     return found
 
 
-def _compute(api: UndercloudApi, method: str, path: str, body: Any) -> tuple[int, Any]:
+def _compute(api: UndercloudApi, method: str, path: str, body: Any) -> Answer:
     path = path.removeprefix("/v2.1")
     if path == "/servers/detail":
         listed = [{**one, "OS-EXT-SRV-ATTR:hypervisor_hostname": one["machine"]} for one in api.servers.values()]
@@ -312,33 +250,33 @@ def _compute(api: UndercloudApi, method: str, path: str, body: Any) -> tuple[int
         return 200, {"flavor": one, "flavors": [one] if api.flavor else [], "extra_specs": {}}
     if path == "/os-hypervisors":
         return 200, {"hypervisors": [{"hypervisor_hostname": node} for node in api.nodes]}
-    return _versions("compute", "/v2.1/", "v2.1", min_version="2.1", version="2.96")
+    return versions("compute", "/v2.1/", "v2.1", min_version="2.1", version="2.96")
 
 
-def _placement(api: UndercloudApi, _: str, path: str, __: Any) -> tuple[int, Any]:
+def _placement(api: UndercloudApi, _: str, path: str, __: Any) -> Answer:
     if path != "/allocation_candidates":
-        return _versions("placement", "/", "v1.0", min_version="1.0", max_version="1.39")
+        return versions("placement", "/", "v1.0", min_version="1.0", max_version="1.39")
     free = [one for one in api.nodes.values() if one["provision_state"] == "available" and TRAIT in one["traits"]]
     return 200, {"provider_summaries": {one["uuid"]: {} for one in free}}
 
 
-def _network(_: UndercloudApi, __: str, path: str, ___: Any) -> tuple[int, Any]:
+def _network(_: UndercloudApi, __: str, path: str, ___: Any) -> Answer:
     if not path.endswith("/networks"):
-        return _versions("network", "/v2.0/", "v2.0")
+        return versions("network", "/v2.0/", "v2.0")
     return 200, {"networks": [{"id": "net", "name": "provisioning", "subnets": []}]}
 
 
-def _image(_: UndercloudApi, __: str, path: str, ___: Any) -> tuple[int, Any]:
+def _image(_: UndercloudApi, __: str, path: str, ___: Any) -> Answer:
     if "/images" not in path:
-        return _versions("image", "/v2/", "v2.16")
+        return versions("image", "/v2/", "v2.16")
     more = {"status": "active", "size": 1, "disk_format": "raw", "seedvm_sha256": DIGEST}
     return 200, {"images": [{**more, "id": "golden", "name": "seedvm-golden"}]}
 
 
-def _baremetal(api: UndercloudApi, method: str, path: str, body: Any) -> tuple[int, Any]:
+def _baremetal(api: UndercloudApi, method: str, path: str, body: Any) -> Answer:
     path = path.removeprefix("/v1")
     if not path:
-        return _versions("baremetal", "/v1/", "v1", min_version="1.1", version="1.96")
+        return versions("baremetal", "/v1/", "v1", min_version="1.1", version="1.96")
     if path == "/nodes":
         listed = [dict(one) for one in api.nodes.values()]
         api.clean()
@@ -363,3 +301,9 @@ def _baremetal(api: UndercloudApi, method: str, path: str, body: Any) -> tuple[i
             node.update(maintenance=method == "PUT", maintenance_reason=(body or {}).get("reason"))
             return 202, None
     return 404, None
+
+
+_SERVICES = {
+    "baremetal": _baremetal, "orchestration": _orchestration, "image": _image, "compute": _compute, "network": _network,
+    "placement": _placement,
+}  # fmt: skip

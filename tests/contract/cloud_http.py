@@ -1,0 +1,95 @@
+"""An OpenStack cloud's services on real sockets at one address: a login with its catalog, and each service's answers under one lock.
+
+For one test's namespace; what the services answer is the emulator's that is served.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from seedvm import proc
+
+VIP = "172.22.0.5"
+DIGEST = "0" * 64
+_PORTS = {
+    "identity": 5000, "baremetal": 6385, "orchestration": 8004, "image": 9292, "compute": 8774, "network": 9696, "placement": 8778,
+}  # fmt: skip
+_WHERE = {"orchestration": "/v1/project", "identity": "/v3", "compute": "/v2.1"}
+
+Answer = tuple[int, Any]
+Service = Callable[[str, str, Any], Answer]
+"""(method, path with its query and without a last slash, body) to (status, body)."""
+
+
+@contextlib.contextmanager
+def cloud(services: Mapping[str, Service]) -> Iterator[None]:
+    """The services at the VIP, and a login that names them, until the block ends; one request is answered at a time."""
+    everyone = {**services, "identity": _identity(("identity", *services))}
+    lock = threading.Lock()
+    proc.run(["ip", "address", "replace", f"{VIP}/32", "dev", "lo"], timeout=10)
+    servers = [ThreadingHTTPServer((VIP, _PORTS[name]), _handler(one, lock)) for name, one in everyone.items()]
+    for server in servers:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        yield
+    finally:
+        for server in servers:
+            server.shutdown()
+            server.server_close()
+
+
+def versions(service: str, path: str, name: str, **more: Any) -> Answer:
+    """A service's version document."""
+    links = [{"rel": "self", "href": f"http://{VIP}:{_PORTS[service]}{path}"}]
+    one = {"id": name, "status": "CURRENT", "links": links, **more}
+    return 200, {"versions": [one], "version": one, "default_version": one, "id": name}
+
+
+def _handler(answer: Service, lock: threading.Lock) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def _serve(self) -> None:
+            raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            with lock:
+                status, said = answer(self.command, self.path.rstrip("/"), json.loads(raw) if raw else None)
+                text = b"" if said is None else json.dumps(said).encode()
+            self.send_response(status)
+            for name, value in (("Content-Type", "application/json"), ("Content-Length", str(len(text)))):
+                self.send_header(name, value)
+            if self.command == "POST" and status == 201:
+                self.send_header("X-Subject-Token", "token")
+            self.end_headers()
+            self.wfile.write(text)
+
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815  # names of http.server
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Nothing on the terminal."""
+
+    return Handler
+
+
+def _identity(services: tuple[str, ...]) -> Service:
+    version = {"id": "v3.14", "status": "stable", "links": [{"rel": "self", "href": f"http://{VIP}:5000/v3/"}]}
+    times = {"issued_at": "2026-01-01T00:00:00.000000Z", "expires_at": "2099-01-01T00:00:00.000000Z"}
+    project = {"id": "project", "name": "admin", "domain": {"id": "default", "name": "Default"}}
+    user = {"id": "admin", "name": "admin", "domain": project["domain"]}
+
+    def entry(service: str) -> dict[str, Any]:
+        url = f"http://{VIP}:{_PORTS[service]}{_WHERE.get(service, '')}"
+        where = {"interface": "public", "region": "RegionOne", "region_id": "RegionOne", "id": service, "url": url}
+        return {"type": service, "name": service, "id": service, "endpoints": [where]}
+
+    catalog = [entry(service) for service in services]
+    token = {**times, "methods": ["password"], "user": user, "project": project, "roles": [], "catalog": catalog}
+
+    def answer(method: str, path: str, _: Any) -> Answer:
+        if method == "POST":
+            return 201, {"token": token}
+        return (200, {"version": version}) if path == "/v3" else (300, {"versions": {"values": [version]}})
+
+    return answer
