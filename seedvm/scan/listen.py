@@ -51,7 +51,7 @@ async def listen(
     """Hear for `seconds`; `on_seen` gets a neighbour whenever something new is known of it."""
     seen: dict[str, Neighbour] = {}
     await asyncio.to_thread(layers.ready)
-    async with tap(interface) as (_, frames):
+    async with tap(interface, every=True) as (_, frames):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while True:

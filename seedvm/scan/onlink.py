@@ -131,13 +131,14 @@ def raw_socket(interface: str, kind: int) -> socket.socket:
 
 
 def frames(raw: socket.socket) -> Iterator[bytes]:
-    """What has come in and was not sent by us, at most 256 frames at once so that others get their turn."""
+    """What has come in for us, at most 256 frames at once so that others get their turn. Not what we sent, and not what is for
+    others, as which the kernel marks a frame of a tagged VLAN that has no interface here."""
     for _ in range(256):
         try:
             frame, origin = raw.recvfrom(2048)
         except OSError:
             return
-        if origin[2] != socket.PACKET_OUTGOING:
+        if origin[2] not in (socket.PACKET_OUTGOING, socket.PACKET_OTHERHOST):
             yield frame
 
 

@@ -1,5 +1,6 @@
 """Listens on a wire: machines that ask for an address, and DHCP servers that nobody declared.
 
+A frame of a tagged VLAN keeps its tag, so that what is said on another VLAN of a trunk is not taken for this wire.
 Needs CAP_NET_RAW. Sends nothing but the one DHCPDISCOVER of `foreign_dhcp_servers`, which never asks for a lease.
 Refuses to guess which machine a request is from: matching by UUID is done by `match_machine`, and only if it is certain.
 """
@@ -10,16 +11,20 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from seedvm.errors import SeedvmError
-from seedvm.wire import WireError
+from seedvm.wire import WireError, ether
 from seedvm.wire.dhcp import ACK, DISCOVER, OFFER, REQUEST, Dhcp, discover_frame, parse_frame
 from seedvm.wire.rmcp import guid_readings
 
 ETH_P_ALL = 0x0003
 PACKET_OUTGOING = 4
+SOL_PACKET, PACKET_ADD_MEMBERSHIP, PACKET_AUXDATA, PACKET_MR_PROMISC = 263, 1, 8, 1  # linux/if_packet.h
+AUXDATA = struct.Struct("=IIIHHHH")  # status, len, snaplen, mac, net, vlan_tci, vlan_tpid
+VLAN_VALID, VLAN_TPID_VALID = 1 << 4, 1 << 6
 
 
 @dataclass(frozen=True)
@@ -31,11 +36,18 @@ class DhcpServer:
 
 
 @contextlib.asynccontextmanager
-async def tap(interface: str) -> AsyncIterator[tuple[socket.socket, asyncio.Queue[bytes]]]:
-    """A raw socket on one interface and the frames that come in by it; frames over the queue's end are dropped."""
+async def tap(interface: str, *, every: bool = False) -> AsyncIterator[tuple[socket.socket, asyncio.Queue[bytes]]]:
+    """A raw socket on one interface and the frames that come in by it; frames over the queue's end are dropped.
+
+    With `every` the card passes on what it would filter out: groups that nobody joined (LLDP, CDP) and VLANs that nobody made.
+    """
     try:
         raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
         raw.bind((interface, 0))
+        raw.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+        if every:
+            wish = struct.pack("iHH8s", socket.if_nametoindex(interface), PACKET_MR_PROMISC, 0, b"")
+            raw.setsockopt(SOL_PACKET, PACKET_ADD_MEMBERSHIP, wish)
     except OSError as error:
         raise SeedvmError(
             f"cannot listen on {interface}",
@@ -47,9 +59,9 @@ async def tap(interface: str) -> AsyncIterator[tuple[socket.socket, asyncio.Queu
 
     def readable() -> None:
         with contextlib.suppress(BlockingIOError, asyncio.QueueFull, OSError):
-            frame, origin = raw.recvfrom(2048)
+            frame, notes, _, origin = raw.recvmsg(2048, socket.CMSG_SPACE(AUXDATA.size))
             if origin[2] != PACKET_OUTGOING:
-                frames.put_nowait(frame)
+                frames.put_nowait(with_tag(frame, notes))
 
     loop = asyncio.get_running_loop()
     loop.add_reader(raw, readable)
@@ -58,6 +70,17 @@ async def tap(interface: str) -> AsyncIterator[tuple[socket.socket, asyncio.Queu
     finally:
         loop.remove_reader(raw)
         raw.close()
+
+
+def with_tag(frame: bytes, notes: Sequence[tuple[int, int, bytes]]) -> bytes:
+    """The frame as it was on the wire: with the VLAN tag that the kernel took off it, but for a mere priority tag (VLAN 0)."""
+    for level, kind, data in notes:
+        if (level, kind) == (SOL_PACKET, PACKET_AUXDATA) and len(data) >= AUXDATA.size:
+            status, _, _, _, _, tag, protocol = AUXDATA.unpack_from(data)
+            if status & VLAN_VALID and tag & 0x0FFF:
+                known = protocol if status & VLAN_TPID_VALID else ether.VLAN
+                return frame[:12] + struct.pack(">HH", known, tag) + frame[12:]
+    return frame
 
 
 async def sniff_dhcp(interface: str, *, until: Awaitable[object], on_request: Callable[[Dhcp], None]) -> None:
