@@ -95,6 +95,19 @@ def test_the_root_file_system_is_clean_labelled_and_holds_the_tree(root: Path) -
     assert "Mode:  0600" in proc.run(["debugfs", "-R", "stat /etc/secret", root], timeout=20).stdout
 
 
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="a loop device and a mount need root")
+def test_a_running_system_reads_the_very_same_root_from_its_disk(root: Path, tmp_path: Path) -> None:
+    """The appliance puts golden.raw together from the root that it runs on."""
+    copy, point = tmp_path / "root", tmp_path / "mounted"
+    copy.write_bytes(root.read_bytes())
+    point.mkdir()
+    script = """device=$(losetup --find --show "$1"); trap 'umount "$2" 2>/dev/null || true; losetup --detach $device' EXIT
+mount -t ext4 -o ro $device "$2"; cat "$2/etc/secret"; cmp $device "$3"; umount "$2"; cmp "$1" "$3" """
+    words = ["unshare", "--mount", "--propagation", "private", "bash", "-euc", script, "mounted", copy, point, root]
+    assert proc.run(words, timeout=60).stdout == "only for its owner\n"
+
+
 def test_the_image_is_sparse(image: Path) -> None:
     assert image.stat().st_blocks * 512 < image.stat().st_size / 2
 
