@@ -17,6 +17,8 @@ from tui.nics import Nic
 MEMORY_MIB = 2800
 DISK_GIB = 8
 _IMAGES = ("golden.json", "golden.raw", "ramdisk.kernel", "ramdisk.initramfs")
+# The appliance brings its images packed; seedvm-images.service makes whole ones of them at the first boot.
+_CARRIED = Path("/state/carried")
 _EARLIEST = 1_735_689_600
 """1 January 2025: a clock before it was never set."""
 
@@ -69,6 +71,12 @@ def _disk(state_dir: Path) -> Look:
 
 def _images(folder: Path) -> Look:
     lacking = [name for name in _IMAGES if not (folder / name).exists()]
+    failed, begun = folder / "failed", folder / "golden.raw.new"
+    if lacking and failed.exists():
+        return Look("images", failed.read_text().strip(), "write the appliance anew, from an image with the right sum")
+    if lacking and (begun.exists() or _CARRIED.exists()):
+        size = begun.stat().st_size // 10**6 if begun.exists() else 0
+        return Look("images", f"being put together from this disk, {size} MB so far; go on meanwhile (F5)")
     if lacking:
         return Look(
             "images", f"{folder} lacks {', '.join(lacking)}", "they are on the appliance; here: seedvm image build"

@@ -65,6 +65,15 @@ def test_what_is_good_has_no_cure_and_what_is_not_has_one(tmp_path: Path) -> Non
     assert not {one.name: one for one in looks(tmp_path, tmp_path, ())}["images"].good
 
 
+def test_images_that_are_being_put_together_want_nothing_and_those_that_failed_a_new_appliance(tmp_path: Path) -> None:
+    (tmp_path / "golden.raw.new").write_bytes(bytes(3_000_000))
+    found = next(one for one in looks(tmp_path, tmp_path, ()) if one.name == "images")
+    assert found.good and "3 MB so far" in found.told
+    (tmp_path / "failed").write_text("the golden image is damaged\n")
+    found = next(one for one in looks(tmp_path, tmp_path, ()) if one.name == "images")
+    assert "is damaged" in found.told and "write the appliance anew" in found.cure
+
+
 LLDP = (
     bytes.fromhex("0180c200000e" "525400aa0001" "88cc")
     + bytes.fromhex("0207" "04" "525400aa0001")
