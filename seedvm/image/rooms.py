@@ -62,7 +62,7 @@ def inputs(source: Path = SOURCE) -> Inputs:
         rooms=tuple(sorted({*golden, *layer})),
         layer_key=layer_key,
         golden_key=_digest([layer_key, *_rooms_digests(source, golden), *_code_digests(source), _maker_digest(source)]),
-        ramdisk_key=_digest([tool, *_rooms_digests(source, ramdisk)]),
+        ramdisk_key=_digest([tool, *_rooms_digests(source, ramdisk), _maker_digest(source)]),
     )
 
 
@@ -114,7 +114,7 @@ def _code_digests(source: Path) -> list[str]:
 
 
 def _maker_digest(source: Path) -> str:
-    """What makes a disk of a tree."""
+    """What makes files of a tree."""
     return _folder_digest(source, (source / "seedvm/image" / name for name in _MAKER))
 
 

@@ -6,6 +6,7 @@ It refuses to let the clock of the builder's machine into a file system: neither
 from __future__ import annotations
 
 import os
+import struct
 from pathlib import Path
 
 from seedvm import proc
@@ -19,6 +20,7 @@ REPRODUCIBLE = {
     "differs": "the tree, where Debian's archive of the day or a package's set-up differs: versions, caches, logs, initramfs",
 }
 _FIRST_INODE = 11  # of a tree, in ext4
+_COMPILED_HEADER = struct.Struct("<4sII")  # PEP 552: magic, flags, and with no flag set the time of the source
 
 
 def epoch() -> int:
@@ -35,7 +37,10 @@ def fake_time() -> dict[str, str]:
 
 
 def clamp(tree: Path) -> int:
-    """Give every file that is younger the build's time; how many inodes the tree has."""
+    """Give every file that is younger the build's time; how many inodes the tree has.
+
+    What Python compiled knows its source by its time, and would be compiled again at each start: it is told the new one.
+    """
     limit = epoch()
     seen: set[int] = set()
     for folder, folders, files in os.walk(tree, topdown=False):
@@ -44,8 +49,20 @@ def clamp(tree: Path) -> int:
             facts = os.lstat(path)
             seen.add(facts.st_ino)
             when = min(int(facts.st_mtime), limit)
+            if name.endswith(".pyc"):
+                _tell_compiled(Path(path), limit)
             os.utime(path, (when, when), follow_symlinks=False)
     return len(seen)
+
+
+def _tell_compiled(path: Path, limit: int) -> None:
+    if path.is_symlink() or path.stat().st_size < _COMPILED_HEADER.size:
+        return
+    with path.open("r+b") as file:
+        magic, flags, source = _COMPILED_HEADER.unpack(file.read(_COMPILED_HEADER.size))
+        if flags == 0 and source > limit:
+            file.seek(0)
+            file.write(_COMPILED_HEADER.pack(magic, flags, limit))
 
 
 def settle(image: Path, offset: int, inodes: int) -> None:

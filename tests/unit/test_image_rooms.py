@@ -70,7 +70,7 @@ def test_nothing_changed_is_the_same_name_also_when_files_are_touched(source: Pa
         ("seedvm/cli.py", False, True, False),
         ("appliance/seedvm-engine.service", False, True, False),
         ("seedvm/rack/boot.py", False, False, False),
-        ("seedvm/image/gpt.py", False, True, False),
+        ("seedvm/image/gpt.py", False, True, True),
         ("seedvm/image/build.py", False, False, False),
     ],
 )
