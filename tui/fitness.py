@@ -16,6 +16,7 @@ from tui.nics import Nic
 
 MEMORY_MIB = 2800
 DISK_GIB = 8
+IMAGES_DIR = Path("/srv/seedvm/images")
 _IMAGES = ("golden.json", "golden.raw", "ramdisk.kernel", "ramdisk.initramfs")
 # The appliance brings its images packed; seedvm-images.service makes whole ones of them at the first boot.
 _CARRIED = Path("/state/carried")
@@ -38,8 +39,7 @@ class Look:
 
 def looks(state_dir: Path, images_dir: Path | None, nics: tuple[Nic, ...]) -> tuple[Look, ...]:
     """All of it, in the order of the page."""
-    folder = images_dir or Path("/srv/seedvm/images")
-    return (*map(_nic, nics), _root(), _clock(), _memory(), _disk(state_dir), _images(folder))
+    return (*map(_nic, nics), _root(), _clock(), _memory(), _disk(state_dir), _images(images_dir or IMAGES_DIR))
 
 
 def _root() -> Look:
@@ -69,19 +69,36 @@ def _disk(state_dir: Path) -> Look:
     return Look("disk", f"{free:.1f} GiB free", "" if free >= DISK_GIB else "give the seed a larger disk")
 
 
+def images_to_come(folder: Path) -> bool:
+    """Whether the appliance is still putting its images together there; the engine's unit waits for that."""
+    begun = _begun(folder).exists() or _CARRIED.exists()
+    return begun and not _failed(folder).exists() and bool(_lacking(folder))
+
+
 def _images(folder: Path) -> Look:
-    lacking = [name for name in _IMAGES if not (folder / name).exists()]
-    failed, begun = folder / "failed", folder / "golden.raw.new"
+    lacking, begun, failed = _lacking(folder), _begun(folder), _failed(folder)
+    if images_to_come(folder):
+        size = begun.stat().st_size // 10**6 if begun.exists() else 0
+        return Look("images", f"being put together from this disk, {size} MB so far; go on meanwhile")
     if lacking and failed.exists():
         return Look("images", failed.read_text().strip(), "write the appliance anew, from an image with the right sum")
-    if lacking and (begun.exists() or _CARRIED.exists()):
-        size = begun.stat().st_size // 10**6 if begun.exists() else 0
-        return Look("images", f"being put together from this disk, {size} MB so far; go on meanwhile (F5)")
     if lacking:
         return Look(
             "images", f"{folder} lacks {', '.join(lacking)}", "they are on the appliance; here: seedvm image build"
         )
     return Look("images", f"golden image and ramdisk are in {folder}")
+
+
+def _lacking(folder: Path) -> list[str]:
+    return [name for name in _IMAGES if not (folder / name).exists()]
+
+
+def _begun(folder: Path) -> Path:
+    return folder / "golden.raw.new"
+
+
+def _failed(folder: Path) -> Path:
+    return folder / "failed"
 
 
 def _nic(nic: Nic) -> Look:

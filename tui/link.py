@@ -24,7 +24,7 @@ from seedvm.site import load_site
 from tui import form
 from tui.bundle import gather, secrets_in, write_bundle
 from tui.ears import overhear
-from tui.fitness import Look, looks
+from tui.fitness import IMAGES_DIR, Look, images_to_come, looks
 from tui.nics import SYS_NET, Nic, nics
 from tui.records import confirmation
 from tui.watch import View, Watch, engine_running
@@ -121,6 +121,12 @@ class Link:
             async with asyncio.timeout(_BEGIN_SECONDS):
                 await self._see_it_begin(before, by_unit=bool(words))
         except TimeoutError:
+            if await asyncio.to_thread(images_to_come, self.images_dir or IMAGES_DIR):
+                raise SeedvmError(
+                    "The engine waits for the images",
+                    why="this machine is still putting them together from its own disk",
+                    hint="nothing to do: it begins by itself; the preflight page (F2) says how far they are",
+                ) from None
             raise SeedvmError(
                 "The engine did not begin",
                 why=f"no word of it within {_BEGIN_SECONDS:.0f} s",
