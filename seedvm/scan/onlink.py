@@ -20,7 +20,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 from seedvm import proc
 from seedvm.errors import SeedvmError
-from seedvm.scan.pace import Pace, patience
+from seedvm.scan.pace import Pace
 from seedvm.wire import WireError, arp, ether
 
 ALL_NODES = "ff02::1"
@@ -76,9 +76,9 @@ class Wires:
             with contextlib.suppress(OSError, SeedvmError):  # a full queue or a link that went down is silence
                 self._tap(wire.interface).send(question)
 
-    async def heard(self, addresses: Sequence[str]) -> set[str]:
-        """Wait for the last answer, and say who of these answered by now."""
-        await asyncio.sleep(patience())
+    async def heard(self, addresses: Sequence[str], seconds: float) -> set[str]:
+        """Wait for so many seconds, and say who of these answered by then."""
+        await asyncio.sleep(seconds)
         return {address for address in addresses if address in self.macs}
 
     def _tap(self, interface: str) -> socket.socket:

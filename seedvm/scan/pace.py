@@ -9,9 +9,12 @@ ANSWER_SECONDS = 0.8  # how long a question stays open at the least
 SLACK_SECONDS = 0.02  # a late wake-up may be made good by a burst no longer than this
 
 
-def patience() -> float:
-    """How long to wait for an answer, in seconds: jittered, so that what is asked again does not come in step."""
-    return ANSWER_SECONDS * random.uniform(1.0, 1.5)
+JITTER = 1.5
+
+
+def patience(least: float = ANSWER_SECONDS) -> float:
+    """How long to wait for an answer, in seconds: jittered up to JITTER times, so that what is asked again does not come in step."""
+    return least * random.uniform(1.0, JITTER)
 
 
 class Pace:

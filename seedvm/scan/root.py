@@ -12,7 +12,9 @@ import errno
 import hashlib
 import json
 import re
+import socket
 import ssl
+import struct
 from dataclasses import dataclass, replace
 
 from cryptography import x509
@@ -26,7 +28,9 @@ MOST_BYTES = 256 * 1024
 CONNECT_SECONDS = 0.6
 TALK_SECONDS = 8.0
 ANSWER_SECONDS = 5.0
+CLOSE_SECONDS = 0.5
 TALK_PACKETS = 12  # handshake, request, answer, close
+TCP_INFO_BYTES, SEGMENTS_SENT = 144, 136  # tcpi_segs_out in struct tcp_info, linux/tcp.h
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,8 @@ def discovery_context() -> ssl.SSLContext:
 async def probe_root(address: str, port: int, *, tls: bool, pace: Pace) -> tuple[RedfishRoot | None, bool]:
     """Ask for /redfish/v1/: the root or None, and whether a host is there at all.
 
-    Waits for the connection so shortly that the kernel sends one SYN and not a second one past the pace.
+    Waits for the connection so shortly that the kernel sends one SYN and not a second one past the pace. What a long answer took in
+    acknowledgements beyond the usual is paid to the pace afterwards.
     """
     await pace.turn()
     try:
@@ -72,10 +77,24 @@ async def probe_root(address: str, port: int, *, tls: bool, pace: Pace) -> tuple
     except (OSError, TimeoutError, EOFError, ValueError, asyncio.LimitOverrunError):
         return None, True
     finally:
+        more = (
+            _segments_sent(writer) + 1 - TALK_PACKETS
+        )  # the SYN had its turn before, FIN and the last acknowledgement are to come
         writer.close()
         with contextlib.suppress(OSError, TimeoutError, ssl.SSLError):
-            async with asyncio.timeout(0.5):
+            async with asyncio.timeout(CLOSE_SECONDS):
                 await writer.wait_closed()
+        if more > 0:
+            await pace.turn(more)
+
+
+def _segments_sent(writer: asyncio.StreamWriter) -> int:
+    """How many TCP segments have left, acknowledgements among them; 0 where the kernel does not say."""
+    made = writer.get_extra_info("socket")
+    with contextlib.suppress(OSError, AttributeError, struct.error):
+        said = made.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_BYTES)
+        return int(struct.unpack_from("=I", said, SEGMENTS_SENT)[0])
+    return 0
 
 
 async def _connect(address: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

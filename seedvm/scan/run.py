@@ -18,7 +18,7 @@ from seedvm.scan.onlink import own_wires
 from seedvm.scan.pace import Pace
 from seedvm.scan.ranges import wires
 from seedvm.scan.state import Progress
-from seedvm.scan.sweep import DEFAULT_RATE, PACKETS_A_BMC, Budget, plan_sweep, sweep
+from seedvm.scan.sweep import DEFAULT_RATE, PACKETS_A_BMC, SECONDS_BY_HALVES, Budget, plan_sweep, sweep
 from seedvm.scan.vlan import vlan
 
 OnHeard = Callable[[Neighbour], None]
@@ -46,7 +46,10 @@ class Cost:
         what = [f"{self.sweep.addresses} addresses"] if self.sweep.addresses else []
         what += [f"link-local neighbours on {', '.join(self.sweep.wires)}"] if self.sweep.wires else []
         asked = " and ".join(what) or "the wire"
-        return f"asking {asked}: {self.packets} packets in {self.seconds:g} s, and at most {PACKETS_A_BMC} more per BMC"
+        return (
+            f"asking {asked}: {self.packets} packets in {self.seconds:g} s, and at most {PACKETS_A_BMC} more per BMC"
+            f" (+{SECONDS_BY_HALVES} s where one answers by halves)"
+        )
 
 
 @dataclass(frozen=True)

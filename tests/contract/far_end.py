@@ -2,8 +2,9 @@
 (the kernel's), RMCP presence and sessionless IPMI (IPMI v2.0 13.2, 22.13, 22.14), Redfish over TLS (DSP0266), SSDP, SLP v2 (RFC 2608)
 and mDNS (RFC 6762).
 
-Run as a program with a JSON file: {"mac", "hosts": [{"address", "ipmi": guid in hex or "", "redfish": uuid or "", "v15": bool}],
-"extra_macs": [[interface, mac, address]], "services": bool, "cert", "key"}. Each packet that came is a line on standard output.
+Run as a program with a JSON file: {"mac", "hosts": [{"address", "ipmi": guid in hex or "", "redfish": uuid or "", "v15": bool,
+"deaf": ["ping" | "capabilities" | "guid" | "tls" | "http"]}], "extra_macs": [[interface, mac, address]], "services": bool, "cert", "key"}.
+Each packet that came is a line on standard output. A host is deaf to what it takes and never answers.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def ip(*words: str) -> None:
     proc.run(["ip", *words], timeout=10)
 
 
-def rmcp_reply(guid: bytes, v15: bool) -> Reply:
+def rmcp_reply(guid: bytes, v15: bool, deaf: list[str]) -> Reply:
     """What a BMC answers without a session; anything else is silence."""
 
     def message(request: bytes, data: bytes) -> bytes:
@@ -44,16 +45,16 @@ def rmcp_reply(guid: bytes, v15: bool) -> Reply:
         return b"\x06\x00\xff\x07" + struct.pack("<BIIB", 0, 0, 0, len(whole)) + whole
 
     def reply(packet: bytes) -> bytes | None:
-        if packet[3] == 0x06 and packet[8] == 0x80:
+        if packet[3] == 0x06 and packet[8] == 0x80 and "ping" not in deaf:
             pong = struct.pack(">IBBBB", 4542, 0x40, packet[9], 0, 16) + struct.pack(">IIBB6x", 4542, 0, 0x81, 0)
             return b"\x06\x00\xff\x06" + pong
         request = packet[14:]
-        if packet[3] == 0x07 and request[5] == 0x38:
+        if packet[3] == 0x07 and request[5] == 0x38 and "capabilities" not in deaf:
             if v15 and request[6] & 0x80:
                 return None
             caps = b"\x01\x14\x04\x00" if v15 else b"\x01\x94\x04\x02"
             return message(request, caps + bytes((0x7C, 0x2A, 0, 0)))
-        if packet[3] == 0x07 and request[5] == 0x37:
+        if packet[3] == 0x07 and request[5] == 0x37 and "guid" not in deaf:
             return message(request, guid)
         return None
 
@@ -130,13 +131,13 @@ def mdns_reply(data: bytes) -> bytes | None:
     return struct.pack(">6H", 0, 0x8400, 0, 1, 0, 0) + record
 
 
-async def redfish(address: str, uuid: str, context: ssl.SSLContext) -> None:
+async def redfish(address: str, uuid: str, context: ssl.SSLContext, deaf: list[str]) -> None:
     said = json.dumps({"RedfishVersion": "1.6.0", "UUID": uuid, "Vendor": "Contoso", "Product": "Ace"}).encode()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         say("redfish")
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            await reader.readuntil(b"\r\n\r\n")
+            await (reader.read() if {"tls", "http"} & set(deaf) else reader.readuntil(b"\r\n\r\n"))
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(said) + said)
             await writer.drain()
         writer.close()
@@ -144,7 +145,7 @@ async def redfish(address: str, uuid: str, context: ssl.SSLContext) -> None:
     listening = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listening.bind((address, 443, 0, INDEX) if ":" in address else (address, 443))
-    await asyncio.start_server(serve, sock=listening, ssl=context)
+    await asyncio.start_server(serve, sock=listening, ssl=None if "tls" in deaf else context)
 
 
 def network(plan: dict[str, Any]) -> None:
@@ -184,12 +185,12 @@ async def main() -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(plan["cert"], plan["key"])
     for host in plan["hosts"]:
-        address = host["address"]
+        address, deaf = host["address"], host.get("deaf", [])
         if host.get("ipmi"):
-            reply = rmcp_reply(bytes.fromhex(host["ipmi"]), host.get("v15", False))
+            reply = rmcp_reply(bytes.fromhex(host["ipmi"]), host.get("v15", False), deaf)
             await answers(bound(address, 623), reply, f"rmcp {address}")
         if host.get("redfish"):
-            await redfish(address, host["redfish"], context)
+            await redfish(address, host["redfish"], context, deaf)
     if plan.get("services"):
         first = plan["hosts"][0]["address"]
         for group in ("239.255.255.250", "ff02::c"):

@@ -99,7 +99,7 @@ async def test_who_claims_an_address_on_another_vlan_is_not_who_has_it_here() ->
     on_wire = await own_wires()
     with spoken(stray, own):
         await on_wire.ask(["172.22.1.21", "172.22.1.22"], Pace(100))
-        assert await on_wire.heard(["172.22.1.21", "172.22.1.22"]) == {"172.22.1.22"}
+        assert await on_wire.heard(["172.22.1.21", "172.22.1.22"], 1.0) == {"172.22.1.22"}
     on_wire.close()
 
 

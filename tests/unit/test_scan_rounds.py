@@ -7,10 +7,19 @@ import selectors
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network
 
-from seedvm.scan.onlink import Wires
+import pytest
+
+from seedvm.scan.budget import plan_sweep
+from seedvm.scan.identify import USUAL_PORTS, Interview
+from seedvm.scan.onlink import Wire, Wires
 from seedvm.scan.pace import Pace
+from seedvm.scan.presence import Turns
+from seedvm.scan.radio import Radio
+from seedvm.scan.ranges import addresses
 from seedvm.scan.rounds import ARP_ROUNDS, LARGE, SURE, ArpRounds
+from seedvm.scan.sweep import Sweep
 
 BLOCK = 512
 BLOCKS = 2 * LARGE // BLOCK
@@ -69,9 +78,33 @@ def scanned(cable: Cable, blocks: int = BLOCKS) -> tuple[set[str], set[str]]:
 async def _scanned(cable: Cable, blocks: int) -> tuple[set[str], set[str]]:
     rounds = ArpRounds(cable, Pace(2000), blocks * BLOCK)
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(rounds.live(block(number))) for number in range(blocks)]
+        tasks = [group.create_task(_live(rounds, block(number))) for number in range(blocks)]
     found = set[str]().union(*(task.result() for task in tasks))
     return found, await rounds.after_all()
+
+
+@pytest.mark.parametrize("rate", [100, 500, 2000])
+@pytest.mark.parametrize("network", ["10.0.0.0/24", "10.0.0.0/21", "10.0.0.0/18"])
+def test_where_nobody_answers_a_scan_costs_what_was_said(network: str, rate: float) -> None:
+    cable = Cable(((IPv4Network("10.0.0.0/8"), Wire("near0", "52:54:00:00:00:02", IPv4Address("10.9.0.1"))),))
+    said = plan_sweep([network], rate=rate, on_wire=cable)
+    pace = Pace(rate)
+
+    async def silence() -> float:
+        targets = addresses([network])
+        interview = Interview(pace, USUAL_PORTS, Radio())
+        await Sweep(interview, cable, ArpRounds(cable, pace, len(targets)), Turns(cable)).all(targets, ())
+        return asyncio.get_running_loop().time()
+
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        seconds = runner.run(silence())
+    assert pace.sent == said.packets
+    assert said.seconds - 2 <= seconds <= said.seconds
+
+
+async def _live(rounds: ArpRounds, addresses: list[str]) -> set[str]:
+    soon = await rounds.first(addresses)
+    return soon | await rounds.rest(addresses, soon)
 
 
 def test_where_the_wire_loses_nothing_silence_is_asked_once_and_who_answers_twice() -> None:
