@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from textual import work
@@ -36,8 +37,8 @@ PAGES: Mapping[str, type[Page]] = {
     "welcome": WelcomePage,
     "preflight": PreflightPage,
     "networks": NetworksPage,
-    "credentials": CredentialsPage,
     "discovery": DiscoveryPage,
+    "credentials": CredentialsPage,
     "hardware": HardwarePage,
     "review": ReviewPage,
     "progress": ProgressPage,
@@ -200,18 +201,20 @@ class WizardApp(App[None]):
 
     def action_jump(self) -> None:
         """The list of pages."""
-        self.push_screen(Jump([(key, page.NAME) for key, page in PAGES.items()]), self._jumped)
+        self.push_screen(Jump([(key, f"{page.NAME:<13}{page.ABOUT}") for key, page in PAGES.items()]), self._jumped)
 
     def _jumped(self, name: str | None) -> None:
         if name:
             self.go(name)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """The command palette: pages, theme, retry, close."""
+        """The command palette: what the page in front can do, pages, theme, retry, close."""
+        if isinstance(screen, Page):
+            for one in (binding for binding in type(screen).BINDINGS if isinstance(binding, Binding)):
+                run = partial(self.run_action, one.action, screen)
+                yield SystemCommand(f"{screen.NAME}: {one.description}", one.tooltip or f"key {one.key_display}", run)
         for key, page in PAGES.items():
-            yield SystemCommand(
-                f"Go to {page.NAME}", page.HELP.split(".")[0].replace("\n", " "), lambda key=key: self.go(key)
-            )
+            yield SystemCommand(f"Go to {page.NAME}", page.ABOUT, partial(self.go, key))
         yield SystemCommand("Plain theme", "ASCII without colour, or back", self.action_plain)
         yield SystemCommand("Retry", "start the engine again; it looks first and goes on", self.start_engine)
         yield SystemCommand(

@@ -6,10 +6,11 @@ A switch speaks every 30 s as a rule, so one minute of listening is enough. It r
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from seedvm.errors import SeedvmError
 from seedvm.scan.listen import Neighbour, listen
+from seedvm.scan.vlan import vlan
 
 SECONDS = 65.0
 
@@ -25,19 +26,32 @@ def heard(neighbour: Neighbour) -> str:
     return ""
 
 
-async def overhear(nics: list[str], tell: Callable[[str, str], None], seconds: float = SECONDS) -> None:
-    """Listen on these NICs at once; `tell` gets a NIC and what was heard on it. Raises SeedvmError where listening is not allowed."""
+async def hear(nics: Sequence[str], on_seen: Callable[[str, Neighbour], None], seconds: float) -> None:
+    """Listen on these NICs at once; `on_seen` gets a NIC and a neighbour whenever something new is known of it.
+
+    A NIC like eth1.123 that is not there is made for that time. Raises SeedvmError where none of them can be listened on.
+    """
+    refused: list[SeedvmError] = []
 
     async def one(nic: str) -> None:
-        def seen(neighbour: Neighbour) -> None:
-            if text := heard(neighbour):
-                tell(nic, text)
+        try:
+            async with vlan(nic):
+                await listen(nic, seconds=seconds, on_seen=lambda neighbour: on_seen(nic, neighbour))
+        except SeedvmError as error:
+            refused.append(error)  # the others are listened on all the same
 
-        await listen(nic, seconds=seconds, on_seen=seen)
+    async with asyncio.TaskGroup() as group:
+        for nic in nics:
+            group.create_task(one(nic))
+    if refused and len(refused) == len(nics):
+        raise refused[0]
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            for nic in nics:
-                group.create_task(one(nic))
-    except* OSError as errors:
-        raise SeedvmError("nothing can be heard", why=str(errors.exceptions[0]), hint="listening needs root") from None
+
+async def overhear(nics: Sequence[str], tell: Callable[[str, str], None], seconds: float = SECONDS) -> None:
+    """As `hear`; `tell` gets a NIC and in words what was heard on it."""
+
+    def seen(nic: str, neighbour: Neighbour) -> None:
+        if text := heard(neighbour):
+            tell(nic, text)
+
+    await hear(nics, seen, seconds)

@@ -6,6 +6,7 @@ brought to the field they are about. Keys of an existing file that no field is a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
@@ -23,7 +24,9 @@ _HEAD = "# Written by the wizard; seedvm plan checks it. No secret belongs in he
 
 @dataclass(frozen=True)
 class Field:
-    """One question. `key` is the dotted place in site.yaml; `kind` is text, list, number or yes; `may_be_empty` leaves it out."""
+    """One question. `key` is the dotted place in site.yaml; `kind` is text, list, number or yes; `may_be_empty` leaves it out.
+
+    `default` is proposed for a new site; `unsaid` is what counts where a site.yaml does not say it."""
 
     key: str
     label: str
@@ -31,26 +34,30 @@ class Field:
     kind: str = "text"
     default: str = ""
     may_be_empty: bool = False
+    unsaid: str = ""
 
 
 FIELDS = (
     Field("site", "Site's name", "lower-case letters, digits, hyphens"),
     Field("seed.interface", "Provisioning NIC", "of this seed", default="eth0"),
-    Field("provisioning.cidr", "Provisioning network", "as 172.22.0.0/24; F5 proposes the rest"),
+    Field("provisioning.cidr", "Provisioning network", "as 172.22.0.0/24; F5 fills in the rest"),
     Field("seed.address", "Seed's address on it", "no prefix length"),
-    Field("provisioning.gateway", "Its gateway", ""),
+    Field("provisioning.gateway", "Its gateway", "the router of that network"),
     Field("provisioning.vip", "VIP of the undercloud", "free; stays for good"),
     Field("provisioning.undercloud", "Undercloud's nodes", "3 or 5 addresses, commas between", kind="list"),
     Field("provisioning.instances", "For instances", "first-last; Neutron gives them out"),
     Field("provisioning.boot", "For booting", "first-last; DHCP gives them out"),
     Field("seed.bmc_interface", "BMC NIC", "empty: BMCs through the gateway", may_be_empty=True),
     Field("seed.bmc_address", "Seed's address there", "with prefix length", may_be_empty=True),
-    Field("bmc.ranges", "Where BMCs may be", "ranges, commas; nothing else is asked", kind="list"),
-    Field("bmc.learn_mac_by_power_on", "Power on to learn MAC", "yes or no; IPMI machines need it", kind="yes", default="yes"),
-    Field("undercloud.needs.cpus", "A node needs CPUs", "", kind="number", default="4"),
-    Field("undercloud.needs.memory_mib", "... memory, MiB", "", kind="number", default="16384"),
-    Field("undercloud.needs.disk_gib", "... disk, GiB", "", kind="number", default="64"),
-    Field("undercloud.rehearse_on_spare", "Rehearse on a spare", "yes or no", kind="yes", default="yes"),
+    Field("seed.bmc_vlan", "VLAN of the BMCs", "1 to 4094 where the BMC NIC is a trunk; empty: no tag", "number", may_be_empty=True),
+    Field("bmc.link_local", "Link-local BMCs on", "NICs (eth1.123: a VLAN) with fe80:: BMCs; empty: none", "list", may_be_empty=True),
+    Field("bmc.ranges", "Where BMCs may be", "ranges, commas; nothing else is asked", "list", may_be_empty=True),
+    Field("bmc.learn_mac_by_power_on", "Power on to learn MAC", "yes or no; IPMI machines need it", "yes", "yes", unsaid="no"),
+    Field("bmc.rotate_passwords", "New BMC passwords", "yes: each BMC gets a password of its own; no: as it is", "yes", "no", unsaid="no"),
+    Field("undercloud.needs.cpus", "A node needs CPUs", "a machine with less is unfit", "number", "4", unsaid="4"),
+    Field("undercloud.needs.memory_mib", "... memory, MiB", "as much at the least", "number", "16384", unsaid="16384"),
+    Field("undercloud.needs.disk_gib", "... disk, GiB", "the smallest disk that is taken", "number", "64", unsaid="64"),
+    Field("undercloud.rehearse_on_spare", "Rehearse on a spare", "yes: the undercloud deploys a spare alone", "yes", "yes", unsaid="yes"),
 )  # fmt: skip
 
 
@@ -62,7 +69,7 @@ def defaults() -> dict[str, str]:
 def from_text(text: str) -> dict[str, str]:
     """The fields' values from a site.yaml, also from one that is wrong or not whole; empty where there is none."""
     tree = _tree(text)
-    values = defaults() if not tree else {field.key: "" for field in FIELDS}
+    values = defaults() if not tree else {field.key: field.unsaid for field in FIELDS}
     for field in FIELDS:
         found: Any = tree
         for part in field.key.split("."):
@@ -120,18 +127,32 @@ def _typed(kind: str, value: str) -> Any:
 
 
 def problems(text: str) -> dict[str, str]:
-    """What is wrong with a site.yaml, by the key of the field it is about; what belongs to no field is under ''."""
+    """What is wrong with a site.yaml, by the key of the field it is about, in the form's words; what belongs to none is under ''."""
     try:
         parse_site(text)
     except InvalidFile as error:
         found: dict[str, str] = {}
         for problem in error.problems:
-            key = problem.where.split("[")[0]
-            known = key if any(field.key == key for field in FIELDS) else ""
-            said = problem.message if known else f"{problem.where}: {problem.message}"
+            key = _PAIRED.get(problem.where, problem.where.split("[")[0])
+            known = key if key in _LABELS else ""
+            said = _in_words(problem.message) if known else f"{problem.where}: {problem.message}"
             found[known] = f"{found[known]}; {said}" if known in found else said
         return found
     return {}
+
+
+_LABELS = {field.key: field.label for field in FIELDS}
+_PAIRED = {"seed": "seed.bmc_address"}
+"""What is said of a part as a whole, and the field that it is told at: the later one, for line mode asks them in turn."""
+_KEY = re.compile(
+    "|".join(re.escape(key) for key in sorted(_LABELS, key=len, reverse=True)) + r"|\bbmc_(?:interface|address|vlan)\b"
+)
+
+
+def _in_words(message: str) -> str:
+    """The labels of the form for the keys of the file, and no line of a file that nobody has seen."""
+    told = re.sub(r"\[\d+\]|, line \d+", "", message)
+    return _KEY.sub(lambda key: f'"{_LABELS.get(key[0]) or _LABELS[f"seed.{key[0]}"]}"', told)
 
 
 def propose(values: Values) -> dict[str, str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,12 +18,13 @@ from pathlib import Path
 from seedvm import orders, proc
 from seedvm.errors import SeedvmError
 from seedvm.scan.evidence import Bmc
-from seedvm.scan.sweep import Budget, ScanResult, plan_sweep, sweep
+from seedvm.scan.listen import Neighbour
+from seedvm.scan.run import Cost, Ended, Plan, cost, scan
 from seedvm.secret import Candidate, load_candidates, store_candidates
-from seedvm.site import load_site
+from seedvm.site import BmcSite, load_site
 from tui import form
 from tui.bundle import gather, secrets_in, write_bundle
-from tui.ears import overhear
+from tui.ears import hear, overhear
 from tui.fitness import IMAGES_DIR, Look, images_to_come, looks
 from tui.nics import SYS_NET, Nic, nics
 from tui.records import confirmation
@@ -228,14 +229,29 @@ class Link:
         """What site.yaml says of machines, by BMC address."""
         return await asyncio.to_thread(lambda: form.roles_of(self._site_text()))
 
-    async def scan_budget(self) -> Budget:
-        """What a scan of the site's ranges would send, before it is started. Raises SeedvmError without a right site.yaml."""
-        return plan_sweep(await self._ranges())
+    async def ears(self) -> tuple[tuple[str, ...], BmcSite | None]:
+        """The NICs to listen on for BMCs and where the site allows one; while there is no right site each NIC with a link, and None."""
+        return await asyncio.to_thread(self._ears)
 
-    async def scan(self, on_found: Callable[[Bmc], None]) -> ScanResult:
+    def _ears(self) -> tuple[tuple[str, ...], BmcSite | None]:
+        try:
+            site = load_site(self.state_dir / "site.yaml")
+        except SeedvmError:
+            return tuple(nic.name for nic in nics(self.sys_net) if nic.link), None
+        return tuple(dict.fromkeys((site.seed.bmc_nic, *site.bmc.link_local))), site.bmc
+
+    async def listen(self, ears: Sequence[str], on_heard: Callable[[str, Neighbour], None], seconds: float) -> None:
+        """Hear who speaks on these NICs; nothing is sent. Raises SeedvmError where that is not allowed."""
+        await hear(ears, on_heard, seconds)
+
+    async def scan_cost(self) -> Cost:
+        """What a scan of the site's ranges would send, before it is started. Raises SeedvmError without a right site.yaml."""
+        return await cost(Plan(await self._ranges()))
+
+    async def scan(self, on_found: Callable[[Bmc], None]) -> Ended:
         """Scan the site's ranges; no password is sent."""
-        ranges = await self._ranges()
-        return await sweep(ranges, on_found=on_found, deadline=plan_sweep(ranges).seconds * 3 + 30)
+        plan = Plan(await self._ranges())
+        return await scan(plan, on_found=on_found, deadline=(await cost(plan)).seconds * 3 + 30)
 
     async def _ranges(self) -> tuple[str, ...]:
         site = await asyncio.to_thread(load_site, self.state_dir / "site.yaml")

@@ -40,9 +40,10 @@ class Shell(Protocol):
 
 
 class Page(Screen[None]):
-    """A page of the wizard. Subclasses give NAME, HELP, `body` and `show`."""
+    """A page of the wizard. Subclasses give NAME, ABOUT (a few words for lists), HELP, `body` and `show`."""
 
     NAME: ClassVar[str] = ""
+    ABOUT: ClassVar[str] = ""
     HELP: ClassVar[str] = ""
     SEARCHES: ClassVar[bool] = False
     AUTO_FOCUS: ClassVar[str | None] = ""
@@ -52,8 +53,8 @@ class Page(Screen[None]):
         Binding("escape", "back", "Back", key_display="Esc"),
         Binding("f1", "app.help", "Help", key_display="F1"),
         Binding("f2", "app.jump", "Go to", key_display="F2"),
-        Binding("f4", "app.plain", "Plain", key_display="F4"),
-        Binding("slash", "search", "Search", key_display="/", show=False),
+        Binding("f4", "app.plain", "Plain", key_display="F4", show=False),
+        Binding("slash", "search", "Search", key_display="/"),
     ]
 
     def __init__(self) -> None:
@@ -119,6 +120,12 @@ class Page(Screen[None]):
         lamp.set_class(safe, "safe")
         put(lamp, " " + words)
 
+    def answer(self, text: str, *, bad: bool = False) -> None:
+        """What came of a key, in the page's line for it."""
+        line = self.query_one("#answer", Static)
+        line.set_class(bad, "bad")
+        put(line, text)
+
     def now(self, view: View) -> float:
         """The clock that counts: the wall's while an engine works, else the journal's last word."""
         return max(time.time(), view.state.last) if view.running and not self.shell.replaying else view.state.last
@@ -139,13 +146,16 @@ class Page(Screen[None]):
         elif len(self.app.screen_stack) > 2:
             self.app.pop_screen()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """No search where a page has nothing to search."""
+        return self.SEARCHES if action == "search" else super().check_action(action, parameters)
+
     def action_search(self) -> None:
-        """Open the search line where the page has something to search."""
-        if self.SEARCHES:
-            field = self.query_one("#search", Input)
-            field.disabled = False
-            field.remove_class("hidden")
-            field.focus()
+        """Open the search line."""
+        field = self.query_one("#search", Input)
+        field.disabled = False
+        field.remove_class("hidden")
+        field.focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Search as it is typed."""

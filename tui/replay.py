@@ -6,14 +6,17 @@ It starts nothing and writes nothing: confirming and retrying are refused with t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 
 from seedvm.errors import SeedvmError
 from seedvm.journal import read
+from seedvm.orders import Order
 from seedvm.scan.evidence import Bmc
-from seedvm.scan.sweep import ScanResult
+from seedvm.scan.listen import Neighbour
+from seedvm.scan.run import Ended
 from seedvm.secret import Candidate
+from tui.fitness import Look
 from tui.fold import fold
 from tui.link import Link
 from tui.model import State
@@ -28,7 +31,7 @@ class Replay(Link):
     """A link to a recording; `speed` is how many seconds of it pass in one, 0 shows its end at once, `upto` how many events."""
 
     def __init__(self, journal: Path, speed: float = 1.0, upto: int | None = None) -> None:
-        super().__init__(journal.parent)
+        super().__init__(journal.parent, sys_net=journal.with_name("no-nic-of-this-machine"))
         self._events = read(journal)[:upto]
         if not self._events:
             raise SeedvmError(f"{journal} cannot be replayed", why="it holds no event", hint="give a journal.jsonl")
@@ -75,6 +78,25 @@ class Replay(Link):
         """Refused."""
         raise SeedvmError("No engine is started", why=_REFUSED)
 
+    async def fitness(self) -> tuple[Look, ...]:
+        """Nothing of this machine: it is not the seed that was recorded."""
+        return (Look("recording", "the seed was looked at then; below is what its engine found"),)
+
+    async def overhear(self, tell: Callable[[str, str], None]) -> None:
+        """Nobody is listened to."""
+
+    async def order(self, order: Order) -> None:
+        """Refused."""
+        raise SeedvmError("Nothing is ordered", why=_REFUSED)
+
+    async def may_drop(self, node: str) -> None:
+        """Refused."""
+        raise SeedvmError("Nothing is dropped", why=_REFUSED)
+
+    async def drop(self, node: str, typed: str) -> None:
+        """Refused."""
+        raise SeedvmError("Nothing is dropped", why=_REFUSED)
+
     async def confirm(self, typed: str) -> None:
         """Refused."""
         raise SeedvmError("Nothing is confirmed", why=_REFUSED)
@@ -95,6 +117,10 @@ class Replay(Link):
         """Refused."""
         raise SeedvmError("No account is written", why=_REFUSED)
 
-    async def scan(self, on_found: Callable[[Bmc], None]) -> ScanResult:
+    async def scan(self, on_found: Callable[[Bmc], None]) -> Ended:
         """Refused."""
         raise SeedvmError("No scan is started", why=_REFUSED)
+
+    async def listen(self, ears: Sequence[str], on_heard: Callable[[str, Neighbour], None], seconds: float) -> None:
+        """Refused."""
+        raise SeedvmError("Nothing is listened to", why=_REFUSED)

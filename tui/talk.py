@@ -205,8 +205,9 @@ class Talk:
 
     async def _tell_wrong(self, values: dict[str, str]) -> dict[str, str]:
         wrong = await self._link.wrong(values)
+        labels = {field.key: f"{field.label}: " for field in FIELDS}
         for key, text in wrong.items():
-            self._desk.say(" ".join(filter(None, ("!", key, text))))
+            self._desk.say(f"! {labels.get(key, '')}{text}")
         return wrong
 
     async def _answer(self, field: Field, values: dict[str, str]) -> dict[str, str] | None:

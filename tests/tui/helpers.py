@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 
 from seedvm.journal import Event, encode
 from tui.app import WizardApp
+from tui.fitness import Look
 from tui.link import Link
 
 HERE = Path(__file__).parent
@@ -62,9 +63,28 @@ def state_dir(folder: Path, *, until: str = "", review: bool = False, receipt: b
     return folder
 
 
-def wizard(folder: Path, env: dict[str, str] | None = None) -> WizardApp:
+def wizard(folder: Path, env: dict[str, str] | None = None, link: Link | None = None) -> WizardApp:
     """The app on a state folder."""
-    return WizardApp(Link(folder, sys_net=cable(folder)), UNICODE if env is None else env)
+    return WizardApp(link or Link(folder, sys_net=cable(folder)), UNICODE if env is None else env)
+
+
+class SteadyLink(Link):
+    """For pictures: of the seed's fitness what is the same on every machine, the NICs and the images; nobody listens."""
+
+    async def fitness(self) -> tuple[Look, ...]:
+        """Without this machine's memory, disk, rights and clock."""
+        seen = await super().fitness()
+        told = {
+            "memory": "7960 MiB",
+            "disk": "31.4 GiB free",
+            "clock": "2026-11-22 02:00 UTC (is that right? ...)",
+            "rights": "root",
+        }
+        return tuple(Look(one.name, told[one.name]) if one.name in told else one for one in seen)
+
+    async def overhear(self, tell: Callable[[str, str], None]) -> None:
+        """A switch is there."""
+        tell("none0", "on rack-12 port Gi0/4 vlan 120")
 
 
 def cable(folder: Path) -> Path:

@@ -12,7 +12,7 @@ from seedvm.secret import Candidate, Secret, store_candidates
 from seedvm.site import load_site
 from tests.tui.helpers import SITE, grid, until, wizard
 from tests.tui.test_link import first
-from tests.tui.test_talk import Script
+from tests.tui.test_talk import Script, answers
 from tui.link import Link
 from tui.talk import Talk
 
@@ -46,7 +46,7 @@ async def test_the_first_page_leads_to_what_is_wrong_and_then_to_what_is_missing
         assert app.focused is not None and app.focused.id == "field-5"
         app.screen.query_one("#field-5", Input).value = "172.22.0.5"
         await pilot.press("f10")
-        await until(pilot, lambda: "Credentials" in grid(app).splitlines()[0], "the accounts")
+        await until(pilot, lambda: "Discovery" in grid(app).splitlines()[0], "the way on")
     assert str(load_site(tmp_path / "state" / "site.yaml").provisioning.vip) == "172.22.0.5"
     assert "role: spare" in (tmp_path / "state" / "site.yaml").read_text()  # what no question is about is kept
 
@@ -67,8 +67,8 @@ async def test_line_mode_does_not_ask_for_ever_about_what_no_question_is_about(t
 
 
 async def test_what_an_interactive_run_wrote_begins_another_without_a_question(tmp_path: Path) -> None:
-    answers = ["cellar", "", "10.20.0.0/24", "", "", "", "", "", "", "", "", "10.20.1.21-10.20.1.60"]
-    await Talk(Link(tmp_path / "one"), Script(*answers, "", "", "", "", "", "admin", "geheim")).run()
+    said = answers({"site": "cellar", "provisioning.cidr": "10.20.0.0/24", "bmc.ranges": "10.20.1.21-10.20.1.60"})
+    await Talk(Link(tmp_path / "one"), Script(*said, "admin", "geheim")).run()
     saved = (tmp_path / "one" / "site.yaml").read_text()
     again = begun(tmp_path / "two", saved, accounts=True)
     assert (await first(again)).lacks == () and (tmp_path / "two" / "site.yaml").read_text() == saved

@@ -37,6 +37,8 @@ async def test_from_nothing_to_site_and_accounts_by_keys_alone(tmp_path: Path) -
         await until(pilot, lambda: "Not saved. Where BMCs may be" in grid(app), "the refusal")
         assert not (tmp_path / "state" / "site.yaml").exists()
         await pilot.press(*"10.20.1.21-10.20.1.60", "f10")
+        await until(pilot, lambda: "F5 asks 40 addresses" in grid(app), "the discovery")
+        await pilot.press("f10")
         await until(pilot, lambda: "Accounts to try" in grid(app), "the credentials")
         assert load_site(tmp_path / "state" / "site.yaml").name == "cellar"
         await pilot.press("f10")
@@ -77,6 +79,28 @@ async def test_a_site_that_is_there_is_filled_in_and_wrong_values_are_told(tmp_p
         await pilot.press("f10")
         await until(pilot, lambda: "Not saved" in grid(app), "the refusal")
         assert (tmp_path / "site.yaml").read_text() == SITE
+
+
+async def test_the_bmcs_wire_is_asked_for_in_the_form_and_refused_by_name(tmp_path: Path) -> None:
+    app = wizard(state_dir(tmp_path))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        app.go("networks")
+        await until(pilot, lambda: "172.22.1.10/24" in grid(app), "the site")
+        field(app, "seed.bmc_vlan").focus()
+        await until(pilot, lambda: "VLAN of the BMCs: 1 to 4094" in grid(app), "what is asked")
+        await pilot.press(*"4095")
+        await until(pilot, lambda: "! '4095' is no VLAN; they are 1 to 4094" in grid(app), "the complaint")
+        await pilot.press("f10")
+        await until(pilot, lambda: "Not saved. VLAN of the BMCs: '4095' is no VLAN" in grid(app), "the refusal")
+        await pilot.press("backspace", "tab", *"none1")
+        await until(
+            pilot, lambda: "! none1 is no interface of the seed; it has none0, none1.409" in grid(app), "the name"
+        )
+        await pilot.press(*".409", "f10")
+        await until(pilot, lambda: "Discovery" in grid(app).splitlines()[0], "the way on")
+        site = load_site(tmp_path / "site.yaml")
+        assert site.seed.bmc_vlan == 409 and site.bmc.link_local == ("none1.409",) and len(site.bmc.ranges) == 1
 
 
 async def test_rubbish_and_ten_thousand_characters_in_every_field(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from seedvm import proc
 from seedvm.errors import SeedvmError
 from tests.tui.helpers import CONSOLE, EXAMPLE, grid, until
 from tui.app import PAGES, WizardApp
+from tui.link import Link
 from tui.replay import Replay
 from tui.screenshots import RECORDINGS, picture, writing
 from tui.view import light
@@ -48,19 +50,24 @@ async def test_the_review_is_there_when_the_recorded_engine_had_written_it(journ
     assert sorted(reviewed) == reviewed  # once it is there it stays
 
 
-async def test_a_recording_starts_and_writes_nothing() -> None:
+_READS = {"follow", "site_values", "wrong", "ears", "roles", "scan_cost", "candidates"}
+_ANSWERS = {"fitness", "overhear"}
+"""What a recording answers for itself, without a look at this machine."""
+
+
+async def test_a_recording_starts_writes_orders_and_hears_nothing() -> None:
     replay = Replay(EXAMPLE / "journal.jsonl", 0)
-    deeds = [
-        replay.start_engine(),
-        replay.confirm("example"),
-        replay.bundle(),
-        replay.write_site({}),
-        replay.write_roles({}),
-    ]
-    deeds += [replay.store_candidates(()), replay.scan(lambda bmc: None)]
-    for deed in deeds:
-        with pytest.raises(SeedvmError, match=r"(started|confirmed|written)$"):
-            await deed
+    public = {name for name, one in vars(Link).items() if not name.startswith("_") and inspect.isfunction(one)}
+    deeds = public - _READS - _ANSWERS - {"adopt_site"}
+    assert len(deeds) >= 10
+    for name in deeds:
+        deed = getattr(replay, name)
+        given = [None] * len(inspect.signature(deed).parameters)
+        with pytest.raises(SeedvmError, match="this is a recording"):
+            await deed(*given)
+    assert [look.name for look in await replay.fitness()] == ["recording"]
+    values, nics = await replay.site_values()
+    assert not nics and values
 
 
 async def test_an_empty_recording_is_refused(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from seedvm.secret import Candidate, Secret, store_candidates
-from tests.tui.helpers import THEMES, grid, loaded, same_as_stored, state_dir, until, wizard
+from tests.tui.helpers import THEMES, SteadyLink, cable, grid, loaded, same_as_stored, state_dir, until, wizard
 from tui.app import PAGES
 
 SIZES = {"80x24": (80, 24), "140x40": (140, 40)}
@@ -16,7 +16,11 @@ AT = {
     "handoff": '"phase":"OWN","state":"started"', "receipt": "", "node": '"percent":50.0',
 }  # fmt: skip
 
+WINDOWS = {"jump": ("f2", "Receipt"), "help": ("f1", "closes the screen"), "commands": ("ctrl+p", "Go to Discovery")}
+"""Windows over a page: the key that opens each, and a word of it."""
+
 READY = {
+    "preflight": "Gi0/4",
     "networks": "172.22.1.10/24",
     "credentials": "1. admin",
     "discovery": "F5 asks 6 addresses",
@@ -27,10 +31,11 @@ READY = {
 
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("page", [page for page in PAGES if page != "preflight"])  # which tells of this very machine
+@pytest.mark.parametrize("page", PAGES)
 async def test_page_looks_as_stored(tmp_path: Path, page: str, size: str, theme: str) -> None:
     until_line = AT.get(page, "")
-    app = wizard(state_dir(tmp_path, until=until_line, review=page != "welcome", receipt=not until_line), THEMES[theme])
+    folder = state_dir(tmp_path, until=until_line, review=page != "welcome", receipt=not until_line)
+    app = wizard(folder, THEMES[theme], SteadyLink(folder, Path("/images"), cable(folder)))
     store_candidates(tmp_path / "secrets.yaml", (Candidate("admin", Secret("never-shown")),))
     async with app.run_test(size=SIZES[size]) as pilot:
         await loaded(pilot)
@@ -43,3 +48,24 @@ async def test_page_looks_as_stored(tmp_path: Path, page: str, size: str, theme:
         assert theme == "colour" or shown.isascii()
         assert all(len(line) <= SIZES[size][0] for line in shown.splitlines())
         same_as_stored(app, f"{page}-{size}-{theme}")
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("window", WINDOWS)
+async def test_window_looks_as_stored(tmp_path: Path, window: str, size: str, theme: str) -> None:
+    folder = state_dir(tmp_path, until='"percent":50.0', review=True)
+    app = wizard(folder, THEMES[theme], SteadyLink(folder, Path("/images"), cable(folder)))
+    async with app.run_test(size=SIZES[size]) as pilot:
+        await loaded(pilot)
+        app.go("progress")
+        await until(pilot, lambda: "Log of all machines" in grid(app), "the whole page")
+        key, word = WINDOWS[window]
+        await pilot.press(key)
+        seen_through = window == "commands"
+        await until(
+            pilot, lambda: word in grid(app) and ("Progress" in grid(app).splitlines()[0]) == seen_through, window
+        )
+        await pilot.pause(0.1)
+        assert theme == "colour" or grid(app).isascii()
+        same_as_stored(app, f"{window}-{size}-{theme}")

@@ -11,6 +11,7 @@ from seedvm import proc
 from seedvm.secret import load_candidates
 from seedvm.site import load_site
 from tests.tui.helpers import BROKEN, EXAMPLE, SITE, journal_line, state_dir
+from tui.form import FIELDS
 from tui.link import Link
 from tui.replay import Replay
 from tui.talk import Talk
@@ -33,6 +34,11 @@ class Script:
     @property
     def text(self) -> str:
         return "\n".join(self.said)
+
+
+def answers(given: dict[str, str]) -> list[str]:
+    """An answer to each of the form's questions; empty takes what is proposed."""
+    return [given.get(field.key, "") for field in FIELDS]
 
 
 async def test_a_finished_site_says_its_receipt_and_the_light(tmp_path: Path) -> None:
@@ -71,13 +77,31 @@ async def test_a_failure_is_told_with_its_hint_and_left_so(tmp_path: Path) -> No
 
 
 async def test_questions_make_the_site_and_store_the_accounts(tmp_path: Path) -> None:
-    answers = ["cellar", "", "10.20.0.0/33", "10.20.0.0/24", "", "", "", "", "", "", "", "", "10.20.1.21-10.20.1.60"]
-    desk = Script(*answers, "", "", "", "", "", "admin", "geheim")  # nobody answers after that: no engine is started
+    given = {"site": "cellar", "provisioning.cidr": "10.20.0.0/24", "bmc.ranges": "10.20.1.21-10.20.1.60"}
+    first, *rest = answers(given)
+    wrong = ["", "10.20.0.0/33"]  # asked again
+    desk = Script(first, *wrong, *rest[1:], "admin", "geheim")  # nobody answers after that: no engine is started
     assert await Talk(Link(tmp_path), desk).run() == 3
     assert any(line.startswith("! ") for line in desk.said)
     assert load_site(tmp_path / "site.yaml").name == "cellar"
     assert [one.user for one in load_candidates(tmp_path / "secrets.yaml")] == ["admin"]
     assert "geheim" not in desk.text
+
+
+async def test_the_bmcs_wire_is_asked_for_and_refused_by_name(tmp_path: Path) -> None:
+    given = {
+        "site": "cellar", "provisioning.cidr": "10.20.0.0/24", "seed.bmc_interface": "eth1",
+        "seed.bmc_address": "10.20.1.10/24", "seed.bmc_vlan": "123", "bmc.link_local": "eth1.123", "bmc.ranges": "",
+    }  # fmt: skip
+    wrong = {"seed.bmc_vlan": "4095", "bmc.link_local": "eth1"}  # each is asked again
+    keys = [key for field in FIELDS for key in ([field.key] * 2 if field.key in wrong else [field.key])]
+    said = [wrong.pop(key) if key in wrong else given.get(key, "") for key in keys]
+    desk = Script(*said)
+    assert await Talk(Link(tmp_path), desk).run() == 3
+    assert "! '4095' is no VLAN; they are 1 to 4094" in desk.said
+    assert "! eth1 is no interface of the seed; it has eth0, eth1.123" in desk.said
+    site = load_site(tmp_path / "site.yaml")
+    assert site.seed.bmc_nic == "eth1.123" and site.bmc.link_local == ("eth1.123",) and not site.bmc.ranges
 
 
 async def test_nobody_there_is_no_answer(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from textual.widgets.option_list import Option
 
 from seedvm.errors import SeedvmError
 from seedvm.secret import Candidate, Secret
-from tui.page import Page, matches, put
+from tui.page import Page, matches
 from tui.watch import View
 from tui.widgets.lines import Line, Lines
 from tui.words import fit
@@ -43,6 +43,7 @@ class CredentialsPage(Page):
     """Accounts in, findings out."""
 
     NAME: ClassVar[str] = "Credentials"
+    ABOUT: ClassVar[str] = "accounts to try, and what was found"
     SEARCHES: ClassVar[bool] = True
     HELP: ClassVar[str] = """\
 Give the accounts that the BMCs may have, the likeliest first. The engine
@@ -95,7 +96,7 @@ Below: per BMC the proven account, or what is wrong and what to do."""
         try:
             self._list(await self.shell.link.candidates())
         except (SeedvmError, OSError) as error:
-            put(self.query_one("#answer", Static), str(error))
+            self.answer(str(error), bad=True)
 
     def _list(self, candidates: tuple[Candidate, ...]) -> None:
         self._candidates = candidates
@@ -116,7 +117,7 @@ Below: per BMC the proven account, or what is wrong and what to do."""
         """Add the account that was typed."""
         user, password = self.query_one("#user", Input), self.query_one("#password", Input)
         if not user.value:
-            put(self.query_one("#answer", Static), "An account needs a user's name.")
+            self.answer("An account needs a user's name.", bad=True)
             user.focus()
             return
         self.store((*self._candidates, Candidate(user.value, Secret(password.value))))
@@ -135,15 +136,15 @@ Below: per BMC the proven account, or what is wrong and what to do."""
         try:
             await self.shell.link.store_candidates(candidates)
         except (SeedvmError, OSError) as error:
-            put(self.query_one("#answer", Static), f"Not stored: {error}")
+            self.answer(f"Not stored: {error}", bad=True)
             return
-        put(self.query_one("#answer", Static), "Stored.")
+        self.answer("Stored.")
         self._list(candidates)
 
     def action_go_on(self) -> None:
         """On to the work, if there is anything to try."""
         if not self._candidates:
-            put(self.query_one("#answer", Static), "Give at least one account.")
+            self.answer("Give at least one account.", bad=True)
             return
         self.shell.start_engine()
         self.shell.go("progress")

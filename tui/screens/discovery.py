@@ -1,9 +1,8 @@
-"""The BMCs on the wire, each fact with where it came from, and a scan at hand whose cost is said first. It sends no password."""
+"""The BMCs on the wire, each fact with where it came from; listening and a scan at hand whose cost is said first. It sends no password."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import work
@@ -13,93 +12,50 @@ from textual.widgets import Static
 
 from seedvm.errors import SeedvmError
 from seedvm.scan.evidence import Bmc
+from seedvm.scan.listen import Neighbour
+from seedvm.scan.run import Cost
 from seedvm.scan.sweep import PACKETS_A_BMC
+from seedvm.site import BmcSite
+from tui.ears import SECONDS
+from tui.found import Heard, Row, facts_of, row_line, row_text
 from tui.page import Page, matches, put
 from tui.records import Known
+from tui.wait import Wait
 from tui.watch import View
 from tui.widgets.lines import Line, Lines, Rows
-from tui.words import fit
-
-_WHO = ("vendor", "product", "redfish-version", "guid", "uuid")
-
-
-def known_line(machine: Known, width: int) -> Line:
-    """A machine that the engine has noted."""
-    style, standing = (
-        ("bad", machine.unfit)
-        if machine.unfit
-        else ("good", f"account {machine.user}")
-        if machine.user
-        else ("", "found")
-    )
-    facts = {name: value for name, value, _ in machine.facts}
-    maker = machine.maker or " ".join(facts[name] for name in _WHO[:2] if name in facts)
-    head = f"{machine.bmc:<15} {'/'.join(machine.protocols):<22} {fit(maker or '-', 14)} "
-    return [(head, ""), (fit(standing, max(1, width - len(head))).rstrip(), style)]
-
-
-def scanned_line(bmc: Bmc, width: int) -> Line:
-    """A BMC that this page's own scan has seen and the engine has not noted yet."""
-    who = " ".join(filter(None, (bmc.fact(name) for name in _WHO)))
-    head = f"{bmc.address:<15} {'/'.join(bmc.protocols) or 'answers':<22} "
-    return [(head, "busy"), (fit(who or "seen just now", max(1, width - len(head))).rstrip(), "dim")]
-
-
-@dataclass(frozen=True)
-class Fact:
-    """A fact of a BMC and the packet that it came from."""
-
-    bmc: str
-    name: str
-    value: str
-    source: str
-
-
-def facts_of(one: Known | Bmc) -> list[Fact]:
-    """Where everything that is known of a BMC came from."""
-    if isinstance(one, Known):
-        return [Fact(one.bmc, *fact) for fact in one.facts]
-    return [Fact(one.address, e.fact, e.value, e.source) for e in one.evidence]
-
-
-def row_line(one: Known | Bmc | Fact, width: int) -> Line:
-    """One row of the table."""
-    if isinstance(one, Known):
-        return known_line(one, width)
-    if isinstance(one, Bmc):
-        return scanned_line(one, width)
-    return [(fit(f"    {one.name}: {one.value}  ({one.source})", width).rstrip(), "dim")]
-
-
-def row_text(one: Known | Bmc | Fact) -> str:
-    """What a row is searched by."""
-    bmc = one.address if isinstance(one, Bmc) else one.bmc
-    return f"{bmc} " + "".join(span[0] for span in row_line(one, 300))
+from tui.words import duration
 
 
 class DiscoveryPage(Page):
     """The live table."""
 
     NAME: ClassVar[str] = "Discovery"
+    ABOUT: ClassVar[str] = "the BMCs on the wire: listen, scan, evidence"
     SEARCHES: ClassVar[bool] = True
     HELP: ClassVar[str] = """\
-Every BMC that answers in the declared ranges, by RMCP presence ping and by
-the Redfish service root. F5 scans now: how many packets it sends and how
-long it takes is said first. No password is sent, nothing is changed.
-
+l   listens for a minute on the site's NICs to the BMCs (while the site is not
+    described: on each NIC with a link) and sends nothing: machines that ask
+    for an address, BMCs that announce themselves, switches, DHCP servers. A
+    BMC outside the declared ranges is shown, and not asked. l again ends it.
+F5  asks every declared address, by RMCP presence ping and the Redfish service
+    root: how many packets that is and how long it takes is said first. No
+    password is sent, nothing is changed.
 e   shows or hides where each fact came from
-/   searches; arrows and PageUp/PageDown scroll
-F10 goes on to the credentials"""
+F10 goes on to the credentials        / searches"""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f5", "scan", "Scan", key_display="F5"),
+        Binding("l", "listen", "Listen", key_display="l", tooltip="hear who speaks on the wire; nothing is sent"),
+        Binding("f5", "scan", "Scan", key_display="F5", tooltip="ask every declared address; no password is sent"),
         Binding("e", "evidence", "Evidence", key_display="e"),
-        Binding("f10", "app.go('credentials')", "Credentials", key_display="F10"),
+        Binding("f10", "app.go('credentials')", "Next", key_display="F10"),
     ]
 
     def __init__(self) -> None:
         super().__init__()
         self._seen: dict[str, Bmc] = {}
+        self._heard: dict[tuple[str, str], Heard] = {}
+        self._site: BmcSite | None = None
+        self._wait: Wait | None = None
         self._evidence = False
 
     def body(self) -> ComposeResult:
@@ -115,28 +71,32 @@ F10 goes on to the credentials"""
     def on_screen_resume(self) -> None:
         """The ranges may have been changed meanwhile."""
         super().on_screen_resume()
-        self.tell_budget()
+        self.tell_cost()
 
     @work(exit_on_error=False)
-    async def tell_budget(self) -> None:
+    async def tell_cost(self) -> None:
         """Say what a scan would send, before it is started."""
         try:
-            budget = await self.shell.link.scan_budget()
-            cost = f"{budget.packets} packets, {budget.seconds:g} s, +{PACKETS_A_BMC} per BMC"
-            text = f"F5 asks {budget.addresses} addresses: {cost}; no password."
+            cost = await self.shell.link.scan_cost()
+            cost_told = f"{cost.packets} packets, {cost.seconds:g} s, +{PACKETS_A_BMC} per BMC"
+            text = f"F5 asks {_whom(cost)}: {cost_told}; no password."
         except SeedvmError as error:
-            text = f"No scan yet: {error.what}"
+            text = f"No scan yet: {error.what}. l listens."
         put(self.query_one("#budget", Static), text)
 
     def show(self, view: View, now: float) -> None:
-        """What the engine noted, then what only this scan has seen."""
+        """What the engine noted, what only this page's scan has seen, who was heard; and what is waited for."""
         self.query_one("#bmcs", Lines).fill(lambda width: self._rows(view, width))
+        if self._wait is not None:
+            self.answer(f"{self._wait}. {self._counted()}")
 
     def _rows(self, view: View, width: int) -> Sequence[Line]:
         noted = {machine.bmc for machine in view.inventory}
         fresh = [bmc for address, bmc in sorted(self._seen.items()) if address not in noted]
-        items: list[Known | Bmc | Fact] = []
-        every: list[Known | Bmc] = [*view.inventory, *fresh]
+        known = noted | {bmc.address for bmc in fresh}
+        heard = [one for one in self._heard.values() if not known & set(one.who.facts("address"))]
+        every: list[Known | Bmc | Heard] = [*view.inventory, *fresh, *sorted(heard, key=lambda one: not one.who.is_bmc)]
+        items: list[Row] = []
         for one in every:
             items.append(one)
             if self._evidence:
@@ -145,25 +105,72 @@ F10 goes on to the credentials"""
             items = [one for one in items if matches(row_text(one), self.wanted)]
         return Rows(items, lambda one: row_line(one, width)) if items else [[("nothing seen yet", "dim")]]
 
+    def _counted(self) -> str:
+        bmcs = sum(one.who.is_bmc for one in self._heard.values())
+        heard = f"{len(self._heard)} heard, {bmcs} of them BMCs" if self._heard else ""
+        return "; ".join(filter(None, (f"{len(self._seen)} BMCs answered" if self._seen else "", heard)))
+
     def action_evidence(self) -> None:
         """With or without sources."""
         self._evidence = not self._evidence
         self.refresh_view()
 
+    def action_listen(self) -> None:
+        """Listen, or end it."""
+        if self._wait is not None and self._wait.ends:
+            self.workers.cancel_group(self, "scan")
+            self._end(f"Listened for {duration(self._wait.gone)}: {self._counted() or 'nobody was heard'}.")
+        else:
+            self.listen()
+
+    @work(exit_on_error=False, exclusive=True, group="scan")
+    async def listen(self) -> None:
+        """Hear who speaks, in silence."""
+        nics, self._site = await self.shell.link.ears()
+        if not nics:
+            self.answer("No NIC has a link: plug the cable in, then l.", bad=True)
+            return
+        self._heard = {}
+        self._wait = Wait(f"Listening on {', '.join(nics)} (l ends it)", SECONDS, ends=True)
+        self.refresh_view()
+        try:
+            await self.shell.link.listen(nics, self._hear, SECONDS)
+        except (SeedvmError, OSError) as error:
+            self._end(f"Not listening: {error}", bad=True)
+            return
+        self._end(
+            f"Listened on {', '.join(nics)}: {self._counted() or 'nobody was heard; BMCs may be silent, F5 asks'}."
+        )
+
+    def _hear(self, nic: str, who: Neighbour) -> None:
+        self._heard[nic, who.mac] = Heard.on(nic, who, self._site)
+        self.refresh_view()
+
     @work(exit_on_error=False, exclusive=True, group="scan")
     async def action_scan(self) -> None:
         """Scan the declared ranges; each BMC appears as it answers."""
-        answer = self.query_one("#answer", Static)
-        put(answer, "Scanning ...")
         self._seen = {}
         try:
+            cost = await self.shell.link.scan_cost()
+            self._wait = Wait(f"Asking {_whom(cost)}", cost.seconds)
+            self.refresh_view()
             result = await self.shell.link.scan(self._found)
         except (SeedvmError, OSError) as error:
-            put(answer, f"No scan: {error}")
+            self._end(f"No scan: {error}", bad=True)
             return
-        put(answer, f"{len(result.bmcs)} BMCs; {result.packets} packets in {result.seconds:.1f} s")
-        self.refresh_view()
+        cut = "" if result.complete else "; it did not come to its end: F5 again"
+        self._end(f"{len(result.bmcs)} BMCs; {result.packets} packets in {result.seconds:.1f} s{cut}")
 
     def _found(self, bmc: Bmc) -> None:
         self._seen[bmc.address] = bmc
         self.refresh_view()
+
+    def _end(self, said: str, *, bad: bool = False) -> None:
+        self._wait = None
+        self.refresh_view()
+        self.answer(said, bad=bad)
+
+
+def _whom(cost: Cost) -> str:
+    asked = [f"{cost.sweep.addresses} addresses"] if cost.sweep.addresses else []
+    return " and ".join([*asked, *([f"all on {', '.join(cost.sweep.wires)}"] if cost.sweep.wires else [])])

@@ -21,6 +21,7 @@ class HandoffPage(Page):
     """The hand-off dashboard."""
 
     NAME: ClassVar[str] = "Hand-off"
+    ABOUT: ClassVar[str] = "phases, evidence, point of no return"
     SEARCHES: ClassVar[bool] = True
     HELP: ClassVar[str] = """\
 Eight phases move everything the seed knows into the undercloud: how long each

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
 from seedvm.errors import SeedvmError
-from tui.page import Page, matches, put
+from tui.page import Page, matches
 from tui.records import Known, Machine
 from tui.watch import View
 from tui.widgets.lines import Line, Lines, Rows
@@ -58,6 +58,7 @@ class HardwarePage(Page):
     """Verdicts, roles proposed and editable."""
 
     NAME: ClassVar[str] = "Hardware"
+    ABOUT: ClassVar[str] = "verdicts and roles of the machines"
     SEARCHES: ClassVar[bool] = True
     HELP: ClassVar[str] = """\
 A line per machine: BMC, size, disks, what you say of it, and the verdict of
@@ -75,9 +76,9 @@ start: r starts it, and it asks for the review again."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("u", "say('undercloud')", "Undercloud", key_display="u"),
         Binding("s", "say('spare')", "Spare", key_display="s"),
-        Binding("x", "say('exclude')", "Leave out", key_display="x"),
-        Binding("a", "say('')", "As proposed", key_display="a"),
-        Binding("r", "retry", "Start", key_display="r"),
+        Binding("x", "say('exclude')", "Leave", key_display="x"),
+        Binding("a", "say('')", "Auto", key_display="a"),
+        Binding("r", "retry", "Start", key_display="r", show=False),
     ]
 
     def __init__(self) -> None:
@@ -140,10 +141,10 @@ start: r starts it, and it asks for the review again."""
         try:
             await self.shell.link.write_roles({bmc: role})
         except (SeedvmError, OSError) as error:
-            put(self.query_one("#answer", Static), f"Not saved: {error}")
+            self.answer(f"Not saved: {error}", bad=True)
             return
         self._roles[bmc] = role
-        put(self.query_one("#answer", Static), f"{bmc}: {_ROLES[role]}; counts from the engine's next start (r)")
+        self.answer(f"{bmc}: {_ROLES[role]}; counts from the engine's next start (r)")
         self.refresh_view()
 
     def action_retry(self) -> None:

@@ -21,18 +21,23 @@ class NetworksPage(Page):
     """The form."""
 
     NAME: ClassVar[str] = "Networks"
+    ABOUT: ClassVar[str] = "the questions that describe the site"
     HELP: ClassVar[str] = """\
 These answers make site.yaml, which says what is wanted, and holds no secret.
 Nothing outside the ranges that you name here is asked, powered or written.
 
 The provisioning network carries the boot of the machines; the seed, the VIP
 (where OpenStack answers, for good) and the undercloud's nodes have fixed
-addresses on it. BMCs are looked for in their ranges only.
+addresses on it. BMCs are looked for in their ranges only; BMCs that have
+nothing but an IPv6 link-local address (fe80::) on the NICs named for them.
 
-Tab, Shift+Tab, Enter: from field to field. What is wrong is said on the right
+A trunk carries the BMCs' VLAN with a tag: give its number, and the seed makes
+the interface eth1.123 itself. Without a number nothing is tagged.
+
+Tab, Shift+Tab, Enter: from field to field. ! marks what is wrong
 as you type. F5 fills empty addresses from the provisioning network.
-F10 saves and goes on; it is refused while something is wrong.
-Esc goes back and keeps what was entered."""
+F10 saves and goes on to the discovery; it is refused while something is
+wrong. Esc goes back and keeps what was entered."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f5", "propose", "Propose", key_display="F5"),
@@ -54,6 +59,7 @@ Esc goes back and keeps what was entered."""
                     yield Static(field.label, classes="label", markup=False)
                     yield Input(field.default, id=f"field-{number}", max_length=200, select_on_focus=False)
                     yield Static("", id=f"mark-{number}", classes="wrong", markup=False)
+                    yield Static(field.tell, id=f"tell-{number}", classes="tell", markup=False)
         yield Static(id="about", markup=False)
         yield Static(id="answer", markup=False)
 
@@ -95,7 +101,7 @@ Esc goes back and keeps what was entered."""
     def show(self, view: View, now: float) -> None:
         """Nothing here comes from the journal, but a warning while an engine works."""
         if view.running:
-            put(self.query_one("#answer", Static), "The engine is at work; what is saved counts from its next start.")
+            self.answer("The engine is at work; what is saved counts from its next start.")
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Say at once what is wrong."""
@@ -114,8 +120,11 @@ Esc goes back and keeps what was entered."""
         values = self.values()
         wrong = problems(to_text(values))
         for number, field in enumerate(FIELDS):
-            bad = field.key in wrong and bool(values[field.key].strip())
-            put(self.query_one(f"#mark-{number}", Static), "!" if bad else "")
+            said = wrong.get(field.key, "") if values[field.key].strip() else ""
+            put(self.query_one(f"#mark-{number}", Static), "!" if said else "")
+            tell = self.query_one(f"#tell-{number}", Static)
+            tell.set_class(bool(said), "wrong")
+            put(tell, said or field.tell)
         self._about(values, wrong)
         return wrong
 
@@ -127,7 +136,7 @@ Esc goes back and keeps what was entered."""
                 said = wrong.get(field.key, "") if values[field.key].strip() else ""
                 about = self.query_one("#about", Static)
                 about.set_class(bool(said), "wrong")
-                put(about, f"! {said}" if said else f"{field.label}: {field.tell}" if field.tell else field.label)
+                put(about, f"! {said}" if said else f"{number + 1} of {len(FIELDS)}  {field.label}: {field.tell}")
 
     def on_descendant_focus(self) -> None:
         """Say what the next field asks for."""
@@ -157,7 +166,7 @@ Esc goes back and keeps what was entered."""
     def _go_to_wrong(self, said: str, wrong: dict[str, str]) -> None:
         key = next((field.key for field in FIELDS if field.key in wrong), "")
         label = next((field.label for field in FIELDS if field.key == key), "the site")
-        put(self.query_one("#answer", Static), f"{said}{label}: {wrong[key]}")
+        self.answer(f"{said}{label}: {wrong[key]}", bad=True)
         number = next((number for number, field in enumerate(FIELDS) if field.key == key), 0)
         self.query_one(f"#field-{number}", Input).focus()
 
@@ -170,7 +179,7 @@ Esc goes back and keeps what was entered."""
         try:
             await self.shell.link.write_site(values)
         except (SeedvmError, OSError) as error:
-            put(self.query_one("#answer", Static), f"Not saved: {error}")
+            self.answer(f"Not saved: {error}", bad=True)
             return
-        put(self.query_one("#answer", Static), "Saved.")
-        self.shell.go("credentials")
+        self.answer("Saved.")
+        self.shell.go("discovery")

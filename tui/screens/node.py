@@ -30,6 +30,7 @@ class NodePage(Page):
     """A machine and what may be done with it."""
 
     NAME: ClassVar[str] = "Machine"
+    ABOUT: ClassVar[str] = "one machine: retry, replace, drop"
     SEARCHES: ClassVar[bool] = True
     HELP: ClassVar[str] = """\
 One machine of the deployment: the seven stages of its way, what went wrong in
@@ -150,7 +151,7 @@ engine is started. Esc goes back, / searches in the log."""
         refusal = self._refusal(self.shell.view, self.name_shown)
         if not refusal and ask == "replace" and self.spare() is None:
             refusal = "No spare is fit and free with one disk to be written for sure: try it again, or drop it."
-        put(self.query_one("#answer", Static), refusal)
+        self.answer(refusal, bad=True)
         if refusal:
             return
         if not ask:
@@ -179,7 +180,7 @@ engine is started. Esc goes back, / searches in the log."""
         try:
             await self.shell.link.may_drop(self.name_shown)
         except (SeedvmError, OSError) as error:
-            put(self.query_one("#answer", Static), f"Not dropped: {error}")
+            self.answer(f"Not dropped: {error}", bad=True)
             return
         self._begin("drop")
 
@@ -220,12 +221,7 @@ engine is started. Esc goes back, / searches in the log."""
     @work(exit_on_error=False, exclusive=True, group="order")
     async def order(self, typed: str) -> None:
         """Write the order, have the engine started, or say what is wrong."""
-        ask, name, site, answer = (
-            self._ask,
-            self.name_shown,
-            self.shell.view.state.site,
-            self.query_one("#answer", Static),
-        )
+        ask, name, site = self._ask, self.name_shown, self.shell.view.state.site
         try:
             if ask == "drop":
                 await self.shell.link.drop(name, typed)
@@ -234,12 +230,12 @@ engine is started. Esc goes back, / searches in the log."""
             else:
                 await self.shell.link.order(orders.retry(site, name))
         except (SeedvmError, OSError) as error:
-            put(answer, str(error))
+            self.answer(str(error), bad=True)
             return
         self.query_one("#typed", Input).value = ""
         self._end()
         if self.shell.view.running:
-            put(answer, "Ordered: obeyed as soon as the others have come to rest." if ask != "drop" else _LATER)
+            self.answer("Ordered: obeyed as soon as the others have come to rest." if ask != "drop" else _LATER)
         else:
             self.shell.start_engine()
             self.shell.go("progress")

@@ -10,10 +10,12 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
 from seedvm.errors import SeedvmError
+from tui.ears import SECONDS
 from tui.fitness import Look
 from tui.model import State, StepView
 from tui.page import Page, matches, put
 from tui.view import failure_lines, step_seconds
+from tui.wait import Wait
 from tui.watch import View
 from tui.widgets.lines import Line, Lines
 from tui.words import MARKS, fit
@@ -29,6 +31,7 @@ class PreflightPage(Page):
     """Before anything is powered."""
 
     NAME: ClassVar[str] = "Preflight"
+    ABOUT: ClassVar[str] = "the seed itself, before anything is powered"
     SEARCHES: ClassVar[bool] = True
     HELP: ClassVar[str] = """\
 Above: what this screen sees of the seed right now; ! says what to do. Each
@@ -54,10 +57,11 @@ F10 goes on to the questions      / searches"""
         super().__init__()
         self._looks: tuple[Look, ...] = ()
         self._heard: dict[str, dict[str, None]] = {}
+        self._wait: Wait | None = None
 
     def body(self) -> ComposeResult:
         """The seed as it is, then the engine's word."""
-        yield Static("The seed, as this screen sees it", classes="head", markup=False)
+        yield Static(id="looks-head", classes="head", markup=False)
         yield Lines(id="looks")
         yield Static("The engine's preflight", classes="head", markup=False)
         yield Lines(id="checks")
@@ -76,11 +80,14 @@ F10 goes on to the questions      / searches"""
     async def look(self) -> None:
         """Look, then listen on the NICs with a link."""
         self._looks = await self.shell.link.fitness()
+        self._wait = Wait("listening on its NICs", SECONDS, ends=True)
         self.refresh_view()
         try:
             await self.shell.link.overhear(self._tell)
         except SeedvmError as error:
-            put(self.query_one("#answer", Static), f"{error}")
+            self.answer(f"Not listening: {error}", bad=True)
+        self._wait = None
+        self.refresh_view()
 
     def _tell(self, nic: str, text: str) -> None:
         self._heard.setdefault(f"NIC {nic}", {})[text] = None
@@ -90,6 +97,8 @@ F10 goes on to the questions      / searches"""
         """Both parts."""
         self.query_one("#looks", Lines).fill(self._look_lines)
         self.query_one("#checks", Lines).fill(lambda width: self._check_lines(view, now, width))
+        listening = f"; {self._wait}" if self._wait is not None else ""
+        put(self.query_one("#looks-head", Static), f"The seed, as this screen sees it{listening}")
 
     def _look_lines(self, width: int) -> list[Line]:
         lines: list[Line] = []
@@ -119,7 +128,7 @@ F10 goes on to the questions      / searches"""
     def action_retry(self) -> None:
         """Start the engine, which looks first; it needs a site."""
         if not self.shell.view.has_site:
-            put(self.query_one("#answer", Static), "The engine needs a described site first: F10.")
+            self.answer("The engine needs a described site first: F10.", bad=True)
         elif not self.shell.view.running:
             self.shell.start_engine()
 
@@ -137,6 +146,6 @@ def _step_lines(state: State, now: float, width: int) -> list[Line]:
     for step in _steps(state):
         style = {"done": "good", "failed": "bad", "blocked": "bad", "running": "busy"}.get(step.state, "dim")
         told = step.told if step.state == "done" else step.why
-        head = f"[{MARKS.get(step.state, ' ')}] {fit(step.title, 26)} {fit(step_seconds(step, now), 10)} "
+        head = f"[{MARKS.get(step.state, ' ')}] {fit(step.title, 26 if width < 100 else 40)} {fit(step_seconds(step, now), 10)} "
         lines.append([(head, style), (fit(told, max(1, width - len(head))).rstrip(), "dim")])
     return lines

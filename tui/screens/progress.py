@@ -34,6 +34,7 @@ class ProgressPage(Page):
     """The deploy dashboard."""
 
     NAME: ClassVar[str] = "Progress"
+    ABOUT: ClassVar[str] = "the deployment as it goes, and its log"
     SEARCHES: ClassVar[bool] = True
     HELP: ClassVar[str] = """\
 Top: what is waited for, how long it has taken and usually takes; how far the
@@ -58,7 +59,7 @@ Tab moves between the parts, arrows and PageUp/PageDown scroll."""
         Binding("f", "filter", "Filter", key_display="f"),
         Binding("h", "app.go('handoff')", "Hand-off", key_display="h"),
         Binding("s", "app.go('networks')", "Change site", key_display="s", show=False),
-        Binding("b", "bundle", "Bundle", key_display="b"),
+        Binding("b", "bundle", "Bundle", key_display="b", show=False),
     ]
 
     def __init__(self) -> None:

@@ -17,6 +17,7 @@ class ReceiptPage(Page):
     """What was proved, and whether the laptop may leave."""
 
     NAME: ClassVar[str] = "Receipt"
+    ABOUT: ClassVar[str] = "what was proved; may the laptop leave"
     SEARCHES: ClassVar[bool] = True
     HELP: ClassVar[str] = """\
 The receipt is the engine's own statement, written after the undercloud did

@@ -57,6 +57,7 @@ class ReviewPage(Page):
     """The one stop before anything is destroyed."""
 
     NAME: ClassVar[str] = "Review"
+    ABOUT: ClassVar[str] = "what would be wiped; the site's name allows it"
     SEARCHES: ClassVar[bool] = True
     HELP: ClassVar[str] = """\
 This is the only stop before anything is destroyed. Every disk marked WIPE is
@@ -123,13 +124,12 @@ file, and start the engine again."""
     @work(exit_on_error=False)
     async def confirm(self, typed: str) -> None:
         """Write the confirmation and have the engine started, or say what is wrong."""
-        answer = self.query_one("#answer", Static)
         try:
             await self.shell.link.confirm(typed)
         except SeedvmError as error:
-            put(answer, str(error))
+            self.answer(str(error), bad=True)
             return
-        put(answer, "")
+        self.answer("")
         self.query_one("#typed", Input).value = ""
         self.shell.start_engine()
         self.shell.go("progress")

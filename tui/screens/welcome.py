@@ -35,6 +35,7 @@ class WelcomePage(Page):
     """Welcome, or welcome back."""
 
     NAME: ClassVar[str] = "Welcome"
+    ABOUT: ClassVar[str] = "which site this is and where it stands"
     HELP: ClassVar[str] = """\
 The engine does the work; this screen only shows it. You may close the screen
 at any time (Ctrl+Q), lose the line, or open a second one: the work goes on,
@@ -47,6 +48,7 @@ F2     goes to any other page."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "go_on", "Continue", key_display="Enter"),
+        Binding("f4", "app.plain", "Plain", key_display="F4"),
         Binding("ctrl+q", "app.quit", "Close", key_display="^Q"),
     ]
 
