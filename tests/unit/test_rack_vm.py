@@ -46,7 +46,7 @@ def test_the_devices_are_tried_in_the_order_that_the_bmc_set() -> None:
 
 
 def test_emulated_it_has_the_one_cpu_that_is_stable_and_with_kvm_its_own() -> None:
-    assert "-accel tcg -cpu Nehalem,-cx16 -smp 1 " in words("kind: vm,")
+    assert "-accel tcg,tb-size=512 -cpu Nehalem,-cx16,vendor=AuthenticAMD -smp 1 " in words("kind: vm,")
     assert "-accel kvm -cpu host -smp 4 " in words("kind: vm,", fast=True)
 
 
