@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seedvm import __version__
-from seedvm.cli import bmc, host, lists, machines, node, orders, road, virtual
+from seedvm.cli import bmc, host, image, lists, machines, node, orders, road, virtual
 from seedvm.cli.common import EXIT_BUSY, EXIT_FAILED, EXIT_USAGE, fail
 from seedvm.errors import InvalidFile, SeedvmError
 
@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(state_dir=Path("/var/lib/seedvm"), images_dir=Path("/srv/seedvm/images"), json=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     shared = _shared()  # one of its own: the defaults just set stay with the main parser
-    for part in (road, machines, bmc, lists, orders, virtual, host, node):
+    for part in (road, machines, bmc, lists, orders, virtual, image, host, node):
         part.add_commands(commands, shared)
     return parser
 

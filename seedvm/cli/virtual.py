@@ -1,9 +1,8 @@
-"""The commands at the operator's desk: image, rack and demo."""
+"""The commands at the operator's desk: rack and demo."""
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,27 +19,7 @@ def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
     demo = commands.add_parser("demo", parents=[shared], help="the whole road on a virtual rack on this machine")
     demo.add_argument("--headless", action="store_true", help="without the wizard; wipes the demo's machines unasked")
     demo.set_defaults(handler=_demo)
-    _image(commands.add_parser("image", parents=[shared], help="golden image and deploy ramdisk"), shared)
     _rack(commands.add_parser("rack", parents=[shared], help="a virtual rack: its networks, BMCs and machines"), shared)
-
-
-def _image(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
-    verbs = parser.add_subparsers(required=True, metavar="VERB")
-    build = verbs.add_parser(
-        "build", parents=[shared], help="build what is not built yet; nothing where nothing changed"
-    )
-    build.add_argument("--force", action="store_true", help="build anew")
-    build.set_defaults(handler=_image_build)
-    appliance = verbs.add_parser(
-        "appliance", parents=[shared], help="the seed as a disk image: raw, qcow2, manifest, SBOM"
-    )
-    appliance.add_argument("--force", action="store_true", help="build anew")
-    appliance.add_argument("--arch", default="amd64", help="architecture (default amd64)")
-    appliance.add_argument(
-        "--offline", type=Path, metavar="DIR", help="take packages from this mirror and from nowhere else"
-    )
-    appliance.set_defaults(handler=_image_appliance)
-    verbs.add_parser("status", parents=[shared], help="which image is there").set_defaults(handler=_image_status)
 
 
 def _rack(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
@@ -64,41 +43,6 @@ def _rack(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> N
     power.set_defaults(handler=_rack_power)
     clean = verbs.add_parser("clean", parents=[shared], help="take every rack away, with its disks and logs")
     clean.set_defaults(handler=_rack_clean)
-
-
-def _image_build(args: argparse.Namespace) -> int:
-    from seedvm.image.build import build
-
-    images = build(BUILD / "cache", on_progress=say, force=args.force)
-    say(str(images))
-    return EXIT_DONE
-
-
-def _image_appliance(args: argparse.Namespace) -> int:
-    from seedvm.image import appliance
-    from seedvm.image.build import build
-    from seedvm.image.offline import served
-
-    appliance.refuse_foreign(args.arch)
-    with contextlib.ExitStack() as stack:
-        told = stack.enter_context(served(args.offline)) if args.offline else {}
-        images = build(BUILD / "cache", on_progress=say, force=args.force, told=told)
-    made = appliance.make(images, BUILD / "cache", on_progress=say)
-    for line in made.lines():
-        say(line)
-    return EXIT_DONE
-
-
-def _image_status(args: argparse.Namespace) -> int:
-    from seedvm.image.build import status
-
-    found = status(BUILD / "cache")
-    if args.json:
-        answer(found.as_json())
-    else:
-        for line in found.lines():
-            say(line)
-    return EXIT_DONE
 
 
 def _rack_up(args: argparse.Namespace) -> int:

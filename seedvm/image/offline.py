@@ -4,20 +4,26 @@
     DIR/debian-security/   dists/trixie-security and pool/
     DIR/pypi/              wheels, all in this folder
 
-It refuses a folder that lacks one of them, and serves nothing but what lies in it.
+`seedvm image mirror` fills such a folder (seedvm/image/mirror.py); a mirror that somebody else made does as well. It refuses a folder
+that lacks one of these, and serves nothing but what lies in it. While it does, this thread and all that it starts have no other network
+than the loopback: what the folder lacks fails the build, wherever else it may be found.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import html
+import os
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
+from seedvm import proc
 from seedvm.errors import SeedvmError
 
 _NEEDED = (
@@ -26,19 +32,32 @@ _NEEDED = (
     "debian-security/dists/trixie-security/InRelease",
     "pypi",
 )
+# Told of a file below the folder that is asked for.
+Need = Callable[[Path], None]
+_CLONE_NEWNET = 0x40000000
 
 
 @contextlib.contextmanager
 def served(folder: Path) -> Iterator[Mapping[str, str]]:
-    """Serve a folder; what the build's tools are to be told, as environment."""
+    """Serve a folder, cut off from every network; what the build's tools are to be told, as environment. Needs root."""
     missing = [name for name in _NEEDED if not (folder / name).exists()]
     if missing:
         raise SeedvmError(
             f"{folder} is no mirror that an appliance can be built from",
             why=f"it has no {', no '.join(missing)}",
-            hint="./build-appliance.sh --help says what lies where",
+            hint=f"where there is a network: seedvm image mirror {folder}",
         )
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Answer, directory=str(folder)))
+    with cut_off(), serving(folder) as told:
+        yield told
+
+
+@contextlib.contextmanager
+def serving(folder: Path, need: Need = lambda _: None) -> Iterator[Mapping[str, str]]:
+    """Serve a folder on the loopback; what the build's tools are to be told, as environment.
+
+    `need` hears of each file below the folder that is asked for, before it is looked for; OSError or SeedvmError of it is told as 502.
+    """
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Answer, need, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     base = f"http://127.0.0.1:{server.server_port}"
     try:
@@ -49,19 +68,46 @@ def served(folder: Path) -> Iterator[Mapping[str, str]]:
             "PIP_EXTRA_INDEX_URL": "",
             "http_proxy": "",
             "https_proxy": "",
+            "DIB_APT_LOCAL_CACHE": "0",  # packages of an earlier build would hide what the folder lacks
         }
     finally:
         server.shutdown()
         server.server_close()
 
 
+@contextlib.contextmanager
+def cut_off() -> Iterator[None]:
+    """A network namespace with a loopback and nothing else, for this thread and the threads and processes it starts meanwhile."""
+    before = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    libc = ctypes.CDLL(None, use_errno=True)
+    try:
+        if libc.unshare(_CLONE_NEWNET) != 0:
+            raise SeedvmError(
+                "a build cannot be cut off from the network here",
+                why=os.strerror(ctypes.get_errno()),
+                hint="run it as root, on a kernel with network namespaces",
+            )
+        try:
+            proc.run(["ip", "link", "set", "lo", "up"], timeout=20)
+            yield
+        finally:
+            if libc.setns(before, _CLONE_NEWNET) != 0:
+                raise OSError(ctypes.get_errno(), "setns")
+    finally:
+        os.close(before)
+
+
 class _Answer(SimpleHTTPRequestHandler):
     """The folder as it is, and its wheels as an index (PEP 503)."""
+
+    def __init__(self, need: Need, *words: Any, directory: str) -> None:
+        self._need = need
+        super().__init__(*words, directory=directory)
 
     def do_GET(self) -> None:
         asked = re.fullmatch(r"/simple/([A-Za-z0-9._-]+)/?", self.path)
         if asked is None:
-            super().do_GET()
+            self._send_file()
             return
         wheels = (path.name for path in (Path(self.directory) / "pypi").iterdir())
         links = [
@@ -75,6 +121,14 @@ class _Answer(SimpleHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def _send_file(self) -> None:
+        try:
+            self._need(Path(self.translate_path(self.path)))
+        except (OSError, SeedvmError) as error:
+            self.send_error(502, " ".join(str(error).split()))
+            return
+        super().do_GET()
 
     def log_message(self, format: str, *args: object) -> None:
         """Nothing: the build's own log says what was fetched."""

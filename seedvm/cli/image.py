@@ -1,0 +1,103 @@
+"""The commands that make images: golden image, deploy ramdisk, appliance, and the folder that a build without the network takes from."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from pathlib import Path
+
+from seedvm.cli.common import EXIT_DONE, EXIT_FAILED, Commands, answer, say
+
+CACHE = Path("build/cache")
+
+
+def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
+    parser = commands.add_parser("image", parents=[shared], help="golden image, deploy ramdisk and appliance")
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    build = verbs.add_parser(
+        "build", parents=[shared], help="build what is not built yet; nothing where nothing changed"
+    )
+    build.set_defaults(handler=_build)
+    appliance = verbs.add_parser(
+        "appliance", parents=[shared], help="the seed as a disk image: raw, qcow2, manifest, SBOM"
+    )
+    appliance.add_argument("--arch", default="amd64", help="architecture (default amd64)")
+    appliance.set_defaults(handler=_appliance)
+    for verb in (build, appliance):
+        verb.add_argument("--force", action="store_true", help="build anew")
+        verb.add_argument(
+            "--offline", type=Path, metavar="DIR", help="take packages from this mirror and from nowhere else"
+        )
+    mirror = verbs.add_parser(
+        "mirror", parents=[shared], help="build anew and keep what the build fetched, for --offline"
+    )
+    mirror.add_argument(
+        "folder", type=Path, metavar="DIR", help="where to; what is there and still needed is not fetched again"
+    )
+    mirror.set_defaults(handler=_mirror)
+    compare = verbs.add_parser("compare", parents=[shared], help="what differs between two builds, by name")
+    compare.add_argument("first", type=Path, metavar="A", help="a folder of images or of an appliance")
+    compare.add_argument("second", type=Path, metavar="B", help="the other one")
+    compare.set_defaults(handler=_compare)
+    verbs.add_parser("status", parents=[shared], help="which image is there").set_defaults(handler=_status)
+
+
+def _build(args: argparse.Namespace) -> int:
+    from seedvm.image.build import build
+    from seedvm.image.offline import served
+
+    with contextlib.ExitStack() as stack:
+        told = stack.enter_context(served(args.offline)) if args.offline else {}
+        images = build(CACHE, on_progress=say, force=args.force, told=told)
+    say(str(images))
+    return EXIT_DONE
+
+
+def _appliance(args: argparse.Namespace) -> int:
+    from seedvm.image import appliance
+    from seedvm.image.build import build
+    from seedvm.image.offline import served
+
+    appliance.refuse_foreign(args.arch)
+    with contextlib.ExitStack() as stack:
+        told = stack.enter_context(served(args.offline)) if args.offline else {}
+        images = build(CACHE, on_progress=say, force=args.force, told=told)
+    made = appliance.make(images, CACHE, on_progress=say)
+    for line in made.lines():
+        say(line)
+    return EXIT_DONE
+
+
+def _mirror(args: argparse.Namespace) -> int:
+    from seedvm.image import mirror
+    from seedvm.image.build import build
+
+    with mirror.filling(args.folder, say) as told:
+        images = build(CACHE, on_progress=say, force=True, told=told)
+    say(str(images))
+    say(mirror.weigh(args.folder))
+    return EXIT_DONE
+
+
+def _compare(args: argparse.Namespace) -> int:
+    from seedvm.image.compare import compare
+
+    found = compare(args.first, args.second)
+    if args.json:
+        answer(found.as_json())
+    else:
+        for line in found.lines():
+            say(line)
+    return EXIT_DONE if found.same else EXIT_FAILED
+
+
+def _status(args: argparse.Namespace) -> int:
+    from seedvm.image.build import status
+
+    found = status(CACHE)
+    if args.json:
+        answer(found.as_json())
+    else:
+        for line in found.lines():
+            say(line)
+    return EXIT_DONE
