@@ -5,7 +5,8 @@
 #   build-appliance.sh [--arch amd64] [--offline DIR] [--force]
 #
 #   --arch ARCH      architecture; one that cannot be built here is refused with the reason
-#   --offline DIR    take packages from DIR and from nowhere else (this machine must have been made ready before):
+#   --offline DIR    take packages from DIR and from nowhere else: the build has no network. `seedvm image mirror DIR` fills it
+#                    on a machine that has one; a mirror of Debian does as well. This machine must have been made ready before.
 #                      DIR/debian/           dists/trixie, dists/trixie-updates and pool/ of a mirror of Debian (amd64;
 #                                            main and non-free-firmware)
 #                      DIR/debian-security/  dists/trixie-security and pool/

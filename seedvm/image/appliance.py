@@ -30,6 +30,11 @@ from seedvm.image.times import fake_time, settle
 
 NAME = "seedvm-appliance"
 ARCHITECTURES = {"amd64": "x86_64"}
+# What an appliance for another architecture lacks.
+_FOREIGN = {
+    "arm64": "missing are: its kernel among the rooms' packages (linux-image-arm64), its boot program (grub-efi-arm64, BOOTAA64.EFI), its"
+    " root's partition type (gpt.py), a virtual rack whose machines are arm64, and a machine to try it on",
+}
 OPTIONS = "set seedvm_options=seedvm.seed\n"
 # A virtual disk is as large as the laptop's VM wants it; the state takes what is there.
 QCOW2_GIB = 40
@@ -66,7 +71,7 @@ def refuse_foreign(arch: str) -> None:
         known = ", ".join(ARCHITECTURES)
         raise SeedvmError(
             f"there is no appliance for {arch}",
-            why="its boot loader, ramdisk and virtual rack are not written yet",
+            why=_FOREIGN.get(arch, "nobody has written one"),
             hint=f"--arch {known}",
         )
     if platform.machine() != machine:
@@ -81,7 +86,7 @@ def make(images: ImageSet, cache: Path, *, on_progress: Say = lambda _: None) ->
     """The appliance of these images; what is there already is left as it is."""
     folder = cache / "appliance" / images.key
     done = Appliance(folder, images.key)
-    if (folder / f"{NAME}.json").exists():
+    if _carried(folder) == _built(images):
         on_progress(f"appliance {images.key}: nothing has changed")
         return done
     golden = json.loads((images.folder / "golden.json").read_text())
@@ -93,11 +98,23 @@ def make(images: ImageSet, cache: Path, *, on_progress: Say = lambda _: None) ->
         disk = _make_raw(images.folder, golden, raw)
     with stage("appliance, qcow2", _USUAL["qcow2"], on_progress):
         _make_qcow2(raw, qcow2)
-    _describe(partial, golden, disk, (raw, qcow2))
+    _describe(partial, golden, disk, (raw, qcow2), _built(images))
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
     _prune(folder)
     return done
+
+
+def _built(images: ImageSet) -> dict[str, Any]:
+    """Sums of what an appliance of these images carries."""
+    manifests = [json.loads((images.folder / name).read_text()) for name in ("golden.json", "ramdisk.json")]
+    return {name: one for manifest in manifests for name, one in manifest["files"].items()}
+
+
+def _carried(folder: Path) -> dict[str, Any]:
+    """Sums of what the appliance in `folder` carries: images that were built anew have the old key and other bytes."""
+    manifest = folder / f"{NAME}.json"
+    return dict(json.loads(manifest.read_text()).get("carries", {})) if manifest.exists() else {}
 
 
 def _make_raw(images: Path, golden: dict[str, Any], raw: Path) -> dict[str, Any]:
@@ -119,26 +136,10 @@ def _make_raw(images: Path, golden: dict[str, Any], raw: Path) -> dict[str, Any]
         file.truncate(end + size + _MIB)
     table = ["--move-second-header", f"--new=0:{end // 512}:{(end + size) // 512 - 1}", "--change-name=0:images"]
     proc.run(["sgdisk", *table, "--typecode=0:8300", f"--partition-guid=0:{ids['images']}", raw], timeout=60)
-    words = [
-        "mke2fs",
-        "-q",
-        "-F",
-        "-t",
-        "ext4",
-        "-b",
-        "4096",
-        "-N",
-        "64",
-        "-m",
-        "0",
-        "-O",
-        "^has_journal",
-        "-L",
-        "images",
-    ]
     options = f"offset={end},lazy_itable_init=1,hash_seed={disk}"
-    words += ["-U", ids["images file system"], "-E", options, "-d", str(scratch), str(raw), f"{size // 1024}k"]
-    proc.run(words, timeout=300, env=fake_time())
+    shape = ["-q", "-F", "-t", "ext4", "-b", "4096", "-N", "64", "-m", "0", "-O", "^has_journal", "-L", "images"]
+    words = ["-U", ids["images file system"], "-E", options, "-d", str(scratch), str(raw), f"{size // 1024}k"]
+    proc.run(["mke2fs", *shape, *words], timeout=300, env=fake_time())
     settle(raw, end, len(_CARRIED) + 3)
     shutil.rmtree(scratch)
     _tell_the_seed(raw, golden)
@@ -169,7 +170,9 @@ def _make_qcow2(raw: Path, qcow2: Path) -> None:
     proc.run(["qemu-img", "resize", "-q", qcow2, f"{QCOW2_GIB}G"], timeout=60)
 
 
-def _describe(folder: Path, golden: dict[str, Any], disk: dict[str, Any], files: tuple[Path, ...]) -> None:
+def _describe(
+    folder: Path, golden: dict[str, Any], disk: dict[str, Any], files: tuple[Path, ...], carries: dict[str, Any]
+) -> None:
     listed = {path.name: sums(path) for path in files}
     for name, one in listed.items():
         (folder / f"{name}.sha256").write_text(f"{one['sha256']}  {name}\n")
@@ -180,7 +183,7 @@ def _describe(folder: Path, golden: dict[str, Any], disk: dict[str, Any], files:
         "architecture": "amd64",
         "files": listed,
         "disk": {**golden["disk"], **disk},
-        "golden": golden["files"]["golden.raw"],
+        "carries": carries,
     }
     write_json(folder / f"{NAME}.json", manifest)
 

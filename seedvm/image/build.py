@@ -94,6 +94,14 @@ def build(
     return ImageSet(folder, wanted.key)
 
 
+def build_golden(cache: Path, *, on_progress: Say = lambda _: None, told: Mapping[str, str] | None = None) -> Path:
+    """The golden image alone, where it lies in the cache: for who measures how long it takes."""
+    wanted = rooms.inputs()
+    with _alone(cache, on_progress):
+        _make_golden(cache, wanted, on_progress, told or {})
+    return _made(cache, "golden", wanted.golden_key)
+
+
 def status(cache: Path) -> Status:
     """What is there; changes nothing."""
     current = cache / "images" / "current"

@@ -95,7 +95,7 @@ def _run(
     workshop.scratch.mkdir(parents=True)
     pipe = workshop.scratch / "tree.tar"
     os.mkfifo(pipe)
-    words: list[str | Path] = [_tool(), "-n", "-t", "tar", "-o", workshop.scratch / "tree"]
+    words: list[str | Path] = [tool(), "-n", "-t", "tar", "-o", workshop.scratch / "tree"]
     words += ["-p", ",".join(packages)] if packages else []
     log = workshop.log
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -108,7 +108,7 @@ def _run(
                 stage.heard(line)
 
             done = proc.stream(
-                [*words, *rooms], heard, timeout=_LIMIT_SECONDS, env=_environment(workshop, settings), check=False
+                [*words, *rooms], heard, timeout=_LIMIT_SECONDS, env=environment(workshop, settings), check=False
             )
         if done.returncode != 0:
             raise SeedvmError(stage.title + " failed", why=_cause(done.stdout), hint=f"the whole log: {log}")
@@ -121,14 +121,16 @@ def _run(
         sweep(workshop.scratch)
 
 
-def _tool() -> Path:
+def tool() -> Path:
+    """disk-image-create of this program's own environment."""
     tool = Path(sys.executable).with_name("disk-image-create")
     if not tool.exists():
         raise SeedvmError("diskimage-builder is missing", why=f"{tool} is not there", hint="make venv")
     return tool
 
 
-def _environment(workshop: Workshop, settings: Mapping[str, str]) -> dict[str, str]:
+def environment(workshop: Workshop, settings: Mapping[str, str]) -> dict[str, str]:
+    """What diskimage-builder is told by its environment."""
     in_memory = memory_available_mib() >= _MEMORY_FOR_TMPFS_MIB
     return {
         "ELEMENTS_PATH": str(SOURCE / "elements"),

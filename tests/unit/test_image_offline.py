@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import os
+import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
 
+from seedvm import proc
 from seedvm.errors import SeedvmError
 from seedvm.image.appliance import refuse_foreign
-from seedvm.image.offline import served
+from seedvm.image.offline import cut_off, served, serving
+
+NETWORK = Path("/proc/thread-self/ns/net")
 
 
 @pytest.fixture
@@ -35,7 +42,7 @@ def get(url: str) -> str:
 
 
 def test_suites_and_wheels_are_served_as_their_tools_ask_for_them(mirror: Path) -> None:
-    with served(mirror) as told:
+    with serving(mirror) as told:
         assert get(f"{told['SEEDVM_DEBIAN_MIRROR']}/dists/trixie/InRelease") == "Suite: trixie\n"
         assert (
             get(f"{told['SEEDVM_DEBIAN_SECURITY_MIRROR']}/dists/trixie-security/InRelease")
@@ -57,7 +64,30 @@ def test_a_folder_that_is_no_mirror_is_refused_by_what_it_lacks(mirror: Path) ->
     assert "debian-security/dists/trixie-security/InRelease" in refused.value.why
 
 
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="a network namespace needs root")
+def test_who_builds_offline_reaches_the_folder_and_nothing_else(mirror: Path) -> None:
+    here = NETWORK.readlink()
+    with served(mirror) as told, ThreadPoolExecutor(1) as pool:
+        devices = proc.run(["ip", "-json", "link"], timeout=20).stdout
+        assert [one["ifname"] for one in json.loads(devices)] == ["lo"]
+        assert pool.submit(get, f"{told['SEEDVM_DEBIAN_MIRROR']}/dists/trixie/InRelease").result() == "Suite: trixie\n"
+        with pytest.raises(OSError, match="unreachable"):
+            socket.create_connection(("192.0.2.1", 80), timeout=5)
+    assert NETWORK.readlink() == here
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="a network namespace needs root")
+def test_a_build_that_fails_is_on_the_network_again() -> None:
+    here = NETWORK.readlink()
+    with pytest.raises(ZeroDivisionError), cut_off():
+        raise ZeroDivisionError
+    assert NETWORK.readlink() == here
+
+
 def test_an_architecture_that_cannot_be_built_is_refused_with_its_reason() -> None:
     with pytest.raises(SeedvmError, match="there is no appliance for arm64") as refused:
         refuse_foreign("arm64")
+    assert "linux-image-arm64" in refused.value.why
     assert refused.value.hint == "--arch amd64"
