@@ -48,6 +48,7 @@ _MUST_BE_EMPTY = {
 _READ = ("etc", "root", "home", "srv", "var/lib", "var/cache/debconf", "opt/seedvm/share", "usr/local")
 _READ_BYTES = 1 << 20
 _PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/=]{40,}")
+_INITIATOR = re.compile(rb"^InitiatorName=", re.MULTILINE)
 _DEBCONF_PASSWORD = re.compile(rb"^Name: \S*pass\S*\n(?:[A-Z]\w*: .*\n)*?Value: (?!true$|false$)\S", re.MULTILINE)
 _LOCKED = ("*", "!", "!*", "!!")
 
@@ -83,6 +84,8 @@ def _by_content(tree: Path) -> Iterator[str]:
                 content = path.read_bytes()
                 if _PRIVATE_KEY.search(content):
                     yield f"/{path.relative_to(tree)}: a private key"
+                if name == "initiatorname.iscsi" and _INITIATOR.search(content):
+                    yield f"/{path.relative_to(tree)}: an iSCSI initiator's name"
                 if top == "var/cache/debconf" and _DEBCONF_PASSWORD.search(content):
                     yield f"/{path.relative_to(tree)}: a password given to a package"
 

@@ -102,3 +102,12 @@ def test_a_login_that_works_is_found(tree: Path, password: str) -> None:
         audit_tree(tree)
     assert "root" in refused.value.why
     assert not password or password not in refused.value.why
+
+
+def test_two_machines_are_not_one_to_their_storage(tree: Path) -> None:
+    put(tree, "etc/iscsi/initiatorname.iscsi", "GenerateName=yes\n")
+    audit_tree(tree)
+    put(tree, "etc/iscsi/initiatorname.iscsi", "InitiatorName=iqn.1993-08.org.debian:01:0123456789ab\n")
+    with pytest.raises(SeedvmError, match=r"image holds") as refused:
+        audit_tree(tree)
+    assert "/etc/iscsi/initiatorname.iscsi: an iSCSI initiator's name" in refused.value.why
