@@ -48,7 +48,7 @@ def served(folder: Path) -> Iterator[Mapping[str, str]]:
             hint=f"where there is a network: seedvm image mirror {folder}",
         )
     with cut_off(), serving(folder) as told:
-        yield told
+        yield {**told, "DIB_APT_SOURCES_CONF": _sources(told)}
 
 
 @contextlib.contextmanager
@@ -73,6 +73,19 @@ def serving(folder: Path, need: Need = lambda _: None) -> Iterator[Mapping[str, 
     finally:
         server.shutdown()
         server.server_close()
+
+
+def _sources(told: Mapping[str, str]) -> str:
+    """Debian's suites as diskimage-builder writes them, a list a line, and none that is too old: updates are signed for a week."""
+    debian, security = told["SEEDVM_DEBIAN_MIRROR"], told["SEEDVM_DEBIAN_SECURITY_MIRROR"]
+    suites = (
+        ("default", debian, "trixie"),
+        ("updates", debian, "trixie-updates"),
+        ("security", security, "trixie-security"),
+    )
+    return "".join(
+        f"{name}:deb [check-valid-until=no] {mirror} {suite} main non-free-firmware\n" for name, mirror, suite in suites
+    )
 
 
 @contextlib.contextmanager

@@ -72,6 +72,9 @@ def test_who_builds_offline_reaches_the_folder_and_nothing_else(mirror: Path) ->
         devices = proc.run(["ip", "-json", "link"], timeout=20).stdout
         assert [one["ifname"] for one in json.loads(devices)] == ["lo"]
         assert pool.submit(get, f"{told['SEEDVM_DEBIAN_MIRROR']}/dists/trixie/InRelease").result() == "Suite: trixie\n"
+        suites = told["DIB_APT_SOURCES_CONF"].splitlines()
+        assert [line.split()[3] for line in suites] == ["trixie", "trixie-updates", "trixie-security"]
+        assert all(":deb [check-valid-until=no] http://127.0.0.1:" in line for line in suites)  # a folder may be old
         with pytest.raises(OSError, match="unreachable"):
             socket.create_connection(("192.0.2.1", 80), timeout=5)
     assert NETWORK.readlink() == here
