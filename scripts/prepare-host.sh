@@ -21,7 +21,7 @@ readonly PACKAGES=(
 )
 readonly TEST_PACKAGES=(
     chromium galera-4 mariadb-server openipmi
-    ipmiutil nmap # what bench/scan measures against
+    freeipmi-ipmidetect ipmiutil nmap # what bench/scan measures against
     dbus ipxe-qemu libvirt-clients libvirt-daemon-system ovmf qemu-system-x86 # the laptop, and machines with real firmware
     grub-efi-amd64-signed ipxe shim-signed # what such machines are offered
 )
