@@ -70,7 +70,13 @@ class BmcAccess:
 
     async def longest(self, password: Secret) -> int:
         most = 255 if self.ipmi is None else IPMI_BYTES
-        said = 0 if self.redfish is None else await self.redfish(self.user, password).longest_password()
+        if self.redfish is None:
+            return most
+        if not await self._redfish_opens(password):  # counted; what follows is not, and needs not be
+            why = "somebody changed it"
+            hint = "add the right one to the candidates; seedvm run proves it"
+            raise SeedvmError("the proven account no longer opens the BMC", machine=self.address, why=why, hint=hint)
+        said = await self.redfish(self.user, password).longest_password()
         return min(most, said or most)
 
     async def opens(self, password: Secret) -> bool:
@@ -86,7 +92,7 @@ class BmcAccess:
     async def change(self, password: Secret) -> AsyncIterator[Change]:
         if self.redfish is not None:
             bmc = self.redfish(self.user, password)
-            async with bmc.session():
+            async with bmc.session(expired=True):
                 yield partial(self._set_redfish, bmc)
         else:
             async with self._session(password) as session:

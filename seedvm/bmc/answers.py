@@ -8,12 +8,15 @@ from seedvm.bmc.ipmi import Identity
 from seedvm.bmc.quirks import Default, default_of
 from seedvm.bmc.redfish import System
 from seedvm.inventory import Finding
-from seedvm.secret import Secret
+from seedvm.secret import Candidate, Secret
+
+EXPIRED = "password-change-required"  # the finding that a new password cures
 
 
 @dataclass(frozen=True)
 class Proven:
-    """An account that logged in, and what its first session read. `protocol` is Ironic's driver: "ipmi" or "redfish"."""
+    """An account that logged in, and what its first session read. `protocol` is Ironic's driver: "ipmi" or "redfish". `seen` is
+    what spoke against the other protocol."""
 
     user: str
     password: Secret
@@ -21,6 +24,7 @@ class Proven:
     identity: Identity | None = None
     system: System | None = None
     url: str = ""
+    seen: tuple[Finding, ...] = ()
 
     @property
     def default(self) -> Default | None:
@@ -40,7 +44,8 @@ class Unproven:
     """No account: what happened and what the operator does about it.
 
     `retry_seconds`: when a new try makes sense by itself; 0 if only other candidates do. `default` is a factory account that
-    would open it. `finding` names what was seen to be wrong with the account or the BMC, where it was seen.
+    would open it. `finding` names what was seen to be wrong with the account or the BMC, where it was seen. `pair` is right,
+    and may only change its own password.
     """
 
     reason: str
@@ -48,6 +53,7 @@ class Unproven:
     retry_seconds: float = 0.0
     default: Default | None = None
     finding: str = ""
+    pair: Candidate | None = None
 
     @property
     def seen(self) -> tuple[Finding, ...]:

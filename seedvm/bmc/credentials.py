@@ -17,7 +17,7 @@ from seedvm.bmc.blocked import waiting
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.prove_counted import MakeRedfish, prove_ipmi15, prove_redfish, try_redfish
 from seedvm.bmc.prove_ipmi import Known, prove_ipmi
-from seedvm.bmc.redfish_http import Unauthorized
+from seedvm.bmc.redfish_http import PasswordChangeRequired, Unauthorized
 from seedvm.bmc.session import Refused, exchange
 from seedvm.bmc.session15 import Unheard, login15
 from seedvm.errors import SeedvmError
@@ -53,7 +53,12 @@ async def prove(
         off = isinstance(answer, Unproven) and answer.finding == "ipmi-lan-off"
         if redfish and isinstance(answer, Proven):
             both = await try_redfish(address, Candidate(answer.user, answer.password), ledger, make, known=known)
-            return replace(both, identity=answer.identity) if isinstance(both, Proven) else answer
+            if isinstance(both, Unproven):
+                return replace(answer, seen=both.seen)
+            driver = (
+                answer.protocol if "%" in address else both.protocol
+            )  # Ironic's Redfish client takes no zone (decision 18)
+            return replace(both, identity=answer.identity, protocol=driver)
         if not (redfish and off):
             return answer
     if redfish:
@@ -72,7 +77,8 @@ async def still_opens(
     port: int = 623,
     old: bool = False,
 ) -> bool:
-    """Whether a proven pair still opens the BMC. Over IPMI 2.0 (`make` is None) this is an offline test: nothing is logged in.
+    """Whether a proven pair still opens the BMC, be it only to change its password. Over IPMI 2.0 (`make` is None) this is an
+    offline test: nothing is logged in.
 
     `old`: the BMC speaks IPMI 1.5 only, where a login is the only test. Raises SeedvmError while nothing may be tried.
     """
@@ -96,6 +102,8 @@ async def still_opens(
         except (Unauthorized, Unheard) as error:
             charge.failed(error.locked_seconds if isinstance(error, Unauthorized) else 0.0)
             return False
+        except PasswordChangeRequired:
+            pass  # said to nobody but the right pair
         except SeedvmError:
             charge.never_arrived()
             raise

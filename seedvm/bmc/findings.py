@@ -49,7 +49,7 @@ async def login_findings(
 
     Costs two handshakes over IPMI 2.0, both given back; no password leaves but by the offline test of an empty one.
     """
-    found: list[Finding] = list(answer.seen) if isinstance(answer, Unproven) else []
+    found: list[Finding] = list(answer.seen)
     if "ipmi-2.0" in protocols and not (isinstance(answer, Unproven) and answer.retry_seconds):
         found += [one for one in (await _cipher_zero(address, port), await _anonymous(address, port)) if one]
     if answer.default:

@@ -3,12 +3,14 @@
 Budget: one failed attempt per account (address and user) and window. A pair that was refused is not offered again for
 a day. A BMC that blocks us is held: no login of any kind leaves for it. Passwords are kept as salted scrypt digests
 only. The file survives restarts and is shared by all who talk to BMCs: every change happens under a lock, and those that come
-together are one write. A file is always whole, so that who only reads needs no lock.
+together are one write. A file is always whole, so that who only reads needs no lock. While an attempt is made no other task or
+process makes one at that BMC: who comes second sees how the first one ended.
 Refuses to count attempts that could not fail (offline tests).
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import hashlib
@@ -20,6 +22,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from seedvm.bmc.exclusive import LOOK_AGAIN, take
 from seedvm.errors import SeedvmError
 from seedvm.secret import Candidate, Secret, write_private
 from seedvm.together import Together
@@ -27,6 +30,7 @@ from seedvm.together import Together
 WINDOW_SECONDS = 3600.0  # the longest lock-out in seedvm.bmc.quirks; a known vendor's own window may be shorter
 SAME_PAIR_SECONDS = 86400.0
 KEPT_SECONDS = 7 * 86400.0
+TURN_SECONDS = 180.0  # longer than any login takes, with what is read in it
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,7 @@ class Ledger:
     def __init__(self, folder: Path, window: float = WINDOW_SECONDS) -> None:
         self._file = folder / "bmc-ledger.json"
         self._lock = folder / ".bmc-ledger.lock"
+        self._turns = folder / "bmc-attempts"
         self._window = window
         self._digests: dict[tuple[str, Secret], str] = {}
         self._disk: Together[_Change, Attempt | None] = Together(self._commit)
@@ -92,16 +97,32 @@ class Ledger:
     ) -> AsyncIterator[Charge]:
         """Spend the budget, on disk, before the attempt and give it back if it succeeds; `window` is that of the BMC's vendor.
 
-        After a crash in between nobody knows how the attempt ended: the same pair may be tried once more, another may not.
+        It is made alone at that BMC. After a crash in between nobody knows how the attempt ended: the same pair may be tried once
+        more, another may not.
         """
-        entry = await self._disk.do(partial(self._begin, address, user, password))
-        assert entry is not None
+        turn = await self._turn(address, user)
         charge = Charge(self._window if window is None else window)
         try:
+            entry = await self._disk.do(partial(self._begin, address, user, password))
             yield charge
         finally:
-            if charge.outcome is not None:
-                await self._disk.surely(partial(_settle, entry, charge))
+            if charge.outcome is None:
+                os.close(turn)
+            else:  # the next one may come when it is written down, also where we do not wait for that
+                assert entry is not None
+                written = asyncio.ensure_future(self._disk.surely(partial(_settle, entry, charge)))
+                written.add_done_callback(lambda _: os.close(turn))
+                await asyncio.shield(written)
+
+    async def _turn(self, address: str, user: str) -> int:
+        """Wait until nobody tries an account of this BMC; the descriptor that keeps it so."""
+        deadline = time.monotonic() + TURN_SECONDS
+        while (descriptor := take(self._turns / address)) is None:
+            if time.monotonic() > deadline:
+                why = f"another one has been trying this BMC for {TURN_SECONDS:.0f} s"
+                raise NotNow(address, user, 60.0, why)
+            await asyncio.sleep(LOOK_AGAIN)
+        return descriptor
 
     async def hold(self, address: str, seconds: float, why: str) -> None:
         """Send this BMC no login for so long: it blocks us, and every try would start its clock again."""
@@ -205,14 +226,17 @@ class Ledger:
         write_private(self._file, json.dumps(tree, indent=1) + "\n")
 
 
+BUDGET = "one failed login per account and window, so that no account is locked"
+
+
 class NotNow(SeedvmError):
     """The budget of this account is spent; `seconds` until there is one again."""
 
-    def __init__(self, address: str, user: str, seconds: float) -> None:
+    def __init__(self, address: str, user: str, seconds: float, why: str = BUDGET) -> None:
         super().__init__(
             f"user {user} is not tried now",
             machine=address,
-            why="one failed login per account and window, so that no account is locked",
+            why=why,
             hint=f"run again in {seconds / 60:.0f} minutes",
         )
         self.seconds = seconds

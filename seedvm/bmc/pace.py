@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import os
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from seedvm.bmc.exclusive import LOOK_AGAIN, take
+
 GAP_SECONDS = 5.0
-_LOOK_AGAIN = 0.05
 
 
 class Pace:
@@ -46,18 +46,14 @@ class Pace:
         return left if 0 < left <= self.gap else 0.0  # a clock that was set back is no reason to wait for long
 
     async def _take(self, address: str) -> int:
-        self._folder.mkdir(mode=0o700, exist_ok=True)
+        path = self._folder / address
         while True:
             await asyncio.sleep(self.seconds_left(address))
-            path = self._folder / address
             new = not path.exists()
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(descriptor)
-                await asyncio.sleep(_LOOK_AGAIN)
-                continue
-            if new or self.seconds_left(address) == 0:
+            descriptor = take(path)
+            if descriptor is None:
+                await asyncio.sleep(LOOK_AGAIN)
+            elif new or self.seconds_left(address) == 0:
                 return descriptor
-            os.close(descriptor)  # somebody was quicker
+            else:
+                os.close(descriptor)  # somebody was quicker

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
-from seedvm.bmc.answers import Proven, Unproven, minutes
+from seedvm.bmc.answers import EXPIRED, Proven, Unproven, minutes
 from seedvm.bmc.blocked import block, present
 from seedvm.bmc.ipmi import read_identity
 from seedvm.bmc.ledger import Ledger, NotNow
@@ -84,7 +84,7 @@ async def try_redfish(
                 return Unproven(WRONG, "")
             except PasswordChangeRequired as error:
                 charge.succeeded()
-                return Unproven(f"{error.what}: {error.why}", error.hint, 60, finding="password-change-required")
+                return Unproven(f"{error.what}: {error.why}", error.hint, 60, finding=EXPIRED, pair=candidate)
             except Busy as error:
                 charge.never_arrived()
                 return Unproven(f"{error.what}: {error.why}", error.hint, retry_seconds=error.seconds)

@@ -126,12 +126,14 @@ class RedfishBmc(RedfishHttp):
 
     async def power(self, path: str) -> str:
         """ "on", "off", or what else the service calls it, in lower case."""
-        return text(await self.get(path), "PowerState").lower()
+        async with self.session():
+            return text(await self.get(path), "PowerState").lower()
 
     async def boot_from_network(self, path: str) -> None:
         """Boot the system at `path` from the network next time."""
         boot = {"Boot": {"BootSourceOverrideEnabled": "Once", "BootSourceOverrideTarget": "Pxe"}}
-        answer = await self.request("PATCH", path, boot)
+        async with self.session():
+            answer = await self.request("PATCH", path, boot)
         if answer.status >= 300:
             raise error_of(self.address, "the boot device", answer)
 
@@ -143,12 +145,16 @@ class RedfishBmc(RedfishHttp):
         return ""
 
     async def longest_password(self) -> int:
-        """The most characters of a password as the AccountService says; 0 where it does not."""
-        return int(number(await self.get("/redfish/v1/AccountService"), "MaxPasswordLength"))
+        """The most characters of a password as the AccountService says; 0 where it does not, or not before a change."""
+        with contextlib.suppress(PasswordChangeRequired):
+            async with self.session():
+                return int(number(await self.get("/redfish/v1/AccountService"), "MaxPasswordLength"))
+        return 0
 
     async def set_password(self, password: Secret) -> None:
-        """Give our own account a new password (ManagerAccount.Password). Raises Rejected where the service says no."""
-        async with self.session():
+        """Give our own account a new password (ManagerAccount.Password), also where it must be changed before anything else.
+        Raises Rejected where the service says no."""
+        async with self.session(expired=True):
             path, etag = await self._account()
             answer = await self.request("PATCH", path, {"Password": password.reveal()}, etag=etag)
         if 400 <= answer.status < 500:
@@ -158,7 +164,19 @@ class RedfishBmc(RedfishHttp):
             raise error_of(self.address, f"the new password of {self.user}", answer)
 
     async def _account(self) -> tuple[str, str]:
-        """Our own account's resource and its ETag, which several services want back with a change."""
+        """Our own account's resource and its ETag, which several services want back with a change. A password that must be changed
+        closes the list of accounts; the refusal names ours, which stays open (DSP0266 13.2.6)."""
+        try:
+            return await self._listed_account()
+        except PasswordChangeRequired as expired:
+            if not expired.account:
+                raise
+            with contextlib.suppress(PasswordChangeRequired):
+                answer = await self.request("GET", expired.account)
+                return expired.account, answer.headers.get("etag") or text(answer.body, "@odata.etag")
+            return expired.account, ""
+
+    async def _listed_account(self) -> tuple[str, str]:
         service = await self.get("/redfish/v1/AccountService")
         accounts = tree(service, "Accounts").get("@odata.id")
         listed = links(await self.get(accounts), "Members") if isinstance(accounts, str) else ()

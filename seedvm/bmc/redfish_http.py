@@ -13,6 +13,7 @@ import contextlib
 import hashlib
 import http.client
 import json
+import re
 import ssl
 import urllib.parse
 from collections.abc import AsyncIterator, Mapping
@@ -29,6 +30,7 @@ MOST_BYTES = 4 * 1024 * 1024
 ROOT = "/redfish/v1/"
 NO_SESSIONS = (404, 405, 501)
 SESSIONS_FULL = ("sessionlimitexceeded", "createlimitreachedforresource", "maximum number of user sessions")
+ACCOUNT = re.compile(r"""/redfish/v1/[^"'\s<>\\]*/Accounts/[^"'\s<>\\]+""")
 WRONG_PAIR = (400, 401, 403)  # iLO answers 400 with UnauthorizedLoginAttempt to a session with a wrong password
 
 
@@ -42,15 +44,16 @@ class Unauthorized(SeedvmError):
 
 
 class PasswordChangeRequired(SeedvmError):
-    """The account is right but may do nothing before its password is changed."""
+    """The account is right but may do nothing before its password is changed. `account` is its resource, "" where it was not told."""
 
-    def __init__(self, address: str, user: str) -> None:
+    def __init__(self, address: str, user: str, account: str = "") -> None:
         super().__init__(
             f"the password of {user} has expired",
             machine=address,
             why="Redfish says PasswordChangeRequired",
-            hint="set a new password in the BMC's web page and add it to the candidates",
+            hint=f"seedvm bmc rotate {address}; or set a new one in the BMC's web page and add it to the candidates",
         )
+        self.account = account
 
 
 class Unreachable(SeedvmError):
@@ -86,6 +89,12 @@ class Answer:
     def text(self) -> str:
         return json.dumps(self.body).lower()
 
+    @property
+    def account(self) -> str:
+        """The account that the message PasswordChangeRequired names, as its argument or in its text; "" where there is none."""
+        found = ACCOUNT.search(json.dumps(self.body))
+        return found[0].rstrip(".,;") if found else ""
+
 
 class RedfishHttp:
     """One service and one account. Requests are made one at a time; within a session they share a connection."""
@@ -103,6 +112,7 @@ class RedfishHttp:
         self._token: str | None = None
         self._inside = 0
         self._kept: http.client.HTTPConnection | None = None
+        self._own_account = ""
 
     @property
     def url(self) -> str:
@@ -111,12 +121,15 @@ class RedfishHttp:
         return f"{'https' if self._tls else 'http'}://{in_url(self.address)}{'' if self.port == usual else f':{self.port}'}"
 
     @contextlib.asynccontextmanager
-    async def session(self) -> AsyncIterator[None]:
-        """Log in once for all requests within; without a session service each request carries name and password."""
+    async def session(self, *, expired: bool = False) -> AsyncIterator[None]:
+        """Log in once for all requests within; without a session service each request carries name and password.
+
+        `expired`: also with a password that must be changed, by a session that may do that and nothing else (DSP0266 13.2.6).
+        """
         self._inside += 1
         where = None
         try:
-            where = await self._log_in() if self._inside == 1 else None
+            where = await self._log_in(expired) if self._inside == 1 else None
             yield
         finally:
             if where is not None:
@@ -139,7 +152,7 @@ class RedfishHttp:
             self._judge(answer)
         return answer
 
-    async def _log_in(self) -> str | None:
+    async def _log_in(self, expired: bool) -> str | None:
         """Open a session and return its resource; None where basic has to do."""
         root = await self._send("GET", ROOT, None, {})
         sessions = tree(tree(root.body, "Links"), "Sessions").get("@odata.id")
@@ -151,11 +164,12 @@ class RedfishHttp:
         if answer.status in (200, 201) and token:
             where = answer.headers.get("location") or text(answer.body, "@odata.id")
             self._token = token
-            if "passwordchangerequired" in answer.text:
+            self._own_account = answer.account
+            if "passwordchangerequired" in answer.text and not expired:
                 with contextlib.suppress(SeedvmError):
                     await self._send("DELETE", urllib.parse.urlsplit(where).path, None, {"X-Auth-Token": token})
                 self._token = None
-                raise PasswordChangeRequired(self.address, self.user)
+                raise PasswordChangeRequired(self.address, self.user, answer.account)
             return urllib.parse.urlsplit(where).path
         if answer.status in NO_SESSIONS or any(word in answer.text for word in SESSIONS_FULL):
             return None
@@ -174,7 +188,7 @@ class RedfishHttp:
         """Tell a refused account, a locked one, one whose password has expired, and a busy service apart."""
         status, said = answer.status, answer.text
         if status == 403 and "passwordchangerequired" in said:
-            raise PasswordChangeRequired(self.address, self.user)
+            raise PasswordChangeRequired(self.address, self.user, answer.account or self._own_account)
         after = answer.headers.get("retry-after", "")
         seconds = float(after) if after.isdecimal() else 0.0
         locked = quirks.lock_seconds(said) if status in (400, 401, 403, 429, 503) else None

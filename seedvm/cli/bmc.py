@@ -72,7 +72,7 @@ class _Lines:
 def _test(args: argparse.Namespace) -> int:
     from seedvm.bmc.credentials import still_opens
     from seedvm.bmc.ledger import Ledger
-    from seedvm.bmc.machines import BmcPorts, redfish_of
+    from seedvm.bmc.machines import BmcPorts, expired, redfish_of
     from seedvm.secret import load_proven
     from seedvm.steps.rotate import RotateStep
 
@@ -85,6 +85,8 @@ def _test(args: argparse.Namespace) -> int:
             opens = await still_opens(machine.bmc, proven[machine.bmc], ledger, make, old=machine.old_ipmi)
         except SeedvmError as error:
             return machine.bmc, f"not known: {error.what}: {error.why}"
+        if opens and expired(machine):
+            return machine.bmc, f"opens, and demands a new password: seedvm bmc rotate {machine.bmc}"
         return machine.bmc, "opens" if opens else "no longer opens"
 
     async def every() -> dict[str, str]:

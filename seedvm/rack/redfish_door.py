@@ -63,6 +63,10 @@ class RedfishDoor:
     door: Door
     rules: Rules = field(default_factory=Rules)
     tokens: dict[str, tuple[str, float]] = field(default_factory=dict)
+    expired: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.expired = self.rules.expired
 
     def __call__(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
         path, method = environ.get("PATH_INFO", "").rstrip("/"), environ["REQUEST_METHOD"]
@@ -77,8 +81,11 @@ class RedfishDoor:
         if refusal:
             environ["wsgi.input"].read(0 if body else int(environ.get("CONTENT_LENGTH") or 0))
             return self._answer(start, *refusal)
-        if self.rules.expired and not (path == ACCOUNT and method in ("GET", "PATCH")):
-            return self._answer(start, 403, _error("PasswordChangeRequired", "The password must be changed."))
+        if self.expired and not (
+            path == ACCOUNT and method in ("GET", "PATCH")
+        ):  # DSP0266 13.2.6: for all other operations
+            environ["wsgi.input"].read(0 if body else int(environ.get("CONTENT_LENGTH") or 0))
+            return self._answer(start, 403, CHANGE_FIRST)
         if path.startswith("/redfish/v1/SessionService") and self.rules.sessions:
             return self._sessions(path, method, start)
         if path.startswith("/redfish/v1/AccountService"):
@@ -125,8 +132,8 @@ class RedfishDoor:
         self.tokens[token] = (number, now)
         where = f"{SESSIONS}/{number}"
         said: dict[str, Any] = {"@odata.id": where, "Id": number, "UserName": self.door.user}
-        if self.rules.expired:
-            said |= _error("PasswordChangeRequired", "The password must be changed.")
+        if self.expired:
+            said["@Message.ExtendedInfo"] = CHANGE_FIRST["error"]["@Message.ExtendedInfo"]
         return self._answer(start, 201, said, [("X-Auth-Token", token), ("Location", where)])
 
     def _sessions(self, path: str, method: str, start: Start) -> Iterable[bytes]:
@@ -173,6 +180,7 @@ class RedfishDoor:
     def _change(self, password: str, start: Start) -> Iterable[bytes]:
         if not self.rules.shortest <= len(password) <= self.rules.longest:
             return self._answer(start, 400, _error("PropertyValueFormatError", "The password has a wrong length."))
+        self.expired &= password == self.door.password.reveal()
         self.door.change(Secret(password[: self.rules.stored]))
         return self._answer(start, 204, None)
 
@@ -199,7 +207,15 @@ class RedfishDoor:
         return [body] if body else []
 
 
-def _error(message: str, text: str) -> dict[str, Any]:
+def _error(message: str, text: str, *args: str) -> dict[str, Any]:
     """An error in Redfish's form."""
-    info = {"MessageId": f"Base.1.8.{message}", "Message": text}
+    info = {"MessageId": f"Base.1.8.{message}", "Message": text, "MessageArgs": list(args)}
     return {"error": {"code": f"Base.1.8.{message}", "message": text, "@Message.ExtendedInfo": [info]}}
+
+
+CHANGE_FIRST = _error(
+    "PasswordChangeRequired",
+    "The password provided for this account must be changed before access is granted. PATCH the Password property for this account "
+    f"located at the target URI '{ACCOUNT}' to complete this process.",
+    ACCOUNT,
+)

@@ -10,16 +10,14 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 
 from seedvm import inventory
-from seedvm.bmc.credentials import Known, MakeRedfish, Proven, Unproven, prove, still_opens
-from seedvm.bmc.findings import WIRE, login_findings
+from seedvm.bmc.credentials import Proven, still_opens
+from seedvm.bmc.findings import WIRE
 from seedvm.bmc.ledger import Ledger
-from seedvm.bmc.machines import BmcPorts, redfish_of
+from seedvm.bmc.machines import BmcPorts, identify, redfish_of, with_account, without_account
 from seedvm.bmc.pace import Pace
-from seedvm.bmc.quirks import vendor
 from seedvm.errors import SeedvmError
 from seedvm.inventory import Machine
 from seedvm.scan.sweep import USUAL_PORTS, Ports
@@ -66,7 +64,7 @@ class CredentialsStep:
         closed = await self._closed(machines, proven)
         if closed:
             return Todo(f"the proven account no longer opens {', '.join(closed)}")
-        unfit: dict[str, str] = {one.bmc: one.unfit_reason or "" for one in machines if one.proven_user is None}
+        unfit: dict[str, str] = {one.bmc: one.unfit_reason or "" for one in machines if one.tried is not None}
         return Done({"proven": len(machines) - len(unfit), "unusable": unfit})
 
     async def apply(self, report: Report) -> None:
@@ -77,7 +75,7 @@ class CredentialsStep:
         ipmi_first = [one for one in todo if "ipmi-2.0" in one.protocols]
         done = 0
         for wave in (ipmi_first, [one for one in todo if one not in ipmi_first]):
-            pairs = tuple(load_proven(self._secrets_file).values())
+            pairs = self._opened()
             gate = asyncio.Semaphore(AT_ONCE)
             async with asyncio.TaskGroup() as group:
                 for machine in wave:
@@ -90,15 +88,25 @@ class CredentialsStep:
         known = inventory.load(self._state_dir).machines
         return [one for one in known if not one.silent and self._site.machine(one.bmc).role != "exclude"]
 
+    def _opened(self) -> tuple[Candidate, ...]:
+        """The pairs that open BMCs of the site; one that is only good for a change is not among them."""
+        proven = load_proven(self._secrets_file)
+        return tuple(proven[one.bmc] for one in self._machines() if one.tried is None and one.bmc in proven)
+
     def _given(self, bmc: str) -> tuple[Candidate, ...]:
         """What may be tried on a BMC: the account that the operator's list gives for it goes first."""
         own = self._accounts.get(bmc)
         return self._candidates if own is None else (own, *(one for one in self._candidates if one != own))
 
-    def _known(self, bmc: str, mine: Candidate | None) -> tuple[Candidate, ...]:
-        """What is given, after the pair that opened this BMC before: it may be one that we made, and in nobody's list."""
-        given = self._given(bmc)
-        return given if mine is None else (mine, *(one for one in given if one != mine))
+    def _known(self, machine: Machine, mine: Candidate | None) -> tuple[Candidate, ...]:
+        """What is given, after the pair that opened this BMC before: it may be one that we made, and in nobody's list. One that was
+        only good for a change goes last in a new list: the operator may have made the change and given the new one."""
+        given = self._given(machine.bmc)
+        if mine is None:
+            return given
+        others = tuple(one for one in given if one != mine)
+        new_list = machine.tried is not None and machine.tried != self._tried(machine.bmc)
+        return (*others, mine) if new_list else (mine, *others)
 
     def _tried(self, bmc: str) -> str:
         """The digest of what may be tried on a BMC; most have the same, and a digest takes some milliseconds."""
@@ -109,7 +117,7 @@ class CredentialsStep:
 
     def _waits(self, machine: Machine, proven: dict[str, Candidate]) -> bool:
         """Whether this machine has neither an account nor a reason why not that still holds."""
-        if machine.proven_user is not None:
+        if machine.proven_user is not None and (machine.tried is None or machine.bmc not in proven):
             return machine.bmc not in proven
         return machine.tried != self._tried(machine.bmc) or (
             machine.retry_at is not None and machine.retry_at <= time.time()
@@ -143,30 +151,19 @@ class CredentialsStep:
         gate: asyncio.Semaphore,
         report: Report,
     ) -> None:
-        talks_ipmi = any(one.startswith("ipmi") for one in machine.protocols)
-        turn = self._pace.turn(machine.bmc) if talks_ipmi else contextlib.nullcontext()
-        async with turn, gate:
-            make: MakeRedfish = partial(redfish_of, machine, self._bmc_ports)
-            answer = await prove(
-                machine.bmc,
-                machine.protocols,
-                self._known(machine.bmc, mine),
-                self._ledger,
-                make,
-                port=self._ports.ipmi,
-                elsewhere=pairs,
-                known=Known(machine.vendor, machine.proven_user),
-            )
-            found = await login_findings(machine.bmc, machine.protocols, answer, port=self._ports.ipmi)
-        machine = replace(machine, findings=tuple(one for one in machine.findings if one.name in WIRE) + found)
-        for finding in found:
-            report.log(f"{finding.detail}. Cure: {finding.cure}", node=machine.bmc)
+        candidates = self._known(machine, mine)
+        machine, answer = await identify(
+            machine, candidates, self._ledger, self._pace, self._bmc_ports, elsewhere=pairs, gate=gate
+        )
+        for finding in machine.findings:
+            if finding.name not in WIRE:
+                report.log(f"{finding.detail}. Cure: {finding.cure}", node=machine.bmc)
         if isinstance(answer, Proven):
             account = Candidate(answer.user, answer.password)
             await self._kept.surely((with_account(machine, answer), account))
             report.node(machine.bmc, "login", detail=f"{answer.user} over {answer.protocol}")
         else:
-            await self._kept.surely((without_account(machine, answer, self._tried(machine.bmc)), None))
+            await self._kept.surely((without_account(machine, answer, self._tried(machine.bmc)), answer.pair))
             report.node(machine.bmc, "unfit", detail=f"{answer.reason}. {answer.cure}")
 
     def _keep(self, found: Sequence[_Kept]) -> list[None]:
@@ -176,53 +173,3 @@ class CredentialsStep:
             store_proven(self._secrets_file, proven)
         inventory.update(self._state_dir, *(machine for machine, _ in found))
         return [None] * len(found)
-
-
-def with_account(machine: Machine, answer: Proven) -> Machine:
-    """The machine with the account that opened it and what it said of itself."""
-    changed = replace(
-        machine,
-        proven_user=answer.user,
-        driver=answer.protocol,
-        unfit_reason=None,
-        cure=None,
-        tried=None,
-        retry_at=None,
-    )
-    if answer.identity:
-        changed = replace(
-            changed,
-            guid=answer.identity.guid.hex() or machine.guid,
-            power=answer.identity.power,
-            vendor=machine.vendor or vendor(answer.identity.manufacturer),
-        )
-    if system := answer.system:
-        certain = system.linked if len(system.linked) == 1 else system.macs if len(system.macs) == 1 else ()
-        changed = replace(
-            changed,
-            redfish_url=answer.url,
-            redfish_system=system.path,
-            uuid=system.uuid or machine.uuid,
-            serial=system.serial or machine.serial,
-            vendor=system.manufacturer or machine.vendor,
-            model=system.model or machine.model,
-            power=system.power,
-            macs=system.macs,
-        )
-        if certain and changed.boot_mac is None:
-            changed = replace(changed, boot_mac=certain[0], boot_mac_source="Redfish EthernetInterfaces")
-    return changed
-
-
-def without_account(machine: Machine, answer: Unproven, tried: str) -> Machine:
-    """The machine with the reason why it cannot be used."""
-    retry_at = time.time() + answer.retry_seconds if answer.retry_seconds > 0 else None
-    return replace(
-        machine,
-        proven_user=None,
-        driver=None,
-        unfit_reason=answer.reason,
-        cure=answer.cure,
-        tried=tried,
-        retry_at=retry_at,
-    )

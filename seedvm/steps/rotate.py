@@ -10,8 +10,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from seedvm import inventory
+from seedvm.bmc.answers import Proven
 from seedvm.bmc.ledger import Ledger
-from seedvm.bmc.machines import BmcPorts, access_of
+from seedvm.bmc.machines import BmcPorts, access_of, expired, identify, with_account
 from seedvm.bmc.pace import GAP_SECONDS, Pace
 from seedvm.bmc.quirks import password_rule
 from seedvm.bmc.rotate import Store, rotate, settle
@@ -71,6 +72,8 @@ class RotateStep:
                 try:
                     await self._rotate(machine)
                     report.node(machine.bmc, "login", detail="has a password of its own, proven by a fresh login")
+                    if expired(machine):
+                        await self._look_again(machine, report)
                 except SeedvmError as error:
                     failed.append(error)
                     report.log(f"{error.what}: {error.why} ({error.hint})", node=machine.bmc)
@@ -83,7 +86,7 @@ class RotateStep:
         if failed:
             raise SeedvmError(
                 f"{len(failed)} of {len(todo)} passwords were not changed",
-                why="\n".join(f"{error.machine}: {error.what}: {error.why}" for error in failed),
+                why=_told(failed),
                 hint="nothing is lost: both passwords of each are kept until one is proven; run again",
             )
 
@@ -116,6 +119,15 @@ class RotateStep:
         store = Store(self._secrets_file, machine.bmc)
         await rotate(access, pair.password, password_rule(machine.vendor), store, teller(self._context, machine))
 
+    async def _look_again(self, machine: Machine, report: Report) -> None:
+        """Its account demanded a new password before anything else: now that it has one the BMC can say what it is."""
+        pair = load_proven(self._secrets_file)[machine.bmc]
+        machine, answer = await identify(machine, (pair,), self._ledger, self._pace, self._ports)
+        if isinstance(answer, Proven):
+            inventory.update(self._context.state_dir, with_account(machine, answer))
+        else:
+            report.log(f"{answer.reason}. {answer.cure}", node=machine.bmc)
+
 
 class SettleStep:
     """Changes of passwords that were cut off: which of the two is in force is seen by a login. Stands before anything logs in."""
@@ -139,18 +151,33 @@ class SettleStep:
 
     async def apply(self, report: Report) -> None:
         ledger = Ledger(self._context.state_dir)
+        failed: list[SeedvmError] = []
         for address, rotation in self._cut_off().items():
             machine = inventory.load(self._context.state_dir).machine(address) or Machine(address)
             access = access_of(machine, rotation.user, ledger, self._pace, self._ports)
             store = Store(self._secrets_file, address)
-            new = await settle(access, rotation, store, teller(self._context, machine))
-            report.log(f"the {'new' if new else 'old'} password is in force", node=address)
+            try:
+                new = await settle(access, rotation, store, teller(self._context, machine))
+                report.log(f"the {'new' if new else 'old'} password is in force", node=address)
+            except SeedvmError as error:
+                failed.append(error)
+                report.log(f"{error.what}: {error.why} ({error.hint})", node=address)
+        if failed:
+            raise SeedvmError(
+                f"{len(failed)} half changed passwords could not be settled",
+                why=_told(failed),
+                hint=f"both passwords of each are kept, nothing logs in there before; {failed[0].hint}",
+            )
 
     def _cut_off(self) -> dict[str, Rotation]:
         """Those of BMCs that answer; one that is away keeps both passwords until it is back."""
         known = inventory.load(self._context.state_dir)
         pending = load_rotations(self._secrets_file).items()
         return {address: one for address, one in pending if (it := known.machine(address)) is None or not it.silent}
+
+
+def _told(failed: Sequence[SeedvmError]) -> str:
+    return "\n".join(f"{error.machine}: {error.what}: {error.why}" for error in failed)
 
 
 def teller(context: Context, machine: Machine) -> Callable[[Candidate], Awaitable[None]]:

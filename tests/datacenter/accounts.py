@@ -24,6 +24,7 @@ class Accounts:
         self.host = host
         self.record = record
         self.passwords = dict(host.users)
+        self.expired = set(host.users) if host.expired else set()
         self._counts: dict[str, _Count] = {}
         self._sources: dict[str, _Count] = {}
         if host.locked_before:
@@ -56,9 +57,16 @@ class Accounts:
         if known and right:
             self._counts.pop(user, None)
             self._sources.pop(source, None)
-            return "expired" if self.host.expired else "in"
+            return "expired" if user in self.expired else "in"
         self.failed(source, user)
         return "wrong" if known else "unknown"
+
+    def change(self, user: str, password: str) -> None:
+        """A new password; one that had to be changed is changed by it (DSP0266 13.2.6)."""
+        if password != self.passwords[user]:
+            self.expired.discard(user)
+        self.passwords[user] = password
+        self.record.changes.append(f"password of {user}")
 
     def failed(self, source: str, user: str) -> None:
         """One more failure of a user, and of the address that it came from."""

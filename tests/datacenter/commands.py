@@ -110,8 +110,7 @@ class Commands:
         if operation == 3:
             return (0, b"") if said == self.accounts.passwords[user] else (0x80, b"")
         if operation == 2:
-            self.accounts.passwords[user] = said
-            self.accounts.record.changes.append(f"password of {user}")
+            self.accounts.change(user, said)
         return 0, b""
 
     def _control(self, data: bytes) -> Reply:

@@ -80,6 +80,9 @@ class Redfish:
         user, refused = self._who(request, source)
         if refused:
             return refused
+        own = f"{V1}/AccountService/Accounts/{list(self._accounts.passwords).index(user) + 1}"
+        if user in self._accounts.expired and (path != own or request.method not in ("GET", "PATCH")):
+            return answer(403, {"error": {"code": "Base.1.8.GeneralError", "message": "-", **change_first(own)}})
         return self._resource(request, path, user)
 
     def _who(self, request: Request, source: str) -> tuple[str, bytes]:
@@ -94,15 +97,8 @@ class Redfish:
     def _judged(self, user: str, password: str, source: str) -> tuple[str, bytes]:
         right = self._accounts.passwords.get(user) == password
         outcome = self._accounts.judge(source, "redfish", user, right)
-        if outcome == "in":
+        if outcome in ("in", "expired"):  # who has to change a password may come in and do that
             return user, b""
-        if outcome == "expired":
-            extended = [
-                {"MessageId": "Base.1.8.PasswordChangeRequired", "MessageArgs": [f"{V1}/AccountService/Accounts/1"]}
-            ]
-            return "", answer(
-                403, {"error": {"code": "Base.1.8.GeneralError", "message": "-", "@Message.ExtendedInfo": extended}}
-            )
         if outcome == "locked":
             return "", refusal(f"the account is locked for {self._host.lock_seconds:.0f} seconds")
         return "", refusal("wrong user or password")
@@ -118,7 +114,9 @@ class Redfish:
         token = os.urandom(12).hex()
         self._tokens[token] = (number, user)
         path = f"{V1}/SessionService/Sessions/{number}"
-        body = {"@odata.id": path, "Id": str(number), "Name": "session", "UserName": user}
+        body: dict[str, Any] = {"@odata.id": path, "Id": str(number), "Name": "session", "UserName": user}
+        if user in self._accounts.expired:
+            body |= change_first(f"{V1}/AccountService/Accounts/{list(self._accounts.passwords).index(user) + 1}")
         return answer(201, body, {"X-Auth-Token": token, "Location": path})
 
     def _resource(self, request: Request, path: str, user: str) -> bytes:
@@ -146,8 +144,7 @@ class Redfish:
         names = list(self._accounts.passwords)
         if rest.startswith("/AccountService/Accounts/") and "Password" in tree:
             number = int(rest.rpartition("/")[2]) - 1
-            self._accounts.passwords[names[number]] = str(tree["Password"])
-            self._record.changes.append(f"password of {names[number]}")
+            self._accounts.change(names[number], str(tree["Password"]))
             return answer(200, self._account(number))
         self._record.changes.append(f"PATCH {rest}")
         return answer(200, self._tree(rest) or {})
@@ -212,6 +209,11 @@ class Redfish:
             number = int(rest.rpartition("/")[2]) - 1
             return self._account(number) if number < len(self._accounts.passwords) else None
         return trees.get(rest)
+
+
+def change_first(account: str) -> dict[str, Any]:
+    """What a session says, and every other answer but those of the account itself, before its password is changed."""
+    return {"@Message.ExtendedInfo": [{"MessageId": "Base.1.8.PasswordChangeRequired", "MessageArgs": [account]}]}
 
 
 def refusal(message: str) -> bytes:
