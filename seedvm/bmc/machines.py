@@ -14,7 +14,7 @@ from functools import partial
 
 from seedvm.bmc.access import BmcAccess
 from seedvm.bmc.answers import EXPIRED, Proven, Unproven
-from seedvm.bmc.credentials import Known, prove
+from seedvm.bmc.credentials import Known, prove, still_opens
 from seedvm.bmc.findings import WIRE, login_findings
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.pace import Pace
@@ -52,6 +52,13 @@ def access_of(machine: Machine, user: str, ledger: Ledger, pace: Pace, ports: Bm
 def expired(machine: Machine) -> bool:
     """Whether its account demands a new password before anything else."""
     return any(one.name == EXPIRED for one in machine.findings)
+
+
+async def opens(machine: Machine, pair: Candidate, ledger: Ledger, pace: Pace, ports: BmcPorts) -> bool:
+    """Whether a proven pair still opens it, be it only to change its password. Raises SeedvmError where that is not tried or not told."""
+    make = partial(redfish_of, machine, ports) if machine.driver == "redfish" else None
+    async with pace.turn(machine.bmc) if machine.old_ipmi else contextlib.nullcontext():
+        return await still_opens(machine.bmc, pair, ledger, make, port=ports.ipmi, old=machine.old_ipmi)
 
 
 async def identify(

@@ -7,7 +7,6 @@ import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING
 
 from seedvm.cli.common import EXIT_DONE, EXIT_FAILED, EXIT_USAGE, Commands, answer, fail, say
@@ -70,24 +69,24 @@ class _Lines:
 
 
 def _test(args: argparse.Namespace) -> int:
-    from seedvm.bmc.credentials import still_opens
     from seedvm.bmc.ledger import Ledger
-    from seedvm.bmc.machines import BmcPorts, expired, redfish_of
+    from seedvm.bmc.machines import BmcPorts, expired, opens
+    from seedvm.bmc.pace import Pace
     from seedvm.secret import load_proven
     from seedvm.steps.rotate import RotateStep
 
     context = _context(args)
-    proven, ledger = load_proven(args.state_dir / "secrets.yaml"), Ledger(args.state_dir)
+    proven = load_proven(args.state_dir / "secrets.yaml")
+    ledger, pace = Ledger(args.state_dir), Pace(args.state_dir)
 
     async def one(machine: Machine) -> tuple[str, str]:
-        make = partial(redfish_of, machine, BmcPorts()) if machine.driver != "ipmi" else None
         try:
-            opens = await still_opens(machine.bmc, proven[machine.bmc], ledger, make, old=machine.old_ipmi)
+            opened = await opens(machine, proven[machine.bmc], ledger, pace, BmcPorts())
         except SeedvmError as error:
             return machine.bmc, f"not known: {error.what}: {error.why}"
-        if opens and expired(machine):
+        if opened and expired(machine):
             return machine.bmc, f"opens, and demands a new password: seedvm bmc rotate {machine.bmc}"
-        return machine.bmc, "opens" if opens else "no longer opens"
+        return machine.bmc, "opens" if opened else "no longer opens"
 
     async def every() -> dict[str, str]:
         return dict(await asyncio.gather(*(one(machine) for machine in _known(args, RotateStep(context)))))

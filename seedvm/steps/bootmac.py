@@ -14,6 +14,8 @@ from functools import partial
 from seedvm import inventory
 from seedvm.bmc.bootmac import Alone, Ear, Heard, IpmiSwitch, RedfishSwitch, Switch, learn, learn_alone
 from seedvm.bmc.ipmi import IpmiBmc
+from seedvm.bmc.ledger import Ledger
+from seedvm.bmc.machines import BmcPorts, opens
 from seedvm.bmc.pace import Pace
 from seedvm.bmc.redfish import RedfishBmc
 from seedvm.errors import SeedvmError
@@ -174,15 +176,19 @@ class BootMacStep:
                 )
             elif pair := proven.get(machine.bmc):
                 switch = self._switch(machine, pair)
-                if reason := await self._busy(machine, switch):
+                if reason := await self._busy(machine, pair, switch):
                     self._unfit(machine.bmc, reason, report)
                 else:
                     switches[machine.bmc] = switch
         return switches
 
-    async def _busy(self, machine: Machine, switch: Switch) -> str | None:
-        """Why a machine must not be started; one that a killed run of ours left on is switched off first."""
+    async def _busy(self, machine: Machine, pair: Candidate, switch: Switch) -> str | None:
+        """Why a machine must not be started; one that a killed run of ours left on is switched off first. The first login is a counted
+        one: what follows it is sent only with a pair that has just opened the BMC."""
+        ports = BmcPorts(self._ports.ipmi, self._ports.redfish, self._ports.redfish_clear or 80)
         try:
+            if not await opens(machine, pair, Ledger(self._state_dir), self._pace, ports):
+                return f"{UNKNOWN} is not known and its account no longer opens the BMC"
             if await switch.power() != "on":
                 return None
             if not machine.powered_by_us:

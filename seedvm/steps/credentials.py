@@ -10,13 +10,13 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
-from functools import partial
 
 from seedvm import inventory
-from seedvm.bmc.credentials import Proven, still_opens
+from seedvm.address import parse
+from seedvm.bmc.credentials import Proven
 from seedvm.bmc.findings import WIRE
 from seedvm.bmc.ledger import Ledger
-from seedvm.bmc.machines import BmcPorts, identify, redfish_of, with_account, without_account
+from seedvm.bmc.machines import BmcPorts, identify, opens, with_account, without_account
 from seedvm.bmc.pace import Pace
 from seedvm.errors import SeedvmError
 from seedvm.inventory import Machine
@@ -86,7 +86,8 @@ class CredentialsStep:
     def _machines(self) -> list[Machine]:
         """The machines that may be logged in to: in the ranges, answering, not excluded."""
         known = inventory.load(self._state_dir).machines
-        return [one for one in known if not one.silent and self._site.machine(one.bmc).role != "exclude"]
+        here = [one for one in known if not one.silent and parse(one.bmc) in self._site.bmc]
+        return [one for one in here if self._site.machine(one.bmc).role != "exclude"]
 
     def _opened(self) -> tuple[Candidate, ...]:
         """The pairs that open BMCs of the site; one that is only good for a change is not among them."""
@@ -128,17 +129,11 @@ class CredentialsStep:
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def one(machine: Machine) -> str | None:
-            turn = self._pace.turn(machine.bmc) if machine.old_ipmi else contextlib.nullcontext()
-            async with turn, gate:
-                make = partial(redfish_of, machine, self._bmc_ports) if machine.driver == "redfish" else None
-                pair = proven[machine.bmc]
-                try:
-                    opens = await still_opens(
-                        machine.bmc, pair, self._ledger, make, port=self._ports.ipmi, old=machine.old_ipmi
-                    )
-                except SeedvmError:
-                    return None
-                return None if opens else machine.bmc
+            async with gate:
+                with contextlib.suppress(SeedvmError):
+                    if not await opens(machine, proven[machine.bmc], self._ledger, self._pace, self._bmc_ports):
+                        return machine.bmc
+            return None
 
         answers = await asyncio.gather(*(one(machine) for machine in machines if machine.proven_user is not None))
         return [address for address in answers if address]

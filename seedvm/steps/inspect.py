@@ -241,7 +241,8 @@ def facts_of(found: Hardware) -> str:
     nic = found.boot_nic
     wire = f", {nic.name} {f'{nic.mbps} Mb/s' if nic.mbps else 'speed unknown'}" if nic else ""
     wire += f" at {nic.switch} {nic.port}".rstrip() if nic and nic.port else ""
-    return f"{found.cpus} CPUs, {found.memory_mib} MiB, {disks or 'no disk'}{wire}"
+    firmware = f", firmware {found.firmware}" if found.firmware else ""
+    return f"{found.cpus} CPUs, {found.memory_mib} MiB, {disks or 'no disk'}{wire}{firmware}"
 
 
 def facts_for_people(found: Hardware) -> dict[str, Any]:

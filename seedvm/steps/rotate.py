@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from seedvm import inventory
+from seedvm.address import parse
 from seedvm.bmc.answers import Proven
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.machines import BmcPorts, access_of, expired, identify, with_account
@@ -91,7 +92,7 @@ class RotateStep:
             )
 
     def machines(self) -> list[Machine]:
-        """The machines that are meant: proven, answering, not excluded."""
+        """The machines that are meant: proven, in the declared ranges, answering, not excluded."""
         proven = load_proven(self._secrets_file)
         return [
             one
@@ -99,6 +100,7 @@ class RotateStep:
             if one.bmc in proven
             and one.proven_user is not None
             and not one.silent
+            and parse(one.bmc) in self._context.site.bmc
             and self._context.site.machine(one.bmc).role != "exclude"
             and (not self._only or one.bmc in self._only)
         ]

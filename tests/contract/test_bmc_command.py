@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from seedvm import inventory, proc
-from seedvm.inventory import Machine
+from seedvm.inventory import Finding, Machine
 from seedvm.secret import Candidate, Secret, ensure_generated, load_proven, store_candidates, store_proven
 from tests.contract.bmcs import ipmi_sim, redfish_sim
 from tests.contract.isolated import isolated
@@ -61,3 +61,22 @@ async def test_an_address_that_was_not_proven_is_refused(state_dir: Path) -> Non
     refused = await seedvm(state_dir, "bmc", "rotate", "172.22.1.99", "--yes", "demo")
     assert refused.returncode == 1
     assert "172.22.1.99" in refused.stderr
+
+
+@isolated
+async def test_a_bmc_that_demands_a_new_password_says_so_and_gets_one(tmp_path: Path, state_dir: Path) -> None:
+    file = site_with_two(state_dir)
+    demand = Finding("password-change-required", "the password of admin has expired", "seedvm bmc rotate")
+    inventory.change(state_dir, ONE, findings=(demand,), unfit_reason=demand.detail, tried="a digest")
+    async with redfish_sim(tmp_path, ONE, password="right-42", expired=True) as sim:
+        tested = await seedvm(state_dir, "bmc", "test", ONE)
+        assert tested.returncode == 1
+        assert f"demands a new password: seedvm bmc rotate {ONE}" in tested.stdout
+        done = await seedvm(state_dir, "bmc", "rotate", ONE, "--yes", "demo")
+        assert done.returncode == 0, done.stderr
+        assert (await seedvm(state_dir, "bmc", "test", ONE)).returncode == 0
+        assert sim.count("bad") == 0
+    machine = inventory.load(state_dir).machine(ONE)
+    assert machine is not None
+    assert (machine.usable, machine.findings) == (True, ())
+    assert load_proven(file)[TWO].password.reveal() == "right-42"

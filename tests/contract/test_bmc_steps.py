@@ -11,6 +11,7 @@ from pathlib import Path
 
 from seedvm import inventory, proc
 from seedvm.bmc.bootmac import Alone
+from seedvm.bmc.ledger import Ledger
 from seedvm.scan.sniff import foreign_dhcp_servers
 from seedvm.secret import Candidate, Secret, ensure_generated, store_candidates, store_proven
 from seedvm.site import Machine, Site
@@ -18,6 +19,7 @@ from seedvm.step import JSON, Blocked, Context, Done, Step, Todo
 from seedvm.steps.bootmac import BootMacStep
 from seedvm.steps.credentials import CredentialsStep
 from seedvm.steps.discover import DiscoverStep
+from seedvm.steps.rotate import RotateStep
 from tests.contract.bmcs import GUID, ipmi_sim, redfish_sim
 from tests.contract.isolated import child, isolated, until
 
@@ -192,6 +194,26 @@ async def test_a_machine_whose_request_never_comes_is_off_again_and_says_so(
 
 
 @isolated
+async def test_a_password_that_somebody_changed_meanwhile_is_one_failed_login_and_counted(
+    tmp_path: Path, state_dir: Path, site: Site
+) -> None:
+    """After the credentials were proven, and before the machine is powered on for its MAC."""
+    wire()
+    here, bmc = context(state_dir, site, {"admin": "right"}), "172.22.1.21"
+    async with redfish_sim(tmp_path, bmc, mac="00:00:00:00:00:00") as sim:
+        for step in (DiscoverStep(here), CredentialsStep(here)):
+            await bring_about(step, Notes())
+        store_proven(state_dir / "secrets.yaml", {bmc: Candidate("admin", Secret("before"))})
+        for _ in range(2):
+            inventory.change(state_dir, bmc, unfit_reason=None, cure=None)
+            await BootMacStep(here, alone=Alone(seconds=2)).apply(Notes())
+            machine = inventory.load(state_dir).machine(bmc)
+            assert machine is not None
+            assert machine.unfit_reason is not None
+        assert sim.count("bad") == len(Ledger(state_dir).failures()) == 1
+
+
+@isolated
 async def test_a_mac_that_the_operator_wrote_is_taken_without_power(
     tmp_path: Path, state_dir: Path, site: Site
 ) -> None:
@@ -210,6 +232,19 @@ async def test_a_mac_that_the_operator_wrote_is_taken_without_power(
         assert machine is not None
         assert (machine.boot_mac, machine.unfit_reason) == (MAC, None)
         assert sim.power.read_text().strip() == "1"
+
+
+async def test_a_machine_that_is_no_longer_in_the_ranges_gets_no_password(state_dir: Path, site: Site) -> None:
+    here = context(state_dir, site, {"admin": PASSWORD})
+    for bmc in ("172.22.1.99", "fe80::77%eth9"):
+        inventory.update(
+            state_dir, replace(inventory.Machine(bmc, ("redfish",)), driver="redfish", proven_user="admin")
+        )
+        store_proven(state_dir / "secrets.yaml", {bmc: Candidate("admin", Secret(PASSWORD))})
+    assert isinstance(await CredentialsStep(here).check(), Todo)
+    await CredentialsStep(here).apply(Notes())
+    assert not (state_dir / "bmc-ledger.json").exists()
+    assert RotateStep(here, again=True).machines() == []
 
 
 @isolated
