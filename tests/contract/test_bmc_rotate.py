@@ -159,14 +159,14 @@ async def test_firmware_that_cuts_the_password_short_gets_the_old_one_back_and_t
 @pytest.mark.slow
 @pytest.mark.parametrize("protocol", ["ipmi", "redfish", "redfish that demands it"])
 def test_no_death_at_any_line_loses_the_password(tmp_path: Path, protocol: str) -> None:
-    @isolated
+    @partial(isolated, seconds=600)
     async def run() -> None:
         demands = protocol.endswith("demands it")
         redfish: Any = redfish_sim(tmp_path, ADDRESS, sessions=0, expired=demands)
         async with ipmi_sim(tmp_path, ADDRESS) if protocol == "ipmi" else redfish:
             script = str(ROOT / "tests/contract/rotate_killed.py")
             command = [sys.executable, script, ADDRESS, str(tmp_path), protocol.split()[0], "right"]
-            said = await proc.arun(command, timeout=300, env={"PYTHONPATH": str(ROOT)})
+            said = await proc.arun(command, timeout=590, env={"PYTHONPATH": str(ROOT)})
             deaths = int(said.stdout.split()[0])
             assert deaths > 60, said.stdout
 
