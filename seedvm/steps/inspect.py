@@ -17,6 +17,7 @@ from seedvm.cloud.connection import Cloud
 from seedvm.errors import SeedvmError
 from seedvm.hardware import Hardware
 from seedvm.inspection import Failed, Stage, inspect
+from seedvm.inventory import Machine
 from seedvm.roles import TRAIT, Assignment, Fall, assign, falls, remarks, root_disk, root_hint, shortage
 from seedvm.standing import cloud_of, look
 from seedvm.step import Blocked, Context, Done, Report, Todo, Verdict
@@ -24,6 +25,7 @@ from seedvm.step import Blocked, Context, Done, Report, Todo, Verdict
 _PROVIDE_SECONDS = 300.0
 _POWER_SECONDS = 240.0
 _LOOK_EVERY = 3.0
+_MOST_NAMED = 3  # of those that never came into Ironic; with forty machines the reasons are a page of their own
 
 
 class InspectStep:
@@ -159,13 +161,31 @@ class InspectStep:
         wanted = len(self.context.site.controllers)
         fallen = [Fall(at, node.unfit) for node in nodes for at in node.unfit_at]
         in_ironic = {node.bmc for node in nodes}
-        machines = inventory.load(self.context.state_dir).machines
-        others = [f"{one.bmc}: {one.unfit_reason}" for one in machines if one.unfit_reason and one.bmc not in in_ironic]
-        spares = [one for one in self.context.site.machines if one.role == "spare" and str(one.bmc) in in_ironic]
-        if spares:
-            others.append(f"{len(spares)} kept as spare by the site file")
+        site, machines = self.context.site, inventory.load(self.context.state_dir).machines
+        named = [one for one in machines if one.bmc not in in_ironic and site.machine(one.bmc).role != "exclude"]
+        lost = [(one.bmc, fall) for one in named if (fall := not_reached(one)) is not None]
+        fallen += [fall for _, fall in lost]
+        others = [f"{bmc}: {fall.reason}" for bmc, fall in lost[:_MOST_NAMED]]
+        if len(lost) > _MOST_NAMED:
+            others.append(f"and {len(lost) - _MOST_NAMED} more, told by: seedvm machines")
+        known = {one.bmc for one in machines}
+        for role, words, where in (("spare", "kept as spare", in_ironic), ("exclude", "excluded", known)):
+            if count := sum(one.role == role and str(one.bmc) in where for one in site.machines):
+                others.append(f"{count} {words} by the site file")
         hint = "add machines or memory, lower undercloud.needs, or name fewer addresses in provisioning.undercloud"
         return Blocked(shortage(lacking, wanted, fallen, others), hint)
+
+
+def not_reached(machine: Machine) -> Fall | None:
+    """At what a machine fell that never came into Ironic; None where nothing speaks against it."""
+    if machine.silent:
+        return Fall("answer", "its BMC no longer answers")
+    if machine.unfit_reason is None:
+        return None
+    proven = machine.proven_user is not None and machine.tried is None
+    return Fall(
+        "registration" if machine.boot_mac and proven else "boot MAC" if proven else "login", machine.unfit_reason
+    )
 
 
 def fit(nodes: Sequence[ironic.Node]) -> tuple[str, ...]:

@@ -134,7 +134,8 @@ async def test_too_few_machines_are_told_by_requirement(state_dir: Path, site: S
             verdict = await step.check()
             assert isinstance(verdict, Blocked)
         assert verdict.why == (
-            "3 of 3 undercloud machines are missing: 2 fell at memory; 1 fell at inspection; 172.22.1.24: wrong password"
+            "3 of 3 undercloud machines are missing: 2 fell at memory; 1 fell at inspection; "
+            "1 fell at login; 172.22.1.24: wrong password"
         )
         assert api.orders("inspect").count(BMCS[0]) == 2
         assert not api.orders("provide")
@@ -145,6 +146,26 @@ async def test_too_few_machines_are_told_by_requirement(state_dir: Path, site: S
         assert "timeout reached" in (said.unfit_reason or "")
         assert "it came as far as: powering on" in (said.unfit_reason or "")
         assert "cabled to the provisioning network" in (said.cure or "")
+
+
+def test_forty_machines_that_never_came_into_ironic_are_counted_by_what_stopped_them(
+    state_dir: Path, site: Site
+) -> None:
+    """Three are named, the excluded one is no failure, and one that merely waits is not counted."""
+    here = lay_out(state_dir, replace(site, machines=(Said(IPv4Address("172.22.1.90"), None, "exclude"),)))
+    login = [Machine(f"172.22.1.{last}", unfit_reason="wrong password for admin") for last in range(30, 60)]
+    dark = [
+        Machine(f"172.22.1.{last}", proven_user="admin", unfit_reason="its boot MAC is not known")
+        for last in range(60, 67)
+    ]
+    gone = Machine("172.22.1.70", proven_user="admin", boot_mac=mac("172.22.1.70"), silent=True)
+    excluded = Machine("172.22.1.90", unfit_reason="the operator excluded it")
+    inventory.update(state_dir, *login, *dark, gone, excluded)
+    verdict = InspectStep(here)._too_few((), 3)
+    assert isinstance(verdict, Blocked)
+    assert "30 fell at login; 7 fell at boot MAC; 1 fell at answer" in verdict.why
+    assert verdict.why.count("wrong password") == 3
+    assert "and 35 more, told by: seedvm machines; 1 excluded by the site file" in verdict.why
 
 
 @isolated
