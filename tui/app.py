@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, ClassVar
 
@@ -31,6 +32,7 @@ from tui.screens.progress import ProgressPage
 from tui.screens.receipt import ReceiptPage
 from tui.screens.review import ReviewPage
 from tui.screens.welcome import WelcomePage
+from tui.wait import Wait
 from tui.watch import View
 
 PAGES: Mapping[str, type[Page]] = {
@@ -46,6 +48,10 @@ PAGES: Mapping[str, type[Page]] = {
     "handoff": HandoffPage,
     "receipt": ReceiptPage,
 }
+
+
+_ENGINE_BEGINS_SECONDS, _BUNDLE_SECONDS = 3.0, 5.0
+"""What these take as a rule."""
 
 
 def _spare_the_screen() -> None:
@@ -74,6 +80,7 @@ class WizardApp(App[None]):
         self.link = link
         self.view = View()
         self.node = ""
+        self.wait: Wait | None = None
         self.replaying = replaying
         self.ascii_only = wants_ascii(told)
         self.colourless = self.ascii_only or "NO_COLOR" in told
@@ -153,24 +160,33 @@ class WizardApp(App[None]):
     @work(exit_on_error=False, group="engine", exclusive=True)
     async def start_engine(self) -> None:
         """Start the engine as its own process; say so where it cannot be."""
+        with self._waiting(Wait("starting the engine", _ENGINE_BEGINS_SECONDS)):
+            try:
+                await self.link.start_engine()
+            except (SeedvmError, TimeoutError) as error:
+                told = str(error) or "it did not begin in time"
+                self.notify(told, title="The engine was not started", severity="error", timeout=15)
+
+    @contextmanager
+    def _waiting(self, wait: Wait) -> Iterator[None]:
+        """Say in the title of every page what is waited for, how long so far and as a rule."""
+        self.wait = wait
+        self.tick()
         try:
-            await self.link.start_engine()
-        except (SeedvmError, TimeoutError) as error:
-            self.notify(
-                str(error) or "it did not begin in time",
-                title="The engine was not started",
-                severity="error",
-                timeout=15,
-            )
+            yield
+        finally:
+            self.wait = None
+            self.tick()
 
     @work(exit_on_error=False, group="bundle", exclusive=True)
     async def make_bundle(self) -> None:
         """Write the support bundle and say where it is."""
-        try:
-            path = await self.link.bundle()
-        except (SeedvmError, OSError) as error:
-            self.notify(str(error), title="No support bundle", severity="error", timeout=15)
-            return
+        with self._waiting(Wait("writing a bundle", _BUNDLE_SECONDS)):
+            try:
+                path = await self.link.bundle()
+            except (SeedvmError, OSError) as error:
+                self.notify(str(error), title="No support bundle", severity="error", timeout=15)
+                return
         self.notify(f"{path} (no secret in it)", title="Support bundle", timeout=15)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:

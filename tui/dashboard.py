@@ -115,5 +115,5 @@ def no_return_line(state: State, width: int) -> Line:
         return [(fit("Point of no return (COMMIT): ahead; every failure still goes back", width).rstrip(), "strong")]
     if commit.state == "done":
         text = f"Point of no return (COMMIT): PASSED at {clock(commit.time)}; every failure goes forward"
-        return [(fit(text, width).rstrip(), "bad")]
+        return [(fit(text, width).rstrip(), "strong")]
     return [(fit(f"Point of no return (COMMIT): {commit.state} at {clock(commit.since)}", width).rstrip(), "busy")]

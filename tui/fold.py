@@ -71,12 +71,17 @@ def _brief(evidence: Any) -> str:
     # Figures and words of the evidence; trees in it are left to the report.
     if not isinstance(evidence, Mapping):
         return ""
-    flat = [
-        f"{str(name).replace('_', ' ')} {value}"
+    return ", ".join(
+        _said(str(name).replace("_", " "), value)
         for name, value in evidence.items()
         if isinstance(value, (str, int, float))
-    ]
-    return ", ".join(flat)
+    )
+
+
+def _said(name: str, value: str | float) -> str:
+    if isinstance(value, bool):
+        return name if value else f"not {name}"
+    return f"{name} {value}"
 
 
 def _plan(event: Event) -> list[StepView]:

@@ -150,7 +150,9 @@ _KEY = re.compile(
 
 
 def _in_words(message: str) -> str:
-    """The labels of the form for the keys of the file, and no line of a file that nobody has seen."""
+    """The labels of the form for the keys of the file, no line of a file that nobody has seen, and no YAML."""
+    if message in ("is missing", "must be a single value"):
+        return "not answered yet"
     told = re.sub(r"\[\d+\]|, line \d+", "", message)
     return _KEY.sub(lambda key: f'"{_LABELS.get(key[0]) or _LABELS[f"seed.{key[0]}"]}"', told)
 

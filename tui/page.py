@@ -19,7 +19,9 @@ from textual.worker import Worker, WorkerState
 
 from tui.link import Link
 from tui.view import light
+from tui.wait import Wait
 from tui.watch import View
+from tui.words import fit
 
 
 class Shell(Protocol):
@@ -29,6 +31,7 @@ class Shell(Protocol):
     view: View
     replaying: bool
     node: str
+    wait: Wait | None
 
     def open_node(self, name: str) -> None: ...
 
@@ -54,7 +57,8 @@ class Page(Screen[None]):
         Binding("f1", "app.help", "Help", key_display="F1"),
         Binding("f2", "app.jump", "Go to", key_display="F2"),
         Binding("f4", "app.plain", "Plain", key_display="F4", show=False),
-        Binding("slash", "search", "Search", key_display="/"),
+        Binding("f3", "search", "Search", key_display="F3"),
+        Binding("slash", "search", "Search", key_display="/", show=False),
     ]
 
     def __init__(self) -> None:
@@ -112,9 +116,9 @@ class Page(Screen[None]):
 
     def _frame(self, view: View) -> None:
         site = view.state.site or (view.review.site if view.review else "")
-        right = "engine at work" if view.running else "engine not running"
+        right = str(self.shell.wait or ("engine at work" if view.running else "engine not running"))
         left = f" seedvm {site}  {self.NAME}"
-        put(self.query_one("#title", Static), left.ljust(self.size.width - len(right) - 1) + right + " ")
+        put(self.query_one("#title", Static), fit(left, max(1, self.size.width - len(right) - 2)) + f" {right} ")
         safe, words = light(view.state, view.receipt)
         lamp = self.query_one("#light", Static)
         lamp.set_class(safe, "safe")

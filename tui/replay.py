@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from seedvm.errors import SeedvmError
@@ -20,7 +21,7 @@ from tui.fitness import Look
 from tui.fold import fold
 from tui.link import Link
 from tui.model import State
-from tui.records import parse_receipt, parse_review
+from tui.records import Known, parse_inventory, parse_receipt, parse_review
 from tui.watch import View
 
 _FRAME_SECONDS = 0.1
@@ -39,7 +40,11 @@ class Replay(Link):
         self._reviewed = False
         review, receipt = journal.with_name("review.json"), journal.with_name("receipt.json")
         self._found_review = parse_review(review.read_text()) if review.exists() else None
-        self._found_receipt = parse_receipt(receipt.read_text()) if receipt.exists() else None
+        page = journal.with_name("receipt.txt").read_text() if journal.with_name("receipt.txt").exists() else ""
+        self._found_receipt = parse_receipt(receipt.read_text(), page) if receipt.exists() else None
+        inventory = journal.with_name("inventory.json")
+        self._found_machines = parse_inventory(inventory.read_text()) if inventory.exists() else ()
+        self._has_site = journal.with_name("site.yaml").exists()
 
     async def follow(self) -> AsyncIterator[View]:
         """Views in the recording's own time, divided by the speed."""
@@ -67,12 +72,20 @@ class Replay(Link):
         confirmed = state.confirmed is not None or (step is not None and step.state == "done")
         return View(
             state=state,
+            inventory=self._machines(state),
             review=self._found_review if self._reviewed else None,
             receipt=self._found_receipt if state.all_done else None,
             confirmed=confirmed,
             running=not state.verdict,
-            has_site=True,
+            has_site=self._has_site,
         )
+
+    def _machines(self, state: State) -> tuple[Known, ...]:
+        """The inventory as it had to be then: nothing before the discovery, no account before one was proved."""
+        found, proved = (_is_done(state, name) for name in ("discover", "credentials"))
+        if not found or proved:
+            return self._found_machines if found else ()
+        return tuple(replace(one, user="", unfit="", cure="", findings=()) for one in self._found_machines)
 
     async def start_engine(self) -> None:
         """Refused."""
@@ -124,3 +137,8 @@ class Replay(Link):
     async def listen(self, ears: Sequence[str], on_heard: Callable[[str, Neighbour], None], seconds: float) -> None:
         """Refused."""
         raise SeedvmError("Nothing is listened to", why=_REFUSED)
+
+
+def _is_done(state: State, name: str) -> bool:
+    step = state.step(name)
+    return step is not None and step.state == "done"

@@ -177,7 +177,11 @@ def phase_lines(state: State, now: float, width: int) -> list[Line]:
         if phase and phase.state == "started":
             detail = f"{_so_far(state, name, phase.since, now)} {told}".rstrip()
         lines.append(
-            [(f"[{mark}] {name:<9} ", style), (fit(detail, max(1, width - 14 - len(note))), style), (note, "strong")]
+            [
+                (f"[{mark}] {name:<9} ", style),
+                (fit(detail, max(1, width - 14 - len(note))).rstrip(), style),
+                (note, "strong"),
+            ]
         )
     return lines
 

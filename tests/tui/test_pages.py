@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import json
 import os
@@ -10,8 +11,9 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
-from tests.tui.helpers import BROKEN, CONSOLE, EXAMPLE, grid, journal_line, loaded, state_dir, until, wizard
+from tests.tui.helpers import BROKEN, CONSOLE, EXAMPLE, cable, grid, journal_line, loaded, state_dir, until, wizard
 from tui.app import PAGES, WizardApp
+from tui.link import Link
 from tui.screens.notes import Help, Jump
 
 
@@ -200,3 +202,47 @@ def colours(app: WizardApp) -> bool:
         for strip in app.screen._compositor.render_strips()
         for segment in strip
     )
+
+
+class SlowLink(Link):
+    """A link whose bundle is written when it is told so."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, sys_net=cable(folder))
+        self.go_on = asyncio.Event()
+
+    async def bundle(self) -> Path:
+        """After a while."""
+        await self.go_on.wait()
+        return await super().bundle()
+
+
+async def test_every_page_says_what_is_waited_for_how_long_it_takes_and_has_taken(tmp_path: Path) -> None:
+    link = SlowLink(state_dir(tmp_path))
+    app = wizard(tmp_path, CONSOLE, link)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        app.go("progress")
+        await pilot.press("b")
+        await until(pilot, lambda: "writing a bundle: 0 s so far, usually 5 s" in grid(app).splitlines()[0], "the wait")
+        app.go("receipt")
+        await until(pilot, lambda: "writing a bundle: 1 s so far" in grid(app).splitlines()[0], "the time")
+        link.go_on.set()
+        await until(pilot, lambda: "engine not running" in grid(app).splitlines()[0], "the end")
+
+
+async def test_a_name_that_was_typed_for_other_disks_is_taken_out(tmp_path: Path) -> None:
+    folder = state_dir(tmp_path, until='"verdict":"blocked"}', review=True)
+    app = wizard(folder, CONSOLE)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        app.go("review")
+        await until(pilot, lambda: "WILL BE WIPED: 4 disks" in grid(app), "the review")
+        await pilot.press(*"example", "escape")
+        app.go("review")
+        assert app.screen.query_one("#typed", Input).value == "example"  # the way back loses nothing
+        other = json.loads((folder / "review.json").read_text())
+        other["machines"] = other["machines"][1:]
+        (folder / "review.json").write_text(json.dumps(other))
+        await until(pilot, lambda: "WILL BE WIPED: 3 disks" in grid(app), "the other review")
+        assert app.screen.query_one("#typed", Input).value == ""

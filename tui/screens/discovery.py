@@ -81,7 +81,8 @@ F10 goes on to the credentials        / searches"""
             cost_told = f"{cost.packets} packets, {cost.seconds:g} s, +{PACKETS_A_BMC} per BMC"
             text = f"F5 asks {_whom(cost)}: {cost_told}; no password."
         except SeedvmError as error:
-            text = f"No scan yet: {error.what}. l listens."
+            told = error.what if self.shell.view.has_site else "the site is not described"
+            text = f"No scan yet: {told}. l listens."
         put(self.query_one("#budget", Static), text)
 
     def show(self, view: View, now: float) -> None:

@@ -26,7 +26,7 @@ def machine_row(machine: Machine, word: str, width: int) -> str:
     size = f"{machine.cpus} cpu {machine.memory_mib / 1024:.0f} GiB" if machine.cpus else "-"
     disks = "+".join(f"{disk.size_gib:.0f}" for disk in machine.disks)
     told = machine.why if machine.verdict == "unfit" else machine.role
-    head = f"{machine.bmc:<15} {fit(size, 13)} {fit(disks and disks + ' GB', 9)} {fit(_ROLES.get(word, word), 11)} "
+    head = f"{machine.bmc:<15} {fit(size, 13)} {fit(disks and disks + ' GiB', 9)} {fit(_ROLES.get(word, word), 11)} "
     return head + fit(f"{machine.verdict}: {told}", max(1, width - len(head))).rstrip()
 
 
@@ -49,7 +49,7 @@ def more_lines(machine: Machine | Known | None, width: int) -> list[Line]:
         lines.append([(part, "bad" if machine.verdict == "unfit" else "strong")])
     for disk in machine.disks:
         mark = "WIPE" if disk.wipe else "keep"
-        text = f"{mark} {disk.name} serial {disk.serial or '-'} {disk.size_gib:.0f} GiB, holds {disk.holds or 'nothing known'}"
+        text = f"{mark} {disk.name} serial {disk.serial or '-'} {disk.size_gib:.0f} GiB  holds: {disk.holds or 'nothing known'}"
         lines.append([(fit(text, width).rstrip(), "bad" if disk.wipe else "dim")])
     return lines
 

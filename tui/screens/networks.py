@@ -28,16 +28,15 @@ Nothing outside the ranges that you name here is asked, powered or written.
 
 The provisioning network carries the boot of the machines; the seed, the VIP
 (where OpenStack answers, for good) and the undercloud's nodes have fixed
-addresses on it. BMCs are looked for in their ranges only; BMCs that have
-nothing but an IPv6 link-local address (fe80::) on the NICs named for them.
+addresses on it. BMCs are looked for in their ranges, and on the NICs named
+for those that have nothing but an IPv6 link-local address (fe80::).
+Where a trunk carries the BMCs with a tag, give the VLAN's number: the seed
+makes the interface, as eth1.123, itself.
 
-A trunk carries the BMCs' VLAN with a tag: give its number, and the seed makes
-the interface eth1.123 itself. Without a number nothing is tagged.
-
-Tab, Shift+Tab, Enter: from field to field. ! marks what is wrong
-as you type. F5 fills empty addresses from the provisioning network.
-F10 saves and goes on to the discovery; it is refused while something is
-wrong. Esc goes back and keeps what was entered."""
+Tab, Shift+Tab, Enter: from field to field; ! marks what is wrong as you type.
+F5 fills empty addresses from the provisioning network. F10 saves and goes on;
+it is refused while something is wrong. Esc goes back and keeps what was
+entered."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f5", "propose", "Propose", key_display="F5"),

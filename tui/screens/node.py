@@ -109,10 +109,10 @@ engine is started. Esc goes back, / searches in the log."""
         if failure is not None and failure.machine == name:
             return failure_lines(failure, width)
         if name in view.orders:
-            return [[(f"  Ordered: {view.orders[name]}", "busy")]]
+            return [[(f"Ordered: {view.orders[name]}", "busy")]]
         if node is not None and (node.phase == "failed" or "STANDS STILL" in node.detail):
             return failure_lines(Failure("deploy", "failed", node.detail, hint=_STILL), width)
-        return [[("  Nothing is wrong with it.", "good" if node is not None else "dim")]]
+        return [[("Nothing is wrong with it.", "good" if node is not None else "dim")]]
 
     def spares(self) -> tuple[orders.Spare, ...]:
         """The spares that fit, from the review."""
@@ -206,6 +206,7 @@ engine is started. Esc goes back, / searches in the log."""
 
     def _end(self) -> None:
         self._ask = ""
+        self.query_one("#typed", Input).value = ""  # the next question is another one
         self.query_one("#prompt").add_class("hidden")
         self.query_one("#log", Lines).focus()
         self.refresh_view()
@@ -232,7 +233,6 @@ engine is started. Esc goes back, / searches in the log."""
         except (SeedvmError, OSError) as error:
             self.answer(str(error), bad=True)
             return
-        self.query_one("#typed", Input).value = ""
         self._end()
         if self.shell.view.running:
             self.answer("Ordered: obeyed as soon as the others have come to rest." if ask != "drop" else _LATER)

@@ -13,8 +13,8 @@ from textual.widgets import Footer, OptionList, Static
 from textual.widgets.option_list import Option
 
 _EVERYWHERE = """\
-On every page: Esc back, F1 this help, F2 go to a page, F4 plain ASCII without
-colour, Ctrl+P commands, Ctrl+Q closes the screen (the engine works on)."""
+On every page: Esc back, F1 help, F2 pages, F3 or / search, F4 plain ASCII,
+Ctrl+P commands, Ctrl+Q closes the screen (the engine works on)."""
 
 
 class Notes(ModalScreen[str]):

@@ -26,6 +26,7 @@ from tui.view import (
 from tui.watch import View
 from tui.widgets.lines import Lines
 from tui.widgets.table import Table
+from tui.words import fit
 
 _PARTS = {"log": "Log", "steps": "Steps", "stack": "Heat's stack"}
 
@@ -93,7 +94,8 @@ Tab moves between the parts, arrows and PageUp/PageDown scroll."""
         step = state.current
         tell = progress_text(step) if step is not None and step.state == "running" else ""
         told = (waiting(step, now) if view.running else "") or standing(state, view.running)
-        put(self.query_one("#now", Static), " ".join(filter(None, (" " + (view.notice or told), tell))))
+        told = "; ".join(filter(None, (view.notice or told, tell)))
+        put(self.query_one("#now", Static), fit(told, max(1, self.size.width)).rstrip())
         self._lines("overall").fill(lambda width: [overall_line(state, now, width)])
         steps = self._lines("steps")
         steps.fill(lambda width: step_lines(state, now, width))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import ClassVar
 
 from textual import work
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Input, Static
 
@@ -30,16 +32,15 @@ def review_lines(review: Review, wanted: str, width: int) -> list[Line]:
     lines.append([(f"NOT TOUCHED: {len(review.untouched)} machines", "good")])
     for machine in rest:
         lines.append([(fit(_row(machine), width).rstrip(), "")])
-        lines.append(
-            [(fit(f"    {machine.verdict}: {machine.why or 'no disk of it is needed'}", width).rstrip(), "dim")]
-        )
+        why = f"{machine.verdict}: {machine.why or 'no disk of it is needed'}"
+        lines.extend([(f"    {part}", "dim")] for part in wrap(why, max(20, width - 4))[:3])
     return lines
 
 
 def _row(machine: Machine) -> str:
     memory = f"{machine.cpus} cpu {machine.memory_mib / 1024:.0f} GiB" if machine.cpus else ""
     who = f"{machine.bmc:<15} {machine.name or '-':<20} {machine.role:<10} {machine.driver:<8}"
-    return f"{who} {machine.serial or '-':<8} {memory}".rstrip()
+    return f"{who} {machine.serial or '-':<10} {memory}".rstrip()
 
 
 def _disk_lines(machine: Machine, width: int) -> list[Line]:
@@ -47,7 +48,7 @@ def _disk_lines(machine: Machine, width: int) -> list[Line]:
     for disk in machine.disks:
         mark, style = ("WIPE ", "bad") if disk.wipe else ("keep ", "dim")
         text = (
-            f"{disk.name}  serial {disk.serial or '-'}  {disk.size_gib:.0f} GiB  holds {disk.holds or 'nothing known'}"
+            f"{disk.name}  serial {disk.serial or '-'}  {disk.size_gib:.0f} GiB  holds: {disk.holds or 'nothing known'}"
         )
         lines.append([("    ", ""), (mark, style), (fit(text, max(1, width - 9)).rstrip(), "")])
     return lines
@@ -68,8 +69,12 @@ Type the site's name exactly and press Enter to allow it. Nothing happens
 while the name is not right. Tab goes to the list (arrows scroll, / searches),
 Esc goes back without confirming.
 
-To leave a machine out, give it `role: exclude` under `machines` in the site
-file, and start the engine again."""
+To leave a machine out: F6, mark it there, x; then start the engine again, and
+it asks anew."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f6", "app.go('hardware')", "Leave a machine out", key_display="F6"),
+    ]
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,6 +115,8 @@ file, and start the engine again."""
         # A review of a thousand machines is made anew only when it is another one.
         wanted = self.wanted
         if self._listed is None or self._listed[0] is not review or self._listed[1] != wanted:
+            if self._listed is not None and self._listed[0] is not review:
+                self.query_one("#typed", Input).value = ""  # it was typed for other disks
             self._listed = review, wanted
             machines.fill(lambda width: review_lines(review, wanted, width))
 
