@@ -14,13 +14,14 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.css.query import NoMatches
 from textual.screen import Screen
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 from textual.worker import Worker, WorkerState
 
 from tui.link import Link
 from tui.view import light
 from tui.wait import Wait
 from tui.watch import View
+from tui.widgets.keys import Keys
 from tui.words import fit
 
 
@@ -83,7 +84,7 @@ class Page(Screen[None]):
             disabled=True,
         )
         yield Static(id="light", markup=False)
-        yield Footer(show_command_palette=False)
+        yield Keys()
 
     def body(self) -> ComposeResult:
         """The page's own widgets."""

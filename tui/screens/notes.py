@@ -9,8 +9,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Footer, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
+
+from tui.widgets.keys import Keys
 
 _EVERYWHERE = """\
 On every page: Esc back, F1 help, F2 pages, F3 or / search, F4 plain ASCII,
@@ -41,7 +43,7 @@ class Help(Notes):
         with VerticalScroll(id="notes"):
             yield Static(f"Help: {self._title}", id="notes-title", markup=False)
             yield Static(f"\n{self._text}\n\n{_EVERYWHERE}", id="notes-body", markup=False)
-        yield Footer(show_command_palette=False)
+        yield Keys()
 
 
 class Jump(Notes):
@@ -60,7 +62,7 @@ class Jump(Notes):
         with VerticalScroll(id="notes"):
             yield Static("Go to", id="notes-title", markup=False)
             yield OptionList(*(Option(title, id=key) for key, title in self._pages), id="pages")
-        yield Footer(show_command_palette=False)
+        yield Keys()
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Enter on a line."""
