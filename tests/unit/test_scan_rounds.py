@@ -148,3 +148,29 @@ def test_a_small_scan_asks_who_is_silent_twice_and_who_answered_once() -> None:
     assert found == set(cable.hosts)
     assert cable.asked[block(0)[4]] == 1
     assert set(cable.asked.values()) == {1, 2}
+
+
+async def test_a_machine_is_asked_at_one_of_its_addresses_at_a_time_also_by_different_blocks() -> None:
+    cable = Cable()
+    cable.macs |= dict.fromkeys(block(1)[:4], ("52:54:00:00:00:01",))
+    cable.macs |= {address: (f"52:54:00:00:01:{at:02x}",) for at, address in enumerate(block(3)[:8])}
+    asked: list[tuple[str, ...]] = []
+    busy, most = set[str](), 0
+
+    async def ask(wave: Sequence[str]) -> None:
+        nonlocal most
+        machines = {cable.machine(one) for one in wave}
+        assert len(machines) == len(wave)
+        assert not machines & busy
+        busy.update(machines)
+        most = max(most, len(busy))
+        await asyncio.sleep(0.001)
+        busy.difference_update(machines)
+        asked.append(tuple(wave))
+
+    turns = Turns(cable)
+    async with asyncio.TaskGroup() as group:
+        for addresses in ([*block(1)[:2], *block(3)[:4]], [*block(1)[2:4], *block(3)[4:8], block(3)[0]]):
+            group.create_task(turns.in_waves(addresses, ask))
+    assert sorted(one for wave in asked for one in wave) == sorted([*block(1)[:4], *block(3)[:8], block(3)[0]])
+    assert most > 5, "different machines are asked together"
