@@ -104,7 +104,7 @@ def _close(view: ScanView, bmcs: Sequence[Bmc], ended: Ended | None) -> None:
 
 
 def _tell(bmcs: Sequence[Bmc], view: ScanView, evidence: bool, ended: Ended | None) -> None:
-    from seedvm.scan.table import contradictions
+    from seedvm.scan.table import contradictions, tagged_vlans
 
     for bmc in bmcs if evidence else ():
         say(" = ".join((bmc.address, *bmc.also)))
@@ -113,6 +113,8 @@ def _tell(bmcs: Sequence[Bmc], view: ScanView, evidence: bool, ended: Ended | No
     for mac in sorted(view.heard):
         said = "; ".join(f"{one.fact} {one.value} ({one.source})" for one in view.heard[mac].evidence)
         say(f"heard {mac}: {said}")
+    if vlans := tagged_vlans(view.heard.values()):
+        say(vlans)
     for remark in contradictions(bmcs):
         say(remark)
     end = "" if ended and ended.complete else "; the scan did not come to its end: run it again, it goes on from here"

@@ -50,15 +50,22 @@ async def listen(
 ) -> tuple[Neighbour, ...]:
     """Hear for `seconds`; `on_seen` gets a neighbour whenever something new is known of it."""
     seen: dict[str, Neighbour] = {}
-    await asyncio.to_thread(layers.ready)
+
+    def note(frame: bytes) -> None:
+        changed = hear(seen, frame, interface)
+        if changed and on_seen:
+            on_seen(changed)
+
+    end = asyncio.get_running_loop().time() + seconds
     async with tap(interface, every=True) as (_, frames):
+        await asyncio.to_thread(layers.ready)  # what comes meanwhile is kept
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout_at(end):
                 while True:
-                    changed = hear(seen, await frames.get(), interface)
-                    if changed and on_seen:
-                        on_seen(changed)
+                    note(await frames.get())
                     await asyncio.sleep(0)  # a flood must not keep the clock from being looked at
+        for _ in range(frames.qsize()):
+            note(frames.get_nowait())
     return tuple(seen[mac] for mac in sorted(seen))
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from seedvm.scan.evidence import Bmc, Evidence
 from seedvm.scan.identity import SAID, identities, maker
+
+if TYPE_CHECKING:
+    from seedvm.scan.listen import Neighbour
 
 WIDTHS = (21, 22, 33)
 HEAD = ("ADDRESS", "SPEAKS", "SAYS OF ITSELF")
@@ -53,6 +57,12 @@ def contradictions(bmcs: Iterable[Bmc]) -> tuple[str, ...]:
         named = " and ".join(addresses[:4]) + (f" and {len(addresses) - 4} more" if len(addresses) > 4 else "")
         found.append(f"{named} have one identity ({identity}): one BMC with several addresses, or a copied UUID?")
     return tuple(found)
+
+
+def tagged_vlans(heard: Iterable[Neighbour]) -> str:
+    """Which tagged VLANs were heard on a trunk and how one of them is asked; empty where there were none."""
+    tags = sorted({int(tag) for one in heard for tag in one.facts("vlan")})
+    return f"tagged VLANs heard: {', '.join(map(str, tags))} (--nic NIC.{tags[0]} asks that one)" if tags else ""
 
 
 def _alike(values: Sequence[str]) -> bool:

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seedvm.scan.evidence import Bmc, Evidence
-from seedvm.scan.table import contradictions, head, row
+from seedvm.scan.listen import Neighbour
+from seedvm.scan.table import contradictions, head, row, tagged_vlans
 
 
 def said(address: str, *facts: tuple[str, str]) -> Bmc:
@@ -38,3 +39,12 @@ def test_one_address_with_two_identities_is_shown() -> None:
 
 def test_sound_lists_have_no_remark() -> None:
     assert contradictions([said("10.0.0.1", ("uuid", "a")), said("10.0.0.2", ("uuid", "b"))]) == ()
+
+
+def test_the_vlans_of_a_trunk_are_said_with_the_way_to_ask_one() -> None:
+    def speaks_on(tag: str) -> Neighbour:
+        return Neighbour(f"52:54:00:00:00:{tag}", (Evidence("vlan", tag, "802.1Q tag", ""),))
+
+    assert tagged_vlans([]) == tagged_vlans([Neighbour("52:54:00:00:00:01")]) == ""
+    said = tagged_vlans([speaks_on("30"), speaks_on("20"), speaks_on("20")])
+    assert said == "tagged VLANs heard: 20, 30 (--nic NIC.20 asks that one)"
