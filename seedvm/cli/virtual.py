@@ -41,6 +41,13 @@ def _rack(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> N
     power.add_argument("machine", help="the machine's name")
     power.add_argument("action", choices=("on", "off", "reset"))
     power.set_defaults(handler=_rack_power)
+    fault = verbs.add_parser("fault", parents=[shared], help="break or mend a machine while the rack runs")
+    fault.add_argument("--file", type=Path, required=True, help="the rack file")
+    fault.add_argument("machine", help="the machine's name")
+    fault.add_argument(
+        "fault", choices=("dead-power", "none"), help="its BMC refuses to switch it on; or nothing is wrong"
+    )
+    fault.set_defaults(handler=_rack_fault)
     clean = verbs.add_parser("clean", parents=[shared], help="take every rack away, with its disks and logs")
     clean.set_defaults(handler=_rack_clean)
 
@@ -91,6 +98,14 @@ def _rack_power(args: argparse.Namespace) -> int:
     from seedvm.rack.press import press
 
     press(load_rack(args.file), args.machine, args.action)
+    return EXIT_DONE
+
+
+def _rack_fault(args: argparse.Namespace) -> int:
+    from seedvm.rack import rack
+    from seedvm.rack.model import load_rack
+
+    rack.set_supply(load_rack(args.file), args.machine, dead=args.fault == "dead-power")
     return EXIT_DONE
 
 

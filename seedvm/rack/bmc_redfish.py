@@ -27,6 +27,7 @@ from sushy_tools.emulator import main as emulator
 from sushy_tools.emulator.resources.systems.base import AbstractSystemsDriver
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from seedvm.errors import SeedvmError
 from seedvm.rack.bmc import Behind
 from seedvm.rack.door import Door
 from seedvm.rack.model import MachineSpec
@@ -108,7 +109,10 @@ class RackDriver(AbstractSystemsDriver):
         self.uuid(identity)
         if state not in _ACTIONS:
             raise error.BadRequest(f"ResetType {state} is not supported")
-        self._behind.power(_ACTIONS[state])
+        try:
+            self._behind.power(_ACTIONS[state])
+        except SeedvmError as refused:
+            raise error.Conflict(str(refused)) from refused
 
     def get_boot_device(self, identity: str) -> str:
         self.uuid(identity)

@@ -1,7 +1,7 @@
 """The wire between a machine's supervisor and those who order it about: one JSON object a line on a Unix socket.
 
 `{"do": "status"}`, `{"do": "power", "action": "on|off|soft|reset|restart|cycle"}`,
-`{"do": "boot", "device": "pxe|disk|null", "once": true}`;
+`{"do": "boot", "device": "pxe|disk|null", "once": true}`, `{"do": "supply", "dead": true}`;
 the answer is the status after it, or `{"error": ...}`. It refuses everything else.
 """
 
@@ -53,6 +53,8 @@ class Server(socketserver.ThreadingUnixStreamServer):
             if device not in ("pxe", "disk", None):
                 raise ValueError(f"unknown boot device {device}")
             machine.set_boot(device, bool(request["once"]))
+        elif request["do"] == "supply":
+            machine.set_supply(bool(request["dead"]))
         elif request["do"] != "status":
             raise ValueError(f"unknown request {request['do']}")
         return {

@@ -1,4 +1,4 @@
-"""What the demo is made of: a rack file with six machines, the site that is wanted there, and the operator's candidates.
+"""What the demo is made of: a rack file with seven machines, the site that is wanted there, and the operator's candidates.
 
 The BMCs' passwords are made anew for each demo. It refuses to lay a new demo over one that is there.
 """
@@ -71,6 +71,7 @@ MACHINES = (
     DemoMachine(4, "ipmi"),
     DemoMachine(5, "ipmi", secret_known=False),
     DemoMachine(6, "redfish", memory_mib=1024, disk_gib=4),
+    DemoMachine(7, "redfish"),
 )
 
 
@@ -124,7 +125,7 @@ def site_tree() -> dict[str, object]:
             "instances": "172.22.0.50-172.22.0.99",
             "boot": "172.22.0.100-172.22.0.199",
         },
-        "bmc": {"ranges": ["172.22.1.21-172.22.1.26"], "learn_mac_by_power_on": True},
+        "bmc": {"ranges": ["172.22.1.21-172.22.1.27"], "learn_mac_by_power_on": True},
         "undercloud": {"needs": {"cpus": 1, "memory_mib": 3000, "disk_gib": 12}, "rehearse_on_spare": True},
     }
 

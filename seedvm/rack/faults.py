@@ -2,6 +2,7 @@
 
 `wrong_password: true` (nobody knows it), `lock_out: {after: 3, seconds: 600}`, `lost_packets_percent: 20` (of what comes in, by
 nftables in the BMC's namespace), `sessions: 2`, `hang: true` (presence and connections, then nothing), `clock_ahead_seconds: 3600`.
+One comes and goes while the rack runs: a dead power supply (`seedvm rack fault`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The power of one machine: off, on, reset, cycle and soft off, boot device for once or for good.
 
 Powered by its BMC only. A boot is a child process (seedvm.rack.boot); cutting the power ends its control group and pulls its cable.
-It refuses to hold two boots at once.
+It refuses to hold two boots at once, and to go on while its power supply is dead (a fault to order).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from seedvm import proc
+from seedvm.errors import SeedvmError
 from seedvm.rack import boot, cgroup, events, loop, network, vm
 from seedvm.rack.model import CHILD_ENVIRONMENT, RackSpec, made_up_mac
 
@@ -33,6 +34,7 @@ class Machine:
         self.boot_device: str | None = None
         self.boot_once = False
         self.reboots = 0
+        self.dead_supply = False
         self._on = False
         self._restart = False
         self._lock = threading.RLock()
@@ -84,9 +86,17 @@ class Machine:
             else:
                 raise ValueError(f"unknown action {action}")
 
+    def set_supply(self, dead: bool) -> None:
+        """Break or mend the power supply; what runs goes on until it is switched off."""
+        self.dead_supply = dead
+        events.note(self.folder, "power-supply", dead=dead)
+
     def _power_on(self) -> None:
         if self._on:
             return
+        if self.dead_supply:
+            events.note(self.folder, "power-on-refused")
+            raise SeedvmError("it does not go on", machine=self.name, why="its power supply is dead", hint="mend it")
         if self._runner is not None:
             self._runner.join()
         self._on = True

@@ -1,6 +1,6 @@
 """Presses a machine's power button as an operator would: from the rack's router, through the machine's own BMC.
 
-Names and passwords are those of the rack file. It refuses actions which not every BMC knows.
+Names and passwords are those of the rack file, or what the password was changed to. It refuses actions which not every BMC knows.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ import json
 
 from seedvm import proc
 from seedvm.errors import SeedvmError
+from seedvm.rack.bmc import door_of
 from seedvm.rack.model import MachineSpec, RackSpec
+from seedvm.secret import Secret
 
 ACTIONS = ("on", "off", "reset")
 _RESET_TYPES = {"on": "On", "off": "ForceOff", "reset": "ForceRestart"}
@@ -21,26 +23,27 @@ def press(spec: RackSpec, name: str, action: str) -> None:
     if action not in ACTIONS:
         raise SeedvmError(f"there is no power action {action}", machine=name, why=f"there are {', '.join(ACTIONS)}")
     machine = spec.machine(name)
+    password = door_of(machine, spec.folder(name)).password
     if machine.bmc.protocol == "ipmi":
-        _ipmi(spec, machine, action)
+        _ipmi(spec, machine, action, password)
     else:
-        _redfish(spec, machine, action)
+        _redfish(spec, machine, action, password)
 
 
-def _ipmi(spec: RackSpec, machine: MachineSpec, action: str) -> None:
+def _ipmi(spec: RackSpec, machine: MachineSpec, action: str, password: Secret) -> None:
     bmc = machine.bmc
     proc.run(
         ["ipmitool", "-I", "lanplus", "-C", "3", "-H", str(bmc.address), "-U", bmc.user, "-E", "power", action],
         timeout=_SECONDS,
         netns=spec.namespace,
-        secret_env={"IPMI_PASSWORD": bmc.password},
+        secret_env={"IPMI_PASSWORD": password},
     )
 
 
-def _redfish(spec: RackSpec, machine: MachineSpec, action: str) -> None:
+def _redfish(spec: RackSpec, machine: MachineSpec, action: str, password: Secret) -> None:
     url = f"https://{machine.bmc.address}/redfish/v1/Systems/{machine.uuid}/Actions/ComputerSystem.Reset"
     body = json.dumps({"ResetType": _RESET_TYPES[action]})
-    account = f'user = "{machine.bmc.user}:{machine.bmc.password.reveal()}"\n'  # on curl's standard input, not its command line
+    account = f'user = "{machine.bmc.user}:{password.reveal()}"\n'  # on curl's standard input, not its command line
     proc.run(
         ["curl", "-sS", "-k", "--fail", "-K", "-", "-H", "Content-Type: application/json", "-d", body, url],
         timeout=_SECONDS,

@@ -157,6 +157,11 @@ def order(spec: RackSpec, name: str, action: str) -> None:
     control.call(spec.socket(name), {"do": "power", "action": action})
 
 
+def set_supply(spec: RackSpec, name: str, *, dead: bool) -> None:
+    """A fault to order while the rack runs: the machine's BMC answers, and refuses to switch it on, until it is mended."""
+    control.call(spec.socket(name), {"do": "supply", "dead": dead})
+
+
 def is_on(spec: RackSpec, name: str) -> bool:
     """Whether a machine has power; False too when nobody stands behind it."""
     return _machine_power(spec, name)["power"] == "on"

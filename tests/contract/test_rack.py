@@ -17,6 +17,7 @@ from seedvm import proc
 from seedvm.errors import SeedvmError
 from seedvm.rack import cgroup, control, events, loop, network, rack
 from seedvm.rack.model import CHILD_ENVIRONMENT, RackSpec, load_rack
+from seedvm.rack.press import press
 from tests.contract.toy_machine import make_ramdisk, make_tree, write_disk
 
 RACK = """\
@@ -283,6 +284,26 @@ def test_a_machine_without_anything_to_boot_asks_again_until_it_is_switched_off(
         until("the end", lambda: dark.events("m2")[-1]["event"] == "nothing-boots")
     finally:
         (dark.scratch / "served/away").rename(dark.scratch / "served/boot.ipxe")
+
+
+def test_a_dead_power_supply_refuses_over_both_protocols_until_it_is_mended(dark: Desk) -> None:
+    for name in ("m1", "m2"):
+        rack.set_supply(dark.spec, name, dead=True)
+        with pytest.raises(SeedvmError, match="409" if name == "m1" else "Unspecified error"):
+            press(dark.spec, name, "on")
+        assert not rack.is_on(dark.spec, name) and dark.events(name)[-1]["event"] == "power-on-refused"
+        rack.set_supply(dark.spec, name, dead=False)
+        press(dark.spec, name, "on")
+        assert rack.is_on(dark.spec, name)
+
+
+def test_the_button_is_pressed_with_a_password_that_was_changed(dark: Desk) -> None:
+    dark.ipmitool("user", "set", "password", "2", "hush-changed")
+    try:
+        press(dark.spec, "m2", "on")
+        assert rack.is_on(dark.spec, "m2")
+    finally:
+        dark.ipmitool("user", "set", "password", "2", "hush-m2", password="hush-changed")
 
 
 def test_down_after_kill_9_of_everything_leaves_nothing(desk: Desk) -> None:
