@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,54 +48,51 @@ class Deployment:
         self._ssh.known_hosts.unlink(missing_ok=True)
 
     async def watch(self, seconds: float) -> None:
-        """Until the stack is complete; SeedvmError, with the node and its words, where it failed."""
-        measuring = asyncio.create_task(self._measure())
-        try:
-            await self._settle(time.monotonic() + seconds)
-        finally:
-            measuring.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await measuring
+        """Until the stack is complete; SeedvmError, with the node and its words, where it failed and the other machines are at rest."""
+        stack, resources = await self._at_rest(seconds)
+        if stack is None:
+            raise SeedvmError("the stack undercloud is gone", why="somebody deleted it", hint="run again")
+        if not stack.complete:
+            raise await self._explained(stack, resources)
 
     async def rest(self, seconds: float) -> None:
         """Until no server of the stack is being built: what still grows is not to be replaced by an update."""
-        deadline = time.monotonic() + seconds
-        measuring = asyncio.create_task(self._measure())
-        try:
+        await self._at_rest(seconds)
+
+    async def _at_rest(self, seconds: float) -> tuple[heat.Stack | None, tuple[heat.Resource, ...]]:
+        """Heat gives up at the first machine that fails; the others are built on all the same, and are looked at to their end."""
+        deadline, told = time.monotonic() + seconds, False
+        async with self._measured():
             while (stack := await heat.stack(self.cloud)) is not None:
                 resources = await heat.resources(self.cloud, stack)
                 await self._look(resources)
-                mine = {one.physical for one in resources if one.physical}
-                building = [one for one in await nova.servers(self.cloud) if one.id in mine and one.status == "BUILD"]
+                building = [] if stack.complete else await self._building(resources)
                 if stack.settled and not building:
-                    return
+                    return stack, resources
+                if stack.settled and not told:
+                    told, failed = True, await self._explained(stack, resources)
+                    self.report.log(f"{failed.what}: {failed.why}; the others go on", node=failed.machine)
                 if time.monotonic() > deadline:
-                    names = ", ".join(one.name for one in building) or stack.name
-                    raise SeedvmError(
-                        "a deployment does not end", machine=names, why=f"{seconds:.0f} s", hint="retry it"
-                    )
+                    why = f"{seconds:.0f} s, and the stack is {stack.status}"
+                    names = ", ".join(building) or None
+                    raise SeedvmError("the deployment does not end", machine=names, why=why, hint="retry it")
                 await asyncio.sleep(self.look_every)
+        return None, ()
+
+    async def _building(self, resources: tuple[heat.Resource, ...]) -> list[str]:
+        mine = {one.physical for one in resources if one.physical}
+        return [one.name for one in await nova.servers(self.cloud) if one.id in mine and one.status == "BUILD"]
+
+    @contextlib.asynccontextmanager
+    async def _measured(self) -> AsyncIterator[None]:
+        """Meanwhile what is written is measured."""
+        measuring = asyncio.create_task(self._measure())
+        try:
+            yield
         finally:
             measuring.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await measuring
-
-    async def _settle(self, deadline: float) -> None:
-        while True:
-            stack = await heat.stack(self.cloud)
-            if stack is None:
-                raise SeedvmError("the stack undercloud is gone", why="somebody deleted it", hint="run again")
-            resources = await heat.resources(self.cloud, stack)
-            await self._look(resources)
-            if stack.complete:
-                return
-            if stack.settled:
-                raise await self._explained(stack, resources)
-            if time.monotonic() > deadline:
-                raise SeedvmError(
-                    "the stack does not settle", why=stack.status, hint="openstack stack event list undercloud"
-                )
-            await asyncio.sleep(self.look_every)
 
     async def _look(self, resources: tuple[heat.Resource, ...]) -> None:
         """Tell every lane and every resource that changed, and end what hangs where that was ordered."""

@@ -116,13 +116,13 @@ class DeployStep:
         await recovery.take_back(cloud, self.context.site.name, wanted, report)
         report.log(f"waiting until Nova may use {len(wanted)} machines")
         await _until(lambda: self._room(cloud, wanted), _ROOM_SECONDS, "Nova does not see the machines")
+        for order in obeyed:  # before the machines are at work again: an order that waits ends what seems to hang
+            orders.done(self.context.state_dir, order)
         if stack is None:
             await heat.create(cloud, heat.template(), parameters, minutes=_MINUTES)
         else:
             report.log(f"trying again what failed: {stack.reason}")
             await heat.update(cloud, stack, heat.template(), parameters, minutes=_MINUTES)
-        for order in obeyed:
-            orders.done(self.context.state_dir, order)
 
     async def _obey(self, cloud: Cloud, servers: tuple[nova.Server, ...], report: Report) -> list[orders.Order]:
         """Obey the orders that wait. One that may not be obeyed is taken away, so that it does not stop the next run as well."""

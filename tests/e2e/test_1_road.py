@@ -6,10 +6,15 @@ import io
 import json
 import re
 import tarfile
+from functools import partial
 from pathlib import Path
 
+import yaml
+
 from tests.e2e.leaks import leaks, secrets_of
+from tests.e2e.walk import ROTATED
 from tests.e2e.world import VIP, World
+from tests.terminal import wait_until
 
 
 def test_the_demo_ends_with_a_receipt_that_says_safe_to_leave(finished: World) -> None:
@@ -24,6 +29,60 @@ def test_the_engine_was_killed_three_times_on_the_way_and_went_on(finished: Worl
     killed = [run for run in started if run not in ended]
     last_steps = {event["run"]: event["step"] for event in events if event["event"] == "step-started"}
     assert [last_steps[run] for run in killed] == ["inspect", "deploy", "handoff-own"]
+
+
+def test_the_failed_machine_was_replaced_by_the_spare_and_put_aside_unwritten(finished: World) -> None:
+    nodes = {node["Extra"]["seedvm_bmc"]: node for node in finished.openstack("baremetal", "node", "list", "--long")}
+    old, new = nodes["172.22.1.22"], nodes["172.22.1.24"]
+    assert old["Extra"]["seedvm_role"] == "replaced"
+    assert (old["Provisioning State"], old["Power State"], old["Instance UUID"]) == ("manageable", "power off", None)
+    assert new["Extra"]["seedvm_name"] == "demo-undercloud-1" and new["Provisioning State"] == "active"
+    assert finished.machine_at("172.22.0.12") == "m4"
+    assert finished.disk_is_blank("m2")
+    review = json.loads((finished.state / "review.json").read_text())
+    (aside,) = (one for one in review["machines"] if one["bmc"] == "172.22.1.22")
+    assert (aside["role"], aside["why"]) == ("unfit", "replaced by 172.22.1.24")
+
+
+def test_the_other_failed_machine_was_tried_again_where_it_stood(finished: World) -> None:
+    assert finished.machine_at("172.22.0.13") == "m3"
+    events = [one["event"] for one in finished.machine_events("m3")]
+    assert "power-on" in events[events.index("power-on-refused") :]
+
+
+def test_the_first_failure_was_told_with_machine_and_cause_while_the_others_went_on(finished: World) -> None:
+    told = [event for event in finished.journal() if event["event"] == "log" and "the others go on" in event["message"]]
+    assert told and told[0]["node"] in ("demo-undercloud-1", "demo-undercloud-2")
+    assert "power" in told[0]["message"]
+
+
+def test_two_bmcs_have_passwords_of_their_own_and_ironic_works_with_them(finished: World) -> None:
+    node = next(iter(finished.undercloud().values()))
+    proven = yaml.safe_load(finished.on_machine(node, "cat", "/var/lib/seedvm/secrets.yaml"))["proven"]
+    rack = yaml.safe_load((finished.demo / "rack.yaml").read_text())
+    given = {one["bmc"]["address"]: one["bmc"]["password"] for one in rack["machines"]}
+    rows = finished.on_machine(node, "mariadb", "-N", "-r", "-e", "SELECT extra, driver_info FROM ironic.nodes")
+    ironic = {json.loads(extra)["seedvm_bmc"]: json.loads(info) for extra, info in map(_two, rows.splitlines())}
+    assert len(ironic) == 6
+    for bmc, info in ironic.items():
+        known = info.get("redfish_password") or info["ipmi_password"]
+        assert known == proven[bmc]["password"], bmc
+        assert (known != given[bmc]) == (bmc in ROTATED), bmc
+    nodes = finished.openstack("baremetal", "node", "list", "--long")
+    for one in (one for one in nodes if one["Extra"]["seedvm_bmc"] in ROTATED):
+        finished.stock_client("baremetal", "node", "power", "on", one["UUID"])
+        wait_until("Ironic asked the BMC", partial(_power_is_asked, finished, one["UUID"]), 60)
+        shown = finished.openstack("baremetal", "node", "show", one["UUID"])
+        assert (shown["power_state"], shown["last_error"]) == ("power on", None)
+
+
+def _power_is_asked(world: World, node: str) -> bool:
+    return world.openstack("baremetal", "node", "show", node)["target_power_state"] is None
+
+
+def _two(row: str) -> tuple[str, str]:
+    first, _, second = row.partition("\t")
+    return first, second
 
 
 def test_nothing_of_the_seed_answers(finished: World) -> None:

@@ -8,12 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 
 import pytest
-import yaml
 
-from seedvm import proc
 from seedvm.cloud.rabbit import parse_running
-from seedvm.secret import Secret
-from tests.e2e.world import NAMESPACE, VIP, World
+from tests.e2e.world import VIP, World
 from tests.terminal import wait_until
 
 GAP_LIMIT_SECONDS = 10
@@ -25,37 +22,7 @@ def holder_of_the_vip(world: World) -> str:
 
 def power(world: World, machine: str, action: str) -> None:
     """Through the machine's own BMC, with ipmitool or over Redfish, as an operator would."""
-    rack = yaml.safe_load((world.demo / "rack.yaml").read_text())
-    bmc = next(one["bmc"] for one in rack["machines"] if one["name"] == machine)
-    if bmc["protocol"] == "ipmi":
-        words = [
-            "ipmitool",
-            "-I",
-            "lanplus",
-            "-C",
-            "3",
-            "-H",
-            bmc["address"],
-            "-U",
-            bmc["user"],
-            "-E",
-            "chassis",
-            "power",
-            action,
-        ]
-        proc.run(words, timeout=30, netns=NAMESPACE, secret_env={"IPMI_PASSWORD": Secret(bmc["password"])})
-        return
-    base = f"https://{bmc['address']}"
-    login = f'user = "{bmc["user"]}:{bmc["password"]}"\n'
-    curl = ["curl", "-sfk", "-K", "-", "-m", "20"]
-    systems = json.loads(
-        proc.run([*curl, f"{base}/redfish/v1/Systems"], timeout=30, netns=NAMESPACE, input=login).stdout
-    )
-    system = systems["Members"][0]["@odata.id"]
-    reset = json.dumps({"ResetType": "ForceOff" if action == "off" else "On"})
-    header = "Content-Type: application/json"
-    target = f"{base}{system}/Actions/ComputerSystem.Reset"
-    proc.run([*curl, "-H", header, "-d", reset, target], timeout=30, netns=NAMESPACE, input=login)
+    world.seedvm("rack", "power", "--file", "build/demo/rack.yaml", machine, action)
 
 
 def galera_size(world: World, machine: str) -> str:

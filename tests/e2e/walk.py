@@ -1,7 +1,9 @@
 """The road as an operator walks it: the real wizard on 80x24, by keys, from the first screen to the light.
 
-On the way the engine is killed three times (SIGKILL, with all its children), and in the middle of the deployment also the screen
-that began the work and the SSH line of a second one. It tells each thing it did, with the time, so that a run can be read afterwards.
+On the way the passwords of two BMCs are changed; two machines fail in the deployment, of which one is tried again and one is
+replaced by the spare, and neither may be dropped; the engine is killed three times (SIGKILL, with all its children), and in the middle
+of the deployment also the screen that began the work and the SSH line of a second one. It tells each thing it did, with the time, so
+that a run can be read afterwards.
 """
 
 from __future__ import annotations
@@ -24,6 +26,9 @@ SCREEN_LIMIT_SECONDS = 60
 ENDED = "the demo ended with code "
 RACK = "build/demo/rack.yaml"
 SEED = "172.22.0.10"
+ROTATED = ("172.22.1.21", "172.22.1.24")
+"""A Redfish and an IPMI BMC: those of a machine that deploys at once, and of the spare that takes another's place."""
+FAILS_FOR_GOOD, FAILS_ONCE = "m2", "m3"
 
 
 @dataclass
@@ -42,7 +47,8 @@ class Walk:
         desk = self.begin()
         self.kill_engine("inspect", lambda e: e.get("phase") == "inspecting")
         self.review(desk)
-        self.kill_engine("deploy", lambda e: e.event == "node")
+        self.orders(desk)
+        self.kill_engine("deploy", lambda e: e.event == "log" and "trying again" in e.get("message", ""))
         again = self.lose_two_screens(desk)
         self.kill_engine("handoff-own", lambda e: e.event == "log")
         shown = again.until("SAFE TO LEAVE: YES", within=STRETCH_LIMIT_SECONDS)
@@ -63,6 +69,9 @@ class Walk:
         """The one stop: every disk is listed, a wrong name is refused, the right one allows it."""
         desk.until("Type the site's name, demo", within=STRETCH_LIMIT_SECONDS, unless=ENDED)
         self.tell("the review is on the screen")
+        self.rotate()
+        for machine in (FAILS_ONCE, FAILS_FOR_GOOD):
+            self.supply(machine, "dead-power")
         desk.type("dmeo")
         desk.press("Enter")
         desk.until("Not confirmed", within=SCREEN_LIMIT_SECONDS)
@@ -72,6 +81,49 @@ class Walk:
         desk.press("Enter")
         desk.until("engine at work", within=SCREEN_LIMIT_SECONDS)
         self.tell("the wiping is confirmed")
+
+    def rotate(self) -> None:
+        """A new password for a BMC of each protocol, by an operator on the seed; the old one opens neither any more."""
+        wait_until("the engine waits for the operator", lambda: not self.engine_works(), SCREEN_LIMIT_SECONDS)
+        words = ("seedvm", "bmc", "rotate", *ROTATED, "--yes", "demo")
+        said = self.world.on_machine("seed", *words, timeout=SCREEN_LIMIT_SECONDS)
+        assert said.count("has a password of its own, proven by a fresh login") == len(ROTATED), said
+        self.tell(f"{' and '.join(ROTATED)} have passwords of their own")
+
+    def orders(self, desk: Pane) -> None:
+        """Two machines fail: the screen says which, why and what to do; one is replaced, one is mended and tried again."""
+        desk.until("2 NEED YOU (Enter on it)", within=STRETCH_LIMIT_SECONDS, unless=ENDED)
+        self.tell("two machines need the operator")
+        desk.press("Home", "Enter")
+        shown = desk.until("demo-undercloud-1  BMC 172.22.1.22", "d drop", within=SCREEN_LIMIT_SECONDS)
+        self.tell("the machine's page says:\n" + shown)
+        desk.press("d")
+        desk.until("Not dropped", "2 controllers would be left", within=SCREEN_LIMIT_SECONDS)
+        desk.press("p")
+        desk.until("This WIPES 172.22.1.24", "SV00000004", within=SCREEN_LIMIT_SECONDS)
+        desk.type("demo")
+        desk.press("Enter")
+        desk.until("replace demo-undercloud-1 by 172.22.1.24", within=SCREEN_LIMIT_SECONDS)
+        self.tell("demo-undercloud-1 is to be replaced by the spare")
+        self.supply(FAILS_ONCE, "none")
+        desk.press("n")
+        desk.until("demo-undercloud-2  BMC 172.22.1.23", "t try again", within=SCREEN_LIMIT_SECONDS)
+        desk.press("t")
+        wait_until("the order", lambda: self.told("ordered: try demo-undercloud-2 again"), STRETCH_LIMIT_SECONDS)
+        self.tell("demo-undercloud-2 is tried again")
+
+    def supply(self, machine: str, state: str) -> None:
+        """Break or mend a machine's power supply."""
+        self.world.seedvm("rack", "fault", "--file", RACK, machine, state)
+
+    def told(self, text: str) -> bool:
+        """Whether the journal tells so."""
+        return any(text in event.get("message", "") for event in self.events() if event.event == "log")
+
+    def engine_works(self) -> bool:
+        """Whether its unit runs."""
+        said = self.world.on_machine("seed", "systemctl", "is-active", "seedvm-engine.service", check=False)
+        return said.strip() in ("active", "activating", "deactivating")
 
     def lose_two_screens(self, desk: Pane) -> Pane:
         """A second screen over SSH; both are killed; the engine does not notice; a third shows where things stand."""

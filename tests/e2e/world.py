@@ -79,7 +79,7 @@ class World:
 
     def machine_at(self, address: str) -> str:
         """The machine whose NIC holds an address."""
-        for number in range(1, 7):
+        for number in range(1, 8):
             shown = proc.run(
                 ["ip", "-j", "addr", "show", "eth0"], timeout=10, netns=f"{NAMESPACE}-m{number}", check=False
             )
