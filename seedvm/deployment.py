@@ -107,7 +107,7 @@ class Deployment:
             now = place(node, own, answers=up)
             if now.phase == "configure":
                 now = Place("configure", await self._stage(one.name, str(one.address)))
-            self._lanes.set(one.name, now, node.agent)
+            self._lanes.set(one.name, now, node.agent, time.monotonic())
         self.report.progress(round(self._lanes.share(), 1), 100, "percent of the deployment")
         await self._obey(nodes)
 

@@ -14,6 +14,9 @@ from seedvm.step import Report
 
 _RATE_SECONDS = 10.0
 _STALL_SECONDS = 30.0
+_SILENT_SECONDS = 600.0
+"""Longer than any firmware tests its memory: an agent that has not called or gone on by then needs somebody. Ironic waits twice as long."""
+_CALLED_FOR = ("pxe", "ramdisk")
 
 
 @dataclass
@@ -48,18 +51,24 @@ class Lanes:
         self._places: dict[str, Place] = {}
         self._streams: dict[str, _Stream] = {}
         self._agents: dict[str, str] = {}
+        self._since: dict[str, float] = {}
 
     @property
     def writing(self) -> bool:
         """Whether some image is on its way, so that looking every second is worth it."""
         return any(place.phase == "write" for place in self._places.values())
 
-    def set(self, node: str, place: Place, agent: str) -> None:
-        """Where a node stands; `agent` is the address that its ramdisk calls from, empty where unknown."""
+    def set(self, node: str, place: Place, agent: str, now: float = 0.0) -> None:
+        """Where a node stands at `now` (seconds); `agent` is the address that its ramdisk calls from, empty where unknown."""
+        if self._places.get(node) != place:
+            self._since[node] = now
         self._places[node], self._agents[node] = place, agent
         if place.phase != "write":
             self._streams.pop(node, None)
-            self._report.node(node, place.phase, detail=place.detail)
+            silent = now - self._since[node]
+            stuck = place.phase in _CALLED_FOR and silent > _SILENT_SECONDS
+            said = f"{place.detail}, STANDS STILL for {silent:.0f} s" if stuck else place.detail
+            self._report.node(node, place.phase, detail=said)
         elif not self._streams.get(node, _Stream()).marks:
             self._report.node(node, "write", detail="the agent prepares the disk")
 

@@ -65,6 +65,19 @@ def test_a_write_that_stands_still_says_so_and_one_that_ended_as_well() -> None:
     assert told.nodes["b"] == ("write", 100.0, "1000 of 1000 MiB, written; the agent finishes")
 
 
+def test_a_machine_that_never_calls_stands_still_and_one_that_calls_late_does_not() -> None:
+    told = Told()
+    lanes = Lanes(told, 1000 * MIB)
+    waits, calls = Place("pxe", "boots from the network"), Place("ramdisk", "the agent is at work")
+    lanes.set("a", waits, "", 100.0)
+    lanes.set("a", waits, "", 690.0)
+    assert told.nodes["a"] == ("pxe", None, "boots from the network")
+    lanes.set("a", waits, "", 740.0)
+    assert told.nodes["a"] == ("pxe", None, "boots from the network, STANDS STILL for 640 s")
+    lanes.set("a", calls, "172.22.0.101", 745.0)
+    assert told.nodes["a"] == ("ramdisk", None, "the agent is at work")
+
+
 def test_the_whole_grows_with_the_bytes() -> None:
     lanes = Lanes(Told(), 1000 * MIB)
     lanes.set("a", WRITE, "172.22.0.101")
