@@ -26,9 +26,9 @@ SCREEN_LIMIT_SECONDS = 60
 ENDED = "the demo ended with code "
 RACK = "build/demo/rack.yaml"
 SEED = "172.22.0.10"
-ROTATED = ("172.22.1.21", "172.22.1.24")
-"""A Redfish and an IPMI BMC: those of a machine that deploys at once, and of the spare that takes another's place."""
-FAILS_FOR_GOOD, FAILS_ONCE = "m2", "m3"
+ROTATED = ("172.22.1.23", "172.22.1.24")
+"""A Redfish and an IPMI BMC: those of the machine that is tried again, and of the spare that takes another's place."""
+FAILS_FOR_GOOD, FAILS_ONCE = "m1", "m3"
 
 
 @dataclass
@@ -95,7 +95,7 @@ class Walk:
         desk.until("2 NEED YOU (Enter on it)", within=STRETCH_LIMIT_SECONDS, unless=ENDED)
         self.tell("two machines need the operator")
         desk.press("Home", "Enter")
-        shown = desk.until("demo-undercloud-1  BMC 172.22.1.22", "d drop", within=SCREEN_LIMIT_SECONDS)
+        shown = desk.until("demo-undercloud-0  BMC 172.22.1.21", "d drop", within=SCREEN_LIMIT_SECONDS)
         self.tell("the machine's page says:\n" + shown)
         desk.press("d")
         desk.until("Not dropped", "2 controllers would be left", within=SCREEN_LIMIT_SECONDS)
@@ -103,8 +103,8 @@ class Walk:
         desk.until("This WIPES 172.22.1.24", "SV00000004", within=SCREEN_LIMIT_SECONDS)
         desk.type("demo")
         desk.press("Enter")
-        desk.until("replace demo-undercloud-1 by 172.22.1.24", within=SCREEN_LIMIT_SECONDS)
-        self.tell("demo-undercloud-1 is to be replaced by the spare")
+        desk.until("replace demo-undercloud-0 by 172.22.1.24", within=SCREEN_LIMIT_SECONDS)
+        self.tell("demo-undercloud-0 is to be replaced by the spare")
         self.supply(FAILS_ONCE, "none")
         desk.press("n")
         desk.until("demo-undercloud-2  BMC 172.22.1.23", "t try again", within=SCREEN_LIMIT_SECONDS)
