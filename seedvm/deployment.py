@@ -18,7 +18,7 @@ from seedvm.cloud.connection import Cloud
 from seedvm.cloud.ssh import Machine, Ssh, way_in
 from seedvm.errors import SeedvmError
 from seedvm.lanes import Lanes
-from seedvm.rollout import DEPLOYMENT, Failure, Place, failure, place, resource_paths, stage
+from seedvm.rollout import DEPLOYMENT, SERVER, Failure, Place, failure, place, resource_paths, stage
 from seedvm.step import Context, Report
 
 IMAGE_PORT = 8088
@@ -39,6 +39,7 @@ class Deployment:
     look_every: float = 5.0
     _told: dict[str, tuple[str, str]] = field(default_factory=dict)
     _ended: set[str] = field(default_factory=set)
+    _faults: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._lanes = Lanes(self.report, self.image_bytes)
@@ -107,9 +108,19 @@ class Deployment:
             now = place(node, own, answers=up)
             if now.phase == "configure":
                 now = Place("configure", await self._stage(one.name, str(one.address)))
+            elif now.phase == "failed" and (server := own.get(SERVER)) and server.status.endswith("FAILED"):
+                now = Place("failed", await self._fault(node, server) or now.detail)
             self._lanes.set(one.name, now, node.agent, time.monotonic())
         self.report.progress(round(self._lanes.share(), 1), 100, "percent of the deployment")
         await self._obey(nodes)
+
+    async def _fault(self, node: ironic.Node, server: heat.Resource) -> str:
+        """Why a server failed, by Ironic or else by Nova: each service quotes the one below it, cut short. Asked once."""
+        if server.physical not in self._faults:
+            found = [one for one in await nova.servers(self.cloud) if one.id == server.physical]
+            told = [await ironic.last_fault(self.cloud, node.id, one.created) or one.fault for one in found]
+            self._faults[server.physical] = "".join(told)
+        return self._faults[server.physical]
 
     def _tell_resources(self, resources: tuple[heat.Resource, ...]) -> None:
         names = {one.index: one.name for one in self.context.site.controllers}
@@ -150,9 +161,7 @@ class Deployment:
             if one.kind == DEPLOYMENT and one.status.endswith("FAILED") and one.physical
         }
         names = {one.index: one.name for one in self.context.site.controllers}
-        servers = {one.id: one for one in await nova.servers(self.cloud)}
-        nodes = {node.title: node for node in await ironic.nodes(self.cloud, self.context.site.name)}
-        said: Failure = failure(names, resources, words, servers, nodes, stack.reason)
+        said: Failure = failure(names, resources, words, self._faults, stack.reason)
         hint = "seedvm run tries again what failed"
         if said.node:
             addresses: dict[str, Any] = {one.name: one.address for one in self.context.site.controllers}

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from seedvm.cloud.heat import Resource
 from seedvm.cloud.ironic import Node
-from seedvm.cloud.nova import Server
 
 SERVER, DEPLOYMENT, PORT = "OS::Nova::Server", "OS::Heat::StructuredDeployment", "OS::Neutron::Port"
 _CONFIGURATION = "its configuration failed"
@@ -108,11 +107,10 @@ def failure(
     names: Mapping[int, str],
     resources: tuple[Resource, ...],
     words: Mapping[str, str],
-    servers: Mapping[str, Server],
-    nodes: Mapping[str, Node],
+    faults: Mapping[str, str],
     reason: str,
 ) -> Failure:
-    """The first cause among the failed resources. `words` are deployments' by id, `servers` by id, `nodes` by title."""
+    """The first cause among the failed resources. `words` are deployments' by id, `faults` servers' by id."""
     failed = [one for one in resources if one.status.endswith("FAILED") and one.index is not None]
     failed.sort(
         key=lambda one: ("aborted" in one.reason or "stopped" in one.reason.lower(), one.kind != DEPLOYMENT, one.index)
@@ -122,9 +120,7 @@ def failure(
         if one.kind == DEPLOYMENT:
             return Failure(name, _CONFIGURATION, words.get(one.physical) or one.reason)
         if one.kind == SERVER:
-            server, node = servers.get(one.physical), nodes.get(name)
-            parts = [node.error if node else "", server.fault if server else "", one.reason]
-            return Failure(name, "it was not deployed", "; ".join(dict.fromkeys(part for part in parts if part)))
+            return Failure(name, "it was not deployed", faults.get(one.physical) or one.reason)
         if one.kind == PORT:
             return Failure(name, "its port was refused", one.reason)
     return Failure("", "the undercloud stack failed", reason)

@@ -25,19 +25,22 @@ class Service:
 
 @dataclass(frozen=True)
 class Server:
-    """A server. `node` is the Ironic node's id (the hypervisor's name), empty until one was chosen."""
+    """A server. `node` is the Ironic node's id (the hypervisor's name), empty until one was chosen; `created` is RFC 3339, UTC."""
 
     id: str
     name: str
     status: str
     node: str
     fault: str
+    created: str = ""
 
     @classmethod
     def of(cls, said: Mapping[str, Any]) -> Server:
         fault = said.get("fault") or {}
         node = said.get("OS-EXT-SRV-ATTR:hypervisor_hostname") or ""
-        return cls(said["id"], said["name"], said["status"], node, str(fault.get("message", "")))
+        return cls(
+            said["id"], said["name"], said["status"], node, str(fault.get("message", "")), str(said.get("created", ""))
+        )
 
 
 @dataclass(frozen=True)

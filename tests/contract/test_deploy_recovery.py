@@ -127,7 +127,7 @@ async def test_a_machine_that_failed_is_named_with_its_cause_and_a_second_run_tr
         api.fails.add("172.22.1.22")
         with pytest.raises(SeedvmError) as failed:
             await step.apply(Told())
-        assert failed.value.machine == NODE and "the disk does not take the image" in failed.value.why
+        assert (failed.value.machine, failed.value.why) == (NODE, "the disk does not take the image, whole")
         assert f"seedvm node retry {NODE}" in failed.value.hint
         before = running(api)
         api.fails.clear()

@@ -98,6 +98,7 @@ class UndercloudApi:
             "name": wanted["name"],
             "status": "BUILD" if fits else "ERROR",
             "machine": wanted["machine"],
+            "created": "2026-01-02T00:00:00Z",
         }
         if fits:
             node["instance_uuid"] = server
@@ -132,6 +133,11 @@ class UndercloudApi:
             being.state = "COMPLETE"
         elif being.stage == _WRITE and bmc in self.fails:
             node.update(provision_state="deploy failed", last_error="the disk does not take the image")
+            old, now = ({"created_at": f"2026-01-0{day}T00:00:00+00:00"} for day in (1, 3))
+            node["history"] = [
+                {**old, "event": "long ago"},
+                {**now, "event": "the disk does not take the image, whole"},
+            ]
             self.servers[being.server].update(status="ERROR", fault={"message": "Failed to provision instance"})
             being.state = "FAILED"
         elif being.stage != _WRITE or bmc not in self.hangs:
@@ -294,6 +300,8 @@ def _baremetal(api: UndercloudApi, method: str, path: str, body: Any) -> Answer:
         case ["states", "power"]:
             node["power_state"] = body["target"]
             return 202, None
+        case ["history"]:
+            return 200, {"history": node.get("history", [])}
         case ["traits"]:
             node["traits"] = body["traits"]
             return 204, None
