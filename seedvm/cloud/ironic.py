@@ -117,14 +117,17 @@ async def node(cloud: Cloud, node_id: str) -> Node:
 
 
 async def last_fault(cloud: Cloud, node_id: str, since: str) -> str:
-    """Why the node last failed since then (RFC 3339), in Ironic's words: they are in its history when `last_error` is wiped, and whole,
-    where Nova cuts them. Blank where it tells of nothing."""
+    """Why the node last failed since then (RFC 3339), by its history, which keeps what `last_error` forgets and Nova cuts short. Blank
+    where it tells of nothing."""
     found = await cloud.get("baremetal", f"/nodes/{node_id}/history?detail=true")
     begin = datetime.fromisoformat(since)
     told = [str(one["event"]) for one in found["history"] if datetime.fromisoformat(one["created_at"]) >= begin]
-    return (
-        told[-1].partition(" Extended information:")[0] if told else ""
-    )  # what a Redfish service says beside its message
+    return innermost(told[-1]) if told else ""
+
+
+def innermost(words: str) -> str:
+    """The error that the others are wrapped around ("A failed. Error: B failed. Error: C"), without what a Redfish service adds to it."""
+    return words.partition(" Extended information:")[0].rpartition(" Error: ")[2]
 
 
 async def conductors(cloud: Cloud) -> tuple[Conductor, ...]:

@@ -112,7 +112,7 @@ class RackDriver(AbstractSystemsDriver):
         try:
             self._behind.power(_ACTIONS[state])
         except SeedvmError as refused:
-            raise error.Conflict(str(refused)) from refused
+            raise error.Conflict(refused.why) from refused
 
     def get_boot_device(self, identity: str) -> str:
         self.uuid(identity)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from seedvm.cloud.heat import Resource
-from seedvm.cloud.ironic import Node
+from seedvm.cloud.ironic import Node, innermost
 from seedvm.rollout import DEPLOYMENT, SERVER, failure, place
 
 NAMES = {0: "demo-undercloud-0", 1: "demo-undercloud-1"}
@@ -78,6 +78,13 @@ def test_a_machine_that_was_not_deployed_is_told_in_the_words_of_who_knows_most(
     resources = (resource(SERVER, "CREATE_FAILED", "Went to status ERROR", index=0, physical="s0"),)
     assert failure(NAMES, resources, {}, {"s0": "the agent found no disk"}, "failed").why == "the agent found no disk"
     assert failure(NAMES, resources, {}, {}, "failed").why == "Went to status ERROR"
+
+
+def test_the_innermost_error_is_what_a_screen_has_room_for() -> None:
+    said = "Deploy step failed: Redfish exception occurred. Error: Reboot failed. Error: HTTP POST https://bmc/Reset returned code 409."
+    told = f"{said} Base.1.0.GeneralError: no power Extended information: [{{'MessageId': 'Base.1.0.GeneralError'}}]"
+    assert innermost(told) == "HTTP POST https://bmc/Reset returned code 409. Base.1.0.GeneralError: no power"
+    assert innermost("IPMI call failed: power on.") == "IPMI call failed: power on."
 
 
 def test_a_failure_that_no_node_explains_is_the_stacks() -> None:
