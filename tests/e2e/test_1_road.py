@@ -16,6 +16,9 @@ from tests.e2e.walk import ROTATED
 from tests.e2e.world import VIP, World
 from tests.terminal import wait_until
 
+SECOND_ROUND_SECONDS = 180
+"""Two machines of three fail on purpose: what failed is deployed in a second round."""
+
 
 def test_the_demo_ends_with_a_receipt_that_says_safe_to_leave(finished: World) -> None:
     assert finished.receipt()["verdict"].startswith("SAFE TO LEAVE: YES")
@@ -32,11 +35,11 @@ def test_the_engine_was_killed_three_times_on_the_way_and_went_on(finished: Worl
 
 
 def test_the_failed_machine_was_replaced_by_the_spare_and_put_aside_unwritten(finished: World) -> None:
-    nodes = {node["Extra"]["seedvm_bmc"]: node for node in finished.openstack("baremetal", "node", "list", "--long")}
+    nodes = finished.nodes()
     old, new = nodes["172.22.1.21"], nodes["172.22.1.24"]
-    assert old["Extra"]["seedvm_role"] == "replaced"
-    assert (old["Provisioning State"], old["Power State"], old["Instance UUID"]) == ("manageable", "power off", None)
-    assert new["Extra"]["seedvm_name"] == "demo-undercloud-0" and new["Provisioning State"] == "active"
+    assert old["extra"]["seedvm_role"] == "replaced"
+    assert (old["provision_state"], old["power_state"], old["instance_uuid"]) == ("manageable", "power off", None)
+    assert new["extra"]["seedvm_name"] == "demo-undercloud-0" and new["provision_state"] == "active"
     assert finished.machine_at("172.22.0.11") == "m4"
     assert finished.disk_is_blank("m1")
     review = json.loads((finished.state / "review.json").read_text())
@@ -68,11 +71,11 @@ def test_two_bmcs_have_passwords_of_their_own_and_ironic_works_with_them(finishe
         known = info.get("redfish_password") or info["ipmi_password"]
         assert known == proven[bmc]["password"], bmc
         assert (known != given[bmc]) == (bmc in ROTATED), bmc
-    nodes = finished.openstack("baremetal", "node", "list", "--long")
-    for one in (one for one in nodes if one["Extra"]["seedvm_bmc"] in ROTATED):
-        finished.stock_client("baremetal", "node", "power", "on", one["UUID"])
-        wait_until("Ironic asked the BMC", partial(_power_is_asked, finished, one["UUID"]), 60)
-        shown = finished.openstack("baremetal", "node", "show", one["UUID"])
+    nodes = finished.nodes()
+    for node_id in (nodes[bmc]["uuid"] for bmc in ROTATED):
+        finished.stock_client("baremetal", "node", "power", "on", node_id)
+        wait_until("Ironic asked the BMC", partial(_power_is_asked, finished, node_id), 60)
+        shown = finished.openstack("baremetal", "node", "show", node_id)
         assert (shown["power_state"], shown["last_error"]) == ("power on", None)
 
 
@@ -154,7 +157,7 @@ def test_a_second_run_says_done_and_changes_nothing(finished: World) -> None:
 
 def test_the_figures_are_within_their_limits(finished: World) -> None:
     report = finished.report()
-    assert report["road_seconds"] <= 15 * 60
+    assert report["road_seconds"] <= 15 * 60 + SECOND_ROUND_SECONDS
     assert report["seed_pss_mib"] <= 2.6 * 1024
     assert report["handoff_longest_gap_seconds"] <= 2
     assert report["handoff_write_pause_seconds"] <= 60

@@ -44,6 +44,12 @@ class World:
         """What the stock client says, through the VIP, as JSON."""
         return json.loads(self.stock_client(*words, "-f", "json", timeout=timeout))
 
+    def nodes(self) -> dict[str, dict[str, Any]]:
+        """What Ironic says of each node, by its BMC's address."""
+        fields = ("uuid", "extra", "provision_state", "power_state", "instance_uuid")
+        listed = self.openstack("baremetal", "node", "list", "--fields", *fields)
+        return {node["extra"]["seedvm_bmc"]: node for node in listed}
+
     def stock_client(self, *words: str, timeout: float = 120, check: bool = True) -> str:
         """What the stock client says to people."""
         client = str(self.repo / ".venv" / "bin" / "openstack")
