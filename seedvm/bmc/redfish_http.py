@@ -27,10 +27,11 @@ from seedvm.secret import Secret
 
 ANSWER_SECONDS = 15.0
 MOST_BYTES = 4 * 1024 * 1024
+MOST_REFUSAL = 64 * 1024  # characters of a refusal that are looked at
 ROOT = "/redfish/v1/"
 NO_SESSIONS = (404, 405, 501)
 SESSIONS_FULL = ("sessionlimitexceeded", "createlimitreachedforresource", "maximum number of user sessions")
-ACCOUNT = re.compile(r"""/redfish/v1/[^"'\s<>\\]*/Accounts/[^"'\s<>\\]+""")
+ACCOUNT = re.compile(r"""/redfish/v1/[^"'\s<>\\]{1,100}/Accounts/[^"'\s<>\\]{1,100}""")
 WRONG_PAIR = (400, 401, 403)  # iLO answers 400 with UnauthorizedLoginAttempt to a session with a wrong password
 
 
@@ -92,7 +93,7 @@ class Answer:
     @property
     def account(self) -> str:
         """The account that the message PasswordChangeRequired names, as its argument or in its text; "" where there is none."""
-        found = ACCOUNT.search(json.dumps(self.body))
+        found = ACCOUNT.search(json.dumps(self.body)[:MOST_REFUSAL])
         return found[0].rstrip(".,;") if found else ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -121,3 +122,11 @@ def test_its_account_is_named_by_argument_or_in_the_text(body: dict[str, Any]) -
 
 def test_an_answer_that_names_no_account_names_none() -> None:
     assert Answer(403, {"error": {"message": "change /redfish/v1/Systems/1 first"}}, {}).account == ""
+
+
+@pytest.mark.parametrize("part", ["/redfish/v1/", "/redfish/v1/a/Accounts", "/Accounts/", "/"])
+def test_an_answer_made_to_be_slow_to_read_is_read_at_once(part: str) -> None:
+    started = time.process_time()
+    account = Answer(403, {"error": {"message": part * (4 * 1024 * 1024 // len(part))}}, {}).account
+    assert len(account) < 250
+    assert time.process_time() - started < 2
