@@ -14,6 +14,9 @@ GUID = "00112233445566778899aabbccddeeff"
 USERS = {"admin": "horse-42"}
 NEW = Host("10.66.0.1", "52:54:00:66:00:01", ipmi=("1.5", "2.0"), redfish="tls", guid=GUID, users=USERS, lock_after=3)
 OLD = Host("10.66.0.2", "52:54:00:66:00:02", ipmi=("1.5",), guid=GUID, users=USERS)
+EXPIRED = Host(
+    "10.66.0.4", "52:54:00:66:00:04", redfish="tls", guid=GUID, users={"other": "x", **USERS}, expired=True, slots=2
+)
 ZERO = Host("10.66.0.3", "52:54:00:66:00:03", ipmi=("2.0",), suites=(0, 3), guid=GUID, users=USERS)
 PYGHMI = """\
 import sys
@@ -110,3 +113,29 @@ async def test_pyghmi_logs_in_and_an_abandoned_handshake_is_seen_as_a_slot_that_
         said = await there.run([sys.executable, "-c", ABANDON, NEW.address], timeout=20)
         assert said.stdout.startswith("0600ff070611")
         assert (await there.seen()).hosts[NEW.address].leaked_slots == 1
+
+
+@isolated
+async def test_a_password_that_must_be_changed_lets_its_own_change_through_and_nothing_else(tmp_path: Path) -> None:
+    """DSP0266 13.2.6, asked by curl."""
+    v1, account = f"https://{EXPIRED.address}/redfish/v1", "/redfish/v1/AccountService/Accounts/2"
+
+    async def curl(path: str, *words: str, password: str = "horse-42") -> str:
+        pair = ["-u", f"admin:{password}", "-w", " HTTP %{http_code}"]
+        return (await there.run(["curl", "-ks", *pair, *words, v1 + path], timeout=20)).stdout
+
+    def change(password: str) -> tuple[str, ...]:
+        return ("-X", "PATCH", "-H", "Content-Type: application/json", "-d", f'{{"Password": "{password}"}}')
+
+    async with datacenter(tmp_path, [EXPIRED]) as there:
+        session = '{"UserName": "admin", "Password": "horse-42"}'
+        opened = await curl("/SessionService/Sessions", "-d", session)
+        assert opened.endswith("HTTP 201") and "PasswordChangeRequired" in opened and account in opened
+        for path in ("/Systems", "/AccountService", "/AccountService/Accounts/1"):
+            closed = await curl(path)
+            assert closed.endswith("HTTP 403") and "PasswordChangeRequired" in closed and account in closed
+        assert (await curl("/AccountService/Accounts/1", *change("taken-over"))).endswith("HTTP 403")
+        assert '"UserName": "admin"' in await curl("/AccountService/Accounts/2")
+        assert (await curl("/AccountService/Accounts/2", *change("mine-now-7"))).endswith("HTTP 200")
+        assert (await curl("/Systems", password="mine-now-7")).endswith("HTTP 200")
+        assert (await curl("/Systems")).endswith("HTTP 401")
