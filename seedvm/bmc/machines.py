@@ -23,6 +23,8 @@ from seedvm.bmc.redfish import RedfishBmc
 from seedvm.inventory import Machine
 from seedvm.secret import Candidate, Secret
 
+IMAGE = "x86_64"  # the golden image's architecture
+
 
 @dataclass(frozen=True)
 class BmcPorts:
@@ -118,6 +120,9 @@ def with_account(machine: Machine, answer: Proven) -> Machine:
         )
         if certain and changed.boot_mac is None:
             changed = replace(changed, boot_mac=certain[0], boot_mac_source="Redfish EthernetInterfaces")
+        if system.architecture not in ("", IMAGE):
+            reason = f"its processors are {system.architecture} as Redfish says, and the image is {IMAGE}"
+            changed = replace(changed, unfit_reason=reason, cure="exclude it")
     return changed
 
 

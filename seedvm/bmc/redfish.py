@@ -33,6 +33,8 @@ __all__ = ["PasswordChangeRequired", "RedfishBmc", "Rejected", "System", "Unauth
 NO_MAC = "00:00:00:00:00:00"
 RESET = {"on": "On", "off": "ForceOff"}
 ACCOUNTS = 32  # slots that are looked through
+PROCESSORS = 4
+ARCHITECTURES = {"x86-64": "x86_64", "x86": "x86_64", "ARM-A64": "aarch64", "ARM": "aarch64"}
 
 
 class Rejected(SeedvmError):
@@ -43,7 +45,8 @@ class Rejected(SeedvmError):
 class System:
     """One computer system. `path` is its resource; `macs` in lower case with colons, those with link first.
 
-    `clock_ahead` in seconds and `ipmi_lan` (whether the manager has IPMI over LAN turned on) are None where nothing is said.
+    `clock_ahead` in seconds and `ipmi_lan` (whether the manager has IPMI over LAN turned on) are None where nothing is said,
+    `architecture` ("x86_64", "aarch64") is empty then.
     """
 
     path: str
@@ -58,6 +61,7 @@ class System:
     memory_mib: int
     clock_ahead: float | None
     ipmi_lan: bool | None = None
+    architecture: str = ""
 
 
 class RedfishBmc(RedfishHttp):
@@ -84,6 +88,7 @@ class RedfishBmc(RedfishHttp):
             said = await self.get(members[0])
             macs, linked = await self._macs(said)
             clock_ahead, ipmi_lan = await self._manager()
+            architecture = await self._architecture(said)
         processors, memory = tree(said, "ProcessorSummary"), tree(said, "MemorySummary")
         return System(
             path=members[0],
@@ -98,6 +103,7 @@ class RedfishBmc(RedfishHttp):
             memory_mib=int(number(memory, "TotalSystemMemoryGiB") * 1024),
             clock_ahead=clock_ahead,
             ipmi_lan=ipmi_lan,
+            architecture=architecture,
         )
 
     async def set_power(self, path: str, state: str, seconds: float = 60.0) -> None:
@@ -198,6 +204,20 @@ class RedfishBmc(RedfishHttp):
                 if re.fullmatch(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}", mac) and mac != NO_MAC:
                     (up if text(port, "LinkStatus") == "LinkUp" else other).append(mac)
         return tuple(dict.fromkeys(up + other)), tuple(dict.fromkeys(up))
+
+    async def _architecture(self, system: Mapping[str, Any]) -> str:
+        """Of the first processor that is a CPU and says so (DSP0268 Processor)."""
+        collection = tree(system, "Processors").get("@odata.id")
+        listed = links((await self.request("GET", collection)).body, "Members") if isinstance(collection, str) else ()
+        for path in listed[:PROCESSORS]:
+            said = (await self.request("GET", path)).body
+            if text(said, "ProcessorType") in ("CPU", ""):
+                found = ARCHITECTURES.get(text(said, "InstructionSet")) or ARCHITECTURES.get(
+                    text(said, "ProcessorArchitecture")
+                )
+                if found:
+                    return found
+        return ""
 
     async def _manager(self) -> tuple[float | None, bool | None]:
         """Seconds by which the first manager's clock is ahead, and whether it has IPMI over LAN turned on."""

@@ -189,7 +189,12 @@ def teller(context: Context, machine: Machine) -> Callable[[Candidate], Awaitabl
         return
 
     async def tell(account: Candidate) -> None:
-        key = "ipmi_password" if machine.driver == "ipmi" else "redfish_password"
-        await ironic.patch(cloud_of(context), str(machine.node), {f"/driver_info/{key}": account.password.reveal()})
+        cloud = cloud_of(context)
+        node = await ironic.node(cloud, str(machine.node))
+        key = (
+            "ipmi" if node.driver == "ipmi" else "redfish"
+        )  # of the node: what we have proven since may be another protocol
+        account_of = {"username": account.user, "password": account.password.reveal()}
+        await ironic.patch(cloud, node.id, {f"/driver_info/{key}_{name}": value for name, value in account_of.items()})
 
     return nobody if machine.node is None else tell

@@ -10,6 +10,7 @@ import importlib.resources
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from seedvm.secret import Candidate, Secret
 from seedvm.steps.register import driver_of
 
 PARTS = ("root", "system_collection", "system", "ethernet_interfaces_collection", "ethernet_interfaces")
-MORE = ("manager_collection", "manager", "session_service", "session_collection")
+MORE = ("manager_collection", "manager", "session_service", "session_collection", "processor_collection", "processor")
 
 
 @pytest.fixture
@@ -76,3 +77,8 @@ async def test_a_public_mockup_is_identified_and_gets_the_redfish_driver(tmp_pat
     assert driver_of(machine) == "redfish"
     assert answer.system is not None
     assert (answer.system.power, answer.system.memory_mib) == ("on", 96 * 1024)
+    assert (answer.system.architecture, machine.usable) == ("x86_64", True)
+    arm = replace(answer, system=replace(answer.system, architecture="aarch64"))
+    other = with_account(Machine("127.0.0.1", protocols=("redfish-http",)), arm)
+    assert (other.usable, other.cure) == (False, "exclude it")
+    assert "aarch64" in (other.unfit_reason or "")

@@ -143,6 +143,11 @@ async def test_ironic_is_told_by_whoever_changes_or_settles_a_password(
             store_rotation(file, TWO, Rotation("admin", Secret("horse"), Secret(now[TWO]), sent=True))
             await bring_about(SettleStep(here, gap=0), Notes())
             assert api.node(TWO)["driver_info"]["ipmi_password"] == now[TWO]
+            # a node of IPMI whose machine was proven over Redfish later is told as one of IPMI
+            api.node(ONE).update(driver="ipmi", driver_info={"ipmi_password": "horse"})
+            store_rotation(file, ONE, Rotation("admin", Secret("horse"), Secret(now[ONE]), sent=True))
+            await bring_about(SettleStep(here, gap=0), Notes())
+            assert api.node(ONE)["driver_info"] == {"ipmi_username": "admin", "ipmi_password": now[ONE]}
 
 
 @isolated
