@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tui.model import NodeView, ResourceView, State, StepView
+from tui.view import evidence_of
 from tui.widgets.lines import Line
 from tui.words import clock, duration, fit
 
@@ -89,6 +90,8 @@ def evidence_lines(state: State, width: int) -> list[Line]:
         value = state.facts.get(fact)
         if value is None and phase is not None and phase.state == "done":
             value, told = phase.detail or f"{name} is done", "{}"
+        elif value is None and (seen := evidence_of(state, name)):
+            value, told = seen, "{}"
         lines.append(_evidence_line(head, value, told, width))
     now, longest = state.facts.get("api_gap_now_seconds"), state.facts.get("api_gap_longest_seconds")
     final = state.facts.get("handoff_longest_gap_seconds")

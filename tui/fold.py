@@ -97,7 +97,9 @@ def _run_started(draft: _Draft, event: Event, now: float) -> None:
     steps = {}
     for fresh in _plan(event):
         old = draft.steps.get(fresh.name)
-        steps[fresh.name] = replace(fresh, state="done", seconds=old.seconds) if old and old.state == "done" else fresh
+        steps[fresh.name] = (
+            replace(fresh, state="done", seconds=old.seconds, told=old.told) if old and old.state == "done" else fresh
+        )
     draft.steps = steps
     first = draft.base.started or draft.set.get("started") or now
     draft.set.update(site=event.site, run=event.run, failure=None, verdict="", ended=None, started=first)
@@ -113,11 +115,18 @@ def _run_ended(draft: _Draft, event: Event, now: float) -> None:
     draft.say(now, f"engine ended: {verdict}", "")
 
 
+_PAST = "committed"
+"""All that is said of what lies before COMMIT once it is over."""
+
+
 def _step_checked(draft: _Draft, event: Event, now: float) -> None:
     name, verdict = _string(event.step), _text(event, "verdict")
     why, hint = _text(event, "why"), _text(event, "hint")
     if verdict == "done":
-        draft.change(name, state="done", why="", hint="", told=_brief(event.get("evidence")))
+        told, old = _brief(event.get("evidence")), draft.steps.get(name)
+        if told == _PAST and old is not None:
+            told = old.told or told  # what was seen when it could be seen is more
+        draft.change(name, state="done", why="", hint="", told=told)
     elif verdict == "blocked":
         draft.change(name, state="blocked", why=why, hint=hint)
         title = draft.steps[name].title

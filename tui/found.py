@@ -29,14 +29,15 @@ def known_line(machine: Known, width: int) -> Line:
     )
     facts = {name: value for name, value, _ in machine.facts}
     maker = machine.maker or " ".join(facts[name] for name in _WHO[:2] if name in facts)
-    head = f"{machine.bmc:<15} {'/'.join(machine.protocols):<22} {fit(maker or '-', 14)} "
+    wide = 19 if width < 110 else 34
+    head = f"{machine.bmc:<15} {'/'.join(machine.protocols):<17} {fit(maker or '-', wide)} "
     return [(head, ""), (fit(standing, max(1, width - len(head))).rstrip(), style)]
 
 
 def scanned_line(bmc: Bmc, width: int) -> Line:
     """A BMC that this page's own scan has seen and the engine has not noted yet."""
     who = " ".join(filter(None, (bmc.fact(name) for name in _WHO)))
-    head = f"{bmc.address:<15} {'/'.join(bmc.protocols) or 'answers':<22} "
+    head = f"{bmc.address:<15} {'/'.join(bmc.protocols) or 'answers':<17} "
     return [(head, "busy"), (fit(who or "seen just now", max(1, width - len(head))).rstrip(), "dim")]
 
 
@@ -69,7 +70,7 @@ def heard_line(one: Heard, width: int) -> Line:
     """A neighbour on the wire: its addresses, and what it said of itself."""
     who = one.who
     addresses = who.facts("address")
-    head = f"{(addresses or (who.mac,))[0]:<15} {'heard on ' + one.nic:<22} "
+    head = f"{(addresses or (who.mac,))[0]:<15} {'heard on ' + one.nic:<17} "
     told = [f"also {', '.join(addresses[1:])}"] if addresses[1:] else []
     if who.is_bmc:
         scope = {True: "; F5 asks it", False: " OUTSIDE the ranges", None: ""}

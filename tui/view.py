@@ -21,6 +21,10 @@ _RESTING = ("found", "login", "registered", "inspected", "joined", "active")
 """Phases in which a machine waits for others: how long is of no interest."""
 
 
+_AT_THE_END = ("joined", "active")
+"""The last phase of a node of the undercloud, and that of any other."""
+
+
 def step_seconds(step: StepView, now: float) -> str:
     """What a step took, has taken so far of the usual, or usually takes."""
     if step.state == "running" and step.started is not None:
@@ -57,7 +61,7 @@ def _lane_share(node: NodeView) -> float:
     if node.phase not in NODE_PHASES:
         return 0.0
     share = (node.percent or 0.0) / 100.0
-    if node.phase == NODE_PHASES[-1]:
+    if node.phase in _AT_THE_END:
         return 1.0
     return (NODE_PHASES.index(node.phase) + share) / (len(NODE_PHASES) - 1)
 
@@ -153,9 +157,10 @@ def failure_lines(failure: Failure, width: int) -> list[Line]:
     return lines
 
 
-def _evidence(state: State, phase: str) -> str:
-    step = state.step(f"handoff-{phase.lower()}")
-    return step.told if step is not None and step.state == "done" else ""
+def evidence_of(state: State, phase: str) -> str:
+    """What the step of a hand-off's phase saw, once it is done: a step that was so already tells of no phase."""
+    step = state.step(f"handoff-{phase.lower()}") or state.step(phase.lower())
+    return step.told or "done" if step is not None and step.state == "done" else ""
 
 
 def _so_far(state: State, phase: str, since: float, now: float) -> str:
@@ -169,11 +174,11 @@ def phase_lines(state: State, now: float, width: int) -> list[Line]:
     marks = {"started": (">", "busy"), "done": ("x", "good"), "failed": ("!", "bad"), "undone": ("<", "bad")}
     lines: list[Line] = []
     for name in (*HANDOFF_PHASES, *(extra for extra in state.phases if extra not in HANDOFF_PHASES)):
-        phase = state.phases.get(name)
-        mark, style = marks.get(phase.state, ("-", "")) if phase else (" ", "dim")
+        phase, seen = state.phases.get(name), evidence_of(state, name)
+        mark, style = marks.get(phase.state, ("-", "")) if phase else ("x", "good") if seen else (" ", "dim")
         note = "  point of no return" if name == "COMMIT" else ""
-        told = (phase.detail or _evidence(state, name)) if phase else ""
-        detail = f"{clock(phase.time)} {phase.state} {told}" if phase else "-"
+        told = phase.detail or seen if phase else seen and f"was so already: {seen}"
+        detail = f"{clock(phase.time)} {phase.state} {told}" if phase else told or "-"
         if phase and phase.state == "started":
             detail = f"{_so_far(state, name, phase.since, now)} {told}".rstrip()
         lines.append(

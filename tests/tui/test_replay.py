@@ -70,6 +70,23 @@ async def test_a_recording_starts_writes_orders_and_hears_nothing() -> None:
     assert not nics and values
 
 
+async def test_a_recording_shows_its_own_machines_site_and_whole_receipt() -> None:
+    app = WizardApp(Replay(RECORDINGS[0], 0), CONSOLE, replaying=True)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.view.state.all_done, "the end of the recording")
+        app.go("discovery")
+        await until(pilot, lambda: "F5 asks 7 addresses" in grid(app) and "account admin" in grid(app), "its BMCs")
+        app.go("receipt")
+        await until(pilot, lambda: "RECEIPT of site demo" in grid(app), "its page")
+        page = RECORDINGS[0].with_name("receipt.txt").read_text()
+        assert "demo-undercloud-2 (172.22.0.13)" in page and "demo-undercloud-2 (172.22.0.13)" in grid(app)
+        app.go("handoff")
+        await until(
+            pilot, lambda: "[x] JOIN      was so already: cluster size 4" in grid(app), "who had joined by itself"
+        )
+        assert "not yet" not in grid(app)
+
+
 async def test_an_empty_recording_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SeedvmError):
         await asyncio.to_thread(Replay, tmp_path / "journal.jsonl")

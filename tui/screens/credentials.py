@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import ClassVar
 
 from textual import work
@@ -27,7 +28,10 @@ def finding_lines(view: View, wanted: str, width: int) -> list[Line]:
         if not matches(who + machine.unfit + machine.user, wanted):
             continue
         if machine.unfit:
-            lines.append([(who, ""), (fit(machine.unfit, width - len(who)).rstrip(), "bad")])
+            parts = wrap(machine.unfit, max(20, width - len(who)))
+            lines.extend(
+                [(who if not number else " " * len(who), ""), (part, "bad")] for number, part in enumerate(parts)
+            )
         elif machine.user:
             lines.append([(who, ""), (f"proven: {machine.user}", "good")])
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -11,6 +12,9 @@ from tui.page import Page, matches, put
 from tui.watch import View
 from tui.widgets.lines import Lines
 from tui.words import fit
+
+_INDENT = " " * 10
+"""Where the receipt's values stand."""
 
 
 class ReceiptPage(Page):
@@ -50,7 +54,8 @@ receipt says so. The files receipt.json and receipt.txt hold the same.
             else f"The laptop may not leave: {receipt.because or 'see below'}",
         )
         if receipt.page:
-            evidence.fill(lambda _width: [[(line, "")] for line in receipt.page if matches(line, self.wanted)])
+            told = [line for line in receipt.page if matches(line, self.wanted)]
+            evidence.fill(lambda width: [[(part, "")] for line in told for part in _parts(line, width)])
             return
         evidence.fill(
             lambda width: [
@@ -59,3 +64,10 @@ receipt says so. The files receipt.json and receipt.txt hold the same.
                 if matches(f"{name} {value}", self.wanted)
             ]
         )
+
+
+def _parts(line: str, width: int) -> list[str]:
+    """A line of the receipt as it is, or in as many as it takes: nothing of it is cut off."""
+    if len(line) <= width:
+        return [line]
+    return wrap(line, max(20, width), subsequent_indent=_INDENT, break_on_hyphens=False, drop_whitespace=True)
