@@ -52,7 +52,9 @@ class Order:
 
 
 def give(state_dir: Path, order: Order) -> Path:
-    """Write the order; one per node, the last one counts."""
+    """Write the order; one per node, the last one counts. Raises SeedvmError where its spare is to take another node's place already."""
+    if order.spare is not None:
+        _refuse_taken(order.spare, order.node, pending(state_dir, order.site))
     folder = state_dir / FOLDER
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)
     path = folder / f"{order.node}.json"
@@ -122,6 +124,17 @@ def refuse_too_few(site: Site, node: str) -> None:
             why=f"{left} controllers would be left, and with fewer than three the undercloud does not outlive the loss of one",
             hint="try it again, or replace it by a spare",
         )
+
+
+def _refuse_taken(spare: Spare, node: str, others: Sequence[Order]) -> None:
+    for other in others:
+        if other.spare is not None and other.spare.bmc == spare.bmc and other.node != node:
+            raise SeedvmError(
+                "Not ordered",
+                machine=node,
+                why=f"{spare.bmc} is to take the place of {other.node}",
+                hint="choose another spare: x on the screen, --by BMC on the command line",
+            )
 
 
 def _read(path: Path) -> Order:

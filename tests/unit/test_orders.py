@@ -62,6 +62,15 @@ def test_the_last_order_for_a_node_counts(tmp_path: Path) -> None:
     assert [one.do for one in orders.pending(tmp_path, "demo")] == ["retry"]
 
 
+def test_one_spare_takes_one_place(tmp_path: Path) -> None:
+    orders.give(tmp_path, orders.replace("demo", "demo-undercloud-1", SPARE, "demo"))
+    orders.give(tmp_path, orders.replace("demo", "demo-undercloud-1", SPARE, "demo"))
+    with pytest.raises(SeedvmError, match="Not ordered") as refused:
+        orders.give(tmp_path, orders.replace("demo", "demo-undercloud-2", SPARE, "demo"))
+    assert refused.value.why == "172.22.1.24 is to take the place of demo-undercloud-1"
+    assert [one.node for one in orders.pending(tmp_path, "demo")] == ["demo-undercloud-1"]
+
+
 @pytest.mark.parametrize("typed", ["", "Demo", "demo ", "yes"])
 def test_a_spare_is_wiped_only_for_the_sites_name(typed: str) -> None:
     with pytest.raises(SeedvmError, match="Not ordered"):
