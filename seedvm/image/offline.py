@@ -16,6 +16,7 @@ import ctypes
 import html
 import os
 import re
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -34,7 +35,7 @@ _NEEDED = (
 )
 # Told of a file below the folder that is asked for.
 Need = Callable[[Path], None]
-_CLONE_NEWNET = 0x40000000
+_CLONE_NEWNET, _CLONE_NEWUTS = 0x40000000, 0x04000000
 
 
 @contextlib.contextmanager
@@ -90,24 +91,31 @@ def _sources(told: Mapping[str, str]) -> str:
 
 @contextlib.contextmanager
 def cut_off() -> Iterator[None]:
-    """A network namespace with a loopback and nothing else, for this thread and the threads and processes it starts meanwhile."""
-    before = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    """A loopback and no other network, for this thread and the threads and processes it starts meanwhile; the machine is `localhost`.
+
+    Packages ask for the address of the machine's name when they are set up (nova-common fails without an answer), and there is nobody
+    to ask but /etc/hosts.
+    """
+    before = [os.open(f"/proc/thread-self/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in ("net", "uts")]
     libc = ctypes.CDLL(None, use_errno=True)
     try:
-        if libc.unshare(_CLONE_NEWNET) != 0:
+        if libc.unshare(_CLONE_NEWNET | _CLONE_NEWUTS) != 0:
             raise SeedvmError(
                 "a build cannot be cut off from the network here",
                 why=os.strerror(ctypes.get_errno()),
                 hint="run it as root, on a kernel with network namespaces",
             )
         try:
+            socket.sethostname("localhost")
             proc.run(["ip", "link", "set", "lo", "up"], timeout=20)
             yield
         finally:
-            if libc.setns(before, _CLONE_NEWNET) != 0:
-                raise OSError(ctypes.get_errno(), "setns")
+            for descriptor in before:
+                if libc.setns(descriptor, 0) != 0:
+                    raise OSError(ctypes.get_errno(), "setns")
     finally:
-        os.close(before)
+        for descriptor in before:
+            os.close(descriptor)
 
 
 class _Answer(SimpleHTTPRequestHandler):
