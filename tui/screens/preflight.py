@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import ClassVar
 
 from textual import work
@@ -25,6 +26,10 @@ _ENGINE = (
     "the NIC named in the site has link and speed", "its addresses and the VIP are free", "no foreign DHCP server answers",
     "disk, memory and clock of the seed", "the images are what their digests say",
 )  # fmt: skip
+
+
+_TOLD_AT = 17
+"""The column in which it is said what was seen."""
 
 
 class PreflightPage(Page):
@@ -107,11 +112,12 @@ F10 goes on to the questions      / searches"""
             if not matches(f"{one.name} {told} {one.cure}", self.wanted):
                 continue
             mark, style = ("x", "good") if one.good else ("!", "bad")
-            lines.append(
-                [(f"[{mark}] ", style), (fit(one.name, 12) + " ", "strong"), (fit(told, width - 17).rstrip(), "")]
-            )
+            first, *rest = wrap(told, max(20, width - _TOLD_AT)) or [""]
+            lines.append([(f"[{mark}] ", style), (fit(one.name, 12) + " ", "strong"), (first, "")])
+            lines.extend([(" " * _TOLD_AT + part, "")] for part in rest)
             if one.cure:
-                lines.append([(" " * 17, ""), (fit(f"do: {one.cure}", width - 17).rstrip(), "bad")])
+                cures = wrap(f"do: {one.cure}", max(20, width - _TOLD_AT), subsequent_indent="    ")
+                lines.extend([(" " * _TOLD_AT, ""), (part, "bad")] for part in cures)
         return lines or [[("looking ..." if not self._looks else "nothing that is searched for", "dim")]]
 
     def _check_lines(self, view: View, now: float, width: int) -> list[Line]:
@@ -146,6 +152,6 @@ def _step_lines(state: State, now: float, width: int) -> list[Line]:
     for step in _steps(state):
         style = {"done": "good", "failed": "bad", "blocked": "bad", "running": "busy"}.get(step.state, "dim")
         told = step.told if step.state == "done" else step.why
-        head = f"[{MARKS.get(step.state, ' ')}] {fit(step.title, 26 if width < 100 else 40)} {fit(step_seconds(step, now), 10)} "
+        head = f"[{MARKS.get(step.state, ' ')}] {fit(step.title, 30 if width < 100 else 40)} {fit(step_seconds(step, now), 10)} "
         lines.append([(head, style), (fit(told, max(1, width - len(head))).rstrip(), "dim")])
     return lines

@@ -94,6 +94,9 @@ Tab moves between the parts, arrows and PageUp/PageDown scroll."""
         step = state.current
         tell = progress_text(step) if step is not None and step.state == "running" else ""
         told = (waiting(step, now) if view.running else "") or standing(state, view.running)
+        failure = state.failure
+        if failure is not None and not view.running:  # the panel says all of it
+            told = f"Stopped: {step.title if step is not None else failure.step}"
         told = "; ".join(filter(None, (view.notice or told, tell)))
         put(self.query_one("#now", Static), fit(told, max(1, self.size.width)).rstrip())
         self._lines("overall").fill(lambda width: [overall_line(state, now, width)])
@@ -127,7 +130,7 @@ Tab moves between the parts, arrows and PageUp/PageDown scroll."""
             if failure.kind == "blocked" and failure.step == "review":
                 keys = "F2 review: confirm there what may be wiped"
             elif failure.step == "deploy" and failure.machine:
-                keys = "Enter: retry, replace or drop the machine   " + keys
+                keys = "Enter: retry, replace, drop it   r retry   s change site   b bundle"
             panel.fill(lambda width: [*failure_lines(failure, width), [(" " * 9 + keys, "strong")]])
 
     def _show_part(self, view: View, now: float) -> None:
