@@ -20,7 +20,7 @@ from seedvm.site import Site
 from seedvm.step import Context, Done, Todo
 from seedvm.steps.credentials import CredentialsStep
 from seedvm.steps.rotate import RotateStep
-from tests.contract.bmcs import redfish_sim
+from tests.contract.bmcs import ipmi_sim, redfish_sim
 from tests.contract.isolated import isolated
 from tests.contract.test_bmc_steps import Notes, bring_about
 
@@ -103,6 +103,26 @@ async def test_what_the_operator_changed_by_hand_is_tried_with_the_new_list(
         await bring_about(CredentialsStep(again), Notes())
         assert known(state_dir).usable
         assert sim.count("bad") <= 1
+
+
+@isolated
+async def test_where_ipmi_opens_it_the_machine_is_used_and_the_demand_is_still_a_finding(
+    tmp_path: Path, state_dir: Path, site: Site
+) -> None:
+    """The emulators keep their passwords apart, so that Redfish goes on demanding: that is told, and holds nobody up."""
+    here = one_bmc(state_dir, site)
+    inventory.change(state_dir, ADDRESS, protocols=("ipmi-2.0", "redfish"))
+    async with ipmi_sim(tmp_path, ADDRESS), redfish_sim(tmp_path, ADDRESS, expired=True) as sim:
+        await bring_about(CredentialsStep(here), Notes())
+        machine = known(state_dir)
+        assert (machine.usable, machine.driver) == (True, "ipmi")
+        assert "password-change-required" in {one.name for one in machine.findings}
+        await bring_about(RotateStep(here, gap=0), Notes())
+        machine = known(state_dir)
+        assert (machine.usable, machine.driver) == (True, "ipmi")
+        assert load_proven(state_dir / "secrets.yaml")[ADDRESS] != FACTORY
+        assert isinstance(await CredentialsStep(here).check(), Done)
+        assert sim.count("bad") <= 1  # the new password, which only IPMI has
 
 
 SAID = "PATCH the Password property for this account located at the target URI '/redfish/v1/AccountService/Accounts/3'."
