@@ -27,6 +27,7 @@ _FORBIDDEN = {
     "etc/keystone/credential-keys/*": "a credential key",
     "var/lib/keystone/fernet-keys/*": "a Fernet key",
     "etc/ssl/private/*": "a private key",
+    "etc/nvme/host*": "an NVMe host's name",
     "var/lib/systemd/random-seed": "a random seed",
     "var/lib/systemd/credential.secret": "the key of systemd's credentials",
     "var/lib/cloud/instance*": "an instance's data",

@@ -24,7 +24,7 @@ from seedvm.image.progress import Say, stage
 
 _ENVIRONMENT = "elements/debian-os/environment.d/05-debian-os.bash"
 _PYTHON = "3.13"  # that of trixie
-_GLIBC = range(5, 42)  # minor versions that trixie's takes wheels of (PEP 600)
+_GLIBC = range(41, 4, -1)  # minor versions that trixie's takes wheels of (PEP 600), as its pip prefers them
 _TOPS = ("debian", "debian-security")
 _FILE_SECONDS = 600
 _USUAL_WHEELS = 30

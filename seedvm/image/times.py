@@ -16,8 +16,8 @@ _EPOCH = 1767225600  # 2026-01-01: later times of files become this one
 # What the manifest says of two builds from the same inputs.
 REPRODUCIBLE = {
     "epoch": _EPOCH,
-    "same": "the disk of the same tree: partition table, boot loaders, file systems, every time in them",
-    "differs": "the tree, where Debian's archive of the day or a package's set-up differs: versions, caches, logs, initramfs",
+    "same": "every other file of the same packages and wheels (seedvm image mirror): content, owner, mode, time",
+    "differs": {"/boot/initrd.img-*": "etc/initiatorname.iscsi in it, which open-iscsi draws by lot when it is set up"},
 }
 _FIRST_INODE = 11  # of a tree, in ext4
 _COMPILED_HEADER = struct.Struct("<4sII")  # PEP 552: magic, flags, and with no flag set the time of the source

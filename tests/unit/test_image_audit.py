@@ -46,6 +46,7 @@ def test_a_tree_without_secrets_passes(tree: Path) -> None:
         "etc/mysql/debian.cnf",
         "etc/keystone/fernet-keys/0",
         "etc/ssl/private/ssl-cert-snakeoil.key",
+        "etc/nvme/hostnqn",
         "var/lib/systemd/random-seed",
         "root/.ssh/authorized_keys",
         "var/lib/os-collect-config/heat.json",
