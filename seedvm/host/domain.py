@@ -17,6 +17,7 @@ from seedvm.errors import SeedvmError
 TEMPLATE = Path(__file__).resolve().parents[2] / "appliance/libvirt/domain.xml.mustache"
 DEFAULT_MEMORY_MIB = 4096
 EMULATED_CPUS = 1
+_FIRST_SLOT = 0x10  # of the ports on the PCI bus; the NAT NIC has 0x1e: Linux names NICs in this order
 NAT_CIDR = "198.18.77.0/24"  # RFC 2544's: no datacenter should route it
 
 
@@ -61,6 +62,7 @@ def render(appliance: Appliance) -> str:
             "port": port.name,
             "mac": appliance.mac(number),
             "number": number,
+            "slot": f"{_FIRST_SLOT + number:#04x}",
         }
         for number, port in enumerate(appliance.ports)
     ]

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -96,6 +97,9 @@ def test_the_seed_comes_up_is_looked_after_and_a_pulled_cable_is_pulled_from_it_
     assert found["ports"] == [{"name": "seedvm0", "bridge": True, "cable": True}]
     xml = clean.run("virsh", "dumpxml", "seedvm").stdout
     assert "<cpu mode='custom'" in xml and "OVMF_CODE" in xml and "secure='yes'" not in xml
+    port = ElementTree.fromstring(xml).find("./devices/interface/address")
+    assert port is not None and port.attrib["bus"] == "0x00", "beside the NAT NIC, and named before it"
+    assert int(port.attrib["slot"], 16) < 0x1E
     assert "already" in clean.host(*STATE, "--port", "port0").stdout
 
     def pulled() -> bool:
