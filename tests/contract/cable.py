@@ -18,6 +18,7 @@ from seedvm.wire import slp
 from tests.contract.isolated import child, until
 
 SO_RCVBUFFORCE, SO_TIMESTAMPNS = 33, 35  # asm-generic/socket.h
+TENTATIVE = 0x40  # linux/if_addr.h
 MAC = "52:54:00:aa:00:01"
 ROOT = Path(__file__).parents[2]
 
@@ -78,8 +79,15 @@ async def cable(folder: Path, hosts: list[dict[str, Any]], **more: Any) -> Async
         await until(lambda: namespace.stat().st_ino != Path("/proc/thread-self/ns/net").stat().st_ino)
         proc.run(["ip", "link", "set", "far0", "netns", str(far.pid)], timeout=10)
         await until(lambda: "ready" in made.words())
+        await until(has_link_local)
         with watched(made):
             yield made
+
+
+def has_link_local() -> bool:
+    """Whether near0 may send by IPv6: the kernel gives it its address some time after the far end has come up."""
+    rows = [line.split() for line in Path("/proc/thread-self/net/if_inet6").read_text().splitlines()]
+    return any(row[5] == "near0" and row[0].startswith("fe80") and not int(row[4], 16) & TENTATIVE for row in rows)
 
 
 @contextlib.contextmanager
