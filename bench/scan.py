@@ -8,6 +8,7 @@ BMC, at its fastest. ipmiutil asks one address after the other, so it gets a /26
 from __future__ import annotations
 
 import argparse
+import asyncio
 import ipaddress
 import json
 import random
@@ -108,9 +109,18 @@ def hosts(count: int, arp_loss: float = 0.0) -> list[Host]:
     ]
 
 
+async def quiet(there: Datacenter) -> None:
+    """Wait until nothing has been sent for two seconds: the kernel still asks by ARP for whom the last tool wanted."""
+    async with asyncio.timeout(60):
+        before = -1
+        while before != (before := (await there.seen()).sent()):
+            await asyncio.sleep(2)
+    await there.forget()
+
+
 async def seedvm(there: Datacenter, wanted: set[str], where: str, rate: float) -> tuple[Run, float]:
     """One scan and the memory that it took, in MiB."""
-    await there.forget()
+    await quiet(there)
     with tempfile.TemporaryDirectory(prefix="seedvm-bench-state-") as state:
         command = ("scan", where, "--json", "--rate", str(rate), "--state-dir", state)
         done, cost = await there.seedvm(*command, timeout=600)
@@ -120,7 +130,7 @@ async def seedvm(there: Datacenter, wanted: set[str], where: str, rate: float) -
 
 async def run_peer(there: Datacenter, wanted: set[str], peer: Peer) -> Run:
     """The other tool at its own pace."""
-    await there.forget()
+    await quiet(there)
     started = time.monotonic()
     words = [peer.where if one == "WHERE" else str(len(wanted)) if one == "THERE" else one for one in peer.argv]
     done = await there.run(words, timeout=PEER_SECONDS, check=False)
