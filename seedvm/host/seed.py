@@ -6,6 +6,7 @@ that is not what its checksum says, and to go back to a snapshot while the VM is
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import time
@@ -167,7 +168,7 @@ def wipe(hypervisor: Hypervisor, place: Place, say: Say) -> None:
     for path in place.files():
         path.unlink(missing_ok=True)
         say(f"gone: {path}")
-    if place.folder.is_dir() and not place.folder.is_mount() and not any(place.folder.iterdir()):
+    with contextlib.suppress(OSError):  # not empty, or a mount point, also a bind mount of the same file system
         place.folder.rmdir()
 
 

@@ -37,6 +37,11 @@ class Console:
         assert self.pane is not None
         self.pane.press(*keys)
 
+    def type(self, text: str) -> None:
+        """Text as it is."""
+        assert self.pane is not None
+        self.pane.type(text)
+
     def screen(self) -> str:
         """What stands on it."""
         return "" if self.pane is None else self.pane.screen()
@@ -51,6 +56,16 @@ class Console:
             until(f"the screen to show {text!r}", lambda: text in self.screen(), seconds)
         except AssertionError as error:
             raise AssertionError(f"{error}; it shows:\n{self.screen()}") from error
+
+    def stands_on(self, text: str, seconds: float) -> None:
+        """Wait until the cursor stands in a row with a text: only then do letters go there."""
+
+        def there() -> bool:
+            assert self.pane is not None
+            row = int(self._tmux.ask("display-message", "-p", "-t", self.pane.name, "#{cursor_y}"))
+            return text in self.screen().splitlines()[row]
+
+        until(f"the cursor to stand on {text!r}", there, seconds)
 
     def hear(self, text: str, seconds: float, *, since: int = 0) -> None:
         """Wait until a text has come, also when it has scrolled away; `since` is a length of `said`."""

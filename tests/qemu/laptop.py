@@ -62,6 +62,23 @@ class Laptop:
         python = ["env", f"PYTHONPATH={SOURCE}", "PYTHONDONTWRITEBYTECODE=1", sys.executable, "-c", main]
         return [*self._enter, *python, "host", *words]
 
+    def ssh(self, port: int, password: str, script: str, *, timeout: float = 120) -> proc.Completed:
+        """Run a shell script as root of the seed, from the laptop. The first host key that it shows is the one that it must keep."""
+        ask = self.scratch / "askpass"
+        ask.write_text('#!/bin/sh\nprintf "%s\\n" "$SEED_PASSWORD"\n')
+        ask.chmod(0o700)
+        answer = {"SEED_PASSWORD": password, "SSH_ASKPASS": str(ask), "SSH_ASKPASS_REQUIRE": "force"}
+        settings = {
+            "StrictHostKeyChecking": "accept-new",
+            "UserKnownHostsFile": str(self.scratch / "known_hosts"),
+            "NumberOfPasswordPrompts": "1",
+            "PubkeyAuthentication": "no",
+            "ConnectTimeout": "60",
+        }
+        options = [f"-o{name}={value}" for name, value in settings.items()]
+        words = ["ssh", "-q", "-F", "none", *options, "-p", str(port), "root@127.0.0.1", script]
+        return proc.run([*self._enter, *words], timeout=timeout, check=False, env=answer)
+
     def host(self, *words: str, check: bool = True, timeout: float = 300) -> proc.Completed:
         return proc.run(self.host_words(*words), timeout=timeout, check=check, cwd=SOURCE)
 
