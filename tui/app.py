@@ -9,14 +9,16 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, ClassVar
 
-from textual import work
+from textual import events, work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.worker import Worker, WorkerState
 
 from seedvm.errors import SeedvmError
+from tui.ahead import Lap, TypedAhead
 from tui.link import Link
 from tui.page import Page
 from tui.plain import PlainFilter, wants_ascii
@@ -71,6 +73,10 @@ class WizardApp(App[None]):
     SCREENS: ClassVar[dict[str, Any]] = dict(PAGES)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Close", show=False),
+        Binding(
+            "tab", "focus_next", show=False, priority=True
+        ),  # at once: what is typed ahead belongs to the next field
+        Binding("shift+tab", "focus_previous", show=False, priority=True),
         Binding("ctrl+l", "redraw", "Redraw", show=False),
     ]
 
@@ -87,6 +93,21 @@ class WizardApp(App[None]):
         self._filters_of = {key: PlainFilter(key) for key in (True, False)}
         self._shown: set[str] = set()
         self.animation_level = "none"
+        self._ahead = TypedAhead(self)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Keys come in the order in which they were typed, also where the focus moves between them."""
+        if not isinstance(event, events.Key) or event.is_forwarded:
+            await super().on_event(event)
+        elif not self._ahead.holds(event):
+            field = self.focused
+            await super().on_event(event)
+            self._ahead.sent(event, field)
+
+    def on_lap(self, lap: Lap) -> None:
+        """See tui/ahead.py."""
+        if isinstance(lap._sender, Widget):
+            self._ahead.lap(lap._sender)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual's own, then ours, which holds the output to what the console can show."""
