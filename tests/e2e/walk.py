@@ -99,7 +99,7 @@ class Walk:
         self.tell("two machines need the operator")
         desk.press("Home", "Enter")
         wait_until("the cause", lambda: CAUSE in " ".join(desk.screen().split()), SCREEN_LIMIT_SECONDS)
-        shown = desk.until("demo-undercloud-0  BMC 172.22.1.21", "d drop", within=SCREEN_LIMIT_SECONDS)
+        shown = desk.until("demo-undercloud-0  BMC 172.22.1.21", "t try again   d drop", "p replace by 172.22.1.24", within=SCREEN_LIMIT_SECONDS)
         self.tell("the machine's page says:\n" + shown)
         desk.press("d")
         desk.until("Not dropped", "2 controllers would", within=SCREEN_LIMIT_SECONDS)

@@ -135,7 +135,7 @@ engine is started. Esc goes back, / searches in the log."""
             return self._refusal(view, name)
         spare = self.spare()
         by = f"p replace by {spare.bmc} (wipes {spare.disk} serial {spare.disk_serial})" if spare else "no spare fits"
-        return f"t try again   {by}   d drop"
+        return f"t try again   d drop\n{by}"
 
     def _refusal(self, view: View, name: str) -> str:
         """Why nothing may be ordered for this machine now; blank where it may."""
