@@ -1,4 +1,4 @@
-"""A rack with a seed and one machine that is QEMU with UEFI firmware, behind Redfish. It is emulated throughout.
+"""A rack with a seed and two machines that are QEMU: one BIOS behind IPMI, one UEFI behind Redfish. Emulated throughout.
 
 The seed is a container at native speed, with the real Ironic. What it is told to do is in metal_seed.py; here is what is seen from outside.
 """
@@ -25,8 +25,8 @@ from seedvm.secret import write_private
 from tests.qemu.laptop import SOURCE
 
 SITE = "metal"
-UEFI = "metal-1-22"  # the node, as seedvm names it by its BMC's address
-_MACHINES = {UEFI: "uefi"}
+BIOS, UEFI = "metal-1-21", "metal-1-22"  # the nodes, as seedvm names them by their BMCs' addresses
+_MACHINES = {BIOS: "bios", UEFI: "uefi"}
 _LOOK_EVERY = 2.0
 
 
@@ -50,6 +50,27 @@ class Metal:
     def console(self, name: str) -> str:
         """Everything that came on the machine's serial line."""
         return (self._folder(name) / "console.log").read_text(errors="replace")
+
+    def disk(self, name: str) -> Path:
+        return self._folder(name) / "disk.img"
+
+    def written(self, name: str) -> int:
+        """Bytes of the machine's disk that were ever written."""
+        return self.disk(name).stat().st_blocks * 512
+
+    def power(self, name: str) -> str:
+        """What stands behind its BMC says: on or off."""
+        return next(one.power for one in rack.status(self.spec).machines if one.name == _MACHINES[name])
+
+    def lose_power(self, name: str) -> None:
+        """kill -9 of its QEMU: what it had not written is lost."""
+        machine = _MACHINES[name]
+        pids = next(one.pids for one in rack.status(self.spec).machines if one.name == machine)
+        for pid in pids:
+            if Path(f"/proc/{pid}/comm").read_text().startswith("qemu-system"):
+                os.kill(pid, 9)
+                return
+        raise AssertionError(f"no QEMU among {pids}")
 
     def says(self, what: str) -> None:
         """Where the time goes: a line for the terminal."""
@@ -106,7 +127,7 @@ def _rack(images: Path, state: Path, password: str) -> dict[str, Any]:
         },
         "images": str(images),
         "seed": {"name": "seed", "state": str(state)},
-        "machines": [_machine(2, "uefi", "redfish", password)],
+        "machines": [_machine(1, "bios", "ipmi", password), _machine(2, "uefi", "redfish", password)],
     }
 
 
@@ -129,6 +150,6 @@ def _site() -> dict[str, Any]:
     tree = site_tree()
     return tree | {
         "site": SITE,
-        "bmc": {"ranges": ["172.22.1.22-172.22.1.22"], "learn_mac_by_power_on": True},
+        "bmc": {"ranges": ["172.22.1.21-172.22.1.22"], "learn_mac_by_power_on": True},
         "undercloud": {"needs": {"cpus": 1, "memory_mib": 2900, "disk_gib": 10}, "rehearse_on_spare": False},
     }
