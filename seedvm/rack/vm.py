@@ -81,6 +81,9 @@ def reason_of_end(qmp: Path, child: proc.Child) -> str:
                     if message.get("event") == "SHUTDOWN":
                         child.wait(timeout=_END_SECONDS)
                         return str(message["data"]["reason"])
+            deadline = time.monotonic() + _END_SECONDS  # it was killed, and its memory takes a moment to go
+        except ConnectionResetError:
+            deadline = time.monotonic() + _END_SECONDS
         except OSError as error:
             if time.monotonic() > deadline:
                 raise SeedvmError("QEMU does not answer", why=str(error), hint="its console.log says more") from error

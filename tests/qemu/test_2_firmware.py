@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.qemu.laptop import is_root
+from seedvm import proc
+from seedvm.rack import vm
+from tests.qemu.laptop import is_root, until
 from tests.qemu.wire import Wire, wire
 
 pytestmark = [
@@ -59,3 +64,26 @@ def test_secure_boot_takes_a_chain_that_is_signed_to_the_kernel(line: Wire) -> N
     with line.power_on("secure") as boot:
         boot.says("Secure boot enabled", "by=shim do=off", seconds=SECONDS)
         assert boot.ends() == "guest-shutdown"
+
+
+def test_lost_power_is_told_long_after_the_start_while_its_memory_still_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    qmp = tmp_path / "qmp"
+    memory = "memory-backend-ram,id=memory,size=1G,prealloc=on"
+    words = ["qemu-system-x86_64", "-machine", "none", "-nodefaults", "-display", "none", "-object", memory]
+    child = proc.spawn([*words, "-qmp", f"unix:{qmp},server=on,wait=off"], log=tmp_path / "console.log")
+
+    def ends(number: int) -> bool:
+        return Path("/proc/net/unix").read_text().count(str(qmp)) == number
+
+    try:
+        until("QEMU to listen", lambda: ends(1), 30)
+        monkeypatch.setattr(vm, "_START_SECONDS", 0.0)
+        with ThreadPoolExecutor() as pool:
+            ended = pool.submit(vm.reason_of_end, qmp, child)
+            until("its end to be waited for", lambda: ends(2), 30)
+            os.kill(child.pid, signal.SIGKILL)
+            assert ended.result(timeout=30) == "killed"
+    finally:
+        proc.stop(child)
