@@ -12,6 +12,7 @@ from seedvm import proc
 from seedvm.errors import SeedvmError
 
 NODE = Path("/dev/kvm")
+CPU = {"kvm": "host", "tcg": "qemu64"}  # a KVM may run a guest on a simple CPU and fail on the host's own
 _SECONDS = 10.0
 _SECTOR, _FLOPPY = 512, 1440 << 10
 _CODE = bytes([0xB0, 0x10, 0xBA, 0xF4, 0x00, 0xEE, 0xF4])  # mov al,0x10; mov dx,0xf4; out dx,al; hlt
@@ -27,6 +28,8 @@ def runs(accelerator: str, *, seconds: float = _SECONDS) -> bool:
             "qemu-system-x86_64",
             "-accel",
             accelerator,
+            "-cpu",
+            CPU[accelerator],
             "-nodefaults",
             "-display",
             "none",
