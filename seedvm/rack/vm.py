@@ -71,9 +71,10 @@ def words(machine: MachineSpec, folder: Path, qmp: Path, devices: Sequence[str],
     ]
 
 
-def reason_of_end(qmp: Path, child: proc.Child) -> str:
-    """Wait for QEMU's end; why it came: the reason of its SHUTDOWN event (guest-reset, guest-shutdown, ...), or `killed`."""
-    deadline = time.monotonic() + _START_SECONDS
+def reason_of_end(qmp: Path, child: proc.Child, *, seconds: float = _START_SECONDS) -> str:
+    """Wait for QEMU's end; why it came: the reason of its SHUTDOWN event (guest-reset, guest-shutdown, ...), or `killed`.
+    It must take the socket within so many seconds."""
+    deadline = time.monotonic() + seconds
     while child.poll() is None:
         try:
             with _connected(qmp) as (_, said):

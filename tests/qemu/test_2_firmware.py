@@ -66,9 +66,7 @@ def test_secure_boot_takes_a_chain_that_is_signed_to_the_kernel(line: Wire) -> N
         assert boot.ends() == "guest-shutdown"
 
 
-def test_lost_power_is_told_long_after_the_start_while_its_memory_still_goes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_lost_power_is_told_long_after_the_start_while_its_memory_still_goes(tmp_path: Path) -> None:
     qmp = tmp_path / "qmp"
     memory = "memory-backend-ram,id=memory,size=1G,prealloc=on"
     words = ["qemu-system-x86_64", "-machine", "none", "-nodefaults", "-display", "none", "-object", memory]
@@ -79,9 +77,8 @@ def test_lost_power_is_told_long_after_the_start_while_its_memory_still_goes(
 
     try:
         until("QEMU to listen", lambda: ends(1), 30)
-        monkeypatch.setattr(vm, "_START_SECONDS", 0.0)
         with ThreadPoolExecutor() as pool:
-            ended = pool.submit(vm.reason_of_end, qmp, child)
+            ended = pool.submit(vm.reason_of_end, qmp, child, seconds=0)
             until("its end to be waited for", lambda: ends(2), 30)
             os.kill(child.pid, signal.SIGKILL)
             assert ended.result(timeout=30) == "killed"
