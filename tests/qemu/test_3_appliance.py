@@ -133,6 +133,8 @@ def test_the_site_is_described_by_keys(line: Console) -> None:
     line.stands_on("Where BMCs may be", KEY_SECONDS)
     line.type("10.20.0.201-10.20.0.209")
     line.press("F10")
+    line.see("F5 asks 9 addresses", KEY_SECONDS)
+    line.press("F10")
     line.stands_on("Add: user", KEY_SECONDS)
     line.type("operator")
     line.press("Enter")
