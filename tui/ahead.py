@@ -11,6 +11,7 @@ from collections import deque
 from textual.app import App
 from textual.events import Key
 from textual.message import Message
+from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input
 
@@ -19,47 +20,50 @@ MOST_SECONDS = 1.0
 
 
 class Lap(Message):
-    """Goes from a field up to the app, behind all that the field has sent before."""
+    """Goes from a field up to the app, behind all that the field has sent before; `left` laps with this one."""
+
+    def __init__(self, field: Widget, left: int) -> None:
+        super().__init__()
+        self.field, self.left = field, left
+        self.set_sender(field)
 
 
 class TypedAhead:
-    """The keys that wait, and the field whose Enter they wait for."""
+    """The keys that wait, in their order, and the lap that they wait for."""
 
     def __init__(self, app: App[None]) -> None:
         self._app = app
         self._waiting: deque[Key] = deque()
-        self._laps = 0
+        self._awaited: Lap | None = None
+        self._latest: Timer | None = None
 
     def holds(self, key: Key) -> bool:
         """Whether this key has to wait; it is kept and comes again."""
-        if self._laps:
+        if self._awaited is not None:
             self._waiting.append(key)
-        return self._laps > 0
+        return self._awaited is not None
 
     def sent(self, key: Key, to: Widget | None) -> None:
         """The key was given to a widget."""
         if key.key == "enter" and isinstance(to, Input):
-            self._laps = LAPS
-            self._run(to)
-            self._app.set_timer(MOST_SECONDS, self.release)  # the field may have gone meanwhile
+            self._latest = self._app.set_timer(MOST_SECONDS, self.release)  # the field may have gone meanwhile
+            self._run(to, LAPS)
 
-    def lap(self, field: Widget) -> None:
-        """The messenger came back."""
-        self._laps -= 1
-        if self._laps > 0:
-            self._run(field)
-        else:
-            self.release()
+    async def back(self, lap: Lap) -> None:
+        """A messenger came back."""
+        if lap is self._awaited and lap.left > 1:
+            self._run(lap.field, lap.left - 1)
+        elif lap is self._awaited:
+            await self.release()
 
-    def release(self) -> None:
-        """Give out what waits, up to the next Enter."""
-        self._laps = 0
-        waiting, self._waiting = self._waiting, deque()
-        for key in waiting:
-            self._app.post_message(key)
+    async def release(self) -> None:
+        """Give out what waits, up to the next Enter, before any key that comes now."""
+        self._awaited = None
+        if self._latest is not None:
+            self._latest.stop()
+        while self._waiting and self._awaited is None:
+            await self._app.on_event(self._waiting.popleft())
 
-    def _run(self, field: Widget) -> None:
-        messenger = Lap()
-        messenger.set_sender(field)
-        if not field.post_message(messenger):
-            self.release()
+    def _run(self, field: Widget, laps: int) -> None:
+        self._awaited = Lap(field, laps)
+        field.post_message(self._awaited)

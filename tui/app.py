@@ -14,7 +14,6 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
 from textual.screen import Screen
-from textual.widget import Widget
 from textual.worker import Worker, WorkerState
 
 from seedvm.errors import SeedvmError
@@ -104,10 +103,9 @@ class WizardApp(App[None]):
             await super().on_event(event)
             self._ahead.sent(event, field)
 
-    def on_lap(self, lap: Lap) -> None:
+    async def on_lap(self, lap: Lap) -> None:
         """See tui/ahead.py."""
-        if isinstance(lap._sender, Widget):
-            self._ahead.lap(lap._sender)
+        await self._ahead.back(lap)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual's own, then ours, which holds the output to what the console can show."""

@@ -53,3 +53,21 @@ async def test_keys_go_on_where_the_field_has_gone(tmp_path: Path) -> None:
         type_at_once(app, "enter", *"abc", "escape", "f1")
         await asyncio.sleep(0)
         await until(pilot, lambda: "then describe the site" in grid(app) or "F1" in grid(app), "the way back")
+
+
+async def test_keys_that_come_while_others_wait_stay_in_their_order(tmp_path: Path) -> None:
+    app = wizard(state_dir(tmp_path))
+    password = "".join(chr(ord("a") + number % 26) for number in range(60))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        app.go("credentials")
+        await until(pilot, lambda: "****" in grid(app) or "none yet" in grid(app), "the accounts")
+        app.screen.query_one("#user", Input).focus()
+        await pilot.pause()
+        type_at_once(app, *"root", "enter")
+        for letter in password:
+            type_at_once(app, letter)
+            await asyncio.sleep(0)
+        field = app.screen.query_one("#password", Input)
+        await until(pilot, lambda: len(field.value) == len(password), "the password")
+        assert field.value == password
