@@ -56,10 +56,20 @@ def expired(machine: Machine) -> bool:
     return any(one.name == EXPIRED for one in machine.findings)
 
 
-async def opens(machine: Machine, pair: Candidate, ledger: Ledger, pace: Pace, ports: BmcPorts) -> bool:
-    """Whether a proven pair still opens it, be it only to change its password. Raises SeedvmError where that is not tried or not told."""
+async def opens(
+    machine: Machine,
+    pair: Candidate,
+    ledger: Ledger,
+    pace: Pace,
+    ports: BmcPorts,
+    *,
+    gate: asyncio.Semaphore | None = None,
+) -> bool:
+    """Whether a proven pair still opens it, be it only to change its password. Raises SeedvmError where that is not tried or not told.
+    `gate` is as for `identify`."""
     make = partial(redfish_of, machine, ports) if machine.driver == "redfish" else None
-    async with pace.turn(machine.bmc) if machine.old_ipmi else contextlib.nullcontext():
+    turn = pace.turn(machine.bmc) if machine.old_ipmi else contextlib.nullcontext()
+    async with turn, gate or contextlib.nullcontext():
         return await still_opens(machine.bmc, pair, ledger, make, port=ports.ipmi, old=machine.old_ipmi)
 
 

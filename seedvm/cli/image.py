@@ -5,8 +5,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from seedvm.cli.common import EXIT_DONE, EXIT_FAILED, Commands, answer, say
+
+if TYPE_CHECKING:
+    from seedvm.image.build import ImageSet
 
 CACHE = Path("build/cache")
 
@@ -43,26 +47,24 @@ def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
 
 
 def _build(args: argparse.Namespace) -> int:
+    say(str(_images(args)))
+    return EXIT_DONE
+
+
+def _images(args: argparse.Namespace) -> ImageSet:
     from seedvm.image.build import build
     from seedvm.image.offline import served
 
     with contextlib.ExitStack() as stack:
         told = stack.enter_context(served(args.offline)) if args.offline else {}
-        images = build(CACHE, on_progress=say, force=args.force, told=told)
-    say(str(images))
-    return EXIT_DONE
+        return build(CACHE, on_progress=say, force=args.force, told=told)
 
 
 def _appliance(args: argparse.Namespace) -> int:
     from seedvm.image import appliance
-    from seedvm.image.build import build
-    from seedvm.image.offline import served
 
     appliance.refuse_foreign(args.arch)
-    with contextlib.ExitStack() as stack:
-        told = stack.enter_context(served(args.offline)) if args.offline else {}
-        images = build(CACHE, on_progress=say, force=args.force, told=told)
-    made = appliance.make(images, CACHE, on_progress=say)
+    made = appliance.make(_images(args), CACHE, on_progress=say)
     for line in made.lines():
         say(line)
     return EXIT_DONE

@@ -77,14 +77,12 @@ def reason_of_end(qmp: Path, child: proc.Child, *, seconds: float = _START_SECON
     deadline = time.monotonic() + seconds
     while child.poll() is None:
         try:
-            with _connected(qmp) as (_, said):
+            with contextlib.suppress(ConnectionResetError), _connected(qmp) as (_, said):
                 for message in said:
                     if message.get("event") == "SHUTDOWN":
                         child.wait(timeout=_END_SECONDS)
                         return str(message["data"]["reason"])
             deadline = time.monotonic() + _END_SECONDS  # it was killed, and its memory takes a moment to go
-        except ConnectionResetError:
-            deadline = time.monotonic() + _END_SECONDS
         except OSError as error:
             if time.monotonic() > deadline:
                 raise SeedvmError("QEMU does not answer", why=str(error), hint="its console.log says more") from error

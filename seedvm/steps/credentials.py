@@ -129,10 +129,10 @@ class CredentialsStep:
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def one(machine: Machine) -> str | None:
-            async with gate:
-                with contextlib.suppress(SeedvmError):
-                    if not await opens(machine, proven[machine.bmc], self._ledger, self._pace, self._bmc_ports):
-                        return machine.bmc
+            pair = proven[machine.bmc]
+            with contextlib.suppress(SeedvmError):
+                if not await opens(machine, pair, self._ledger, self._pace, self._bmc_ports, gate=gate):
+                    return machine.bmc
             return None
 
         answers = await asyncio.gather(*(one(machine) for machine in machines if machine.proven_user is not None))
