@@ -7,14 +7,12 @@ a step done whose check does not say so after `apply`.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import fcntl
 import os
 import secrets
 import threading
 import time
 import traceback
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -23,14 +21,9 @@ from seedvm.errors import SeedvmError
 from seedvm.journal import Journal
 from seedvm.step import JSON, Blocked, Done, Step, Todo, Verdict
 
-LOCK_FILE = "engine.lock"
 _LEAST_SECONDS_BETWEEN_PROGRESS = 0.5
 
 Ending: TypeAlias = Literal["done", "failed", "blocked", "stopped"]
-
-
-class EngineBusy(SeedvmError):
-    """Another engine holds the state folder."""
 
 
 @dataclass(frozen=True)
@@ -48,40 +41,6 @@ class Checked:
 
     step: Step
     verdict: Verdict | SeedvmError
-
-
-@contextlib.contextmanager
-def engine_lock(state_dir: Path) -> Iterator[None]:
-    """Be the only engine of a state folder. The kernel frees the lock when the process dies, however it dies."""
-    descriptor = os.open(state_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(descriptor, 32, 0).decode().strip() or "unknown"
-            raise EngineBusy(
-                "another engine works on this site",
-                why=f"PID {holder} holds {state_dir / LOCK_FILE}",
-                hint="seedvm status shows where it stands",
-            ) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def engine_pid(state_dir: Path) -> int | None:
-    """The PID of the engine that works right now, or None. Takes no lock and writes nothing."""
-    try:
-        with (state_dir / LOCK_FILE).open() as file:
-            text = file.read().strip()
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return None
-    except FileNotFoundError:
-        return None
-    except BlockingIOError:
-        return int(text) if text.isdecimal() else 0
 
 
 async def survey(steps: Sequence[Step]) -> AsyncIterator[Checked]:

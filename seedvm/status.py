@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seedvm.engine import engine_pid
 from seedvm.errors import SeedvmError
 from seedvm.journal import Event, read
+from seedvm.lock import engine_pid
 
 
 @dataclass(frozen=True)

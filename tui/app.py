@@ -64,7 +64,7 @@ def _spare_the_screen() -> None:
 
 
 class WizardApp(App[None]):
-    """The wizard on one state folder. `env` decides the theme it begins with."""
+    """The wizard on one state folder. `env` decides the theme it begins with; `looked`: `view` tells of the folder, and is no blank."""
 
     TITLE = "seedvm"
     CSS_PATH = "style.tcss"
@@ -84,6 +84,7 @@ class WizardApp(App[None]):
         told = os.environ if env is None else env
         self.link = link
         self.view = View()
+        self.looked = False
         self.node = ""
         self.wait: Wait | None = None
         self.replaying = replaying
@@ -91,6 +92,7 @@ class WizardApp(App[None]):
         self.colourless = self.ascii_only or "NO_COLOR" in told
         self._filters_of = {key: PlainFilter(key) for key in (True, False)}
         self._shown: set[str] = set()
+        self._owed: dict[str, bool] = {}
         self.animation_level = "none"
         self._ahead = TypedAhead(self)
 
@@ -126,8 +128,24 @@ class WizardApp(App[None]):
         async for view in self.link.follow():
             if not self.view.state.events and view.state.events:
                 self._shown.update(self._old_news(view))
-            self.view = view
+            self.view, self.looked = view, True
+            self._see_obeyed(view)
             self.tick()
+
+    def order_given(self, node: str) -> None:
+        """A node was ordered while an engine was at work: should that one end without having seen the order, another is started."""
+        self._owed[node] = False
+
+    def _see_obeyed(self, view: View) -> None:
+        for node, seen in list(self._owed.items()):
+            if node not in view.orders:
+                if seen:
+                    del self._owed[node]
+            elif view.running:
+                self._owed[node] = True
+            else:
+                self._owed.clear()
+                self.start_engine()
 
     def tick(self) -> None:
         """Lead on where someone is needed, then show the page in front how things stand."""

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from seedvm import orders, proc
 from seedvm.errors import SeedvmError
+from seedvm.lock import engine_pid
 from seedvm.scan.evidence import Bmc
 from seedvm.scan.listen import Neighbour
 from seedvm.scan.run import Cost, Ended, Plan, cost, scan
@@ -28,7 +29,7 @@ from tui.ears import hear, overhear
 from tui.fitness import IMAGES_DIR, Look, images_to_come, looks
 from tui.nics import SYS_NET, Nic, nics
 from tui.records import confirmation
-from tui.watch import View, Watch, engine_running
+from tui.watch import View, Watch
 
 UNIT = "seedvm-engine.service"
 _APPLIANCE = Path("/var/lib/seedvm")
@@ -109,7 +110,7 @@ class Link:
     async def start_engine(self) -> None:
         """Start the engine unless one is at work, and see it begin. Raises SeedvmError with its last words where it does not."""
         ours = self._child is not None and self._child.poll() is None
-        if ours or await asyncio.to_thread(engine_running, self.state_dir):
+        if ours or await asyncio.to_thread(engine_pid, self.state_dir) is not None:
             return
         before = await asyncio.to_thread(self._journal_size)
         words = await asyncio.to_thread(self._unit_words)
@@ -142,7 +143,7 @@ class Link:
             await asyncio.sleep(_POLL_SECONDS)
 
     async def _begun(self, before: int) -> bool:
-        return await asyncio.to_thread(lambda: engine_running(self.state_dir) or self._journal_size() != before)
+        return await asyncio.to_thread(lambda: engine_pid(self.state_dir) is not None or self._journal_size() != before)
 
     async def _gone(self, by_unit: bool) -> bool:
         if not by_unit:

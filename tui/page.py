@@ -30,6 +30,7 @@ class Shell(Protocol):
 
     link: Link
     view: View
+    looked: bool
     replaying: bool
     node: str
     wait: Wait | None
@@ -39,6 +40,8 @@ class Shell(Protocol):
     def go(self, name: str) -> None: ...
 
     def start_engine(self) -> None: ...
+
+    def order_given(self, node: str) -> None: ...
 
     def make_bundle(self) -> None: ...
 

@@ -5,7 +5,6 @@ It refuses to write, to start anything, and to touch the engine's lock: it looks
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from seedvm.errors import InvalidFile, SeedvmError
 from seedvm.journal import Event, tail
+from seedvm.lock import engine_pid
 from seedvm.orders import pending
 from seedvm.secret import load_accounts, load_candidates
 from seedvm.site import parse_site
@@ -126,7 +126,7 @@ class Watch:
             review=review,
             receipt=self._receipt.value,
             confirmed=bool(named) and named == self._confirmed.value,
-            running=engine_running(self._dir),
+            running=engine_pid(self._dir) is not None,
             has_site=(self._dir / "site.yaml").exists(),
             orders=self._orders(),
             notice="; ".join(file.trouble for file in files if file.trouble),
@@ -155,23 +155,3 @@ def _is_right(site: str) -> bool:
     except InvalidFile:  # the page about it says what is wrong
         return False
     return True
-
-
-def engine_running(state_dir: Path) -> bool:
-    """Whether an engine holds this folder's lock; looks without touching the lock."""
-    try:
-        status = (state_dir / "engine.lock").stat()
-        locks = Path("/proc/locks").read_text()
-    except OSError:
-        return False
-    return any(_holds(line.split(), status) for line in locks.splitlines())
-
-
-def _holds(words: list[str], status: os.stat_result) -> bool:
-    # `1: FLOCK ADVISORY WRITE 1234 fd:01:5678 0 EOF`; waiting locks have an arrow. Overlay and btrfs show another device
-    # (major 0) in stat than here, so that there the inode alone must tell.
-    if len(words) < 6 or words[1] != "FLOCK" or words[3] != "WRITE":
-        return False
-    major, minor, inode = words[5].split(":")
-    same = (int(major, 16), int(minor, 16)) == (os.major(status.st_dev), os.minor(status.st_dev))
-    return int(inode) == status.st_ino and (same or os.major(status.st_dev) == 0)

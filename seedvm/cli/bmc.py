@@ -101,7 +101,7 @@ def _test(args: argparse.Namespace) -> int:
 
 
 def _rotate(args: argparse.Namespace) -> int:
-    from seedvm.engine import engine_lock
+    from seedvm.lock import engine_lock
     from seedvm.steps.rotate import RotateStep
 
     context = _context(args)

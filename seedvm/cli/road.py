@@ -85,8 +85,9 @@ def _plan(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from seedvm.engine import engine_lock, new_run_id
+    from seedvm.engine import new_run_id
     from seedvm.journal import Journal
+    from seedvm.lock import engine_lock
     from seedvm.receipt import departed
     from seedvm.secret import draft_secrets, ensure_generated
     from seedvm.site import load_site

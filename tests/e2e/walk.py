@@ -15,14 +15,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from seedvm import proc
-from seedvm.journal import Event, read
+from seedvm.journal import Event, encode, read
 from tests.e2e.world import NAMESPACE, World
 from tests.terminal import Pane, Tmux, wait_until
 
 BEGIN_LIMIT_SECONDS = 20 * 60
 """To the first screen: the golden image is built on the way, where there is none yet."""
 STRETCH_LIMIT_SECONDS = 15 * 60
-SCREEN_LIMIT_SECONDS = 60
+SCREEN_LIMIT_SECONDS = 180
+"""Against hanging only: the machine may be busy with whatever the road does meanwhile."""
 ENDED = "the demo ended with code "
 RACK = "build/demo/rack.yaml"
 SEED = "172.22.0.10"
@@ -44,7 +45,18 @@ class Walk:
         print(f"{time.monotonic() - self.began:6.0f} s  {text}", file=sys.__stdout__, flush=True)
 
     def all_the_way(self) -> None:
-        """From `seedvm demo` to its end."""
+        """From `seedvm demo` to its end; where it stops, the failure tells what the engine said and did last."""
+        try:
+            self._walk()
+        except Exception as error:
+            raise AssertionError(f"{error}\n{self._last_words()}") from error
+
+    def _last_words(self) -> str:
+        said = [encode(event)[:400] for event in self.events() if event.event not in ("node", "progress", "resource")]
+        status = ("systemctl", "status", "--lines", "30", "--full", "seedvm-engine.service")
+        return "\n".join([*said[-25:], self.world.on_machine("seed", *status, check=False)])
+
+    def _walk(self) -> None:
         desk = self.begin()
         self.kill_engine("inspect", lambda e: e.get("phase") == "inspecting")
         self.review(desk)
@@ -187,7 +199,8 @@ class Walk:
         runs = self.runs()
         self.world.on_machine("seed", "systemctl", "kill", "--signal=KILL", "seedvm-engine.service")
         self.tell(f"the engine is killed in {step}")
-        wait_until("the engine goes on by itself", lambda: len(self.runs()) > len(runs), SCREEN_LIMIT_SECONDS)
+        took = wait_until("the engine goes on by itself", lambda: len(self.runs()) > len(runs), SCREEN_LIMIT_SECONDS)
+        self.tell(f"it goes on by itself, {took:.0f} s later")
 
     def events(self) -> tuple[Event, ...]:
         return read(self.world.state / "journal.jsonl")

@@ -15,9 +15,10 @@ from typing import Any
 
 from seedvm.cloud import glance, heat, ironic, nova
 from seedvm.cloud.ssh import Machine, way_in
-from seedvm.engine import engine_lock, new_run_id, run
+from seedvm.engine import new_run_id, run
 from seedvm.imagefiles import open_images
 from seedvm.journal import Journal
+from seedvm.lock import engine_lock
 from seedvm.plan import build_plan
 from seedvm.roles import TRAIT
 from seedvm.secret import ensure_generated

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from seedvm.errors import SeedvmError
+from seedvm.lock import engine_pid
 from tests.tui.helpers import BROKEN, EXAMPLE, UNICODE, journal_line, state_dir
 from tui.app import WizardApp
 from tui.link import Link, write_whole
-from tui.watch import Tail, View, engine_running
+from tui.watch import Tail, View
 
 
 async def first(link: Link) -> View:
@@ -59,13 +60,13 @@ async def test_a_broken_review_is_told_and_not_shown(tmp_path: Path) -> None:
 
 async def test_whoever_holds_the_lock_is_the_engine(tmp_path: Path) -> None:
     state_dir(tmp_path, review=True)
-    assert not engine_running(tmp_path)
+    assert engine_pid(tmp_path) is None
     descriptor = os.open(tmp_path / "engine.lock", os.O_RDWR | os.O_CREAT)
-    assert not engine_running(tmp_path)
+    assert engine_pid(tmp_path) is None
     fcntl.flock(descriptor, fcntl.LOCK_EX)
-    assert engine_running(tmp_path)
+    assert engine_pid(tmp_path) is not None
     os.close(descriptor)
-    assert not engine_running(tmp_path)
+    assert engine_pid(tmp_path) is None
 
 
 async def test_confirming_writes_exactly_what_was_shown(tmp_path: Path) -> None:

@@ -58,6 +58,22 @@ async def test_a_machine_that_stands_still_is_found_by_enter_and_tried_again(tmp
     os.close(lock)
 
 
+async def test_an_order_that_comes_while_the_engine_ends_is_not_lost(tmp_path: Path) -> None:
+    folder = in_trouble(tmp_path, failed=False)
+    (folder / "site.yaml").write_text(BROKEN)
+    lock = hold_lock(folder)
+    app = wizard(folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        app.open_node(NODE)
+        await until(pilot, lambda: "t ends this deployment at once" in grid(app), "the machine")
+        await pilot.press("t")
+        await until(pilot, lambda: f"Ordered: try {NODE} again" in grid(app), "the order on the screen")
+        assert not (folder / "engine.log").exists()
+        os.close(lock)
+        await until(pilot, (folder / "engine.log").exists, "another engine's start")
+
+
 async def test_a_replacement_names_machine_and_disk_and_wants_the_sites_name(tmp_path: Path) -> None:
     folder = in_trouble(tmp_path, failed=True)
     (folder / "site.yaml").write_text(BROKEN)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import cast
 
@@ -14,9 +15,11 @@ from seedvm.scan.identify import TRIES
 from seedvm.scan.pace import ANSWER_SECONDS
 from seedvm.secret import load_candidates
 from seedvm.site import load_site
-from tests.tui.helpers import CONSOLE, SITE, grid, loaded, state_dir, until, wizard
+from tests.tui.helpers import CONSOLE, SITE, cable, grid, loaded, state_dir, until, wizard
 from tui.app import WizardApp
 from tui.form import FIELDS
+from tui.link import Link
+from tui.watch import View
 
 
 def field(app: WizardApp, key: str) -> Input:
@@ -52,6 +55,31 @@ async def test_from_nothing_to_site_and_accounts_by_keys_alone(tmp_path: Path) -
         assert secrets.stat().st_mode & 0o777 == 0o600
         await pilot.press("shift+tab", "down", "delete")
         await until(pilot, lambda: len(load_candidates(secrets)) == 1, "the removal")
+
+
+class LateLink(Link):
+    """A link that reads the folder when it is told so."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, sys_net=cable(folder))
+        self.go_on = asyncio.Event()
+
+    async def follow(self) -> AsyncIterator[View]:
+        """After a while."""
+        await self.go_on.wait()
+        async for view in super().follow():
+            yield view
+
+
+async def test_an_enter_before_the_folder_was_read_waits_and_starts_nothing(tmp_path: Path) -> None:
+    link = LateLink(tmp_path / "state")
+    app = wizard(tmp_path / "state", CONSOLE, link)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("enter")
+        await until(pilot, lambda: "Looking at what is here ..." in grid(app), "the first page")
+        link.go_on.set()
+        await until(pilot, lambda: "The seed, as this screen sees it" in grid(app), "the preflight")
+        assert not (tmp_path / "state" / "engine.log").exists()
 
 
 async def test_escape_keeps_what_was_entered(tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from seedvm import proc
+from seedvm.lock import engine_pid
 from tests.terminal import Pane, Tmux, reading, wait_until
 from tests.tui.helpers import state_dir
-from tui.watch import engine_running
 
 ROOT = Path(__file__).parents[2]
 SOON = 60.0
@@ -45,7 +45,7 @@ def engine(tmp_path: Path) -> Iterator[tuple[Path, Path, proc.Child]]:
     state.mkdir()
     words = [sys.executable, "-m", "tests.unit.file_road", str(state), str(release)]
     child = proc.spawn(words, log=tmp_path / "engine.log", cwd=ROOT)
-    wait_until("the engine is at work", lambda: engine_running(state), SOON, every=0.05)
+    wait_until("the engine is at work", lambda: engine_pid(state) is not None, SOON, every=0.05)
     yield state, release, child
     proc.stop(child)
 
@@ -62,7 +62,7 @@ def test_three_screens_watch_one_engine_and_may_vanish_and_come_back(
     lines.until("At work: write", within=SOON)
     first.kill("-m tui")
     lines.kill("-m tui")
-    assert engine_running(state) and child.poll() is None
+    assert engine_pid(state) is not None and child.poll() is None
     back = wizard(tmux, state)
     back.until("Welcome", "At work: write", within=SOON)
     release.touch()
@@ -81,7 +81,7 @@ def test_a_screen_ends_with_its_terminal_and_leaves_the_engine(
     line = screen.line
     screen.close()
     wait_until("the screen has ended", lambda: not reading(line), SOON, every=0.05)
-    assert engine_running(state) and child.poll() is None
+    assert engine_pid(state) is not None and child.poll() is None
 
 
 @pytest.mark.parametrize("page", ["Welcome", "Progress"])

@@ -10,9 +10,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from seedvm.engine import engine_lock, new_run_id, run
+from seedvm.engine import new_run_id, run
 from seedvm.errors import SeedvmError
 from seedvm.journal import Journal
+from seedvm.lock import engine_lock
 from seedvm.step import Blocked, Done, Report, Todo
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from seedvm import proc
 from seedvm.cli import main
-from seedvm.engine import engine_lock
 from seedvm.journal import Journal
+from seedvm.lock import engine_lock
 
 
 def test_help_is_quick_and_loads_no_library(tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from seedvm import proc
-from seedvm.engine import Checked, EngineBusy, JournalReport, engine_lock, engine_pid, run, survey
+from seedvm.engine import Checked, JournalReport, run, survey
 from seedvm.errors import SeedvmError
 from seedvm.journal import Event, Journal, read
+from seedvm.lock import EngineBusy, engine_lock, engine_pid
 from seedvm.report import make_report
 from seedvm.status import read_status
 from seedvm.step import Blocked, Done, Step, Todo

@@ -235,6 +235,7 @@ engine is started. Esc goes back, / searches in the log."""
             return
         self._end()
         if self.shell.view.running:
+            self.shell.order_given(name)
             self.answer("Ordered: obeyed as soon as the others have come to rest." if ask != "drop" else _LATER)
         else:
             self.shell.start_engine()

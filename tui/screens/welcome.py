@@ -52,6 +52,8 @@ F2     goes to any other page."""
         Binding("ctrl+q", "app.quit", "Close", key_display="^Q"),
     ]
 
+    _early = False
+
     def body(self) -> ComposeResult:
         """Story, standing, what Enter does."""
         yield Static(_STORY, id="story", markup=False)
@@ -74,8 +76,16 @@ F2     goes to any other page."""
             lines.append(f"SSH       root, password {ACCESS.read_text().strip()} (until it is switched off)")
         put(self.query_one("#standing", Static), "\n".join(lines))
         put(self.query_one("#next", Static), self._next(view))
+        if self._early and self.shell.looked:
+            self.action_go_on()
+
+    def on_screen_suspend(self) -> None:
+        """Another page is in front: an Enter that waited is over."""
+        self._early = False
 
     def _next(self, view: View) -> str:
+        if not self.shell.looked:
+            return "Looking at what is here ..."
         if view.running or view.state.all_done or self.shell.replaying:
             return "Enter: see the progress"
         if "networks" in view.lacks:
@@ -89,8 +99,10 @@ F2     goes to any other page."""
         return "Enter: start the engine and see the progress"
 
     def action_go_on(self) -> None:
-        """On to the first question that is open, or to the work."""
-        view = self.shell.view
+        """On to the first question that is open, or to the work; an Enter before anything was read waits until it was."""
+        view, self._early = self.shell.view, not self.shell.looked
+        if self._early:
+            return
         at_work = view.running or view.state.all_done or self.shell.replaying
         if not at_work and (page := _lacking(view)):
             self.shell.go("preflight" if page == "networks" and not view.has_site else page)
