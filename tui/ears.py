@@ -22,7 +22,8 @@ def heard(neighbour: Neighbour) -> str:
         vlan = ", ".join(neighbour.facts("port-vlan"))
         return f"on {switch[0]} port {port}" + (f" vlan {vlan}" if vlan else "")
     if server := neighbour.facts("dhcp-server"):
-        return f"a DHCP server is there: {server[0]}"
+        tag = neighbour.facts("vlan")
+        return f"a DHCP server is {f'on VLAN {tag[0]} of this wire' if tag else 'there'}: {server[0]}"
     return ""
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from datetime import UTC, datetime
 from pathlib import Path
 
 from seedvm import proc
+from seedvm.scan.evidence import Evidence
 from seedvm.scan.listen import Neighbour
 from tests.contract.isolated import isolated
 from tests.tui.helpers import CONSOLE, cable, grid, journal_line, loaded, state_dir, until, wizard
@@ -103,3 +105,13 @@ async def test_the_switch_and_its_port_are_overheard() -> None:
 
 def test_a_neighbour_without_a_switch_says_nothing_of_a_nic() -> None:
     assert heard(Neighbour("52:54:00:00:00:01")) == ""
+
+
+def test_a_dhcp_server_of_another_vlan_is_told_with_its_vlan() -> None:
+    seen = datetime.now(UTC).isoformat()
+    server = Evidence("dhcp-server", "10.9.0.1", "DHCPOFFER", seen)
+    tagged = Evidence("vlan", "120", "802.1Q tag", seen)
+    assert heard(Neighbour("52:54:00:00:00:01", (server,))) == "a DHCP server is there: 10.9.0.1"
+    assert (
+        heard(Neighbour("52:54:00:00:00:01", (server, tagged))) == "a DHCP server is on VLAN 120 of this wire: 10.9.0.1"
+    )
