@@ -55,10 +55,7 @@ async def prove(
             both = await try_redfish(address, Candidate(answer.user, answer.password), ledger, make, known=known)
             if isinstance(both, Unproven):
                 return replace(answer, seen=both.seen)
-            driver = (
-                answer.protocol if "%" in address else both.protocol
-            )  # Ironic's Redfish client takes no zone (decision 18)
-            return replace(both, identity=answer.identity, protocol=driver)
+            return replace(both, identity=answer.identity)
         if not (redfish and off):
             return answer
     if redfish:

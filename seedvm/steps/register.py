@@ -28,10 +28,6 @@ from seedvm.step import Context, Done, Report, Todo, Verdict
 RESOURCE_CLASS = "baremetal"
 NETWORK = "provisioning"
 KERNEL, INITRAMFS = "seedvm-ramdisk-kernel", "seedvm-ramdisk-initramfs"
-NO_ZONE = (
-    "its BMC has an IPv6 link-local address alone and speaks Redfish alone: Ironic's Redfish client does not take the wire's name in it",
-    "turn IPMI over LAN on, or give the BMC an IPv4 or a routable IPv6 address",
-)
 _MANAGE_SECONDS = 240.0
 _MANAGE_TRIES = 3
 _LOOK_EVERY = 2.0
@@ -108,8 +104,6 @@ class RegisterStep:
 
     async def apply(self, report: Report) -> None:
         cloud = cloud_of(self.context)
-        for machine in filter(beyond_ironic, usable(self.context)):
-            self._put_aside(machine, *NO_ZONE, report)
         machines = usable(self.context)
         if not machines:
             raise SeedvmError(
@@ -164,11 +158,6 @@ class RegisterStep:
     ) -> ironic.Node:
         """A node that never became managed gets its account again: it may have been registered with an older one."""
         return await ironic.patch(cloud, node.id, {"/driver_info": driver_info(machine, account, images)})
-
-
-def beyond_ironic(machine: Machine) -> bool:
-    """Whether Ironic has no way to the BMC: of a link-local address it takes the zone over IPMI alone (decision 18)."""
-    return "%" in machine.bmc and machine.driver == "redfish"
 
 
 def usable(context: Context) -> tuple[Machine, ...]:

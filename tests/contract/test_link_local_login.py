@@ -1,7 +1,6 @@
 """A BMC that has an IPv6 link-local address alone is not only found: it is proven and switched, and Ironic can use what is registered.
 
-Ironic calls ipmitool for IPMI and sushy for Redfish. The first takes the zone, the second does not (decision 18): a BMC with both is
-registered by IPMI, one with Redfish alone is put aside with its cure.
+Ironic calls ipmitool for IPMI; for Redfish its own client, which is tried where it is patched: tests/contract/test_image_link_local.py.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from seedvm import inventory, proc
+from seedvm import proc
 from seedvm.bmc.credentials import Proven, Unproven, prove
 from seedvm.bmc.ipmi import IpmiBmc
 from seedvm.bmc.ledger import Ledger
@@ -22,13 +21,9 @@ from seedvm.bmc.machines import with_account
 from seedvm.bmc.redfish import RedfishBmc
 from seedvm.inventory import Machine
 from seedvm.scan.sweep import sweep
-from seedvm.secret import Candidate, Secret, store_proven
-from seedvm.site import Site
-from seedvm.steps.register import RegisterStep, driver_info, driver_of
-from tests.contract.ironic_api import ironic_api
+from seedvm.secret import Candidate, Secret
+from seedvm.steps.register import driver_info, driver_of
 from tests.contract.isolated import isolated, until
-from tests.contract.test_bmc_steps import Notes
-from tests.contract.test_nodes_steps import lay_out, metal
 from tests.datacenter.accounts import Accounts
 from tests.datacenter.faults import UdpPort
 from tests.datacenter.ipmi import Ipmi
@@ -46,14 +41,6 @@ from pyghmi.ipmi.command import Command
 bmc = Command(sys.argv[1], "admin", "horse-42")
 print(bmc.get_power())
 bmc.ipmi_session.logout()
-"""
-SUSHY = """\
-import sys
-import sushy
-try:
-    sushy.Sushy(sys.argv[1], username="admin", password="horse-42", verify=False)
-except sushy.exceptions.ConnectionError as error:
-    print(error)
 """
 
 
@@ -114,14 +101,13 @@ async def test_ipmi_is_found_proven_and_switched(tmp_path: Path) -> None:
 
 @isolated
 async def test_what_is_registered_of_it_is_what_ironic_s_own_tools_log_in_by(tmp_path: Path) -> None:
-    async with link_local(ipmi=("1.5", "2.0"), redfish="tls") as record:
+    async with link_local(ipmi=("1.5", "2.0")) as record:
         machine = await found()
-        assert machine.protocols == ("ipmi-1.5", "ipmi-2.0", "redfish")
+        assert machine.protocols == ("ipmi-1.5", "ipmi-2.0")
         answer = await prove(ADDRESS, machine.protocols, [PAIR], Ledger(tmp_path), MAKE)
         assert isinstance(answer, Proven)
         machine = with_account(machine, answer)
         assert driver_of(machine) == "ipmi"
-        assert machine.boot_mac == "52:54:00:66:00:77"  # Redfish told it all the same
         info = driver_info(machine, PAIR, {})
         (tmp_path / "password").write_text(info["ipmi_password"])
         told = [
@@ -140,29 +126,3 @@ async def test_what_is_registered_of_it_is_what_ironic_s_own_tools_log_in_by(tmp
         said = await proc.arun([sys.executable, "-c", PYGHMI, info["ipmi_address"]], timeout=60, check=False)
         assert "{'powerstate': 'off'}" in said.stdout, said.stdout + said.stderr
         assert {one.outcome for one in record.logins} == {"in"}
-
-
-@isolated
-async def test_redfish_logs_in_and_ironic_s_client_does_not_take_the_zone(
-    tmp_path: Path, state_dir: Path, site: Site
-) -> None:
-    """On the day sushy gets further here, the two exceptions in seedvm for link-local addresses may go."""
-    async with link_local(redfish="tls"):
-        machine = await found()
-        assert machine.protocols == ("redfish",)
-        service = RedfishBmc(ADDRESS, "admin", PAIR.password, pin=machine.certificate)
-        assert service.url == "https://[fe80::77%25near0]"
-        assert (await service.system()).macs == ("52:54:00:66:00:77",)
-        said = await proc.arun([sys.executable, "-c", SUSHY, service.url], timeout=60)
-        assert "Failed to resolve 'fe80::77%25near0'" in said.stdout
-        here = lay_out(state_dir, site)
-        alone = Machine(ADDRESS, driver="redfish", proven_user="admin", boot_mac="52:54:00:66:00:77")
-        inventory.update(state_dir, alone)
-        store_proven(state_dir / "secrets.yaml", {ADDRESS: PAIR})
-        with ironic_api(metal()) as api:
-            await RegisterStep(here).apply(Notes())
-            assert ADDRESS not in {one["extra"]["seedvm_bmc"] for one in api.nodes.values()}
-        told = inventory.load(state_dir).machine(ADDRESS)
-        assert told is not None
-        assert "link-local" in (told.unfit_reason or "")
-        assert "IPMI over LAN" in (told.cure or "")

@@ -2,6 +2,7 @@
 
 Source: DMTF DSP0266 (open root 6.6, errors 8.6, Basic 13.3.2, sessions 13.3.4, password change 13.2.6), DSP0268 (ManagerAccount
 Locked). A locked account is told as OpenBMC and iLO do: 401 with a message; what a blocked address gets is silence (iDRAC9).
+A Host header that is none, as one with a zone, is refused (RFC 9112 section 3.2).
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class Redfish:
         self._slots = slots
         self._tokens: dict[str, tuple[int, str]] = {}
         self._power = "Off"
+        self._boot = {"BootSourceOverrideEnabled": "Disabled", "BootSourceOverrideTarget": "None"}
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection: hang, malformed answers, or a service as it should be."""
@@ -67,6 +69,8 @@ class Redfish:
     def _serve(self, request: Request, source: str) -> bytes | None:
         """The answer, None for silence."""
         path = request.path.partition("?")[0].rstrip("/")
+        if "%" in request.headers.get("host", ""):
+            return answer(400)
         if self._accounts.blocks(source):
             self._note_credential(request)
             return None
@@ -146,6 +150,10 @@ class Redfish:
             number = int(rest.rpartition("/")[2]) - 1
             self._accounts.change(names[number], str(tree["Password"]))
             return answer(200, self._account(number))
+        if rest == "/Systems/1" and isinstance(wanted := tree.get("Boot"), dict):
+            self._boot |= wanted
+            self._record.changes.append(f"boot {self._boot['BootSourceOverrideTarget']}")
+            return answer(200, self._tree(rest) or {})
         self._record.changes.append(f"PATCH {rest}")
         return answer(200, self._tree(rest) or {})
 
@@ -193,6 +201,8 @@ class Redfish:
             },
             "/Systems/1": {
                 "@odata.id": system,
+                "Id": "1",
+                "Boot": self._boot | {"BootSourceOverrideTarget@Redfish.AllowableValues": ["None", "Pxe", "Hdd"]},
                 "UUID": str(uuid.UUID(bytes_le=bytes.fromhex(self._host.guid))),
                 "SerialNumber": self._host.guid[:10].upper(),
                 "Manufacturer": self._host.vendor,
