@@ -142,6 +142,7 @@ def _make_golden(cache: Path, wanted: rooms.Inputs, say: Say, told: Mapping[str,
         with stage("golden image, disk", _USUAL["golden image"], say):
             audit_tree(tree)
             files.golden(tree, folder, wanted)
+        refuse_changed("golden image", wanted.golden_key, rooms.inputs().golden_key)
 
 
 def _make_ramdisk(cache: Path, wanted: rooms.Inputs, say: Say, told: Mapping[str, str]) -> None:
@@ -154,6 +155,17 @@ def _make_ramdisk(cache: Path, wanted: rooms.Inputs, say: Say, told: Mapping[str
         with stage("deploy ramdisk, archive", _USUAL["ramdisk"], say):
             audit_tree(tree)
             files.ramdisk(tree, folder, wanted)
+        refuse_changed("deploy ramdisk", wanted.ramdisk_key, rooms.inputs().ramdisk_key)
+
+
+def refuse_changed(what: str, began: str, now: str) -> None:
+    """Raise SeedvmError where the sources' key is another one than when the build began: it would hold some of both under the old name."""
+    if now != began:
+        raise SeedvmError(
+            f"the {what} was thrown away",
+            why="its sources have changed while it was built",
+            hint="build it again: seedvm image build",
+        )
 
 
 def _requirements(cache: Path, wanted: rooms.Inputs) -> Path:

@@ -9,6 +9,7 @@ import pytest
 
 from seedvm.errors import SeedvmError
 from seedvm.image import rooms
+from seedvm.image.build import refuse_changed
 
 PROJECT = '[project]\nname = "seedvm"\nversion = "1"\ndependencies = ["textual>=8", "PyYAML>=6"]\n'
 FILES = {
@@ -128,3 +129,12 @@ def test_the_real_rooms_ask_for_every_service_of_the_undercloud() -> None:
         "python3-os-collect-config",
     ):
         assert name in packages
+
+
+def test_what_was_built_while_its_sources_changed_is_thrown_away_by_name(source: Path) -> None:
+    began = rooms.inputs(source)
+    change(source, "elements/keystone/os-apply-config/etc/keystone/keystone.conf", "[database]\nmax_retries = 1\n")
+    now = rooms.inputs(source)
+    refuse_changed("deploy ramdisk", began.ramdisk_key, now.ramdisk_key)
+    with pytest.raises(SeedvmError, match=r"golden image was thrown away.*changed while it was built"):
+        refuse_changed("golden image", began.golden_key, now.golden_key)
