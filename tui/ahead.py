@@ -1,7 +1,9 @@
-"""Keys typed ahead of a slow line: what follows Enter in a field waits until Enter has done its work.
+"""Keys typed ahead: what follows a key waits until that key has done its work, and what follows a new page until the page is built.
 
-Textual gives each key to the widget that has the focus when the key comes. Enter moves the focus only after it has gone from the field
-up to the page and back; a password typed meanwhile would stand readable in the field before. Holds no key for more than a second.
+Textual gives each key to the widget that has the focus when the key comes. Enter, F2 or Esc change focus or page only after they have
+gone from a widget up to the app and back; on a slow line or machine a password typed meanwhile would stand readable in the field
+before, and a letter would be an order on the page before. No clock decides here: a messenger goes behind the key, and the next key
+waits until it is back, or until it can no longer come because its page is not in front any more.
 """
 
 from __future__ import annotations
@@ -11,16 +13,18 @@ from collections import deque
 from textual.app import App
 from textual.events import Key
 from textual.message import Message
+from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input
 
 LAPS = 2  # behind the key up to the app, then behind what the field has told the page
-MOST_SECONDS = 1.0
+LOOK_SECONDS = 0.1
+"""How often it is looked whether the messenger can still come."""
 
 
 class Lap(Message):
-    """Goes from a field up to the app, behind all that the field has sent before; `left` laps with this one."""
+    """Goes from a widget up to the app, behind all that the widget has sent before; `left` laps with this one."""
 
     def __init__(self, field: Widget, left: int) -> None:
         super().__init__()
@@ -35,35 +39,53 @@ class TypedAhead:
         self._app = app
         self._waiting: deque[Key] = deque()
         self._awaited: Lap | None = None
-        self._latest: Timer | None = None
+        self._front: Screen[object] | None = None  # the page that keys go to
+        self._look: Timer | None = None
 
     def holds(self, key: Key) -> bool:
         """Whether this key has to wait; it is kept and comes again."""
-        if self._awaited is not None:
+        if self._must_wait():
             self._waiting.append(key)
-        return self._awaited is not None
+            return True
+        return False
 
     def sent(self, key: Key, to: Widget | None) -> None:
-        """The key was given to a widget."""
-        if key.key == "enter" and isinstance(to, Input):
-            self._latest = self._app.set_timer(MOST_SECONDS, self.release)  # the field may have gone meanwhile
-            self._run(to, LAPS)
+        """The key was given to a widget, or to the page where none has the focus."""
+        typed = isinstance(to, Input) and key.is_printable  # stays in the field
+        if not typed and self._app.screen_stack:
+            self._run(to or self._app.screen, LAPS)
 
     async def back(self, lap: Lap) -> None:
         """A messenger came back."""
-        if lap is self._awaited and lap.left > 1:
-            self._run(lap.field, lap.left - 1)
-        elif lap is self._awaited:
-            await self.release()
+        if lap is self._awaited and not (lap.left > 1 and self._run(lap.field, lap.left - 1)):
+            await self._release()
 
-    async def release(self) -> None:
-        """Give out what waits, up to the next Enter, before any key that comes now."""
+    async def _release(self) -> None:
+        # What waits is given out, up to the next key that has to do its work first, before any key that comes now.
         self._awaited = None
-        if self._latest is not None:
-            self._latest.stop()
-        while self._waiting and self._awaited is None:
+        while self._waiting and not self._must_wait():
             await self._app.on_event(self._waiting.popleft())
+        if self._awaited is None and self._look is not None:
+            self._look.stop()
+            self._look = None
 
-    def _run(self, field: Widget, laps: int) -> None:
-        self._awaited = Lap(field, laps)
-        field.post_message(self._awaited)
+    def _must_wait(self) -> bool:
+        if self._awaited is None and self._app.screen_stack and self._app.screen is not self._front:
+            self._front = self._app.screen
+            self._run(self._front, LAPS)  # it comes back when the page is built and has its focus
+        return self._awaited is not None
+
+    async def _looked(self) -> None:
+        if self._awaited is not None and not self._may_come(self._awaited):
+            await self._release()
+
+    def _may_come(self, lap: Lap) -> bool:
+        return lap.field.is_running and lap.field.is_attached and lap.field.screen is self._app.screen
+
+    def _run(self, field: Widget, laps: int) -> bool:
+        # Whether the widget took it; one that is being taken down does not.
+        lap = Lap(field, laps)
+        self._awaited = lap if field.post_message(lap) else None
+        if self._awaited is not None and self._look is None:
+            self._look = self._app.set_interval(LOOK_SECONDS, self._looked)
+        return self._awaited is not None

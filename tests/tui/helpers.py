@@ -40,6 +40,10 @@ machines:
   - {bmc: 172.22.1.24, role: spare}
 """
 CONSOLE = {"TERM": "linux", "LANG": "C.UTF-8"}
+HANGS = 120.0
+"""Seconds after which nothing more is hoped for: no bound on what is tested."""
+AT_REST = 5.0
+"""Seconds without a change after which a screen that is not as it should be is taken for finished."""
 THEMES = {"colour": UNICODE, "plain": CONSOLE}
 
 
@@ -97,9 +101,9 @@ def cable(folder: Path) -> Path:
     return root
 
 
-async def until(pilot: Pilot[None], true: Callable[[], bool], what: str = "the condition", seconds: float = 10) -> None:
-    """Let the app work until something is true; an AssertionError after so many seconds."""
-    last = time.monotonic() + seconds
+async def until(pilot: Pilot[None], true: Callable[[], bool], what: str = "the condition") -> None:
+    """Let the app work until something is true; an AssertionError when it hangs."""
+    last = time.monotonic() + HANGS
     while time.monotonic() < last:
         if true():
             await pilot.pause()
@@ -120,14 +124,18 @@ def grid(app: Any) -> str:
     return "\n".join(strip.text.rstrip() for strip in app.screen._compositor.render_strips()) + "\n"
 
 
-def same_as_stored(app: Any, name: str) -> None:
-    """Compare the screen with tests/tui/snapshots/NAME.txt; SEEDVM_SNAPSHOTS=write stores it anew."""
+async def same_as_stored(pilot: Pilot[None], name: str) -> None:
+    """Compare the screen, once it has come to rest, with tests/tui/snapshots/NAME.txt; SEEDVM_SNAPSHOTS=write stores it anew."""
     stored = HERE / "snapshots" / f"{name}.txt"
-    shown = grid(app)
+    wanted = stored.read_text() if stored.exists() else None
+    shown, since = grid(pilot.app), time.monotonic()
+    while shown != wanted and time.monotonic() - since < AT_REST:
+        await pilot.pause(0.02)
+        if (now := grid(pilot.app)) != shown:
+            shown, since = now, time.monotonic()
     if os.environ.get("SEEDVM_SNAPSHOTS") == "write":
         stored.parent.mkdir(exist_ok=True)
         stored.write_text(shown)
-    assert stored.exists(), f"no {stored.name}: SEEDVM_SNAPSHOTS=write makes it"
-    assert shown == stored.read_text(), (
-        f"{stored.name} differs; SEEDVM_SNAPSHOTS=write stores what is shown now:\n{shown}"
-    )
+        wanted = shown
+    assert wanted is not None, f"no {stored.name}: SEEDVM_SNAPSHOTS=write makes it"
+    assert shown == wanted, f"{stored.name} differs; SEEDVM_SNAPSHOTS=write stores what is shown now:\n{shown}"

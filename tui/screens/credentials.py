@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from asyncio import Lock
+from collections.abc import Callable
 from textwrap import wrap
 from typing import ClassVar
 
@@ -18,6 +20,8 @@ from tui.page import Page, matches
 from tui.watch import View
 from tui.widgets.lines import Line, Lines
 from tui.words import fit
+
+Candidates = tuple[Candidate, ...]
 
 
 def finding_lines(view: View, wanted: str, width: int) -> list[Line]:
@@ -41,6 +45,11 @@ def finding_lines(view: View, wanted: str, width: int) -> list[Line]:
             told += [f"{finding.name}: {finding.detail}", *([f"do: {finding.cure}"] if finding.cure else [])]
         lines.extend([(fit(f"    {text}", width).rstrip(), "dim")] for text in told)
     return lines or [[("nothing found yet: the engine tries them, carefully, one login per BMC", "dim")]]
+
+
+def _without(known: Candidates, taken: Candidate) -> Candidates:
+    at = next((number for number, one in enumerate(known) if one == taken), len(known))
+    return known[:at] + known[at + 1 :]
 
 
 class CredentialsPage(Page):
@@ -68,7 +77,8 @@ Below: per BMC the proven account, or what is wrong and what to do."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._candidates: tuple[Candidate, ...] = ()
+        self._candidates: Candidates = ()
+        self._turn = Lock()  # one change after the other, each of what the one before it wrote
 
     def body(self) -> ComposeResult:
         """The list, the two fields, the findings."""
@@ -97,12 +107,13 @@ Below: per BMC the proven account, or what is wrong and what to do."""
     @work(exit_on_error=False)
     async def load(self) -> None:
         """The accounts as they are stored."""
-        try:
-            self._list(await self.shell.link.candidates())
-        except (SeedvmError, OSError) as error:
-            self.answer(str(error), bad=True)
+        async with self._turn:
+            try:
+                self._list(await self.shell.link.candidates())
+            except (SeedvmError, OSError) as error:
+                self.answer(str(error), bad=True)
 
-    def _list(self, candidates: tuple[Candidate, ...]) -> None:
+    def _list(self, candidates: Candidates) -> None:
         self._candidates = candidates
         listed = self.query_one("#candidates", OptionList)
         listed.clear_options()
@@ -124,7 +135,8 @@ Below: per BMC the proven account, or what is wrong and what to do."""
             self.answer("An account needs a user's name.", bad=True)
             user.focus()
             return
-        self.store((*self._candidates, Candidate(user.value, Secret(password.value))))
+        added = Candidate(user.value, Secret(password.value))
+        self.store(lambda known: (*known, added))
         user.value = password.value = ""
         user.focus()
 
@@ -132,22 +144,28 @@ Below: per BMC the proven account, or what is wrong and what to do."""
         """Take the marked account out."""
         marked = self.query_one("#candidates", OptionList).highlighted
         if marked is not None and marked < len(self._candidates):
-            self.store(self._candidates[:marked] + self._candidates[marked + 1 :])
+            taken = self._candidates[marked]
+            self.store(lambda known: _without(known, taken))
 
-    @work(exit_on_error=False, exclusive=True, group="store")
-    async def store(self, candidates: tuple[Candidate, ...]) -> None:
-        """Write them, then show them."""
-        try:
-            await self.shell.link.store_candidates(candidates)
-        except (SeedvmError, OSError) as error:
-            self.answer(f"Not stored: {error}", bad=True)
-            return
-        self.answer("Stored.")
-        self._list(candidates)
+    @work(exit_on_error=False, group="store")
+    async def store(self, changed: Callable[[Candidates], Candidates]) -> None:
+        """Change what is stored, then show it."""
+        async with self._turn:
+            try:
+                candidates = changed(await self.shell.link.candidates())
+                await self.shell.link.store_candidates(candidates)
+            except (SeedvmError, OSError) as error:
+                self.answer(f"Not stored: {error}", bad=True)
+                return
+            self.answer("Stored.")
+            self._list(candidates)
 
-    def action_go_on(self) -> None:
-        """On to the work, if there is anything to try."""
-        if not self._candidates:
+    @work(exit_on_error=False, exclusive=True, group="go")
+    async def action_go_on(self) -> None:
+        """On to the work, if there is anything to try; what is being stored counts."""
+        async with self._turn:
+            there = self._candidates
+        if not there:
             self.answer("Give at least one account.", bad=True)
             return
         self.shell.start_engine()

@@ -73,7 +73,7 @@ F10 goes on to the credentials        / searches"""
         super().on_screen_resume()
         self.tell_cost()
 
-    @work(exit_on_error=False)
+    @work(exit_on_error=False, exclusive=True, group="cost")
     async def tell_cost(self) -> None:
         """Say what a scan would send, before it is started."""
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import Lock
 from textwrap import wrap
 from typing import ClassVar
 
@@ -84,6 +85,7 @@ start: r starts it, and it asks for the review again."""
     def __init__(self) -> None:
         super().__init__()
         self._roles: dict[str, str] = {}
+        self._turn = Lock()  # one word is written after the other
 
     def body(self) -> ComposeResult:
         """The table."""
@@ -101,7 +103,8 @@ start: r starts it, and it asks for the review again."""
     @work(exit_on_error=False)
     async def load(self) -> None:
         """What site.yaml says so far."""
-        self._roles = await self.shell.link.roles()
+        async with self._turn:
+            self._roles = await self.shell.link.roles()
         self.refresh_view()
 
     def show(self, view: View, now: float) -> None:
@@ -132,23 +135,29 @@ start: r starts it, and it asks for the review again."""
         """Another machine is marked: say more of that one."""
         self.refresh_view()
 
-    @work(exit_on_error=False, exclusive=True, group="say")
-    async def action_say(self, role: str) -> None:
+    def action_say(self, role: str) -> None:
         """The operator's word on the marked machine."""
-        bmc = self.query_one("#list", Table).marked
-        if not bmc:
-            return
-        try:
-            await self.shell.link.write_roles({bmc: role})
-        except (SeedvmError, OSError) as error:
-            self.answer(f"Not saved: {error}", bad=True)
-            return
+        if bmc := self.query_one("#list", Table).marked:
+            self.say(bmc, role)
+
+    @work(exit_on_error=False, group="say")
+    async def say(self, bmc: str, role: str) -> None:
+        """Write it."""
+        async with self._turn:
+            try:
+                await self.shell.link.write_roles({bmc: role})
+            except (SeedvmError, OSError) as error:
+                self.answer(f"Not saved: {error}", bad=True)
+                return
         self._roles[bmc] = role
         self.answer(f"{bmc}: {_ROLES[role]}; counts from the engine's next start (r)")
         self.refresh_view()
 
-    def action_retry(self) -> None:
-        """Start the engine, which looks first."""
-        if not self.shell.view.running:
+    @work(exit_on_error=False, exclusive=True, group="retry")
+    async def action_retry(self) -> None:
+        """Start the engine, which looks first, once every word is written."""
+        async with self._turn:
+            running = self.shell.view.running
+        if not running:
             self.shell.start_engine()
             self.shell.go("progress")

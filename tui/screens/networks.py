@@ -45,7 +45,6 @@ entered."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._touched = False
         self._told: list[str] = []
         self._pending: Timer | None = None
 
@@ -73,10 +72,11 @@ entered."""
         values, found = await self.shell.link.site_values()
         told = [str(nic) for nic in found if nic.link or nic.address][:4]
         put(self.query_one("#nics", Static), "This seed has " + ("; ".join(told) or "no network interface with link"))
-        if not self._touched:
-            self._fill(values)
+        mine = self._typed()
+        self._fill({**values, **mine})
+        if not mine and self.shell.view.has_site:  # a site file was given: stop where it needs somebody
             wrong = await self.shell.link.wrong(values)
-            if wrong and self.shell.view.has_site:  # a site file was given: stop where it needs somebody
+            if wrong and self.values() == values:
                 self._go_to_wrong("", wrong)
         self._told = told
         try:
@@ -93,6 +93,11 @@ entered."""
         for number, field in enumerate(FIELDS):
             self.query_one(f"#field-{number}", Input).value = values.get(field.key, "")
 
+    def _typed(self) -> dict[str, str]:
+        """What was entered before the site was read."""
+        entered = self.values()
+        return {field.key: entered[field.key] for field in FIELDS if entered[field.key] != field.default}
+
     def values(self) -> dict[str, str]:
         """What stands in the fields."""
         return {field.key: self.query_one(f"#field-{number}", Input).value for number, field in enumerate(FIELDS)}
@@ -105,8 +110,6 @@ entered."""
     def on_input_changed(self, event: Input.Changed) -> None:
         """Say at once what is wrong."""
         super().on_input_changed(event)
-        if event.input.has_focus:
-            self._touched = True
         self._check_soon()
 
     def _check_soon(self) -> None:
@@ -151,7 +154,6 @@ entered."""
 
     def action_propose(self) -> None:
         """Fill what is empty."""
-        self._touched = True
         self._fill(propose(self.values()))
 
     def action_save(self) -> None:
