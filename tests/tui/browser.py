@@ -19,7 +19,7 @@ import aiohttp
 from seedvm import proc
 
 SIZE = (1120, 660)
-_LIMIT_SECONDS = 30.0
+_LIMIT_SECONDS = 120.0
 _WORDS = (
     "chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--mute-audio",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--ignore-certificate-errors",

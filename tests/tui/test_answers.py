@@ -82,5 +82,5 @@ async def test_what_an_interactive_run_wrote_begins_another_without_a_question(t
         "--yes-wipe",
         "other",
     ]
-    done = proc.run([sys.executable, "-m", "seedvm", *words], timeout=60, check=False, cwd=ROOT)
+    done = proc.run([sys.executable, "-m", "seedvm", *words], timeout=120, check=False, cwd=ROOT)
     assert done.returncode == 2 and "the site is cellar" in done.stderr

@@ -142,6 +142,7 @@ async def test_rubbish_in_the_question_orders_nothing(tmp_path: Path) -> None:
         await loaded(pilot)
         app.go("node")
         await pilot.press("p")
+        await until(pilot, lambda: "This WIPES" in grid(app), "the question")
         app.screen.query_one("#typed", Input).value = "\x1b[2J\u202e" + "x" * 10_000
         await pilot.press("enter")
         await until(pilot, lambda: "Not ordered" in grid(app), "the refusal")

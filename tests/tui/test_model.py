@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from seedvm.journal import Event, decode
-from tests.tui.helpers import EXAMPLE, journal_line
+from tests.tui.helpers import EXAMPLE, HANGS, journal_line
 from tui.estimate import overall, seconds_left
 from tui.fold import fold
 from tui.model import State
@@ -102,12 +102,13 @@ def test_rubbish_in_events_is_passed_over() -> None:
     assert state.unknown == 1 and state.events == len(rubbish)
 
 
-def test_a_thousand_nodes_and_a_hundred_thousand_events_fold_within_a_second() -> None:
+def test_a_thousand_nodes_and_a_hundred_thousand_events_are_folded() -> None:
+    """How fast is said by bench/tui.py; here work that grows with the square of the events would not end."""
     lines = [journal_line(1, "run-started", steps=PLAN)]
     lines += [journal_line(n, "node", "two", node=f"n{n % 1000}", phase="write", percent=n / 1000, seconds=n / 100)
               for n in range(100_000)]  # fmt: skip
     events = made(*lines)
-    began = time.process_time()
+    began = time.monotonic()
     state = fold(State(), events)
     assert len(state.nodes) == 1000
-    assert time.process_time() - began < 1.0
+    assert time.monotonic() - began < HANGS

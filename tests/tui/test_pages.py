@@ -151,7 +151,7 @@ async def test_review_takes_rubbish_and_ten_thousand_characters(tmp_path: Path) 
     async with app.run_test(size=(80, 24)) as pilot:
         await loaded(pilot)
         app.go("review")
-        await pilot.pause()
+        await until(pilot, lambda: "Type the site's name" in grid(app), "the question")
         app.screen.query_one("#typed", Input).value = "\x1b[2J\u202e" + "x" * 10_000
         await pilot.press("enter")
         await until(pilot, lambda: "Not confirmed" in grid(app), "the refusal")
@@ -175,9 +175,9 @@ async def test_f4_changes_the_theme_and_the_console_begins_plain(tmp_path: Path)
         await loaded(pilot)
         assert not colours(app)
         await pilot.press("f4")
-        assert colours(app)
+        await until(pilot, lambda: bool(colours(app)), "the colours")
         await pilot.press("f4")
-        assert not colours(app) and grid(app).isascii()
+        await until(pilot, lambda: not colours(app) and grid(app).isascii(), "the plain theme")
 
 
 async def test_no_color_is_obeyed(tmp_path: Path) -> None:

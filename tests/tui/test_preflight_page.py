@@ -89,13 +89,13 @@ LLDP = (
 
 @isolated
 async def test_the_switch_and_its_port_are_overheard() -> None:
-    proc.run(["ip", "link", "add", "near0", "type", "veth", "peer", "name", "far0"], timeout=10)
+    proc.run(["ip", "link", "add", "near0", "type", "veth", "peer", "name", "far0"], timeout=60)
     for one in ("near0", "far0"):
-        proc.run(["ip", "link", "set", one, "up"], timeout=10)
+        proc.run(["ip", "link", "set", one, "up"], timeout=60)
     told: dict[str, str] = {}
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as switch:
         switch.bind(("far0", 0))
-        hearing = asyncio.create_task(overhear(["near0"], told.__setitem__, seconds=20))
+        hearing = asyncio.create_task(overhear(["near0"], told.__setitem__, seconds=120))
         while not told:
             switch.send(LLDP)
             await asyncio.sleep(0.05)

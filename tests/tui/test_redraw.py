@@ -22,10 +22,10 @@ def test_a_cleared_terminal_shows_the_page_again(tmp_path: Path) -> None:
     folder = state_dir(tmp_path, until='"percent":50.0', review=True)
 
     def tmux(*words: str) -> str:
-        return proc.run(["tmux", "-S", tmp_path / "tmux", *words], timeout=30, check=False).stdout
+        return proc.run(["tmux", "-S", tmp_path / "tmux", *words], timeout=60, check=False).stdout
 
     def seen(condition: Callable[[str], bool]) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not condition(tmux("capture-pane", "-p")):
             assert time.monotonic() < deadline, tmux("capture-pane", "-p")
             time.sleep(0.1)

@@ -101,7 +101,7 @@ def test_replay_is_a_command_of_its_own(tmp_path: Path) -> None:
     def replayed(journal: Path) -> proc.Completed:
         words = ["replay", str(journal), "--speed", "0", "--plain"]
         return proc.run(
-            [sys.executable, "-m", "seedvm", *words], timeout=60, check=False, cwd=Path(__file__).parents[2]
+            [sys.executable, "-m", "seedvm", *words], timeout=120, check=False, cwd=Path(__file__).parents[2]
         )
 
     played = replayed(EXAMPLE / "journal.jsonl")

@@ -42,12 +42,11 @@ async def test_page_looks_as_stored(tmp_path: Path, page: str, size: str, theme:
         app.go(page)
         await until(pilot, lambda: PAGES[page].NAME in grid(app).splitlines()[0])
         await until(pilot, lambda: READY[page] in grid(app) if page in READY else True, READY.get(page, ""))
-        await pilot.pause(0.1)
+        await same_as_stored(pilot, f"{page}-{size}-{theme}")
         shown = grid(app)
         assert "never-shown" not in shown
         assert theme == "colour" or shown.isascii()
         assert all(len(line) <= SIZES[size][0] for line in shown.splitlines())
-        same_as_stored(app, f"{page}-{size}-{theme}")
 
 
 @pytest.mark.parametrize("theme", THEMES)
@@ -66,6 +65,5 @@ async def test_window_looks_as_stored(tmp_path: Path, window: str, size: str, th
         await until(
             pilot, lambda: word in grid(app) and ("Progress" in grid(app).splitlines()[0]) == seen_through, window
         )
-        await pilot.pause(0.1)
+        await same_as_stored(pilot, f"{window}-{size}-{theme}")
         assert theme == "colour" or grid(app).isascii()
-        same_as_stored(app, f"{window}-{size}-{theme}")

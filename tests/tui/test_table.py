@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from textual.app import App, ComposeResult
 
+from tests.tui.helpers import until
 from tui.widgets.lines import Line, Rows
 from tui.widgets.table import Table
 
@@ -46,7 +47,8 @@ async def test_keys_move_the_mark_and_enter_chooses() -> None:
         table = app.query_one(Table)
         assert table.marked == "node-0000"
         await pilot.press("down", "down", "enter", "up", "end", "enter", "home", "pagedown", "enter")
-        assert app.chosen == ["node-0002", "node-0999", f"node-{table.scrollable_content_region.height - 1:04d}"]
+        wanted = ["node-0002", "node-0999", f"node-{table.scrollable_content_region.height - 1:04d}"]
+        await until(pilot, lambda: app.chosen == wanted, f"the choice of {wanted}")
         assert len(app.made) < 500
 
 
@@ -56,6 +58,7 @@ async def test_the_mark_stays_on_its_key_when_rows_change_places() -> None:
         app.show(KEYS)
         await pilot.press("down", "down", "down")
         table = app.query_one(Table)
+        await until(pilot, lambda: table.marked == "node-0003", "the mark")
         app.show(["node-0500", *KEYS])
         assert table.marked == "node-0003"
         app.show(KEYS[:2])

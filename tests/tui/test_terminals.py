@@ -17,7 +17,7 @@ from tests.terminal import Pane, Tmux, reading, wait_until
 from tests.tui.helpers import state_dir
 
 ROOT = Path(__file__).parents[2]
-SOON = 60.0
+SOON = 120.0
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(shutil.which("tmux") is None, reason="scripts/prepare-host.sh installs tmux"),

@@ -16,7 +16,7 @@ import pytest
 from seedvm import proc
 from seedvm.errors import SeedvmError
 from tests.tui.browser import browser, served
-from tests.tui.helpers import EXAMPLE, state_dir
+from tests.tui.helpers import EXAMPLE, HANGS, state_dir
 from tui.web import KEY_FILE, TOKEN_FILE, Place
 
 HERE, ELSEWHERE = "127.0.0.1:0", "0.0.0.0:0"
@@ -59,7 +59,7 @@ def screens(folder: Path) -> list[str]:
 
 
 async def none_left(folder: Path) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HANGS):
         while screens(folder):
             await asyncio.sleep(0.05)
 
@@ -114,7 +114,7 @@ async def test_elsewhere_nobody_comes_in_without_the_token(tmp_path: Path) -> No
             assert all(word in cookie for word in ("HttpOnly", "Secure", "SameSite=Strict"))
         assert await socket_status(client, url, Origin="https://evil.example") == 403
         async with client.ws_connect(url + "ws", headers={"Origin": origin}) as line:
-            assert b"\x1b" in (await line.receive(timeout=30)).data
+            assert b"\x1b" in (await line.receive(timeout=HANGS)).data
             seen = [
                 Path(f"/proc/{child.pid}/{name}").read_bytes().decode(errors="replace")
                 for name in ("cmdline", "environ")
@@ -141,10 +141,10 @@ async def test_a_server_that_is_killed_leaves_no_screen_behind(tmp_path: Path) -
         wizard(tmp_path / "state", HERE) as (url, child, client),
         client.ws_connect(url + "ws", headers={"Origin": url.rstrip("/")}) as line,
     ):
-        await line.receive(timeout=30)
+        await line.receive(timeout=HANGS)
         assert len(screens(tmp_path)) >= 2
         os.kill(child.pid, signal.SIGKILL)
-        child.wait(10)
+        child.wait(HANGS)
         await none_left(tmp_path)
 
 
@@ -154,7 +154,9 @@ def test_a_place_that_is_taken_is_told(tmp_path: Path) -> None:
 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         words = ["--web", "--listen", f"127.0.0.1:{taken.getsockname()[1]}", *RECORDING]
-        done = proc.run([sys.executable, "-m", "tui", *words], timeout=60, check=False, cwd=Path(__file__).parents[2])
+        done = proc.run(
+            [sys.executable, "-m", "tui", *words], timeout=HANGS, check=False, cwd=Path(__file__).parents[2]
+        )
     assert done.returncode == 2 and "cannot listen" in done.stderr and "--listen" in done.stderr
 
 
