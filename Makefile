@@ -34,7 +34,7 @@ demo: host
 
 test:
 	@scripts/prepare-host.sh test
-	@$(PYTEST) tests/rules tests/unit tests/contract tests/tui tests/qemu tests/e2e
+	@scripts/run-tests.sh
 
 check: venv
 	@$(PYTEST) -q tests/rules tests/unit
