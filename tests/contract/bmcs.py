@@ -95,7 +95,7 @@ async def ipmi_sim(
     }
     (home / "lan.conf").write_text(_LAN.format(**values))
     (home / "sim.emu").write_text(_EMULATION)
-    proc.run(["ip", "address", "replace", f"{address}/32", "dev", "lo"], timeout=10)
+    proc.run(["ip", "address", "replace", f"{address}/32", "dev", "lo"], timeout=60)
     command = ["ipmi_sim", "-c", "lan.conf", "-f", "sim.emu", "-s", "state", "-n"]
     with child(command, cwd=home, log=home / "log"):
         await udp_listens(address, 623)
@@ -105,7 +105,7 @@ async def ipmi_sim(
 @contextlib.asynccontextmanager
 async def pyghmi_bmc(folder: Path, address: str, *, user: str = "admin", password: str = "right") -> AsyncIterator[str]:
     """pyghmi's `Bmc`: no pong, no GUID outside of a session, suite 3 whatever is asked, silence for unknown users."""
-    proc.run(["ip", "address", "replace", f"{address}/32", "dev", "lo"], timeout=10)
+    proc.run(["ip", "address", "replace", f"{address}/32", "dev", "lo"], timeout=60)
     script = Path(__file__).with_name("pyghmi_bmc.py")
     guid = "00112233-4455-6677-8899-aabbccddeeff"
     with child([sys.executable, str(script), address, "623", user, password, guid], log=folder / f"pyghmi-{address}"):
@@ -173,7 +173,7 @@ async def redfish_sim(
             str(days),
         ]
         proc.run([*request, "-keyout", home / "key.pem", "-out", home / "cert.pem"], timeout=60)
-    proc.run(["ip", "address", "replace", f"{address}/32", "dev", "lo"], timeout=10)
+    proc.run(["ip", "address", "replace", f"{address}/32", "dev", "lo"], timeout=60)
     script = Path(__file__).with_name("redfish_emulator.py")
     command = [sys.executable, str(script), str(home / "settings.json")]
     with child(command, log=home / "log", env={"PYTHONPATH": str(Path(__file__).parents[2])}):
@@ -182,7 +182,7 @@ async def redfish_sim(
 
 
 async def tcp_listens(address: str, port: int) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while True:
             with contextlib.suppress(OSError):
                 _, writer = await asyncio.open_connection(address, port)
@@ -193,6 +193,6 @@ async def tcp_listens(address: str, port: int) -> None:
 
 async def udp_listens(address: str, port: int) -> None:
     wanted = f"{address}:{port}"
-    async with asyncio.timeout(30):
-        while wanted not in proc.run(["ss", "-Hlun"], timeout=10).stdout:
+    async with asyncio.timeout(120):
+        while wanted not in proc.run(["ss", "-Hlun"], timeout=60).stdout:
             await asyncio.sleep(0.05)

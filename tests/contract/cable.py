@@ -8,7 +8,7 @@ import json
 import socket
 import struct
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ class Cable:
 
     log: Path
     sent: list[tuple[float, bytes]] = field(default_factory=list)
+    drain: Callable[[], None] = lambda: None
+    """Read what the kernel still holds: `sent` is whole only then, and when the block has ended."""
 
     def words(self) -> list[str]:
         return self.log.read_text().splitlines()
@@ -69,15 +71,15 @@ async def cable(folder: Path, hosts: list[dict[str, Any]], **more: Any) -> Async
         "all.router_solicitations=0",
         "default.router_solicitations=0",
     ):
-        proc.run(["sysctl", "-qw", f"net.ipv6.conf.{line}"], timeout=10)
-    proc.run(["ip", "link", "add", "near0", "type", "veth", "peer", "name", "far0"], timeout=10)
-    proc.run(["ip", "address", "add", "172.22.1.10/24", "dev", "near0"], timeout=10)
-    proc.run(["ip", "link", "set", "near0", "up"], timeout=10)
+        proc.run(["sysctl", "-qw", f"net.ipv6.conf.{line}"], timeout=60)
+    proc.run(["ip", "link", "add", "near0", "type", "veth", "peer", "name", "far0"], timeout=60)
+    proc.run(["ip", "address", "add", "172.22.1.10/24", "dev", "near0"], timeout=60)
+    proc.run(["ip", "link", "set", "near0", "up"], timeout=60)
     command = ["unshare", "--net", sys.executable, "-m", "tests.contract.far_end", str(folder / "plan.json")]
     with child(command, log=made.log, cwd=ROOT) as far:
         namespace = Path(f"/proc/{far.pid}/ns/net")
         await until(lambda: namespace.stat().st_ino != Path("/proc/thread-self/ns/net").stat().st_ino)
-        proc.run(["ip", "link", "set", "far0", "netns", str(far.pid)], timeout=10)
+        proc.run(["ip", "link", "set", "far0", "netns", str(far.pid)], timeout=60)
         await until(lambda: "ready" in made.words())
         await until(has_link_local)
         with watched(made):
@@ -100,14 +102,19 @@ def watched(made: Cable) -> Iterator[None]:
     loop = asyncio.get_running_loop()
 
     def readable() -> None:
-        frame, notes, _, origin = wire.recvmsg(2048, 64)
-        if origin[2] == socket.PACKET_OUTGOING:
-            seconds, nanoseconds = struct.unpack("qq", notes[0][2])
-            made.sent.append((seconds + nanoseconds / 1e9, frame))
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                frame, notes, _, origin = wire.recvmsg(2048, 64)
+                if origin[2] == socket.PACKET_OUTGOING:
+                    seconds, nanoseconds = struct.unpack("qq", notes[0][2])
+                    made.sent.append((seconds + nanoseconds / 1e9, frame))
 
+    made.drain = readable
     loop.add_reader(wire, readable)
     try:
         yield
     finally:
         loop.remove_reader(wire)
+        readable()
+        made.drain = lambda: None
         wire.close()

@@ -16,9 +16,11 @@ import pytest
 from seedvm import proc
 
 CLONE_NEWNET = 0x40000000
+HANGS = 600.0
+"""Seconds after which a test is taken to hang: no bound on what is tested."""
 
 
-def isolated(test: Callable[..., Awaitable[None]], seconds: float = 120) -> Callable[..., None]:
+def isolated(test: Callable[..., Awaitable[None]], seconds: float = HANGS) -> Callable[..., None]:
     """The test as a plain function: its event loop runs in a thread that has left the host's network namespace."""
 
     @pytest.mark.root
@@ -38,7 +40,7 @@ def run_isolated(work: Callable[[], Awaitable[None]], seconds: float) -> None:
     def inside() -> None:
         try:
             _leave_host_network()
-            proc.run(["ip", "link", "set", "lo", "up"], timeout=10)
+            proc.run(["ip", "link", "set", "lo", "up"], timeout=60)
             asyncio.run(_limited(work(), seconds))
         except BaseException as error:
             failure.append(error)
@@ -70,8 +72,8 @@ def child(argv: list[str], **options: Any) -> Iterator[proc.Child]:
         proc.stop(process)
 
 
-async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    """Wait for a condition."""
+async def until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
+    """Wait for a condition; TimeoutError when it hangs."""
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.02)

@@ -73,7 +73,7 @@ async def try_at_once(folder: Path, protocol: str, addresses: Sequence[str]) -> 
         ]
         await until(lambda: len(list(folder.glob("ready-*"))) == PROCESSES)
         (folder / "go").touch()
-        await until(lambda: all(one.poll() is not None for one in running), 60)
+        await until(lambda: all(one.poll() is not None for one in running))
         said = "".join((folder / f"log{number}").read_text() for number in range(PROCESSES))
         assert [one.poll() for one in running] == [0] * PROCESSES, said
 
@@ -100,7 +100,7 @@ async def test_who_dies_in_an_attempt_leaves_it_noted_and_gives_the_turn_to_the_
             await asyncio.wait_for(asyncio.shield(other), 0.5)
         os.kill(first.pid, signal.SIGKILL)
         with pytest.raises(SeedvmError, match="not tried now"):
-            await asyncio.wait_for(other, 10)
+            await asyncio.wait_for(other, 60)
     await _attempt(tmp_path, "a")  # the same pair, once more
     assert Ledger(tmp_path).failures() == ()
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import socket
+import struct
 import sys
-import time
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -15,17 +16,17 @@ from pathlib import Path
 from seedvm import inventory
 from seedvm.bmc.bootmac import Alone
 from seedvm.inventory import Machine
-from seedvm.scan.sniff import tap
 from seedvm.site import Site
 from seedvm.steps.bootmac import BY_POWER, BY_UUID, BootMacStep
 from seedvm.steps.credentials import CredentialsStep
 from seedvm.steps.discover import DiscoverStep
 from tests.contract.bmcs import GUID, ipmi_sim
+from tests.contract.cable import SO_TIMESTAMPNS
 from tests.contract.isolated import isolated
 from tests.contract.test_bmc_steps import MAC, ROOT, Notes, bring_about, context, wire
 
 COMMAND = 0x00  # payload type: an IPMI message in a session
-QUICK = Alone(seconds=30, quiet=0.3, settle=0.3)
+QUICK = Alone(seconds=120, quiet=0.3, settle=0.3)
 
 
 def request(mac: str, guid: str, architecture: int = 0) -> str:
@@ -38,20 +39,32 @@ def request(mac: str, guid: str, architecture: int = 0) -> str:
 async def listening() -> AsyncIterator[dict[bytes, list[float]]]:
     """The times of the commands that go to a BMC, by session id, from the wire itself (IPMI 2.0, 13.6: RMCP+ packets)."""
     heard: dict[bytes, list[float]] = {}
+    wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+    wire.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)  # the kernel's time, not that of a loop that may be late
+    wire.bind(("lo", 0))
+    wire.setblocking(False)
 
-    async def hear(frames: asyncio.Queue[bytes]) -> None:
-        while True:
-            frame = await frames.get()
-            udp = frame[14 + 20 :]
-            rmcp = udp[8:]
-            to_bmc = frame[23] == 17 and udp[2:4] == (623).to_bytes(2, "big")
-            if to_bmc and (rmcp[3], rmcp[4], rmcp[5] & 0x3F) == (7, 6, COMMAND):
-                heard.setdefault(rmcp[6:10], []).append(time.monotonic())
+    def hear() -> None:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                frame, notes, _, origin = wire.recvmsg(2048, 64)
+                udp = frame[14 + 20 :]
+                rmcp = udp[8:]
+                to_bmc = (
+                    frame[23] == 17 and udp[2:4] == (623).to_bytes(2, "big") and origin[2] != socket.PACKET_OUTGOING
+                )
+                if to_bmc and (rmcp[3], rmcp[4], rmcp[5] & 0x3F) == (7, 6, COMMAND):
+                    seconds, nanoseconds = struct.unpack("qq", notes[0][2])
+                    heard.setdefault(rmcp[6:10], []).append(seconds + nanoseconds / 1e9)
 
-    async with tap("lo") as (_, frames):
-        task = asyncio.ensure_future(hear(frames))
+    loop = asyncio.get_running_loop()
+    loop.add_reader(wire, hear)
+    try:
         yield heard
-        task.cancel()
+    finally:
+        loop.remove_reader(wire)
+        hear()
+        wire.close()
 
 
 @isolated

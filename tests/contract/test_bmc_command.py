@@ -18,7 +18,7 @@ ONE, TWO = "172.22.1.21", "172.22.1.22"
 
 async def seedvm(state_dir: Path, *words: str) -> proc.Completed:
     command = [sys.executable, "-m", "seedvm", "--state-dir", str(state_dir), *words]
-    return await proc.arun(command, timeout=90, check=False, env={"PYTHONPATH": str(ROOT)})
+    return await proc.arun(command, timeout=300, check=False, env={"PYTHONPATH": str(ROOT)})
 
 
 def site_with_two(state_dir: Path) -> Path:

@@ -64,9 +64,9 @@ def context(state_dir: Path, site: Site, passwords: Mapping[str, str]) -> Contex
 
 def wire() -> None:
     """The provisioning wire: eth0 is the seed's end, far0 the machines'."""
-    proc.run(["ip", "link", "add", "eth0", "type", "veth", "peer", "name", "far0"], timeout=10)
+    proc.run(["ip", "link", "add", "eth0", "type", "veth", "peer", "name", "far0"], timeout=60)
     for name in ("eth0", "far0"):
-        proc.run(["ip", "link", "set", name, "up"], timeout=10)
+        proc.run(["ip", "link", "set", name, "up"], timeout=60)
 
 
 def firmware(guid: str = GUID) -> str:
@@ -91,7 +91,7 @@ async def bring_about(step: Step, report: Notes) -> Done:
 async def test_a_rack_is_found_proven_and_its_boot_macs_learned(tmp_path: Path, state_dir: Path, site: Site) -> None:
     wire()
     here = context(state_dir, site, {"admin": PASSWORD})
-    steps: tuple[Step, ...] = (DiscoverStep(here), CredentialsStep(here), BootMacStep(here, alone=Alone(seconds=20)))
+    steps: tuple[Step, ...] = (DiscoverStep(here), CredentialsStep(here), BootMacStep(here, alone=Alone(seconds=120)))
     notes = Notes()
     async with (
         redfish_sim(tmp_path, "172.22.1.21", password=PASSWORD) as m1,
@@ -170,7 +170,7 @@ async def test_a_machine_that_a_killed_run_left_on_is_switched_off_and_learned(
             await bring_about(step, Notes())
         inventory.change(state_dir, sim.address, powered_by_us=True)
         sim.power.write_text("1")
-        await bring_about(BootMacStep(here, alone=Alone(seconds=20)), Notes())
+        await bring_about(BootMacStep(here, alone=Alone(seconds=120)), Notes())
         machine = inventory.load(state_dir).machine(sim.address)
         assert machine is not None
         assert (machine.boot_mac, machine.powered_by_us) == (MAC, False)
@@ -258,7 +258,7 @@ async def test_no_password_given_stops_with_the_cure(state_dir: Path, site: Site
 async def test_a_foreign_dhcp_server_is_named_and_silence_is_none(tmp_path: Path) -> None:
     wire()
     assert await foreign_dhcp_servers("eth0", "52:54:00:aa:00:99", timeout=1.0) == []
-    proc.run(["ip", "address", "add", "10.9.9.1/24", "dev", "far0"], timeout=10)
+    proc.run(["ip", "address", "add", "10.9.9.1/24", "dev", "far0"], timeout=60)
     log = tmp_path / "dnsmasq.log"
     command = [
         "dnsmasq",

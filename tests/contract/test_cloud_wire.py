@@ -23,16 +23,16 @@ MAC = "52:54:00:0a:0a:01"
 def neighbour(address: str) -> Iterator[None]:
     """Another machine on eth0's wire, with this address."""
     name = f"seedvm-test-arp-{os.getpid()}"
-    proc.run(["ip", "netns", "add", name], timeout=10)
+    proc.run(["ip", "netns", "add", name], timeout=60)
     try:
         ends = ["ip", "link", "add", "eth0", "address", MAC, "type", "veth", "peer", "name", "far0", "netns", name]
-        proc.run(ends, timeout=10)
-        proc.run(["ip", "link", "set", "eth0", "up"], timeout=10)
-        proc.run(["ip", "address", "add", f"{address}/24", "dev", "far0"], timeout=10, netns=name)
-        proc.run(["ip", "link", "set", "far0", "up"], timeout=10, netns=name)
+        proc.run(ends, timeout=60)
+        proc.run(["ip", "link", "set", "eth0", "up"], timeout=60)
+        proc.run(["ip", "address", "add", f"{address}/24", "dev", "far0"], timeout=60, netns=name)
+        proc.run(["ip", "link", "set", "far0", "up"], timeout=60, netns=name)
         yield
     finally:
-        proc.run(["ip", "netns", "delete", name], timeout=10)
+        proc.run(["ip", "netns", "delete", name], timeout=60)
 
 
 @isolated
@@ -49,6 +49,6 @@ async def test_a_cloud_that_is_not_there_is_told_and_not_guessed() -> None:
     assert not await cloud.answers()
     assert await keystone.silent("127.0.0.1") == keystone.SERVICES
     with pytest.raises(Unreachable) as told:
-        await cloud.ask("baremetal", "GET", "/nodes", timeout=5)
+        await cloud.ask("baremetal", "GET", "/nodes", timeout=60)
     assert "127.0.0.1" in told.value.why
     assert "swordfish" not in str(told.value)

@@ -53,7 +53,7 @@ async def link_local(**spoken: Any) -> AsyncIterator[Record]:
         ["link", "set", "near0", "up"],
         ["address", "add", "fe80::77/64", "dev", "near0", "nodad"],
     ):
-        proc.run(["ip", *words], timeout=10)
+        proc.run(["ip", *words], timeout=60)
     users = {PAIR.user: PAIR.password.reveal()}
     host = Host("fe80::77", "52:54:00:66:00:77", guid="0123456789abcdef" * 2, users=users, interface="near0", **spoken)
     record = Record()
@@ -121,7 +121,7 @@ async def test_what_is_registered_of_it_is_what_ironic_s_own_tools_log_in_by(tmp
             tmp_path / "password",
         ]
         command = ["ipmitool", "-I", "lanplus", *told, "-R", "2", "-N", "1", "power", "status"]  # as Ironic calls it
-        said = await proc.arun(command, timeout=30, check=False)
+        said = await proc.arun(command, timeout=60, check=False)
         assert "Chassis Power is off" in said.stdout, said.stderr
         said = await proc.arun([sys.executable, "-c", PYGHMI, info["ipmi_address"]], timeout=60, check=False)
         assert "{'powerstate': 'off'}" in said.stdout, said.stdout + said.stderr

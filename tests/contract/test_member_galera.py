@@ -92,7 +92,7 @@ async def test_members_agree_at_one_transaction_under_writes_and_a_hidden_change
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="seedvm-galera-")))
         folder.chmod(0o755)
         first = stack.enter_context(member(folder, 0, ""))
-        await until(lambda: healthy(first, 1), 60)
+        await until(lambda: healthy(first, 1))
         with galera.connect(first) as connection:
             for sql in (
                 "CREATE DATABASE one",
@@ -104,7 +104,7 @@ async def test_members_agree_at_one_transaction_under_writes_and_a_hidden_change
             ):
                 galera.rows(connection, sql)
         second = stack.enter_context(member(folder, 1, "127.0.0.1:20001"))
-        await until(lambda: healthy(first, 2) and healthy(second, 2), 60)
+        await until(lambda: healthy(first, 2) and healthy(second, 2))
 
         stop = threading.Event()
         writer = threading.Thread(target=heartbeats, args=(first, stop))

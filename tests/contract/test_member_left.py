@@ -44,7 +44,7 @@ def answers() -> bool:
 
 @isolated
 async def test_the_receipt_speaks_only_while_the_undercloud_answers(tmp_path: Path) -> None:
-    proc.run(["ip", "address", "add", f"{VIP}/32", "dev", "lo"], timeout=10)
+    proc.run(["ip", "address", "add", f"{VIP}/32", "dev", "lo"], timeout=60)
     step = Finished(NeverAsked(), RECEIPT)
     verdict = await step.check()
     assert isinstance(verdict, Blocked)
@@ -60,7 +60,7 @@ async def test_the_receipt_speaks_only_while_the_undercloud_answers(tmp_path: Pa
 
 @isolated
 async def test_an_api_says_who_refused_and_who_is_silent(tmp_path: Path) -> None:
-    proc.run(["ip", "address", "add", f"{VIP}/32", "dev", "lo"], timeout=10)
+    proc.run(["ip", "address", "add", f"{VIP}/32", "dev", "lo"], timeout=60)
     with pytest.raises(SeedvmError, match="heat does not answer") as silent:
         Api(VIP, timeout=1, name="node-1").get("heat", "/")
     assert silent.value.machine == "node-1"
@@ -68,4 +68,4 @@ async def test_an_api_says_who_refused_and_who_is_silent(tmp_path: Path) -> None
         (tmp_path / "v3").write_text("{}")
         await until(answers)
         with pytest.raises(SeedvmError, match="HTTP 404"):
-            Api(VIP, timeout=5).get("keystone", "/absent")
+            Api(VIP, timeout=60).get("keystone", "/absent")

@@ -7,6 +7,7 @@ import json
 import secrets
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,23 +32,23 @@ def cable() -> Iterator[tuple[str, str]]:
     seed, member = f"t-{tag}-seed", f"t-{tag}-node"
     try:
         for name in (seed, member):
-            proc.run(["ip", "netns", "add", name], timeout=10)
-            proc.run(["ip", "link", "set", "lo", "up"], timeout=10, netns=name)
+            proc.run(["ip", "netns", "add", name], timeout=60)
+            proc.run(["ip", "link", "set", "lo", "up"], timeout=60, netns=name)
         proc.run(
             ["ip", "link", "add", "e0", "netns", seed, "type", "veth", "peer", "name", "e0", "netns", member],
-            timeout=10,
+            timeout=60,
         )
         for number, name in enumerate((seed, member), 1):
-            proc.run(["ip", "address", "add", f"192.0.2.{number}/24", "dev", "e0"], timeout=10, netns=name)
-            proc.run(["ip", "link", "set", "e0", "up"], timeout=10, netns=name)
+            proc.run(["ip", "address", "add", f"192.0.2.{number}/24", "dev", "e0"], timeout=60, netns=name)
+            proc.run(["ip", "link", "set", "e0", "up"], timeout=60, netns=name)
         yield seed, member
     finally:
         for name in (seed, member):
-            proc.run(["ip", "netns", "delete", name], timeout=10, check=False)
+            proc.run(["ip", "netns", "delete", name], timeout=60, check=False)
 
 
 def pings(netns: str, address: str) -> bool:
-    said = proc.run(["ping", "-c", "1", "-W", "1", address], timeout=10, netns=netns, check=False)
+    said = proc.run(["ping", "-c", "1", "-W", "1", address], timeout=60, netns=netns, check=False)
     return said.returncode == 0
 
 
@@ -69,7 +70,7 @@ def say(member: str, verdict: dict[str, Any], key: str = KEY) -> None:
         f"voice = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); voice.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)\n"
         f"voice.sendto(pack(Verdict(**{verdict!r}), Secret({key!r})), ('192.0.2.255', PORT))"
     )
-    proc.run(python(code), timeout=20, netns=member, cwd=Path.cwd())
+    proc.run(python(code), timeout=60, netns=member, cwd=Path.cwd())
 
 
 async def test_a_mute_seed_cannot_be_heard_and_hears_the_verdict(cable: tuple[str, str], tmp_path: Path) -> None:
@@ -79,7 +80,7 @@ async def test_a_mute_seed_cannot_be_heard_and_hears_the_verdict(cable: tuple[st
     verdict = {"token": "t1", "member": "node", "passed": True, "why": "well"}
     with mute(seed, outcome, 60):
         await until(lambda: not pings(member, "192.0.2.1"))
-        proc.run(["ip", "neighbour", "flush", "all"], timeout=5, netns=member)
+        proc.run(["ip", "neighbour", "flush", "all"], timeout=60, netns=member)
         assert not pings(member, "192.0.2.1")
         assert not pings(seed, "192.0.2.2")
         say(member, verdict, key="cd" * 32)
@@ -105,7 +106,7 @@ async def test_without_a_verdict_the_silence_ends_at_its_deadline(cable: tuple[s
 
 
 async def test_the_watch_sees_a_service_go_and_come_back(cable: tuple[str, str], tmp_path: Path) -> None:
-    from seedvm.member.watch import gaps
+    from seedvm.member.watch import INTERVAL, gaps
     from tests.contract.isolated import child
 
     seed, member = cable
@@ -119,14 +120,15 @@ async def test_the_watch_sees_a_service_go_and_come_back(cable: tuple[str, str],
     with child(python(f"from seedvm.member.watch import watch; watch({request!r})"), netns=member, cwd=Path.cwd()):
         with child(server, netns=seed, cwd=tmp_path):
             await until(lambda: lines('"good": true') > 4)
-        before = lines('"good": false')
+        begun, before = time.monotonic(), lines('"good": false')
         await until(lambda: lines('"good": false') > before + 4)
         good = lines('"good": true')
         with child(server, netns=seed, cwd=tmp_path):
             await until(lambda: lines('"good": true') > good + 4)
+            took = time.monotonic() - begun
     (gap,) = gaps({"samples": str(samples)})
     assert gap["api"] == "web"
-    assert 0.8 < gap["longest_seconds"] < 15
+    assert 0.8 < gap["longest_seconds"] < took + INTERVAL
     assert gap["failed"] >= 4
 
 
@@ -136,10 +138,10 @@ async def test_a_dhcp_server_that_offers_is_seen_and_a_silent_one_is_not(tmp_pat
 
     from tests.contract.isolated import child
 
-    proc.run(["ip", "link", "add", "e0", "type", "veth", "peer", "name", "e1"], timeout=10)
-    proc.run(["ip", "address", "add", "192.0.2.1/24", "dev", "e1"], timeout=10)
+    proc.run(["ip", "link", "add", "e0", "type", "veth", "peer", "name", "e1"], timeout=60)
+    proc.run(["ip", "address", "add", "192.0.2.1/24", "dev", "e1"], timeout=60)
     for name in ("e0", "e1"):
-        proc.run(["ip", "link", "set", name, "up"], timeout=10)
+        proc.run(["ip", "link", "set", name, "up"], timeout=60)
     argv = [
         "dnsmasq",
         "--keep-in-foreground",

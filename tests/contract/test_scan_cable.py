@@ -98,6 +98,7 @@ async def test_multicast_finds_what_speaks_of_itself_on_both_families(tmp_path: 
     heard: list[Bmc] = []
     async with cable(tmp_path, [HOSTS[0], HOSTS[5]], services=True) as wire:
         found = await search(["near0"], pace=Pace(500), wait=1, on_found=heard.append)
+        wire.drain()
         sent = len([frame for _, frame in wire.sent if frame[0] & 1 and udp_port(frame) in (1900, 427, 5353)])
     assert sent == PACKETS
     assert {"ssdp", "slp", "mdns"} <= set(wire.words())
@@ -131,10 +132,10 @@ async def test_a_machine_with_two_addresses_is_asked_at_one_at_a_time(tmp_path: 
 
 @isolated
 async def test_a_silent_address_on_link_is_asked_twice_by_arp_and_nothing_else() -> None:
-    proc.run(["ip", "link", "add", "near0", "type", "veth", "peer", "name", "far0"], timeout=10)
-    proc.run(["ip", "address", "add", "10.99.0.1/16", "dev", "near0"], timeout=10)
+    proc.run(["ip", "link", "add", "near0", "type", "veth", "peer", "name", "far0"], timeout=60)
+    proc.run(["ip", "address", "add", "10.99.0.1/16", "dev", "near0"], timeout=60)
     for name in ("near0", "far0"):
-        proc.run(["ip", "link", "set", name, "up"], timeout=10)
+        proc.run(["ip", "link", "set", name, "up"], timeout=60)
     wire = Cable(Path("/dev/null"))
     with watched(wire):
         result = await sweep(["10.99.1.0-10.99.1.249"], rate=1000)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import socket
@@ -48,7 +49,9 @@ async def test_both_kinds_of_bmc_are_found_and_silence_is_no_bmc(tmp_path: Path)
 @isolated
 async def test_a_deadline_ends_the_scan_and_says_that_it_is_not_complete(tmp_path: Path) -> None:
     async with ipmi_sim(tmp_path, "172.22.1.21"):
-        result = await sweep(["172.22.1.21-172.22.1.26"], deadline=0.5)
+        result = await sweep(
+            ["172.22.1.21-172.22.1.26"], deadline=1.5
+        )  # it answers at once; that the others are silent takes longer
     assert not result.complete
     assert [bmc.address for bmc in result.bmcs] == ["172.22.1.21"]
 
@@ -56,10 +59,10 @@ async def test_a_deadline_ends_the_scan_and_says_that_it_is_not_complete(tmp_pat
 @isolated
 async def test_the_wire_is_spared_as_promised() -> None:
     """Read from the wire: the rate holds over every half second, tags are in order, and no address is asked twice at once."""
-    proc.run(["ip", "link", "add", "quiet0", "type", "veth", "peer", "name", "far0"], timeout=10)
-    proc.run(["ip", "address", "add", "10.99.0.1/16", "dev", "quiet0"], timeout=10)
-    proc.run(["ip", "link", "set", "quiet0", "up", "arp", "off"], timeout=10)
-    proc.run(["ip", "link", "set", "far0", "up", "arp", "off"], timeout=10)
+    proc.run(["ip", "link", "add", "quiet0", "type", "veth", "peer", "name", "far0"], timeout=60)
+    proc.run(["ip", "address", "add", "10.99.0.1/16", "dev", "quiet0"], timeout=60)
+    proc.run(["ip", "link", "set", "quiet0", "up", "arp", "off"], timeout=60)
+    proc.run(["ip", "link", "set", "far0", "up", "arp", "off"], timeout=60)
     wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
     wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 24)
     wire.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)  # the kernel's time, not that of a loop that may be late
@@ -69,14 +72,17 @@ async def test_the_wire_is_spared_as_promised() -> None:
     loop = asyncio.get_running_loop()
 
     def hear() -> None:
-        frame, notes, _, _ = wire.recvmsg(2048, 64)
-        seconds, nanoseconds = struct.unpack("qq", notes[0][2])
-        seen.append((seconds + nanoseconds / 1e9, frame))
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                frame, notes, _, _ = wire.recvmsg(2048, 64)
+                seconds, nanoseconds = struct.unpack("qq", notes[0][2])
+                seen.append((seconds + nanoseconds / 1e9, frame))
 
     loop.add_reader(wire, hear)
     rate = 400
     result = await sweep(["10.99.1.0-10.99.1.249"], rate=rate)
     loop.remove_reader(wire)
+    hear()  # what the kernel still holds
     times = [at for at, _ in seen]
     assert len(seen) == result.packets == result.budget.packets
     for start in times:

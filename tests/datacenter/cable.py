@@ -118,7 +118,7 @@ async def datacenter(folder: Path, hosts: Sequence[Host]) -> AsyncIterator[Datac
 
 
 def _ip(*words: str) -> None:
-    proc.run(["ip", *words], timeout=10)
+    proc.run(["ip", *words], timeout=60)
 
 
 def _make_room() -> None:
@@ -135,21 +135,21 @@ def _lay_cable(namespace: str, visitor: int) -> None:
     _make_room()
     _ip("link", "add", CABLE, "address", VISITOR_MAC, "type", "veth", "peer", "name", "far0")
     _ip("link", "set", CABLE, "netns", str(visitor))
-    proc.run(["sysctl", "-qw", "net.ipv4.conf.all.arp_ignore=8"], timeout=10)
+    proc.run(["sysctl", "-qw", "net.ipv4.conf.all.arp_ignore=8"], timeout=60)
     _ip("address", "add", "10.67.0.2/15", "dev", "far0")
     _ip("link", "set", "far0", "up")
     _ip("route", "add", "local", "10.66.0.0/16", "dev", "lo")
     _ip("neighbour", "replace", VISITOR, "lladdr", VISITOR_MAC, "dev", "far0", "nud", "permanent")
-    proc.run(["nft", "-f", "-"], input=TAKE_ALL, timeout=10)
+    proc.run(["nft", "-f", "-"], input=TAKE_ALL, timeout=60)
     enter = ["nsenter", f"--net={namespace}", "ip"]
-    proc.run([*enter, "address", "add", f"{VISITOR}/15", "dev", CABLE], timeout=10)
+    proc.run([*enter, "address", "add", f"{VISITOR}/15", "dev", CABLE], timeout=60)
     for name in ("lo", CABLE):
-        proc.run([*enter, "link", "set", name, "up"], timeout=10)
+        proc.run([*enter, "link", "set", name, "up"], timeout=60)
 
 
 def _link(host: Host) -> None:
     """A link of its own for a host that is reached by IPv6 alone."""
     _ip("link", "add", "link", "far0", "name", host.interface, "address", host.mac, "type", "macvlan", "mode", "bridge")
-    proc.run(["sysctl", "-qw", f"net.ipv6.conf.{host.interface}.addr_gen_mode=1"], timeout=10)
+    proc.run(["sysctl", "-qw", f"net.ipv6.conf.{host.interface}.addr_gen_mode=1"], timeout=60)
     _ip("link", "set", host.interface, "up")
     _ip("address", "add", f"{host.address}/64", "dev", host.interface, "nodad")

@@ -19,7 +19,7 @@ PERIOD_MILLISECONDS = 1000
 
 def detected() -> list[str]:
     """Who has answered by now; nobody while the daemon starts. ipmidetect ends with 1 where anybody has not."""
-    return proc.run(["ipmidetect", "--detected", "--newline"], timeout=20, check=False).stdout.split()
+    return proc.run(["ipmidetect", "--detected", "--newline"], timeout=60, check=False).stdout.split()
 
 
 def main() -> None:

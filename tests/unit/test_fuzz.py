@@ -34,7 +34,9 @@ def test_any_bytes_are_taken_or_refused(target: Target) -> None:
     known = seeds(target.name)
     mixed = st.one_of(st.binary(max_size=1600), *(changed(seed) for seed in known))
 
-    @settings(max_examples=40, deadline=timedelta(seconds=2), derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=40, deadline=timedelta(seconds=60), derandomize=True, suppress_health_check=list(HealthCheck)
+    )
     @given(data=mixed)
     @example(data=b"")
     def holds(data: bytes) -> None:

@@ -38,7 +38,7 @@ def kept(folder: Path, base: str) -> Kept:
 
 
 def get(base: str, name: str) -> str:
-    with urlopen(f"{base.removesuffix('/debian')}/{name}", timeout=10) as answer:
+    with urlopen(f"{base.removesuffix('/debian')}/{name}", timeout=60) as answer:
         return str(answer.read().decode())
 
 

@@ -104,7 +104,7 @@ def test_what_had_to_be_sure_is_written_although_its_loop_has_ended() -> None:
 async def test_work_that_gives_too_few_answers_is_told_to_who_waits() -> None:
     together: Together[str, str] = Together(lambda jobs: [])
     with pytest.raises(ValueError, match="1 jobs, 0 answers"):
-        await asyncio.wait_for(together.do("a"), 20)
+        await asyncio.wait_for(together.do("a"), 60)
 
 
 async def test_between_two_writes_others_have_the_processor_for_as_long_as_was_asked() -> None:
