@@ -42,7 +42,7 @@ def _event_text(event: Event) -> str | None:
         case "log":
             return f"{event.step}: {_of_node(event)}{event.get('message')}"
         case "progress":
-            return f"{event.step}: {event.get('done'):g} of {event.get('total'):g} {event.get('unit')}".rstrip()
+            return f"{event.step}: {_share(event.get('done'), event.get('total'), event.get('unit'))}"
         case "node":
             percent = "" if event.get("percent") is None else f" {event.get('percent'):.0f} %"
             return f"{event.step}: {_of_node(event)}{event.get('phase')}{percent} {event.get('detail') or ''}".rstrip()
@@ -55,6 +55,12 @@ def _event_text(event: Event) -> str | None:
         case "run-ended":
             return f"run {event.run}: {event.get('verdict')}"
     return None
+
+
+def _share(done: float, total: float, unit: str) -> str:
+    if unit == "bytes":
+        return f"{done / 1e6:.0f} of {total / 1e6:.0f} MB"
+    return f"{done:g} of {total:g} {unit}".rstrip()
 
 
 def _of_node(event: Event) -> str:
