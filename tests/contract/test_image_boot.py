@@ -15,6 +15,7 @@ from seedvm.image.build import build
 from seedvm.rack import disk as disks
 from seedvm.rack import gpt, loop, rack
 from seedvm.rack.model import RackSpec, load_rack
+from tests.contract import config_drive
 from tests.contract.test_rack import until
 
 CACHE = Path(__file__).parents[2] / "build/cache"
@@ -28,22 +29,6 @@ machines:
   - {name: m1, uuid: 11111111-2222-3333-4444-555555555511, mac: "52:54:00:aa:01:01", cpus: 1, memory_mib: 2048, disk_gib: 20,
      serial: IMB1, bmc: {protocol: ipmi, address: 172.22.1.21, user: admin, password: hush-m1}}
 """
-# As Nova writes it for a subnet without DHCP; Heat's address in it answers nobody.
-NETWORK = {
-    "links": [{"id": "tap0", "type": "phy", "ethernet_mac_address": "52:54:00:aa:01:01", "mtu": 1500}],
-    "networks": [
-        {
-            "id": "network0",
-            "type": "ipv4",
-            "link": "tap0",
-            "ip_address": ADDRESS,
-            "netmask": "255.255.255.0",
-            "routes": [],
-        }
-    ],
-    "services": [],
-}
-METADATA = {"uuid": "0c5b0000-0000-4000-8000-000000000001", "hostname": "undercloud-0", "name": "undercloud-0"}
 # What a booted machine may leave in memory: caches, locks, empty folders, and marks of the boot itself.
 SCRATCH = ("/var/cache/", "/var/tmp/", "/var/lib/private", "/var/lib/dbus/machine-id", "/var/spool/", "/var/.updated")
 
@@ -97,27 +82,13 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     spec = load_rack(scratch / "rack.yaml")
     spec.folder("m1").mkdir(parents=True)
     disks.write(golden, spec.folder("m1") / "disk.img", 20)
-    _add_config_drive(spec.folder("m1") / "disk.img", scratch)
+    config_drive.add(spec.folder("m1") / "disk.img", scratch, mac="52:54:00:aa:01:01", address=ADDRESS)
     try:
         rack.up(spec)
         yield Machine(spec)
     finally:
         rack.wipe(spec)
         os.chdir(before)
-
-
-def _add_config_drive(disk: Path, scratch: Path) -> None:
-    """At the disk's end, as Ironic's agent leaves it."""
-    content = scratch / "drive/openstack/latest"
-    content.mkdir(parents=True)
-    (content / "meta_data.json").write_text(json.dumps(METADATA))
-    (content / "network_data.json").write_text(json.dumps(NETWORK))
-    order = ["xorriso", "-as", "mkisofs", "-quiet", "-R", "-V", "config-2"]
-    proc.run([*order, "-o", scratch / "drive.iso", scratch / "drive"], timeout=60)
-    proc.run(["sgdisk", "--move-second-header", "--new=0:-64M:0", disk], timeout=30)
-    with disk.open("r+b") as file:
-        file.seek(gpt.partitions(disk)[-1].start)
-        file.write((scratch / "drive.iso").read_bytes())
 
 
 def test_a_node_has_its_static_address_when_the_metadata_service_is_silent(machine: Machine) -> None:

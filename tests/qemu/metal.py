@@ -114,6 +114,7 @@ def metal(scratch: Path) -> Iterator[Metal]:
         here.says("the rack is up")
         yield here
     finally:
+        os.chdir(scratch)  # after a Ctrl-C pytest is back in its own folder
         rack.wipe(spec)
         os.chdir(before)
 
