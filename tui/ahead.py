@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 
 from textual.app import App
-from textual.events import Key
+from textual.events import Key, Paste
 from textual.message import Message
 from textual.screen import Screen
 from textual.timer import Timer
@@ -37,21 +37,21 @@ class TypedAhead:
 
     def __init__(self, app: App[None]) -> None:
         self._app = app
-        self._waiting: deque[Key] = deque()
+        self._waiting: deque[Key | Paste] = deque()
         self._awaited: Lap | None = None
         self._front: Screen[object] | None = None  # the page that keys go to
         self._look: Timer | None = None
 
-    def holds(self, key: Key) -> bool:
-        """Whether this key has to wait; it is kept and comes again."""
+    def holds(self, key: Key | Paste) -> bool:
+        """Whether this key, or what was pasted, has to wait; it is kept and comes again."""
         if self._must_wait():
             self._waiting.append(key)
             return True
         return False
 
-    def sent(self, key: Key, to: Widget | None) -> None:
+    def sent(self, key: Key | Paste, to: Widget | None) -> None:
         """The key was given to a widget, or to the page where none has the focus."""
-        typed = isinstance(to, Input) and key.is_printable  # stays in the field
+        typed = isinstance(key, Paste) or (isinstance(to, Input) and key.is_printable)  # stays in the field
         if not typed and self._app.screen_stack:
             self._run(to or self._app.screen, LAPS)
 

@@ -98,7 +98,7 @@ class WizardApp(App[None]):
 
     async def on_event(self, event: events.Event) -> None:
         """Keys come in the order in which they were typed, also where the focus moves between them."""
-        if not isinstance(event, events.Key) or event.is_forwarded:
+        if not isinstance(event, events.Key | events.Paste) or event.is_forwarded:
             await super().on_event(event)
         elif not self._ahead.holds(event):
             field = self.focused

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from textual.events import Key
+from textual.events import Key, Paste
 from textual.widgets import Input
 
 from seedvm.secret import Candidate, Secret, load_candidates, store_candidates
@@ -35,6 +35,21 @@ async def test_a_password_typed_ahead_of_enter_is_in_its_own_field(tmp_path: Pat
         await pilot.pause()
         type_at_once(app, *"root", "enter", *"hunter2")
         await until(pilot, lambda: app.screen.query_one("#password", Input).value == "hunter2", "the password")
+        assert app.screen.query_one("#user", Input).value == "root"
+
+
+async def test_a_password_pasted_behind_enter_is_in_its_own_field(tmp_path: Path) -> None:
+    app = wizard(state_dir(tmp_path))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        app.go("credentials")
+        await until(pilot, lambda: "****" in grid(app) or "none yet" in grid(app), "the accounts")
+        app.screen.query_one("#user", Input).focus()
+        await pilot.pause()
+        type_at_once(app, *"root", "enter")
+        app.post_message(Paste("hunter2"))
+        type_at_once(app, "!")
+        await until(pilot, lambda: app.screen.query_one("#password", Input).value == "hunter2!", "the password")
         assert app.screen.query_one("#user", Input).value == "root"
 
 
