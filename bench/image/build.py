@@ -79,13 +79,14 @@ def disk_image_create(folder: Path, cache: Path, told: Mapping[str, str]) -> tup
     `vm` makes partitions with device-mapper. Where there is none, the nearest is measured: the same disk without a partition table
     and without a boot loader, which is less work.
     """
-    words = ["vm", *ROOMS] if _device_mapper() else list(ROOMS)
-    peer = f"disk-image-create -t raw{' vm' if words[0] == 'vm' else ''}"
+    words = [*ROOMS, "peer-locale", *(["vm"] if _device_mapper() else [])]
+    peer = f"disk-image-create -t raw{' vm' if words[-1] == 'vm' else ''}"
     workshop = dib.Workshop(folder)
     workshop.scratch.mkdir(parents=True)
     ours = {
         "SEEDVM_REQUIREMENTS": str((cache / "dib" / "requirements.txt").absolute()),
         "SEEDVM_SOURCE": str(rooms.SOURCE),
+        "ELEMENTS_PATH": f"{rooms.SOURCE / 'elements'}:{Path(__file__).parent / 'elements'}",
     }
     command: list[str | Path] = [dib.tool(), "-n", "-t", "raw", "-o", folder.absolute() / "peer", *words]
     began = time.monotonic()
