@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator
 from ipaddress import IPv4Address
+from typing import Any
+from wsgiref.simple_server import make_server
 
 import pytest
+import requests
+import webob.exc
 
 from seedvm import proc
-from seedvm.cloud import keystone
+from seedvm.cloud import heat, keystone
 from seedvm.cloud.connection import Access, Cloud, Unreachable
 from seedvm.secret import Secret
 from seedvm.steps.preflight import claims_on
@@ -52,3 +57,29 @@ async def test_a_cloud_that_is_not_there_is_told_and_not_guessed() -> None:
         await cloud.ask("baremetal", "GET", "/nodes", timeout=60)
     assert "127.0.0.1" in told.value.why
     assert "swordfish" not in str(told.value)
+
+
+class Endpoint:
+    """A service's endpoint as the SDK's proxy hands requests to it, without the login before."""
+
+    def __init__(self, port: int) -> None:
+        self._url = f"http://127.0.0.1:{port}"
+
+    def request(
+        self, path: str, method: str, *, raise_exc: bool, connect_retries: int, **more: Any
+    ) -> requests.Response:
+        """Over real HTTP."""
+        return requests.request(method, self._url + path, **more)
+
+
+@isolated
+async def test_an_update_that_heat_accepts_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def application(environ: dict[str, Any], start: Any) -> Any:  # Heat raises this when it has taken an update
+        return webob.exc.HTTPAccepted()(environ, start)
+
+    with make_server("127.0.0.1", 0, application) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        cloud = Cloud(Access("127.0.0.1", Secret("swordfish")))
+        monkeypatch.setattr(cloud, "_service", lambda _: Endpoint(server.server_port))
+        stack = heat.Stack("an-id", "undercloud", "CREATE_FAILED", "", {}, {})
+        await heat.update(cloud, stack, heat.template(), {}, minutes=1)

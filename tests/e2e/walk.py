@@ -61,7 +61,8 @@ class Walk:
         self.kill_engine("inspect", lambda e: e.get("phase") == "inspecting")
         self.review(desk)
         self.orders(desk)
-        self.kill_engine("deploy", lambda e: e.event == "log" and "trying again" in e.get("message", ""))
+        wait_until("the update was taken", self.tried_again, STRETCH_LIMIT_SECONDS)
+        self.kill_engine("deploy", lambda e: e.event == "progress")
         again = self.lose_two_screens(desk)
         self.kill_engine("handoff-own", lambda e: e.event == "log")
         shown = again.until("SAFE TO LEAVE: YES", within=STRETCH_LIMIT_SECONDS)
@@ -133,6 +134,12 @@ class Walk:
         desk.press("t")
         wait_until("the order", lambda: self.ordered("demo-undercloud-2"), SCREEN_LIMIT_SECONDS)
         self.tell("demo-undercloud-2 is tried again")
+
+    def tried_again(self) -> bool:
+        """Whether Heat was told to try again and the engine watches it: a kill before that would hide a refusal."""
+        events = self.events()
+        said = (n for n, event in enumerate(events) if "trying again" in str(event.get("message", "")))
+        return any(event.event == "progress" and event.step == "deploy" for event in events[next(said, len(events)) :])
 
     def supply(self, machine: str, state: str) -> None:
         """Break or mend a machine's power supply."""
