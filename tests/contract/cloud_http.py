@@ -57,8 +57,13 @@ def _handler(answer: Service, lock: threading.Lock) -> type[BaseHTTPRequestHandl
             with lock:
                 status, said = answer(self.command, self.path.rstrip("/"), json.loads(raw) if raw else None)
                 text = b"" if said is None else json.dumps(said).encode()
+            kind = "application/json"
+            if (
+                status == 202 and not text and kind not in self.headers.get("Accept", "")
+            ):  # as Heat's webob.exc.HTTPAccepted
+                kind, text = "text/html", b"<html><body><h1>202 Accepted</h1></body></html>"
             self.send_response(status)
-            for name, value in (("Content-Type", "application/json"), ("Content-Length", str(len(text)))):
+            for name, value in (("Content-Type", kind), ("Content-Length", str(len(text)))):
                 self.send_header(name, value)
             if self.command == "POST" and status == 201:
                 self.send_header("X-Subject-Token", "token")

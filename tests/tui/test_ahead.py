@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 from textual.events import Key, Paste
+from textual.pilot import Pilot
 from textual.widgets import Input
 
 from seedvm.secret import Candidate, Secret, load_candidates, store_candidates
@@ -25,14 +26,19 @@ def type_at_once(app: WizardApp, *keys: str) -> None:
         app.post_message(Key(key, key if len(key) == 1 else None))
 
 
+async def at_the_user(pilot: Pilot[None], app: WizardApp) -> None:
+    """On the credentials page, its accounts read, in the field for a user's name."""
+    await loaded(pilot)
+    app.go("credentials")
+    await until(pilot, lambda: "****" in grid(app) or "none yet" in grid(app), "the accounts")
+    app.screen.query_one("#user", Input).focus()
+    await pilot.pause()
+
+
 async def test_a_password_typed_ahead_of_enter_is_in_its_own_field(tmp_path: Path) -> None:
     app = wizard(state_dir(tmp_path))
     async with app.run_test(size=(80, 24)) as pilot:
-        await loaded(pilot)
-        app.go("credentials")
-        await until(pilot, lambda: "****" in grid(app) or "none yet" in grid(app), "the accounts")
-        app.screen.query_one("#user", Input).focus()
-        await pilot.pause()
+        await at_the_user(pilot, app)
         type_at_once(app, *"root", "enter", *"hunter2")
         await until(pilot, lambda: app.screen.query_one("#password", Input).value == "hunter2", "the password")
         assert app.screen.query_one("#user", Input).value == "root"
@@ -41,11 +47,7 @@ async def test_a_password_typed_ahead_of_enter_is_in_its_own_field(tmp_path: Pat
 async def test_a_password_pasted_behind_enter_is_in_its_own_field(tmp_path: Path) -> None:
     app = wizard(state_dir(tmp_path))
     async with app.run_test(size=(80, 24)) as pilot:
-        await loaded(pilot)
-        app.go("credentials")
-        await until(pilot, lambda: "****" in grid(app) or "none yet" in grid(app), "the accounts")
-        app.screen.query_one("#user", Input).focus()
-        await pilot.pause()
+        await at_the_user(pilot, app)
         type_at_once(app, *"root", "enter")
         app.post_message(Paste("hunter2"))
         type_at_once(app, "!")
@@ -80,11 +82,7 @@ async def test_keys_that_come_while_others_wait_stay_in_their_order(tmp_path: Pa
     app = wizard(state_dir(tmp_path))
     password = "".join(chr(ord("a") + number % 26) for number in range(60))
     async with app.run_test(size=(80, 24)) as pilot:
-        await loaded(pilot)
-        app.go("credentials")
-        await until(pilot, lambda: "****" in grid(app) or "none yet" in grid(app), "the accounts")
-        app.screen.query_one("#user", Input).focus()
-        await pilot.pause()
+        await at_the_user(pilot, app)
         type_at_once(app, *"root", "enter")
         for letter in password:
             type_at_once(app, letter)
