@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.image.write import ROOT
 from seedvm import proc
 from seedvm.image.build import build
 
@@ -35,13 +36,6 @@ except Exception as error:
     print(type(error).__name__, error)
 else:
     print("written")
-"""
-ROOT = """
-for name in dev sys; do mount --rbind "/$name" "$1/$name"; done
-mount -t proc proc "$1/proc"
-mount -t tmpfs tmpfs "$1/tmp"
-cat >"$1/tmp/write.py"
-exec chroot "$1" python3 /tmp/write.py "$2" "$3" "$4"
 """
 
 
