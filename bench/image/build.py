@@ -1,4 +1,7 @@
-"""How long it takes to make the golden image of nothing but packages, by us and by others."""
+"""How long it takes to make the golden image of nothing but packages, by us and by others.
+
+The peer runs the elements that say what is in the image, not those by which we make it (tree-output, layer, at-once).
+"""
 
 from __future__ import annotations
 

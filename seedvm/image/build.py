@@ -28,7 +28,7 @@ from seedvm.image.progress import Say, stage
 
 GOLDEN_FILES = ("golden.raw", "golden.raw.sha256", "golden.json")
 RAMDISK_FILES = ("ramdisk.kernel", "ramdisk.initramfs", "ramdisk.json")
-_USUAL = {"packages": 240, "golden tree": 45, "golden image": 30, "ramdisk tree": 120, "ramdisk": 15}
+_USUAL = {"packages": 180, "golden tree": 45, "golden image": 30, "ramdisk tree": 120, "ramdisk": 15}
 _MEMORY = Path("/dev/shm")
 _MEMORY_NEEDED_MIB = 10_000
 _DISK_NEEDED_MIB = 12_000

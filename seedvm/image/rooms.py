@@ -19,7 +19,7 @@ from seedvm.errors import SeedvmError
 SOURCE = Path(__file__).resolve().parents[2]
 _ELEMENTS = "elements"
 # What the packages' layer is made of; the second run adds everything else.
-LAYER_ROOMS = ("tree-output", "debian-os", "seedvm-python")
+LAYER_ROOMS = ("tree-output", "at-once", "debian-os", "seedvm-python")
 GOLDEN_ROOMS = ("tree-output", "layer", "undercloud-base", "undercloud", "seedvm")
 RAMDISK_ROOMS = ("tree-output", "deploy-ramdisk")
 # Our code that a machine runs. The virtual rack and the image's own build stay on the operator's desk.

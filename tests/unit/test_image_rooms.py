@@ -15,6 +15,7 @@ PROJECT = '[project]\nname = "seedvm"\nversion = "1"\ndependencies = ["textual>=
 FILES = {
     "pyproject.toml": PROJECT,
     "elements/tree-output/block-device.d/10-tree-output": "#!/bin/sh\n",
+    "elements/at-once/root.d/42-at-once": "#!/bin/sh\n",
     "elements/debian-os/element-deps": "debian-minimal\n",
     "elements/seedvm-python/package-installs.yaml": "python3-venv:\n",
     "elements/layer/element-provides": "operating-system\n",
