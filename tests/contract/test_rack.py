@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from seedvm.errors import SeedvmError
 from seedvm.rack import cgroup, control, events, loop, network, rack
 from seedvm.rack.model import CHILD_ENVIRONMENT, RackSpec, load_rack
 from seedvm.rack.press import press
+from tests.boot_servers import boot_servers
 from tests.contract.toy_machine import make_ramdisk, make_tree, write_disk
 
 RACK = """\
@@ -36,7 +36,6 @@ kernel http://172.22.0.1:8089/kernel ipa-api-url=http://api BOOTIF=${mac} initrd
 initrd http://172.22.0.1:8089/ramdisk || exit 1
 boot
 """
-PYTHON = Path(shutil.which("python3") or "/usr/bin/python3")
 SYSTEM = "/redfish/v1/Systems/11111111-2222-3333-4444-555555555501"
 
 pytestmark = [
@@ -111,7 +110,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     (served / "boot.ipxe").write_text(SCRIPT)
     try:
         rack.up(spec)
-        servers = [proc.spawn(words, log=scratch / "servers.log", netns=spec.namespace) for words in _servers(served)]
+        commands = boot_servers(served, "--dhcp-boot=tag:!ipxe,undionly.kpxe")
+        servers = [proc.spawn(words, log=scratch / "servers.log", netns=spec.namespace) for words in commands]
         try:
             yield Desk(spec, tree, scratch)
         finally:
@@ -120,22 +120,6 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     finally:
         rack.wipe(spec)
         os.chdir(before)
-
-
-def _servers(served: Path) -> list[list[str]]:
-    dnsmasq = [
-        "dnsmasq",
-        "--conf-file=/dev/null",
-        "--keep-in-foreground",
-        "--port=0",
-        "--interface=br-prov",
-        "--bind-interfaces",
-    ]
-    dnsmasq += ["--dhcp-range=172.22.0.100,172.22.0.199", "--no-ping", "--pid-file=", "--user=root"]
-    dnsmasq += [f"--dhcp-leasefile={served.parent / 'leases'}", "--enable-tftp", f"--tftp-root={served}"]
-    dnsmasq += ["--dhcp-match=set:ipxe,175", "--dhcp-boot=tag:!ipxe,undionly.kpxe"]
-    dnsmasq += ["--dhcp-boot=tag:ipxe,http://172.22.0.1:8089/boot.ipxe"]
-    return [dnsmasq, [str(PYTHON), "-m", "http.server", "--bind", "172.22.0.1", "--directory", str(served), "8089"]]
 
 
 @pytest.fixture

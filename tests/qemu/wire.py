@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +13,7 @@ from seedvm import proc
 from seedvm.image.build import build
 from seedvm.rack import vm
 from seedvm.rack.model import MachineSpec, parse_rack
+from tests.boot_servers import boot_servers
 from tests.qemu.laptop import SOURCE, until
 
 RACK = """\
@@ -116,6 +116,9 @@ class Wire:
                 proc.stop(child)
 
 
+_UEFI = ("--dhcp-match=set:efi,option:client-arch,7", "--dhcp-boot=tag:!ipxe,tag:efi,boot.efi")
+
+
 @contextlib.contextmanager
 def wire(scratch: Path) -> Iterator[Wire]:
     """Up, with DHCP, TFTP and HTTP."""
@@ -131,7 +134,7 @@ def wire(scratch: Path) -> Iterator[Wire]:
     servers: list[proc.Child] = []
     try:
         proc.run(["ip", "-n", namespace, "-batch", "-"], timeout=20, input=_NETWORK)
-        for words in _servers(here.served):
+        for words in boot_servers(here.served, *_UEFI):
             servers.append(proc.spawn(words, log=scratch / "servers.log", netns=namespace))
         yield here
     finally:
@@ -147,19 +150,3 @@ def _make_ramdisk(scratch: Path, target: Path) -> None:
     proc.run(["gcc", "-static", "-O1", "-o", root / "init", scratch / "init.c"], timeout=60)
     proc.run(["mknod", root / "dev/console", "c", "5", "1"], timeout=10)
     proc.run(["sh", "-c", 'find . | cpio --create --format=newc --quiet >"$0"', str(target)], timeout=30, cwd=root)
-
-
-def _servers(served: Path) -> list[list[str]]:
-    dnsmasq = [
-        "dnsmasq",
-        "--conf-file=/dev/null",
-        "--keep-in-foreground",
-        "--port=0",
-        "--interface=br-prov",
-        "--bind-interfaces",
-    ]
-    dnsmasq += ["--dhcp-range=172.22.0.100,172.22.0.199", "--no-ping", "--pid-file=", "--user=root"]
-    dnsmasq += [f"--dhcp-leasefile={served.parent / 'leases'}", "--enable-tftp", f"--tftp-root={served}"]
-    dnsmasq += ["--dhcp-match=set:ipxe,175", "--dhcp-match=set:efi,option:client-arch,7"]
-    dnsmasq += ["--dhcp-boot=tag:ipxe,http://172.22.0.1:8089/boot.ipxe", "--dhcp-boot=tag:!ipxe,tag:efi,boot.efi"]
-    return [dnsmasq, [sys.executable, "-m", "http.server", "--bind", "172.22.0.1", "--directory", str(served), "8089"]]

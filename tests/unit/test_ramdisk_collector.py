@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import struct
 import zlib
 from pathlib import Path
@@ -12,19 +11,14 @@ from types import ModuleType
 import pytest
 
 from seedvm import proc
+from tests.unit.ramdisk_module import ramdisk_module
 
-FILE = "elements/deploy-ramdisk/static/usr/lib/python3/dist-packages/seedvm_collector.py"
 MIB = 1 << 20
 
 
 @pytest.fixture(scope="module")
 def collector() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("seedvm_collector", Path(__file__).parents[2] / FILE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return ramdisk_module("seedvm_collector")
 
 
 @pytest.fixture

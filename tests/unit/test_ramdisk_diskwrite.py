@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import itertools
 import random
 from pathlib import Path
@@ -12,19 +11,14 @@ from types import ModuleType
 import pytest
 
 from seedvm import proc
+from tests.unit.ramdisk_module import ramdisk_module
 
-FILE = "elements/deploy-ramdisk/static/usr/lib/python3/dist-packages/seedvm_diskwrite.py"
 MIB = 1 << 20
 
 
 @pytest.fixture(scope="module")
 def diskwrite() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("seedvm_diskwrite", Path(__file__).parents[2] / FILE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return ramdisk_module("seedvm_diskwrite")
 
 
 @pytest.mark.parametrize("size", [0, 1, 512, 4095, 4096, 4 * MIB, 4 * MIB + 1, 9 * MIB + 512, 13 * MIB])
