@@ -1,4 +1,4 @@
-"""The lock of a state folder: one engine at a time. The kernel frees it when the process dies, however it dies.
+"""One process at a time, by a lock on a file, which the kernel frees when the process dies, however it dies; one engine a state folder.
 
 Whoever only wants to know asks the kernel's list of locks: a look that took the lock, be it for a moment, could turn away an engine.
 """
@@ -44,15 +44,19 @@ def engine_lock(state_dir: Path) -> Iterator[None]:
 
 def engine_pid(state_dir: Path) -> int | None:
     """The PID of the engine that works right now, or None. Takes no lock and writes nothing."""
+    return holder(state_dir / LOCK_FILE)
+
+
+def holder(file: Path) -> int | None:
+    """The PID of the process that has locked a file for itself alone (flock(2)), or None."""
     try:
-        status = (state_dir / LOCK_FILE).stat()
-        locks = _LOCKS.read_text()
+        status, locks = file.stat(), _LOCKS.read_text()
     except OSError:
         return None
-    return next((pid for line in locks.splitlines() if (pid := _holder(line.split(), status)) is not None), None)
+    return next((pid for line in locks.splitlines() if (pid := _pid(line.split(), status)) is not None), None)
 
 
-def _holder(words: list[str], status: os.stat_result) -> int | None:
+def _pid(words: list[str], status: os.stat_result) -> int | None:
     # `1: FLOCK ADVISORY WRITE 1234 fd:01:5678 0 EOF`; waiting locks have an arrow. Overlay and btrfs show another device
     # (major 0) in stat than here, so that there the inode alone must tell.
     if len(words) < 6 or words[1] != "FLOCK" or words[3] != "WRITE":

@@ -24,6 +24,7 @@ from seedvm import proc
 from seedvm.errors import SeedvmError
 from seedvm.host import domain, nics, power
 from seedvm.host.hypervisor import Hypervisor, connected
+from seedvm.lock import holder
 
 _EVERY_SECONDS = 1.0
 _SLEPT_SECONDS = 2.0
@@ -33,13 +34,13 @@ _WHY = "the seed deploys machines: asleep it would leave them half written"
 
 def start(folder: Path, name: str, uri: str) -> str:
     """Begin to look after the VM, once; says whether the laptop is held awake."""
-    if _holder(folder, name) is None:
+    if holder(_lock(folder, name)) is None:
         words = [sys.executable, "-m", "seedvm.host.watch", str(folder), name, uri]
         awake = inhibit_words() if can_inhibit() else []
         source = {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
         child = proc.spawn([*awake, *words], log=folder / f"{name}.watch.log", env=source)
         deadline = time.monotonic() + _START_SECONDS
-        while _holder(folder, name) is None:
+        while holder(_lock(folder, name)) is None:
             if child.poll() is not None or time.monotonic() > deadline:
                 raise SeedvmError(
                     "nobody looks after the seed", why="its watch ended", hint=f"look at {folder}/{name}.watch.log"
@@ -54,17 +55,17 @@ def start(folder: Path, name: str, uri: str) -> str:
 
 def end(folder: Path, name: str) -> None:
     """Stop looking; the laptop may sleep again."""
-    pid = _holder(folder, name)
+    pid = holder(_lock(folder, name))
     if pid is not None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
         deadline = time.monotonic() + _START_SECONDS
-        while _holder(folder, name) is not None and time.monotonic() < deadline:
+        while holder(_lock(folder, name)) is not None and time.monotonic() < deadline:
             time.sleep(0.05)
 
 
 def runs(folder: Path, name: str) -> bool:
-    return _holder(folder, name) is not None
+    return holder(_lock(folder, name)) is not None
 
 
 def inhibit_words() -> list[str]:
@@ -157,22 +158,9 @@ def _lock(folder: Path, name: str) -> Path:
     return folder / f"{name}.watch.lock"
 
 
-def _holder(folder: Path, name: str) -> int | None:
-    """The process that looks after the VM."""
-    try:
-        with _lock(folder, name).open("r+") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return int(lock.read() or 0) or None
-    except FileNotFoundError:
-        pass
-    return None
-
-
 @contextlib.contextmanager
 def _alone(folder: Path, name: str) -> Iterator[bool]:
-    with _lock(folder, name).open("a+") as lock:
+    with _lock(folder, name).open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -39,6 +39,7 @@ def main(arguments: list[str]) -> int:
     if machine.kind == "vm":
         cgroup.limit_memory(f"{rack.name}/{name}", machine.memory_mib + vm.OVERHEAD_MIB)
         _here(rack.folder(name), vm.WHERE)
+        _raise_switch(rack, machine)
         return REBOOT if vm.run(rack, machine, devices) else POWER_OFF
     cgroup.limit_memory(f"{rack.name}/{name}", machine.memory_mib)
     return _boot(rack, machine, devices)

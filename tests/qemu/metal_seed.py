@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from seedvm.cloud import glance, heat, ironic, nova
+from seedvm.cloud.connection import Cloud
 from seedvm.cloud.ssh import Machine, way_in
 from seedvm.engine import new_run_id, run
 from seedvm.imagefiles import open_images
@@ -95,7 +96,7 @@ async def look(context: Context) -> Any:
     nodes = await ironic.nodes(cloud, context.site.name)
     servers = (await cloud.get("compute", "/servers/detail"))["servers"]
     of = {one["OS-EXT-SRV-ATTR:hypervisor_hostname"]: one for one in servers}
-    return {node.name: _told(node, of.get(node.id)) for node in nodes}
+    return {node.name: _told(node, of.get(node.id)) | {"cables": await _cables(cloud, node)} for node in nodes}
 
 
 async def ask(context: Context, address: str, *words: str) -> Any:
@@ -118,6 +119,12 @@ def _told(node: ironic.Node, server: Mapping[str, Any] | None) -> dict[str, Any]
         "fault": str(server.get("fault", "")) if server else "",
         "address": ports[0]["addr"] if ports else "",
     }
+
+
+async def _cables(cloud: Cloud, node: ironic.Node) -> list[str]:
+    """Switch and port of each NIC, as the inspection heard them."""
+    found = await ironic.hardware(cloud, node)
+    return [f"{nic.switch} {nic.port}" for nic in found.nics] if found else []
 
 
 async def _node(context: Context, name: str) -> ironic.Node:
