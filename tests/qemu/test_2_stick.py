@@ -13,7 +13,7 @@ from seedvm import proc
 from seedvm.cli import main
 from seedvm.rack import gpt, vm
 from tests.qemu.laptop import is_root, until
-from tests.qemu.test_3_appliance import CURRENT, KERNEL_SECONDS, SOURCE, STATE_BEGINS
+from tests.qemu.test_3_appliance import CURRENT, KERNEL_SECONDS, SOURCE, STATE_BEGINS, SYSTEM_BEGINS
 
 pytestmark = [
     pytest.mark.root,
@@ -32,6 +32,7 @@ def stick(tmp_path: Path) -> Iterator[Path]:
     device = proc.run(["losetup", "--find", "--show", tmp_path / "stick"], timeout=20).stdout.strip()
     yield Path(device)
     proc.run(["losetup", "--detach", device], timeout=20)
+    (tmp_path / "stick").unlink()
 
 
 def test_firmware_boots_the_stick_and_the_appliance_makes_its_state_on_it(stick: Path, tmp_path: Path) -> None:
@@ -40,15 +41,19 @@ def test_firmware_boots_the_stick_and_the_appliance_makes_its_state_on_it(stick:
     image = CURRENT.resolve() / "seedvm-appliance.raw"
     words = ["--device", str(stick)] * 2 + ["--image", str(image), "--yes-wipe", str(stick)]
     assert main(["host", "usb", *words]) == 0
-    before = [one.name for one in gpt.partitions(stick)]
+    whole = [*names(stick), "state"]  # "state-new" until its file system is there
     console = tmp_path / "console.log"
     machine = proc.spawn(_machine(stick, tmp_path), log=console)
     try:
         until("the appliance to begin", lambda: STATE_BEGINS in console.read_text(errors="replace"), KERNEL_SECONDS)
-        until("its state to be a partition", lambda: len(gpt.partitions(stick)) > len(before), KERNEL_SECONDS)
+        until("its state to be laid out", lambda: names(stick) == whole, KERNEL_SECONDS)
+        until("its system to begin", lambda: SYSTEM_BEGINS in console.read_text(errors="replace"), KERNEL_SECONDS)
     finally:
         proc.stop(machine)
-    assert [one.name for one in gpt.partitions(stick)] == [*before, "state"]
+
+
+def names(disk: Path) -> list[str]:
+    return [one.name for one in gpt.partitions(disk)]
 
 
 def _machine(stick: Path, folder: Path) -> list[str]:
