@@ -26,7 +26,7 @@ from seedvm.image import sbom
 from seedvm.image.build import ImageSet
 from seedvm.image.files import sums, write_json
 from seedvm.image.progress import Say, stage
-from seedvm.image.times import fake_time, settle
+from seedvm.image.times import clamp, fake_time, settle
 
 NAME = "seedvm-appliance"
 ARCHITECTURES = {"amd64": "x86_64"}
@@ -123,10 +123,11 @@ def _make_raw(images: Path, golden: dict[str, Any], raw: Path) -> dict[str, Any]
     scratch = raw.with_suffix(".carried")
     scratch.mkdir()
     for name in _CARRIED:
-        os.link(images / name, scratch / name)
+        shutil.copyfile(images / name, scratch / name)
     end = root["start"] + root["size"]
     _pack(images / "golden.raw", 0, root["start"], scratch / "golden.head.gz")
     _pack(images / "golden.raw", end, (images / "golden.raw").stat().st_size, scratch / "golden.tail.gz")
+    clamp(scratch)
     size = sum(path.stat().st_size for path in scratch.iterdir())
     size = -(-int(size * 1.02 + 8 * _MIB) // _MIB) * _MIB
     disk = uuid.UUID(golden["disk"]["uuid"])

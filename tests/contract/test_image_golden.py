@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from seedvm import proc
+from seedvm.image import appliance
 from seedvm.image.build import GOLDEN_FILES, RAMDISK_FILES, ImageSet, build
 
 CACHE = Path(__file__).parents[2] / "build/cache"
@@ -62,3 +65,21 @@ def test_built_again_nothing_is_built(images: ImageSet) -> None:
     heard: list[str] = []
     assert build(CACHE, on_progress=heard.append) == images
     assert heard == [f"images {images.key}: nothing has changed"]
+
+
+def test_an_appliance_of_the_same_images_is_the_same_bytes_whenever_they_were_built(
+    images: ImageSet, tmp_path: Path
+) -> None:
+    said = []
+    for day in (1_800_000_000, 1_900_000_000):
+        folder, cache = tmp_path / f"images-{day}", tmp_path / f"cache-{day}"
+        folder.mkdir()
+        for name in (*GOLDEN_FILES, *RAMDISK_FILES):
+            if name != "golden.raw":
+                shutil.copyfile(images.folder / name, folder / name)
+                os.utime(folder / name, (day, day))
+        (folder / "golden.raw").symlink_to((images.folder / "golden.raw").resolve())
+        made = appliance.make(ImageSet(folder, images.key), cache)
+        said.append(json.loads((made.folder / f"{appliance.NAME}.json").read_text())["files"])
+        shutil.rmtree(cache)
+    assert said[0] == said[1]
