@@ -166,9 +166,6 @@ def _alone(folder: Path, name: str) -> Iterator[bool]:
         except BlockingIOError:
             yield False
             return
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
         yield True
 
 

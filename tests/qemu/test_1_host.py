@@ -150,7 +150,8 @@ def test_the_laptop_is_held_awake_while_the_seed_is_on_and_no_longer(clean: Lapt
 
 def test_a_watch_that_was_killed_is_begun_again(clean: Laptop) -> None:
     clean.host(*STATE, "--port", "br0")
-    clean.run("sh", "-c", f"kill -9 $(cat {FOLDER}/seedvm.watch.lock)")
+    held = "lslocks --noheadings --output PID,PATH | awk '/seedvm.watch.lock/ {print $1}'"
+    clean.run("sh", "-c", f"kill -9 $({held})")
     until("the watch to be gone", lambda: not status(clean)["watched"], 20)
     clean.host(*STATE, "--port", "br0")
     assert status(clean)["watched"]
