@@ -127,7 +127,7 @@ def _make_raw(images: Path, golden: dict[str, Any], raw: Path) -> dict[str, Any]
     end = root["start"] + root["size"]
     _pack(images / "golden.raw", 0, root["start"], scratch / "golden.head.gz")
     _pack(images / "golden.raw", end, (images / "golden.raw").stat().st_size, scratch / "golden.tail.gz")
-    clamp(scratch)
+    inodes = clamp(scratch)
     size = sum(path.stat().st_size for path in scratch.iterdir())
     size = -(-int(size * 1.02 + 8 * _MIB) // _MIB) * _MIB
     disk = uuid.UUID(golden["disk"]["uuid"])
@@ -141,7 +141,7 @@ def _make_raw(images: Path, golden: dict[str, Any], raw: Path) -> dict[str, Any]
     shape = ["-q", "-F", "-t", "ext4", "-b", "4096", "-N", "64", "-m", "0", "-O", "^has_journal", "-L", "images"]
     words = ["-U", ids["images file system"], "-E", options, "-d", str(scratch), str(raw), f"{size // 1024}k"]
     proc.run(["mke2fs", *shape, *words], timeout=300, env=fake_time())
-    settle(raw, end, len(_CARRIED) + 3)
+    settle(raw, end, inodes)
     shutil.rmtree(scratch)
     _tell_the_seed(raw, golden)
     return {"images": {"start": end, "size": size, "uuid": ids["images"]}}
