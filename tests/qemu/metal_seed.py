@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from seedvm.cloud import glance, heat, ironic, nova
-from seedvm.cloud.connection import Cloud
 from seedvm.cloud.ssh import Machine, way_in
 from seedvm.engine import new_run_id, run
 from seedvm.imagefiles import open_images
@@ -96,7 +95,14 @@ async def look(context: Context) -> Any:
     nodes = await ironic.nodes(cloud, context.site.name)
     servers = (await cloud.get("compute", "/servers/detail"))["servers"]
     of = {one["OS-EXT-SRV-ATTR:hypervisor_hostname"]: one for one in servers}
-    return {node.name: _told(node, of.get(node.id)) | {"cables": await _cables(cloud, node)} for node in nodes}
+    return {node.name: _told(node, of.get(node.id)) for node in nodes}
+
+
+async def cables(context: Context) -> Any:
+    """Switch and port of each NIC of every node, as the inspection heard them."""
+    cloud = cloud_of(context)
+    found = {node.name: await ironic.hardware(cloud, node) for node in await ironic.nodes(cloud, context.site.name)}
+    return {name: [f"{nic.switch} {nic.port}" for nic in one.nics] for name, one in found.items() if one is not None}
 
 
 async def ask(context: Context, address: str, *words: str) -> Any:
@@ -121,12 +127,6 @@ def _told(node: ironic.Node, server: Mapping[str, Any] | None) -> dict[str, Any]
     }
 
 
-async def _cables(cloud: Cloud, node: ironic.Node) -> list[str]:
-    """Switch and port of each NIC, as the inspection heard them."""
-    found = await ironic.hardware(cloud, node)
-    return [f"{nic.switch} {nic.port}" for nic in found.nics] if found else []
-
-
 async def _node(context: Context, name: str) -> ironic.Node:
     return next(node for node in await ironic.nodes(cloud_of(context), context.site.name) if node.name == name)
 
@@ -137,6 +137,7 @@ _WORDS: dict[str, Callable[..., Awaitable[Any]]] = {
     "deploy": deploy,
     "drop": drop,
     "look": look,
+    "cables": cables,
     "ask": ask,
 }
 
