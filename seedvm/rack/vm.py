@@ -57,7 +57,7 @@ def words(machine: MachineSpec, folder: Path, qmp: Path, devices: Sequence[str],
     )  # OVMF brings its own network boot, SeaBIOS needs iPXE's ROM
     return [
         "qemu-system-x86_64",
-        *_board(machine, folder),
+        *board(machine, folder),
         *speed,
         *("-m", str(machine.memory_mib), "-uuid", str(machine.uuid), "-nodefaults", "-display", "none", "-vga", "none"),
         *("-smbios", f"type=1,manufacturer=seedvm,product=virtual rack VM,serial={machine.serial}"),
@@ -110,7 +110,8 @@ def _button(qmp: Path) -> Path:
     return qmp.with_suffix(".button")
 
 
-def _board(machine: MachineSpec, folder: Path) -> list[str]:
+def board(machine: MachineSpec, folder: Path) -> list[str]:
+    """QEMU's words for the machine's board and firmware, whose variables are kept in `folder`."""
     if machine.firmware == "bios":
         return ["-machine", "q35,graphics=off"]  # SeaBIOS then speaks on the serial line
     code, variables = (_OVMF / name for name in _FIRMWARE[machine.firmware])

@@ -58,9 +58,8 @@ def _handler(answer: Service, lock: threading.Lock) -> type[BaseHTTPRequestHandl
                 status, said = answer(self.command, self.path.rstrip("/"), json.loads(raw) if raw else None)
                 text = b"" if said is None else json.dumps(said).encode()
             kind = "application/json"
-            if (
-                status == 202 and not text and kind not in self.headers.get("Accept", "")
-            ):  # as Heat's webob.exc.HTTPAccepted
+            # As Heat's webob.exc.HTTPAccepted does.
+            if status == 202 and not text and kind not in self.headers.get("Accept", ""):
                 kind, text = "text/html", b"<html><body><h1>202 Accepted</h1></body></html>"
             self.send_response(status)
             for name, value in (("Content-Type", kind), ("Content-Length", str(len(text)))):

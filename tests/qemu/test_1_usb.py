@@ -12,6 +12,7 @@ import pytest
 
 from seedvm import proc
 from seedvm.cli import main
+from tests.qemu.sticks import stick_of
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="loop devices need root")]
 MIB = 1 << 20
@@ -21,9 +22,8 @@ MIB = 1 << 20
 def stick(tmp_path: Path) -> Iterator[Path]:
     """64 MiB, full of something else, behind a loop device: a built-in disk, as the kernel sees it."""
     (tmp_path / "stick").write_bytes(b"\xa5" * (64 * MIB))
-    device = proc.run(["losetup", "--find", "--show", tmp_path / "stick"], timeout=20).stdout.strip()
-    yield Path(device)
-    proc.run(["losetup", "--detach", device], timeout=20)
+    with stick_of(tmp_path / "stick") as device:
+        yield device
 
 
 @pytest.fixture
@@ -122,9 +122,8 @@ def failing_stick(folder: Path) -> Iterator[Path]:
     proc.run(["mount", "-t", "tmpfs", "-o", "size=4m", "small", mount], timeout=20)
     with (mount / "stick").open("wb") as file:
         file.truncate(64 * MIB)
-    device = proc.run(["losetup", "--find", "--show", mount / "stick"], timeout=20).stdout.strip()
     try:
-        yield Path(device)
+        with stick_of(mount / "stick") as device:
+            yield device
     finally:
-        proc.run(["losetup", "--detach", device], timeout=20)
         proc.run(["umount", mount], timeout=20)

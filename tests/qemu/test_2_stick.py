@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +10,11 @@ import pytest
 from seedvm import proc
 from seedvm.cli import main
 from seedvm.rack import gpt, vm
+from seedvm.rack.model import parse_rack
+from tests.qemu.appliance import KERNEL_SECONDS, STATE_BEGINS, SYSTEM_BEGINS, raw_image
 from tests.qemu.laptop import is_root, until
-from tests.qemu.test_3_appliance import CURRENT, KERNEL_SECONDS, SOURCE, STATE_BEGINS, SYSTEM_BEGINS
+from tests.qemu.sticks import stick_of
+from tests.qemu.wire import RACK
 
 pytestmark = [
     pytest.mark.root,
@@ -21,7 +22,6 @@ pytestmark = [
     pytest.mark.skipif(not is_root(), reason="loop devices need root"),
 ]
 GIB = 1 << 30
-FIRMWARE = Path("/usr/share/OVMF")
 
 
 @pytest.fixture
@@ -29,17 +29,13 @@ def stick(tmp_path: Path) -> Iterator[Path]:
     """16 GB behind a loop device."""
     with (tmp_path / "stick").open("wb") as file:
         file.truncate(15 * GIB)
-    device = proc.run(["losetup", "--find", "--show", tmp_path / "stick"], timeout=20).stdout.strip()
-    yield Path(device)
-    proc.run(["losetup", "--detach", device], timeout=20)
+    with stick_of(tmp_path / "stick") as device:
+        yield device
     (tmp_path / "stick").unlink()
 
 
 def test_firmware_boots_the_stick_and_the_appliance_makes_its_state_on_it(stick: Path, tmp_path: Path) -> None:
-    if not (CURRENT / "seedvm-appliance.raw").exists():
-        proc.run([sys.executable, "-m", "seedvm", "image", "appliance"], timeout=3600, cwd=SOURCE)
-    image = CURRENT.resolve() / "seedvm-appliance.raw"
-    words = ["--device", str(stick)] * 2 + ["--image", str(image), "--yes-wipe", str(stick)]
+    words = ["--device", str(stick)] * 2 + ["--image", str(raw_image()), "--yes-wipe", str(stick)]
     assert main(["host", "usb", *words]) == 0
     whole = [*names(stick), "state"]  # "state-new" until its file system is there
     console = tmp_path / "console.log"
@@ -58,12 +54,9 @@ def names(disk: Path) -> list[str]:
 
 def _machine(stick: Path, folder: Path) -> list[str]:
     """A machine of any make: nothing of it is virtio, and its one disk is on USB."""
-    shutil.copy(FIRMWARE / "OVMF_VARS_4M.fd", folder / "firmware.vars")
-    flash = "if=pflash,format=raw"
+    uefi = parse_rack(RACK, Path("rack.yaml")).machine("uefi")
     return [
-        *("qemu-system-x86_64", "-machine", "q35,smm=off", *vm.EMULATED, "-m", "2048"),
-        *("-drive", f"{flash},unit=0,readonly=on,file={FIRMWARE / 'OVMF_CODE_4M.fd'}"),
-        *("-drive", f"{flash},unit=1,file={folder / 'firmware.vars'}"),
+        *("qemu-system-x86_64", *vm.board(uefi, folder), *vm.EMULATED, "-m", "2048"),
         *("-nodefaults", "-display", "none", "-vga", "none", "-monitor", "none", "-serial", "stdio"),
         *("-drive", f"if=none,id=stick,format=raw,cache=none,file={stick}"),
         *("-device", "qemu-xhci", "-device", "usb-storage,drive=stick,removable=on"),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import pytest
 
 from seedvm import proc
 from seedvm.rack import gpt
+from tests.qemu.appliance import KERNEL_SECONDS, STATE_BEGINS, SYSTEM_BEGINS, raw_image
 from tests.qemu.console import Console, console
 from tests.qemu.laptop import FOLDER, SOURCE, Laptop, is_root, laptop, until
 
@@ -25,12 +25,9 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not is_root(), reason="namespaces and libvirt need root"),
 ]
-CURRENT = SOURCE / "build/cache/appliance/current"
 GOLDEN = SOURCE / "build/cache/images/current/golden.raw"
-KERNEL_SECONDS, WIZARD_SECONDS, KEY_SECONDS, IMAGES_SECONDS = 600.0, 900.0, 180.0, 900.0
+WIZARD_SECONDS, KEY_SECONDS, IMAGES_SECONDS = 900.0, 180.0, 900.0
 SSH_PORT = 2291
-STATE_BEGINS = "becomes the state partition"
-SYSTEM_BEGINS = "\x1b[!p"  # systemd resets the console that it takes (DECSTR)
 # What is the machine's own, and what the operator has told it.
 OWN = """cat /etc/machine-id /etc/ssh/ssh_host_*.pub; cd /var/lib/seedvm; cat site.yaml; sha256sum secrets.yaml
 stat --format '%n %i %s %y' /srv/seedvm/images/*"""
@@ -45,8 +42,7 @@ class Story:
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
-    if not (CURRENT / "seedvm-appliance.raw").exists():
-        proc.run([sys.executable, "-m", "seedvm", "image", "appliance"], timeout=3600, cwd=SOURCE)
+    raw_image()
     with laptop(tmp_path_factory.mktemp("laptop")) as here:
         yield here
 
@@ -63,9 +59,8 @@ def story() -> Story:
 
 
 def up(desk: Laptop) -> None:
-    image = CURRENT.resolve() / "seedvm-appliance.raw"
     desk.host(
-        "up", "--image", str(image), "--port", "br0", "--memory", "3072", "--ssh-port", str(SSH_PORT), timeout=600
+        "up", "--image", str(raw_image()), "--port", "br0", "--memory", "3072", "--ssh-port", str(SSH_PORT), timeout=600
     )
 
 

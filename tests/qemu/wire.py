@@ -29,6 +29,7 @@ machines:
   - {name: secure, kind: vm, firmware: secure, uuid: 11111111-2222-3333-4444-555555555513, mac: "52:54:00:aa:00:13", cpus: 1,
      memory_mib: 768, disk_gib: 1, serial: WIRE3, bmc: {protocol: ipmi, address: 172.22.1.23, user: admin, password: hush}}
 """
+_UEFI = ("--dhcp-match=set:efi,option:client-arch,7", "--dhcp-boot=tag:!ipxe,tag:efi,boot.efi")
 _NETWORK = """\
 link set lo up
 link add br-prov type bridge
@@ -114,9 +115,6 @@ class Wire:
                 yield Boot(machine, folder, pool.submit(vm.reason_of_end, folder / "qmp", child))
             finally:
                 proc.stop(child)
-
-
-_UEFI = ("--dhcp-match=set:efi,option:client-arch,7", "--dhcp-boot=tag:!ipxe,tag:efi,boot.efi")
 
 
 @contextlib.contextmanager
