@@ -89,16 +89,6 @@ class Pane:
             time.sleep(_EVERY_SECONDS)
         return shown
 
-    def settled(self, within: float, quiet: float = 1.5) -> str:
-        """The screen once nothing has changed on it for `quiet` seconds."""
-        deadline, since, shown = time.monotonic() + within, time.monotonic(), self.screen()
-        while time.monotonic() - since < quiet:
-            time.sleep(_EVERY_SECONDS)
-            if (now := self.screen()) != shown:
-                since, shown = time.monotonic(), now
-            assert time.monotonic() < deadline, f"the screen does not come to rest within {within:.0f} s:\n{shown}"
-        return shown
-
     @property
     def line(self) -> tuple[int, int]:
         """The device of this terminal: the number of its file system and its own in it."""
