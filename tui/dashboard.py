@@ -13,7 +13,10 @@ from tui.widgets.lines import Line
 from tui.words import clock, duration, fit
 
 STAGES = ("power", "pxe", "ramdisk", "write", "boot", "configure", "joined")
-"""A node's way through its deployment, in order."""
+"""The way of an undercloud's node through its deployment, in order."""
+
+TENANTS_STAGES = STAGES[:5]
+"""The way of a machine that the undercloud deploys for a tenant: it is active once it runs from its own disk."""
 
 _TOLD = {
     "power": "its BMC switches it on", "pxe": "it boots from the network", "ramdisk": "the agent runs in its memory",
@@ -40,15 +43,16 @@ def _resource_line(one: ResourceView, width: int) -> Line:
 
 
 def stage_lines(node: NodeView | None, now: float, width: int) -> list[Line]:
-    """The seven stages of a node: which are behind it, where it is and for how long, what is still to come."""
+    """The stages of a node's way: which are behind it, where it is and for how long, what is still to come."""
     if node is None:
         return [[("nothing has been told of this node yet", "dim")]]
-    failed = node.phase == "failed"
-    phase = node.before if failed else node.phase
-    at = STAGES.index(phase) if phase in STAGES else -1
+    active, failed = node.phase == "active", node.phase == "failed"
+    stages = TENANTS_STAGES if active and node.before != "joined" else STAGES
+    phase = stages[-1] if active else node.before if failed else node.phase
+    at = stages.index(phase) if phase in stages else -1
     lines: list[Line] = []
-    for number, stage in enumerate(STAGES):
-        over = number < at or (number == at and stage == "joined")
+    for number, stage in enumerate(stages):
+        over = number < at or (number == at and (active or stage == "joined"))
         mark, style = ("x", "good") if over else (">", "busy") if number == at else (" ", "dim")
         told = _TOLD[stage]
         if number == at and failed:

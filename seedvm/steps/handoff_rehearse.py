@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from seedvm.cloud import ironic
 from seedvm.cloud.ssh import Machine
 from seedvm.errors import SeedvmError
 from seedvm.member import launch
@@ -78,6 +79,7 @@ class Rehearse:
                 hint=_AGAIN,
             )
         self.reach.take_note(rehearsal=outcome)
+        await self._tell_of_spare(outcome["parts"], report)
         report.phase(
             "REHEARSE",
             "done",
@@ -173,6 +175,24 @@ class Rehearse:
         return dict(
             await wait_for(answered, seconds=60, what="the nodes do not answer the seed after its silence", hint=_AGAIN)
         )
+
+    async def _tell_of_spare(self, parts: Mapping[str, Any], report: Report) -> None:
+        """That the machine which the rehearsal deployed is active: nobody could tell of it while the seed was mute."""
+        if "spare deployed" not in parts:
+            return
+
+        async def deployed() -> Any:
+            api = await self.reach.login()
+            return await asyncio.to_thread(
+                api.get, "ironic", "/v1/nodes?provision_state=active&fields=instance_uuid,extra"
+            )
+
+        found = await wait_for(
+            deployed, seconds=60, what="the VIP does not answer the seed after its silence", hint=_AGAIN
+        )
+        for node in found["nodes"]:
+            if str(node["instance_uuid"]) in parts["spare deployed"]["said"]:
+                report.node(str(node["extra"][ironic.BMC]), "active", detail="deployed by the undercloud alone")
 
 
 _AGAIN = "the undercloud owns the VIP, the seed must stay: mend what is named, then run again"

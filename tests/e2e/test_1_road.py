@@ -137,6 +137,9 @@ def test_the_spare_answers_with_the_golden_images_manifest(finished: World) -> N
     manifest = json.loads((finished.repo / "build/cache/images/current/golden.json").read_text())
     assert image["hash"] == manifest["hash"]
     finished.inside("ping", "-c", "1", "-W", "2", address.group())
+    (bmc,) = (bmc for bmc, node in finished.nodes().items() if node["instance_uuid"] == spare["ID"])
+    phases = [event["phase"] for event in finished.journal() if event["event"] == "node" and event["node"] == bmc]
+    assert phases[-1] == "active"
 
 
 def test_unusable_machines_are_reported_and_never_touched(finished: World) -> None:

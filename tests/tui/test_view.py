@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from seedvm.journal import decode
 from tests.tui.helpers import EXAMPLE
+from tui.dashboard import STAGES, TENANTS_STAGES, stage_lines
 from tui.fold import fold
 from tui.model import PhaseView, State
 from tui.plain import PlainFilter, ascii_text, wants_ascii, wants_lines
@@ -42,6 +43,16 @@ def test_light_stays_no_after_commit() -> None:
 def test_a_machine_with_a_name_has_one_lane() -> None:
     words = ["".join(span[0] for span in line) for line in node_lines(sorted_lanes(WHOLE, REVIEW), WHOLE.last, 80)]
     assert len(words) == 6 and sum("undercloud-0" in line for line in words) == 1
+
+
+def test_a_machine_at_the_end_of_its_way_has_nothing_left_to_do() -> None:
+    controller, tenant = (
+        ["".join(span[0] for span in line) for line in stage_lines(WHOLE.nodes[name], WHOLE.last, 80)]
+        for name in ("example-undercloud-0", "example-spare-0")
+    )
+    assert all(line.startswith("[x] ") for line in (*controller, *tenant))
+    assert [line.split()[1] for line in controller] == list(STAGES)
+    assert [line.split()[1] for line in tenant] == list(TENANTS_STAGES)
 
 
 def test_every_line_fits_its_width() -> None:

@@ -33,7 +33,7 @@ class NodePage(Page):
     ABOUT: ClassVar[str] = "one machine: retry, replace, drop"
     SEARCHES: ClassVar[bool] = True
     HELP: ClassVar[str] = """\
-One machine of the deployment: the seven stages of its way, what went wrong in
+One machine of the deployment: the stages of its way, what went wrong in
 the words of the service that knows most, and its log.
 
 t  try it again on its own machine: what failed of it is taken away first
