@@ -26,9 +26,7 @@ Body: TypeAlias = Any  # JSON of a foreign service; each adapter parses it once 
 REGION = "RegionOne"
 MICROVERSIONS: Mapping[str, str] = {"baremetal": "1.92", "compute": "2.90", "placement": "1.36"}
 _CLOSE = {"Connection": "close"}  # a kept connection may be closed by the proxy just when it is used again
-_JSON = {
-    "Accept": "application/json"
-}  # Heat says "202 Accepted" to an update, and to who asks for nothing as a page in HTML
+_JSON = {"Accept": "application/json"}  # else Heat says that it took an update as a page in HTML
 _READ_TRIES = 3
 _READ_PAUSE = 2.0
 _SHORT = 20.0
