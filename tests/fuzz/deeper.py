@@ -94,8 +94,13 @@ def script(data: bytes) -> None:
 
 
 @functools.cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    """Gone when this process ends."""
+    return tempfile.TemporaryDirectory(prefix="seedvm-fuzz-")
+
+
 def _disk() -> Path:
-    return Path(tempfile.mkdtemp(prefix="seedvm-fuzz-")) / "disk"
+    return Path(_folder().name) / "disk"
 
 
 def disk(data: bytes) -> None:
