@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tui.model import NodeView, ResourceView, State, StepView
-from tui.view import evidence_of
+from tui.view import AT_THE_END, evidence_of
 from tui.widgets.lines import Line
 from tui.words import clock, duration, fit
 
@@ -46,18 +46,19 @@ def stage_lines(node: NodeView | None, now: float, width: int) -> list[Line]:
     """The stages of a node's way: which are behind it, where it is and for how long, what is still to come."""
     if node is None:
         return [[("nothing has been told of this node yet", "dim")]]
-    active, failed = node.phase == "active", node.phase == "failed"
-    stages = TENANTS_STAGES if active and node.before != "joined" else STAGES
-    phase = stages[-1] if active else node.before if failed else node.phase
+    failed = node.phase == "failed"
+    stages = TENANTS_STAGES if node.phase == "active" and node.before != "joined" else STAGES
+    phase = node.before if failed else node.phase
     at = stages.index(phase) if phase in stages else -1
+    if node.phase in AT_THE_END:
+        at = len(stages)
     lines: list[Line] = []
     for number, stage in enumerate(stages):
-        over = number < at or (number == at and (active or stage == "joined"))
-        mark, style = ("x", "good") if over else (">", "busy") if number == at else (" ", "dim")
+        mark, style = ("x", "good") if number < at else (">", "busy") if number == at else (" ", "dim")
         told = _TOLD[stage]
         if number == at and failed:
             mark, style, told = "!", "bad", f"failed here: {node.detail}"
-        elif number == at and not over:
+        elif number == at:
             percent = f"{node.percent:.0f}%  " if node.percent is not None else ""
             told = f"{percent}{node.detail or told}  for {duration(now - node.since)}"
         lines.append([(f"[{mark}] {stage:<10} ", style), (fit(told, max(1, width - 15)).rstrip(), style)])

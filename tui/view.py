@@ -21,7 +21,7 @@ _RESTING = ("found", "login", "registered", "inspected", "joined", "active")
 """Phases in which a machine waits for others: how long is of no interest."""
 
 
-_AT_THE_END = ("joined", "active")
+AT_THE_END = ("joined", "active")
 """The last phase of a node of the undercloud, and that of any other."""
 
 
@@ -61,7 +61,7 @@ def _lane_share(node: NodeView) -> float:
     if node.phase not in NODE_PHASES:
         return 0.0
     share = (node.percent or 0.0) / 100.0
-    if node.phase in _AT_THE_END:
+    if node.phase in AT_THE_END:
         return 1.0
     return (NODE_PHASES.index(node.phase) + share) / (len(NODE_PHASES) - 1)
 
