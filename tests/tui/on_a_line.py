@@ -37,15 +37,15 @@ def main() -> int:
     while time.monotonic() < min(deadline, steady_from + seconds):
         ready, _, _ = select.select([line], [], [], 0.1)
         now = time.monotonic()
-        alone = now - last > 0.5
+        quiet = now - last
         if ready:
             got = os.read(line, 65536)
             said["steady" if now >= steady_from else "page" if pressed else "first"] += len(got)
             text, last = text + got, now
-            ticks += pressed and alone and len(got) < _TICK_BYTES and b"Log of all machines" in text
+            ticks += pressed and quiet > 0.5 and len(got) < _TICK_BYTES and b"Log of all machines" in text
             if ticks == 2 and steady_from == float("inf"):
                 steady_from = now + 1.0
-        elif not pressed and alone and b"Enter: see the progress" in text:
+        elif not pressed and quiet > 1.0 and b"Enter: see the progress" in text:
             os.write(line, b"\r")
             pressed = True
     print(json.dumps({**said, "text": text.decode(errors="replace")}))  # noqa: T201 - it is what this program is for
