@@ -28,9 +28,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bench.common import Figure, run_bench
-from seedvm.journal import Event, encode
+from seedvm.engine.journal import Event, encode
 from tui.app import PAGES, WizardApp
-from tui.link import Link
+from tui.backend.engine import Link
 
 NODES, EVENTS = 1000, 100_000
 EVENTS_A_SECOND = 50

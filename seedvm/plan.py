@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from seedvm.member.reach import Reach
-from seedvm.receipt import departed
-from seedvm.secret import load_rotations
-from seedvm.step import Context, Step
-from seedvm.steps.bootmac import BootMacStep
+from seedvm.engine.step import Context, Step
+from seedvm.handoff.members import Reach
+from seedvm.handoff.receipt import departed
+from seedvm.site.secrets_file import load_rotations
+from seedvm.steps.boot_mac import BootMacStep
 from seedvm.steps.credentials import CredentialsStep
+from seedvm.steps.departed import Finished
 from seedvm.steps.deploy import DeployStep
 from seedvm.steps.discover import DiscoverStep
-from seedvm.steps.finished import Finished
-from seedvm.steps.handoff_move import Commit, Fence
+from seedvm.steps.handoff_commit import Commit, Fence
 from seedvm.steps.handoff_own import Own, Retire
+from seedvm.steps.handoff_quiesce import Compare, Quiesce
 from seedvm.steps.handoff_rehearse import Rehearse, WriteReceipt
-from seedvm.steps.handoff_still import Compare, Quiesce
 from seedvm.steps.images import ImagesStep
 from seedvm.steps.inspect import InspectStep
 from seedvm.steps.join import Join

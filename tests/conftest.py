@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from seedvm.site import Site, parse_site
+from seedvm.site.model import Site, parse_site
 
 SITE_TEXT = """\
 site: demo

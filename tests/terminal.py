@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from seedvm import proc
+from seedvm.base import process
 
 WIDTH, HEIGHT = 80, 24
 _CONFIG = """\
@@ -44,7 +44,7 @@ class Tmux:
     def ask(self, *words: str, check: bool = True) -> str:
         """What a tmux command prints."""
         head = ["tmux", "-f", self.folder / "tmux.conf", "-S", self.folder / "socket"]
-        return proc.run([*head, *words], timeout=60, check=check, env={"TERM": "tmux-256color"}).stdout
+        return process.run([*head, *words], timeout=60, check=check, env={"TERM": "tmux-256color"}).stdout
 
     def open(self, command: str, folder: Path) -> Pane:
         """A new screen with a command in it; `remain-on-exit` keeps its last words."""

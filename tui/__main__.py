@@ -8,12 +8,12 @@ import os
 import sys
 from pathlib import Path
 
-from seedvm.errors import SeedvmError
+from seedvm.base.errors import SeedvmError
 from tui.app import WizardApp
-from tui.link import Link
-from tui.plain import wants_lines
-from tui.replay import Replay
-from tui.talk import Talk, Terminal
+from tui.backend.engine import Link
+from tui.backend.replay import Replay
+from tui.line_mode import Talk, Terminal
+from tui.text.ascii import wants_lines
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -46,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _web(asked: argparse.Namespace) -> int:
-    from tui.web import Place, serve  # a web server is of no use to the other screens
+    from tui.web.server import Place, serve  # a web server is of no use to the other screens
 
     words = ["--state-dir", str(asked.state_dir.absolute())]
     if asked.images_dir:

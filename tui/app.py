@@ -16,11 +16,8 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
-from seedvm.errors import SeedvmError
-from tui.ahead import Lap, TypedAhead
-from tui.link import Link
-from tui.page import Page
-from tui.plain import PlainFilter, wants_ascii
+from seedvm.base.errors import SeedvmError
+from tui.backend.engine import Link
 from tui.screens.credentials import CredentialsPage
 from tui.screens.discovery import DiscoveryPage
 from tui.screens.handoff import HandoffPage
@@ -28,13 +25,16 @@ from tui.screens.hardware import HardwarePage
 from tui.screens.networks import NetworksPage
 from tui.screens.node import NodePage
 from tui.screens.notes import Help, Jump
+from tui.screens.page import Page
 from tui.screens.preflight import PreflightPage
 from tui.screens.progress import ProgressPage
 from tui.screens.receipt import ReceiptPage
 from tui.screens.review import ReviewPage
 from tui.screens.welcome import WelcomePage
-from tui.wait import Wait
-from tui.watch import View
+from tui.state.watcher import View
+from tui.text.ascii import PlainFilter, wants_ascii
+from tui.text.waiting import Wait
+from tui.typeahead import Lap, TypedAhead
 
 PAGES: Mapping[str, type[Page]] = {
     "welcome": WelcomePage,
@@ -106,7 +106,7 @@ class WizardApp(App[None]):
             self._ahead.sent(event, field)
 
     async def on_lap(self, lap: Lap) -> None:
-        """See tui/ahead.py."""
+        """See tui/typeahead.py."""
         await self._ahead.back(lap)
 
     def get_line_filters(self) -> Sequence[LineFilter]:

@@ -9,9 +9,9 @@ import asyncio
 import sys
 from pathlib import Path
 
-from seedvm.journal import read
+from seedvm.engine.journal import read
 from tui.app import WizardApp
-from tui.replay import Replay
+from tui.backend.replay import Replay
 
 ROOT = Path(__file__).parent.parent
 RECORDINGS = (ROOT / "tests/recorded/demo/journal.jsonl", ROOT / "tests/recorded/example/journal.jsonl")

@@ -14,15 +14,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bench.common import Figure
-from seedvm import proc
-from seedvm.image import dib, rooms
+from seedvm.base import process
+from seedvm.image import dib, elements
 from seedvm.image.build import build_golden
 from seedvm.image.mirror import mirrors
 from seedvm.image.offline import served
 
 LEAST_RATIO = 1 / 1.5
 MEMORY = Path("/dev/shm")
-ROOMS = ("debian-os", *(room for room in rooms.GOLDEN_ROOMS if room not in ("tree-output", "layer")))
+ROOMS = ("debian-os", *(room for room in elements.GOLDEN_ROOMS if room not in ("tree-output", "layer")))
 LIMIT_SECONDS = 3600
 
 
@@ -56,7 +56,7 @@ def lower_bound(golden: Path, told: Mapping[str, str]) -> float:
     sources = [
         f"deb {place} {suite} main non-free-firmware" for place, suite in zip((mirror[0], *mirror), suites, strict=True)
     ]
-    left_out = (rooms.SOURCE / "elements/debian-os/root.d/40-leave-out").read_text().splitlines()
+    left_out = (elements.SOURCE / "elements/debian-os/root.d/40-leave-out").read_text().splitlines()
     options = [f"--dpkgopt={line}" for line in left_out if line.startswith("path-")]
     with _tree() as tree:
         began = time.monotonic()
@@ -69,8 +69,8 @@ def lower_bound(golden: Path, told: Mapping[str, str]) -> float:
             tree,
             *sources,
         ]
-        proc.run(words, timeout=LIMIT_SECONDS)
-        proc.run(["mke2fs", "-q", "-F", "-t", "ext4", "-d", tree, golden.parent / "bare.ext4", "6G"], timeout=900)
+        process.run(words, timeout=LIMIT_SECONDS)
+        process.run(["mke2fs", "-q", "-F", "-t", "ext4", "-d", tree, golden.parent / "bare.ext4", "6G"], timeout=900)
         took = time.monotonic() - began
     print(f"mmdebstrap and mke2fs of {len(packages)} packages: done in {took:.0f} s", flush=True)
     return took
@@ -88,18 +88,18 @@ def disk_image_create(folder: Path, cache: Path, told: Mapping[str, str]) -> tup
     workshop.scratch.mkdir(parents=True)
     ours = {
         "SEEDVM_REQUIREMENTS": str((cache / "dib" / "requirements.txt").absolute()),
-        "SEEDVM_SOURCE": str(rooms.SOURCE),
-        "ELEMENTS_PATH": f"{rooms.SOURCE / 'elements'}:{Path(__file__).parent / 'elements'}",
+        "SEEDVM_SOURCE": str(elements.SOURCE),
+        "ELEMENTS_PATH": f"{elements.SOURCE / 'elements'}:{Path(__file__).parent / 'elements'}",
     }
     command: list[str | Path] = [dib.tool(), "-n", "-t", "raw", "-o", folder.absolute() / "peer", *words]
     began = time.monotonic()
     try:
-        proc.stream(
+        process.stream(
             command,
             lambda _: None,
             timeout=LIMIT_SECONDS,
             env=dib.environment(workshop, {**told, **ours}),
-            cwd=rooms.SOURCE,
+            cwd=elements.SOURCE,
         )
         took = time.monotonic() - began
     finally:
@@ -109,7 +109,7 @@ def disk_image_create(folder: Path, cache: Path, told: Mapping[str, str]) -> tup
 
 
 def _device_mapper() -> bool:
-    return proc.run(["dmsetup", "version"], timeout=20, check=False).returncode == 0
+    return process.run(["dmsetup", "version"], timeout=20, check=False).returncode == 0
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from bench.common import Figure
-from seedvm import proc
+from seedvm.base import process
 from seedvm.image.build import ImageSet
 
 LIMIT_MB = 900.0
@@ -16,7 +16,7 @@ def size_figure(images: ImageSet, scratch: Path) -> Figure:
     """The compressed qcow2 against the limit; prints what takes the room in the tree, the largest first."""
     small = scratch / "golden.qcow2"
     pack = ["qemu-img", "convert", "-O", "qcow2", "-c", "-o", "compression_type=zstd"]
-    proc.run([*pack, images.folder / "golden.raw", small], timeout=1800)
+    process.run([*pack, images.folder / "golden.raw", small], timeout=1800)
     manifest = json.loads((images.folder / "golden.json").read_text())
     for name, mib in manifest["room"].items():
         print(f"  {mib:7.1f} MiB  {name}")

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.common import Figure
-from seedvm import proc
+from seedvm.base import process
 from seedvm.image.build import ImageSet
 
 ROUNDS = 5
@@ -77,7 +77,7 @@ def write_figure(images: ImageSet, scratch: Path) -> Figure:
 
 def _dd(golden: Path, device: str) -> float:
     began = time.monotonic()
-    proc.run(["dd", f"if={golden}", f"of={device}", "bs=1M", "conv=fsync", "status=none"], timeout=900)
+    process.run(["dd", f"if={golden}", f"of={device}", "bs=1M", "conv=fsync", "status=none"], timeout=900)
     return time.monotonic() - began
 
 
@@ -97,7 +97,7 @@ def _agent(root: Path, url: str, sha512: str, device: str) -> tuple[float, float
         sha512,
         device,
     ]
-    said = proc.run(words, timeout=900, input=AGENT).stdout
+    said = process.run(words, timeout=900, input=AGENT).stdout
     writes, mends = said.rpartition("seconds ")[2].split()
     return float(writes), float(mends)
 
@@ -106,27 +106,27 @@ def _same(golden: Path, device: str) -> None:
     """The agent was the last to write. It moves the second partition table to the disk's end: what is before it must be the image."""
     size = golden.stat().st_size - (1 << 20)
     order = f"cmp --ignore-initial={1 << 20} --bytes={size - (1 << 20)} {shlex.quote(str(golden))} {device}"
-    proc.run(["bash", "-c", order], timeout=300)
+    process.run(["bash", "-c", order], timeout=300)
 
 
 def _unpacked(archive: Path, target: Path) -> Path:
     target.mkdir()
     order = f"set -o pipefail; cd {shlex.quote(str(target))}; zstd -dcq {shlex.quote(str(archive.absolute()))} | cpio -idm --quiet"
-    proc.run(["bash", "-c", order], timeout=600)
+    process.run(["bash", "-c", order], timeout=600)
     return target.absolute()
 
 
 @contextlib.contextmanager
 def _disk(file: Path, size: int) -> Iterator[str]:
     """A loop device of `size` bytes, rounded down to MiB, on a file whose blocks are all there."""
-    proc.run(
+    process.run(
         ["dd", "if=/dev/zero", f"of={file}", "bs=1M", f"count={size >> 20}", "conv=fsync", "status=none"], timeout=900
     )
-    device = proc.run(["losetup", "--find", "--show", "--direct-io=on", file], timeout=30).stdout.strip()
+    device = process.run(["losetup", "--find", "--show", "--direct-io=on", file], timeout=30).stdout.strip()
     try:
         yield device
     finally:
-        proc.run(["losetup", "--detach", device], timeout=30)
+        process.run(["losetup", "--detach", device], timeout=30)
 
 
 class _Send(SimpleHTTPRequestHandler):

@@ -12,16 +12,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from seedvm.bmc.answers import Proven, Unproven
-from seedvm.bmc.blocked import waiting
+from seedvm.base.errors import SeedvmError
+from seedvm.bmc.address_block import waiting
+from seedvm.bmc.ipmi15_session import Unheard, login15
+from seedvm.bmc.ipmi20_session import Refused, exchange
 from seedvm.bmc.ledger import Ledger
-from seedvm.bmc.prove_counted import MakeRedfish, prove_ipmi15, prove_redfish, try_redfish
-from seedvm.bmc.prove_ipmi import Known, prove_ipmi
+from seedvm.bmc.login_result import Proven, Unproven
+from seedvm.bmc.prove_offline import Known, prove_ipmi
+from seedvm.bmc.prove_online import MakeRedfish, prove_ipmi15, prove_redfish, try_redfish
 from seedvm.bmc.redfish_http import PasswordChangeRequired, Unauthorized
-from seedvm.bmc.session import Refused, exchange
-from seedvm.bmc.session15 import Unheard, login15
-from seedvm.errors import SeedvmError
-from seedvm.secret import Candidate
+from seedvm.site.secrets_file import Candidate
 from seedvm.wire import rakp
 
 __all__ = ["Known", "MakeRedfish", "Proven", "Unproven", "prove", "prove_ipmi", "prove_redfish", "still_opens"]

@@ -6,10 +6,10 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from seedvm.bmc.answers import Proven, Unproven
-from seedvm.bmc.session import exchange, granted_suite
-from seedvm.errors import SeedvmError
-from seedvm.inventory import Finding
+from seedvm.base.errors import SeedvmError
+from seedvm.bmc.ipmi20_session import exchange, granted_suite
+from seedvm.bmc.login_result import Proven, Unproven
+from seedvm.machines.inventory import Finding
 from seedvm.wire import rakp
 
 WIRE = ("ipmi-1.5-only", "no-authentication", "redfish-without-tls", "certificate-expired", "redfish-root-closed")

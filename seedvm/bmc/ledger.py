@@ -22,10 +22,10 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from seedvm.bmc.exclusive import LOOK_AGAIN, take
-from seedvm.errors import SeedvmError
-from seedvm.secret import Candidate, Secret, write_private
-from seedvm.together import Together
+from seedvm.base.errors import SeedvmError
+from seedvm.base.file_lock import LOOK_AGAIN, take
+from seedvm.base.group_commit import Together
+from seedvm.site.secrets_file import Candidate, Secret, write_private
 
 WINDOW_SECONDS = 3600.0  # the longest lock-out in seedvm.bmc.quirks; a known vendor's own window may be shorter
 SAME_PAIR_SECONDS = 86400.0

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from seedvm.base.errors import SeedvmError
 from seedvm.bmc.redfish_http import (
     PasswordChangeRequired,
     RedfishHttp,
@@ -25,8 +26,7 @@ from seedvm.bmc.redfish_http import (
     text,
     tree,
 )
-from seedvm.errors import SeedvmError
-from seedvm.secret import Secret
+from seedvm.site.secrets_file import Secret
 
 __all__ = ["PasswordChangeRequired", "RedfishBmc", "Rejected", "System", "Unauthorized"]
 

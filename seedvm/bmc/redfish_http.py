@@ -20,10 +20,10 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from seedvm.address import in_url
+from seedvm.base.addresses import in_url
+from seedvm.base.errors import SeedvmError
 from seedvm.bmc import quirks
-from seedvm.errors import SeedvmError
-from seedvm.secret import Secret
+from seedvm.site.secrets_file import Secret
 
 ANSWER_SECONDS = 15.0
 MOST_BYTES = 4 * 1024 * 1024

@@ -13,11 +13,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from seedvm.bmc.access import Access, NotTaken
+from seedvm.base.errors import SeedvmError
+from seedvm.bmc.account import Access, NotTaken
 from seedvm.bmc.ledger import NotNow
 from seedvm.bmc.quirks import PasswordRule
-from seedvm.errors import SeedvmError
-from seedvm.secret import Candidate, Rotation, Secret, end_rotation, load_rotations, store_rotation
+from seedvm.site.secrets_file import Candidate, Rotation, Secret, end_rotation, load_rotations, store_rotation
 
 CONFUSING = "0O1lI"
 Tell = Callable[[Candidate], Awaitable[None]]

@@ -14,9 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seedvm import __version__
-from seedvm.cli import bmc, host, image, lists, machines, node, orders, road, virtual
+from seedvm.base.errors import InvalidFile, SeedvmError
+from seedvm.cli import bmc, host, image, member, rack, run, scan
+from seedvm.cli import machines as lists
+from seedvm.cli import node as orders
 from seedvm.cli.common import EXIT_BUSY, EXIT_FAILED, EXIT_USAGE, fail
-from seedvm.errors import InvalidFile, SeedvmError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -50,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(state_dir=Path("/var/lib/seedvm"), images_dir=Path("/srv/seedvm/images"), json=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     shared = _shared()  # one of its own: the defaults just set stay with the main parser
-    for part in (road, machines, bmc, lists, orders, virtual, image, host, node):
+    for part in (run, scan, bmc, lists, orders, rack, image, host, member):
         part.add_commands(commands, shared)
     return parser
 

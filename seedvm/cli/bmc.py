@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from seedvm.base.errors import SeedvmError
 from seedvm.cli.common import EXIT_DONE, EXIT_FAILED, EXIT_USAGE, Commands, answer, fail, say
-from seedvm.errors import SeedvmError
 
 if TYPE_CHECKING:
-    from seedvm.inventory import Machine
-    from seedvm.step import JSON, Context
+    from seedvm.engine.step import JSON, Context
+    from seedvm.machines.inventory import Machine
     from seedvm.steps.rotate import RotateStep
 
 
@@ -69,10 +69,10 @@ class _Lines:
 
 
 def _test(args: argparse.Namespace) -> int:
+    from seedvm.bmc.clients import BmcPorts, expired, opens
     from seedvm.bmc.ledger import Ledger
-    from seedvm.bmc.machines import BmcPorts, expired, opens
-    from seedvm.bmc.pace import Pace
-    from seedvm.secret import load_proven
+    from seedvm.bmc.rate_limit import Pace
+    from seedvm.site.secrets_file import load_proven
     from seedvm.steps.rotate import RotateStep
 
     context = _context(args)
@@ -101,7 +101,7 @@ def _test(args: argparse.Namespace) -> int:
 
 
 def _rotate(args: argparse.Namespace) -> int:
-    from seedvm.lock import engine_lock
+    from seedvm.engine.lock import engine_lock
     from seedvm.steps.rotate import RotateStep
 
     context = _context(args)
@@ -151,9 +151,9 @@ def _known(args: argparse.Namespace, step: RotateStep) -> list[Machine]:
 
 
 def _context(args: argparse.Namespace) -> Context:
-    from seedvm.secret import load_secrets
-    from seedvm.site import load_site
-    from seedvm.step import Context
+    from seedvm.engine.step import Context
+    from seedvm.site.model import load_site
+    from seedvm.site.secrets_file import load_secrets
 
     site = load_site(args.state_dir / "site.yaml")
     return Context(site, load_secrets(args.state_dir / "secrets.yaml"), args.state_dir, args.images_dir)

@@ -7,7 +7,7 @@ import json
 import sys
 from typing import Any, TypeAlias
 
-from seedvm.errors import SeedvmError
+from seedvm.base.errors import SeedvmError
 
 EXIT_DONE = 0
 EXIT_FAILED = 1

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seedvm.base.errors import SeedvmError
 from seedvm.cli.common import EXIT_BLOCKED, EXIT_DONE, Commands, answer, say
-from seedvm.errors import SeedvmError
 
 if TYPE_CHECKING:
     from seedvm.host.changes import Change
@@ -154,7 +154,7 @@ def _agreed(args: argparse.Namespace, planned: list[Change]) -> bool:
 
 
 def _console(args: argparse.Namespace) -> int:
-    from seedvm import proc
+    from seedvm.base import process
     from seedvm.host import watch
     from seedvm.host.hypervisor import connected
 
@@ -164,7 +164,7 @@ def _console(args: argparse.Namespace) -> int:
     if state != "running":
         raise SeedvmError("the seed shows nothing", machine="seed", why=f"it is {state}", hint="seedvm host up")
     say(_LEAVE)
-    code = proc.interactive(["virsh", "--connect", args.connect, "console", place.name, "--force"])
+    code = process.interactive(["virsh", "--connect", args.connect, "console", place.name, "--force"])
     # Leave the screen that the wizard drew in: main screen, line wrap, cursor and colours as they were, no mouse reports.
     sys.stdout.write("\x1b[?1049l\x1b[?7h\x1b[?25h\x1b[0m\x1b[?1000l\x1b[?1003l\x1b[?1006l\x1b[?2004l\r\n")
     say("the seed goes on without this terminal; seedvm host console brings it back")

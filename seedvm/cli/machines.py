@@ -1,131 +1,93 @@
-"""The command scan: list the BMCs in declared ranges, as they are found. No password is sent."""
+"""The commands about the operator's own list of machines: import, export, and machines, which shows what is known of each."""
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-from collections.abc import Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING
+import sys
+from pathlib import Path
 
-from seedvm.cli.common import EXIT_DONE, EXIT_FAILED, Commands, say
+from seedvm.base.errors import SeedvmError
+from seedvm.cli.common import EXIT_DONE, Commands, answer, say
 
-if TYPE_CHECKING:
-    from seedvm.cli.scanview import ScanView
-    from seedvm.scan.evidence import Bmc
-    from seedvm.scan.run import Ended, Plan
-    from seedvm.scan.state import Progress
+FORMATS = ("csv", "instackenv", "ironic")
 
 
 def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
-    scan = commands.add_parser("scan", parents=[shared], help="list the BMCs in ranges; no password is sent")
-    scan.add_argument(
-        "ranges",
-        nargs="*",
-        metavar="RANGE",
-        help="a-b, a network, one address, or fe80::/10%%NIC for link-local BMCs (default: the site's)",
+    bring = commands.add_parser(
+        "import",
+        parents=[shared],
+        help="take in a list of machines: CSV, instackenv.json, or YAML of `baremetal create`",
     )
-    scan.add_argument("--rate", type=_rate, default=500.0, help="packets per second in all (default 500)")
-    scan.add_argument("--deadline", type=float, metavar="SECONDS", help="stop after so long")
-    scan.add_argument(
-        "--nic",
-        "--interface",
-        dest="interface",
-        action="append",
-        default=[],
-        metavar="NIC",
-        help="ask this whole wire by SSDP, SLP and mDNS too; eth1.123 is VLAN 123 of eth1, made for the time of the scan",
+    bring.add_argument("file", type=Path, help="the list; - reads it from standard input")
+    bring.set_defaults(handler=_import)
+    export = commands.add_parser(
+        "export", parents=[shared], help="the machines that are known, as other tools read them"
     )
-    scan.add_argument("--listen", type=float, default=0.0, metavar="SECONDS", help="listen silently on the NICs first")
-    scan.add_argument("--fresh", action="store_true", help="start anew, and not where the last scan stopped")
-    scan.add_argument("--evidence", action="store_true", help="each fact with the packet that it came from")
-    scan.add_argument("--export", choices=("csv", "instackenv", "ironic"), help="print the list in this format alone")
-    scan.set_defaults(handler=_scan)
+    export.add_argument("--format", choices=FORMATS, default="csv", help="default csv")
+    export.add_argument(
+        "--output", type=Path, metavar="FILE", help="write it there, readable by its owner alone (0600)"
+    )
+    export.add_argument("--passwords", action="store_true", help="with the BMCs' passwords; only into a file")
+    export.set_defaults(handler=_export)
+    shown = commands.add_parser(
+        "machines", parents=[shared], help="what is known of each machine, and what its disks hold"
+    )
+    shown.add_argument("bmc", nargs="*", metavar="BMC", help="these alone, by the BMC's address")
+    shown.set_defaults(handler=_machines)
 
 
-def _rate(text: str) -> float:
-    rate = float(text)
-    if not 1 <= rate <= 100_000:
-        raise argparse.ArgumentTypeError("1 to 100000 packets per second")
-    return rate
+def _import(args: argparse.Namespace) -> int:
+    from seedvm.machines.import_export import take
+    from seedvm.site.model import load_site
 
-
-def _scan(args: argparse.Namespace) -> int:
-    from seedvm.cli.scanview import ScanView
-    from seedvm.scan.identity import merged
-    from seedvm.scan.run import Plan
-    from seedvm.scan.state import Progress
-    from seedvm.site import load_site
-
-    ranges = tuple(args.ranges)
-    if not ranges and not args.interface:
-        ranges = load_site(args.state_dir / "site.yaml").bmc.targets
-    plan = Plan(ranges, tuple(args.interface), args.listen, args.rate)
-    progress = Progress(args.state_dir, ranges, fresh=args.fresh)
-    view = ScanView(progress.bmcs.values(), quiet=args.export is not None, stream=args.json)
-    ended: Ended | None = None
     try:
-        ended = asyncio.run(_run(args, plan, progress, view))
-    except KeyboardInterrupt:
-        progress.save()
-    complete = ended is not None and ended.complete
-    bmcs = merged(view.end(), ((mac, one.evidence) for mac, one in view.heard.items()))
+        data = sys.stdin.buffer.read() if str(args.file) == "-" else args.file.read_bytes()
+    except OSError as error:
+        raise SeedvmError(f"{args.file} cannot be read", why=error.strerror or str(error)) from None
+    taken = take(data, args.file.name, load_site(args.state_dir / "site.yaml"), args.state_dir)
     if args.json:
-        _close(view, bmcs, ended)
-    elif args.export:
-        _export(bmcs, args.export)
-    else:
-        _tell(bmcs, view, args.evidence, ended)
-    return EXIT_DONE if complete else EXIT_FAILED
-
-
-async def _run(args: argparse.Namespace, plan: Plan, progress: Progress, view: ScanView) -> Ended:
-    from seedvm.scan.run import cost, scan
-
-    view.begin(await cost(plan), len(progress.done()))
-    return await scan(plan, on_found=view.show, on_heard=view.hear, progress=progress, deadline=args.deadline)
-
-
-def _close(view: ScanView, bmcs: Sequence[Bmc], ended: Ended | None) -> None:
-    from seedvm.scan.identity import maker
-    from seedvm.scan.layers import owner_of_mac
-    from seedvm.scan.table import contradictions
-
-    measured = {"packets": ended.packets, "seconds": ended.seconds} if ended else {}
-    remarks = list(contradictions(bmcs))
-    complete = ended is not None and ended.complete
-    view.close(
-        bmcs,
-        lambda one: {**one.to_json(), "maker": asdict(maker(one, owner_of_mac))},
-        complete=complete,
-        remarks=remarks,
-        **measured,
+        answer(vars(taken))
+        return EXIT_DONE
+    say(
+        f"{taken.machines} machines: {len(taken.new)} new, {len(taken.changed)} changed, {len(taken.accounts)} accounts"
     )
+    for bmc in taken.several:
+        say(f"{bmc}: several MACs; which one it boots from it has to say itself")
+    return EXIT_DONE
 
 
-def _tell(bmcs: Sequence[Bmc], view: ScanView, evidence: bool, ended: Ended | None) -> None:
-    from seedvm.scan.table import contradictions, tagged_vlans
+def _export(args: argparse.Namespace) -> int:
+    from seedvm.machines.formats import write
+    from seedvm.machines.import_export import give
+    from seedvm.site.secrets_file import write_private
 
-    for bmc in bmcs if evidence else ():
-        say(" = ".join((bmc.address, *bmc.also)))
-        for one in bmc.evidence:
-            say(f"    {one.fact}: {one.value} ({one.source}, {one.time})")
-    for mac in sorted(view.heard):
-        said = "; ".join(f"{one.fact} {one.value} ({one.source})" for one in view.heard[mac].evidence)
-        say(f"heard {mac}: {said}")
-    if vlans := tagged_vlans(view.heard.values()):
-        say(vlans)
-    for remark in contradictions(bmcs):
-        say(remark)
-    end = "" if ended and ended.complete else "; the scan did not come to its end: run it again, it goes on from here"
-    figures = f", {ended.packets} packets in {ended.seconds:g} s" if ended else ""
-    say(f"{len(bmcs)} BMCs{figures}{end}")
+    if args.passwords and args.output is None:
+        hint = "--output FILE writes them into a file that its owner alone may read"
+        raise SeedvmError("passwords are not put on a terminal", why="--passwords without --output", hint=hint)
+    entries = give(args.state_dir, passwords=args.passwords)
+    text = write(entries, args.format, passwords=args.passwords)
+    if args.output is None:
+        say(text.rstrip("\n"))
+    else:
+        write_private(args.output, text)
+        say(f"{len(entries)} machines written to {args.output}")
+    return EXIT_DONE
 
 
-def _export(bmcs: Sequence[Bmc], form: str) -> None:
-    from seedvm.scan.inventory_formats import Entry, write
+def _machines(args: argparse.Namespace) -> int:
+    from seedvm.machines.listing import lines, read_machines
 
-    entries = [
-        Entry(bmc.address, driver="redfish" if "redfish" in bmc.protocols else "ipmi") for bmc in bmcs if bmc.protocols
-    ]
-    say(write(entries, form).rstrip("\n"))
+    machines = read_machines(args.state_dir)
+    missing = sorted(set(args.bmc) - {one["bmc"] for one in machines})
+    if missing:
+        raise SeedvmError(f"no machine {', '.join(missing)} is known", hint="seedvm machines lists those that are")
+    wanted = [one for one in machines if not args.bmc or one["bmc"] in args.bmc]
+    if args.json:
+        answer({"machines": wanted})
+        return EXIT_DONE
+    for machine in wanted:
+        for line in lines(machine):
+            say(line)
+    if not wanted:
+        say("no machine is known yet: seedvm scan finds them, seedvm import takes a list of them")
+    return EXIT_DONE

@@ -1,42 +1,95 @@
-"""`seedvm member VERB`: what a controller says and does about itself. JSON in, JSON out; programs call it, not people."""
+"""`seedvm node retry|replace|drop NAME`: the operator's orders for one node of the undercloud, as the screen gives them."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
-from seedvm.cli.common import Commands, answer
-from seedvm.errors import SeedvmError
+from seedvm.base.errors import SeedvmError
+from seedvm.cli.common import EXIT_DONE, Commands, answer, say
+from seedvm.site import orders
+from seedvm.site.model import Site, load_site
+from seedvm.site.secrets_file import write_private
 
 
 def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
-    member = commands.add_parser("member", parents=[shared], help="on a node: answer the engine about this controller")
-    member.add_argument("verb", help="which answer; an unknown one lists them all")
-    member.add_argument(
-        "--request", type=Path, help="file with the request (default: standard input unless it is a terminal)"
+    node = commands.add_parser(
+        "node", parents=[shared], help="what to do with a node that failed: retry, replace, drop"
     )
-    member.set_defaults(handler=_member)
+    verbs = node.add_subparsers(required=True, metavar="VERB")
+    retry = verbs.add_parser("retry", parents=[shared], help="try it again on its own machine")
+    replace = verbs.add_parser("replace", parents=[shared], help="put a spare in its place; wipes the spare's disk")
+    replace.add_argument("--by", metavar="BMC", help="the spare, by its BMC's address (default: the only one)")
+    replace.add_argument("--yes-wipe", metavar="SITE", default="", help="the site's name, to allow the wiping")
+    drop = verbs.add_parser("drop", parents=[shared], help="do without it; never below three nodes")
+    drop.add_argument("--yes-drop", metavar="SITE", default="", help="the site's name, to allow it")
+    for part, handler in ((retry, _retry), (replace, _replace), (drop, _drop)):
+        part.add_argument("name", metavar="NAME", help="the node, as the screen names it: SITE-undercloud-0")
+        part.set_defaults(handler=handler)
 
 
-def _member(args: argparse.Namespace) -> int:
-    from seedvm.member.verbs import VERBS
-    from seedvm.member.verbs import answer as ask
-
-    if args.verb not in VERBS:
-        raise SeedvmError(f"there is no verb {args.verb}", why=f"there are {', '.join(VERBS)}")
-    code, said = ask(args.verb, _request(args.request))
-    answer(said)
-    return code
+def _site(args: argparse.Namespace) -> Site:
+    site = load_site(args.state_dir / "site.yaml")
+    if args.name not in [one.name for one in site.controllers]:
+        there = ", ".join(one.name for one in site.controllers)
+        raise SeedvmError(f"the site has no node {args.name}", why=f"it has {there}", hint="give one of these")
+    return site
 
 
-def _request(path: Path | None) -> dict[str, object]:
-    text = path.read_text() if path else "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read()
+def _retry(args: argparse.Namespace) -> int:
+    return _given(args, orders.retry(_site(args).name, args.name))
+
+
+def _replace(args: argparse.Namespace) -> int:
+    site = _site(args)
+    there = orders.spares(_review(args.state_dir))
+    wanted = [one for one in there if args.by in (None, one.bmc)]
+    if len(wanted) != 1:
+        listed = "; ".join(map(str, there)) or "none is fit and free, with one disk to be written for sure"
+        raise SeedvmError(
+            "no spare, or not one alone", machine=args.name, why=f"spares: {listed}", hint="name it: --by BMC"
+        )
+    if args.yes_wipe != site.name:
+        raise SeedvmError(
+            f"this wipes {wanted[0]}",
+            machine=args.name,
+            hint=f"to allow it: --by {wanted[0].bmc} --yes-wipe {site.name}",
+        )
+    return _given(args, orders.replace(site.name, args.name, wanted[0], args.yes_wipe))
+
+
+def _drop(args: argparse.Namespace) -> int:
+    site = _site(args)
+    orders.refuse_too_few(site, args.name)
+    if args.yes_drop != site.name:
+        raise SeedvmError(
+            "the undercloud would do without it for good",
+            machine=args.name,
+            why=f"{len(site.controllers) - 1} controllers would be left",
+            hint=f"to allow it: --yes-drop {site.name}",
+        )
+    path = args.state_dir / "site.yaml"
+    write_private(path, orders.without(path.read_text(), args.name, args.yes_drop))
+    return _told(args, f"{args.name} is dropped; it counts from the engine's next start: seedvm run")
+
+
+def _given(args: argparse.Namespace, order: orders.Order) -> int:
+    orders.give(args.state_dir, order)
+    return _told(args, f"ordered: {order}; an engine at work obeys it, else: seedvm run")
+
+
+def _told(args: argparse.Namespace, text: str) -> int:
+    if args.json:
+        answer({"node": args.name, "told": text})
+    else:
+        say(text)
+    return EXIT_DONE
+
+
+def _review(state_dir: Path) -> dict[str, object]:
     try:
-        tree = json.loads(text or "{}")
-    except ValueError as error:
-        raise SeedvmError("the request is not JSON", why=str(error)) from error
-    if not isinstance(tree, dict):
-        raise SeedvmError("the request is no JSON object")
-    return tree
+        tree = json.loads((state_dir / "review.json").read_text())
+    except FileNotFoundError:
+        raise SeedvmError("no spare is known", why="there is no review yet", hint="seedvm run") from None
+    return tree if isinstance(tree, dict) else {}

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from seedvm.errors import SeedvmError
-from seedvm.secret import Secret
+from seedvm.base.errors import SeedvmError
+from seedvm.site.secrets_file import Secret
 
 PORTS: Mapping[str, int] = {
     "keystone": 5000,

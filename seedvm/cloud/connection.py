@@ -18,8 +18,8 @@ import requests
 from keystoneauth1 import exceptions as keystone_errors
 from openstack import exceptions as sdk_errors
 
-from seedvm.errors import SeedvmError
-from seedvm.secret import Secret, write_private
+from seedvm.base.errors import SeedvmError
+from seedvm.site.secrets_file import Secret, write_private
 
 Body: TypeAlias = Any  # JSON of a foreign service; each adapter parses it once into its own types
 

@@ -11,10 +11,10 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from seedvm.address import order
+from seedvm.base.addresses import order
+from seedvm.base.errors import SeedvmError
 from seedvm.cloud.connection import Body, Cloud
-from seedvm.errors import SeedvmError
-from seedvm.hardware import Hardware
+from seedvm.machines.hardware import Hardware
 
 SITE = "seedvm_site"
 BMC = "seedvm_bmc"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from seedvm.base.errors import SeedvmError
 from seedvm.cloud.connection import Cloud, Refused
-from seedvm.errors import SeedvmError
 
 RESOURCE_CLASS = "CUSTOM_BAREMETAL"
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seedvm import proc
-from seedvm.errors import SeedvmError
-from seedvm.secret import Secret, write_private
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
+from seedvm.site.secrets_file import Secret, write_private
 
 _RUN = Path("/run/seedvm")
 _OPTIONS = (
@@ -48,10 +48,10 @@ class Ssh:
 
     async def run(
         self, machine: Machine, argv: Sequence[str], *, timeout: float, input: str | None = None, check: bool = True
-    ) -> proc.Completed:
+    ) -> process.Completed:
         """One command on that machine. Its words are quoted for the shell at the other end."""
         try:
-            return await proc.arun(self.argv(machine, argv), timeout=timeout, input=input, check=check)
+            return await process.arun(self.argv(machine, argv), timeout=timeout, input=input, check=check)
         except SeedvmError as error:
             raise SeedvmError(error.what, machine=machine.name, why=error.why, hint=error.hint) from error
 
@@ -60,7 +60,7 @@ class Ssh:
         if machine.local:
             return list(argv)
         keys = ("-i", str(self.key_file), "-o", f"UserKnownHostsFile={self.known_hosts}")
-        return ["ssh", *_OPTIONS, *keys, f"root@{machine.address}", "--", proc.pasteable(argv)]
+        return ["ssh", *_OPTIONS, *keys, f"root@{machine.address}", "--", process.pasteable(argv)]
 
     async def verb(
         self, machine: Machine, verb: str, request: Mapping[str, Any] | None = None, *, timeout: float = 60

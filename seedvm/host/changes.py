@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from seedvm import proc
-from seedvm.errors import SeedvmError
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
 from seedvm.host.nics import Nic
 
 BRIDGE = "seedvm0"
@@ -66,12 +66,12 @@ def apply(changes: Sequence[Change], record: Path) -> None:
     for change in changes:
         _write(record, change)
         for words in change.do:
-            done = proc.run(["ip", *words], timeout=_SECONDS, check=False)
+            done = process.run(["ip", *words], timeout=_SECONDS, check=False)
             if done.returncode != 0:
                 restore(record)
                 raise SeedvmError(
                     f"could not {change.says}",
-                    why=f"{proc.pasteable(done.argv)}: {done.stderr.strip()}",
+                    why=f"{process.pasteable(done.argv)}: {done.stderr.strip()}",
                     hint="the network was put back as it was",
                 )
 
@@ -86,7 +86,7 @@ def restore(record: Path) -> tuple[str, ...]:
     entries = _read(record)
     for entry in reversed(entries):
         for words in entry["undo"]:
-            proc.run(["ip", *words], timeout=_SECONDS, check=False)  # taken back before, or the port was pulled out
+            process.run(["ip", *words], timeout=_SECONDS, check=False)  # taken back before, or the port was pulled out
     left = [name for entry in entries for name in _made(entry) if Path("/sys/class/net", name).exists()]
     if left:
         raise SeedvmError(
@@ -127,7 +127,7 @@ def _read(record: Path) -> list[dict[str, Any]]:
 
 def _routes(name: str) -> list[Words]:
     """The port's routes that the kernel did not make itself, as `ip route replace` takes them."""
-    said = json.loads(proc.run(["ip", "-json", "route", "show", "dev", name], timeout=_SECONDS).stdout or "[]")
+    said = json.loads(process.run(["ip", "-json", "route", "show", "dev", name], timeout=_SECONDS).stdout or "[]")
     found: list[Words] = []
     for route in said:
         if route.get("protocol") == "kernel":

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import pystache
 
-from seedvm.errors import SeedvmError
+from seedvm.base.errors import SeedvmError
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "appliance/libvirt/domain.xml.mustache"
 DEFAULT_MEMORY_MIB = 4096

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 from xml.etree import ElementTree
 
-from seedvm.errors import SeedvmError
+from seedvm.base.errors import SeedvmError
 
 URI = "qemu:///system"
 OURS = "seedvm: the seed"

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
-from seedvm.errors import SeedvmError
+from seedvm.base.errors import SeedvmError
 
 _PIECE = 4 << 20
 

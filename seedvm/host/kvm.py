@@ -8,8 +8,8 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from seedvm import proc
-from seedvm.errors import SeedvmError
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
 
 NODE = Path("/dev/kvm")
 CPU = {"kvm": "host", "tcg": "qemu64"}  # a KVM may run a guest on a simple CPU and fail on the host's own
@@ -39,7 +39,7 @@ def runs(accelerator: str, *, seconds: float = _SECONDS) -> bool:
         ]
         words += ["-drive", f"if=floppy,format=raw,file={floppy}", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]
         try:
-            return proc.run(words, timeout=seconds, check=False).returncode == _ENDED_BY_GUEST
+            return process.run(words, timeout=seconds, check=False).returncode == _ENDED_BY_GUEST
         except SeedvmError:
             return False
 

@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from seedvm.errors import SeedvmError
+from seedvm.base.errors import SeedvmError
 from seedvm.host import kvm, power, watch
 from seedvm.host.hypervisor import URI, connected
 from seedvm.host.nics import Nic, nics

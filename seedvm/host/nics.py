@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seedvm import proc
-from seedvm.errors import SeedvmError
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
 
 _NET = Path("/sys/class/net")
 SLOW_MBIT = 1000
@@ -125,6 +125,6 @@ def _speed(name: str) -> int | None:
 
 def _ask(*words: str, family: str = "-4") -> list[dict[str, Any]]:
     family_words = [family] if words[0] == "route" else []
-    said = proc.run(["ip", "-json", *family_words, *words], timeout=20).stdout
+    said = process.run(["ip", "-json", *family_words, *words], timeout=20).stdout
     tree: list[dict[str, Any]] = json.loads(said or "[]")
     return [one for one in tree if one]

@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from seedvm import proc
-from seedvm.errors import SeedvmError
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
 from seedvm.host import changes, domain, watch
 from seedvm.host.domain import Appliance
 from seedvm.host.hypervisor import Hypervisor
@@ -77,8 +77,8 @@ def prepare_disk(place: Place, image: Path, say: Say) -> None:
     partial = place.disk.with_suffix(".partial")
     partial.unlink(missing_ok=True)
     form = "raw" if image.suffix == ".raw" else "qcow2"
-    proc.run(["qemu-img", "convert", "-f", form, "-O", "qcow2", image, partial], timeout=_COPY_SECONDS)
-    proc.run(["qemu-img", "resize", "-q", partial, f"{DISK_GIB}G"], timeout=60)
+    process.run(["qemu-img", "convert", "-f", form, "-O", "qcow2", image, partial], timeout=_COPY_SECONDS)
+    process.run(["qemu-img", "resize", "-q", partial, f"{DISK_GIB}G"], timeout=60)
     partial.chmod(0o600)
     partial.rename(place.disk)
 
@@ -182,12 +182,12 @@ def top_disk(hypervisor: Hypervisor, place: Place) -> Path:
 
 def disk_chain(top: Path) -> list[Path]:
     """The disk's files, the one that is written to first."""
-    said = proc.run(["qemu-img", "info", "-U", "--backing-chain", "--output=json", top], timeout=60).stdout
+    said = process.run(["qemu-img", "info", "-U", "--backing-chain", "--output=json", top], timeout=60).stdout
     return [Path(one["filename"]) for one in json.loads(said)]
 
 
 def _overlay(new: Path, base: Path) -> None:
-    proc.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", base, new], timeout=60)
+    process.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", base, new], timeout=60)
     new.chmod(0o600)
 
 

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seedvm import proc
-from seedvm.errors import SeedvmError
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
 from seedvm.host.image import verified_bytes, wanted_sum
 
 Progress = Callable[[float, float], None]
@@ -55,7 +55,7 @@ def look(device: Path) -> Stick:
     if not stat.S_ISBLK(mode):
         raise SeedvmError(f"{device} is not a disk", why="not a block device", hint="lsblk lists the disks")
     fields = "PATH,TYPE,SIZE,RM,TRAN,MODEL,MOUNTPOINTS,FSTYPE"
-    said = proc.run(["lsblk", "--json", "--bytes", "--output", fields, device], timeout=30).stdout
+    said = process.run(["lsblk", "--json", "--bytes", "--output", fields, device], timeout=30).stdout
     tree = json.loads(said)["blockdevices"][0]
     if tree["type"] not in ("disk", "loop"):
         raise SeedvmError(f"{device} is not a whole disk", why=f"it is a {tree['type']}", hint="name the disk it is on")

@@ -20,11 +20,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from seedvm import proc
-from seedvm.errors import SeedvmError
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
+from seedvm.engine.lock import holder
 from seedvm.host import domain, nics, power
 from seedvm.host.hypervisor import Hypervisor, connected
-from seedvm.lock import holder
 
 _EVERY_SECONDS = 1.0
 _SLEPT_SECONDS = 2.0
@@ -38,7 +38,7 @@ def start(folder: Path, name: str, uri: str) -> str:
         words = [sys.executable, "-m", "seedvm.host.watch", str(folder), name, uri]
         awake = inhibit_words() if can_inhibit() else []
         source = {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
-        child = proc.spawn([*awake, *words], log=folder / f"{name}.watch.log", env=source)
+        child = process.spawn([*awake, *words], log=folder / f"{name}.watch.log", env=source)
         deadline = time.monotonic() + _START_SECONDS
         while holder(_lock(folder, name)) is None:
             if child.poll() is not None or time.monotonic() > deadline:
@@ -78,7 +78,7 @@ def can_inhibit() -> bool:
     """Whether logind takes an inhibitor."""
     if shutil.which("systemd-inhibit") is None:
         return False
-    return proc.run(["systemd-inhibit", "--list", "--no-pager"], timeout=10, check=False).returncode == 0
+    return process.run(["systemd-inhibit", "--list", "--no-pager"], timeout=10, check=False).returncode == 0
 
 
 def events(folder: Path, name: str, last: int = 8) -> list[dict[str, Any]]:

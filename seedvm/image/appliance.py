@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seedvm import proc
-from seedvm.errors import SeedvmError
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
 from seedvm.image import sbom
 from seedvm.image.build import ImageSet
 from seedvm.image.files import sums, write_json
@@ -132,15 +132,15 @@ def _make_raw(images: Path, golden: dict[str, Any], raw: Path) -> dict[str, Any]
     size = -(-int(size * 1.02 + 8 * _MIB) // _MIB) * _MIB
     disk = uuid.UUID(golden["disk"]["uuid"])
     ids = {name: str(uuid.uuid5(disk, name)) for name in ("images", "images file system")}
-    proc.run(["cp", "--sparse=always", images / "golden.raw", raw], timeout=300)
+    process.run(["cp", "--sparse=always", images / "golden.raw", raw], timeout=300)
     with raw.open("r+b") as file:
         file.truncate(end + size + _MIB)
     table = ["--move-second-header", f"--new=0:{end // 512}:{(end + size) // 512 - 1}", "--change-name=0:images"]
-    proc.run(["sgdisk", *table, "--typecode=0:8300", f"--partition-guid=0:{ids['images']}", raw], timeout=60)
+    process.run(["sgdisk", *table, "--typecode=0:8300", f"--partition-guid=0:{ids['images']}", raw], timeout=60)
     options = f"offset={end},lazy_itable_init=1,hash_seed={disk}"
     shape = ["-q", "-F", "-t", "ext4", "-b", "4096", "-N", "64", "-m", "0", "-O", "^has_journal", "-L", "images"]
     words = ["-U", ids["images file system"], "-E", options, "-d", str(scratch), str(raw), f"{size // 1024}k"]
-    proc.run(["mke2fs", *shape, *words], timeout=300, env=fake_time())
+    process.run(["mke2fs", *shape, *words], timeout=300, env=fake_time())
     settle(raw, end, inodes)
     shutil.rmtree(scratch)
     _tell_the_seed(raw, golden)
@@ -161,14 +161,16 @@ def _tell_the_seed(raw: Path, golden: dict[str, Any]) -> None:
     esp = next(one for one in golden["disk"]["partitions"] if one["name"] == "ESP")
     options = raw.with_suffix(".options")
     options.write_text(OPTIONS)
-    proc.run(["mcopy", "-i", f"{raw}@@{esp['start']}", options, "::/seedvm/options.cfg"], timeout=60, env=fake_time())
+    process.run(
+        ["mcopy", "-i", f"{raw}@@{esp['start']}", options, "::/seedvm/options.cfg"], timeout=60, env=fake_time()
+    )
     options.unlink()
 
 
 def _make_qcow2(raw: Path, qcow2: Path) -> None:
     how = ["-O", "qcow2", "-c", "-o", "compression_type=zstd"]
-    proc.run(["qemu-img", "convert", *how, raw, qcow2], timeout=1800)
-    proc.run(["qemu-img", "resize", "-q", qcow2, f"{QCOW2_GIB}G"], timeout=60)
+    process.run(["qemu-img", "convert", *how, raw, qcow2], timeout=1800)
+    process.run(["qemu-img", "resize", "-q", qcow2, f"{QCOW2_GIB}G"], timeout=60)
 
 
 def _describe(

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from seedvm.errors import SeedvmError
+from seedvm.base.errors import SeedvmError
 
 # A glob below the tree, and what such a file is.
 _FORBIDDEN = {

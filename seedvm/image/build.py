@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seedvm.errors import SeedvmError
-from seedvm.image import files, rooms
+from seedvm.base.errors import SeedvmError
+from seedvm.image import elements, files
 from seedvm.image.audit import audit_tree
 from seedvm.image.dib import Workshop, make_layer, make_tree, memory_available_mib, sweep
 from seedvm.image.progress import Say, stage
@@ -79,7 +79,7 @@ def build(
 
     `told` goes to the build's tools as environment: where packages come from.
     """
-    wanted = rooms.inputs()
+    wanted = elements.inputs()
     with _alone(cache, on_progress):
         if force:
             _forget(cache, wanted)
@@ -96,7 +96,7 @@ def build(
 
 def build_golden(cache: Path, *, on_progress: Say = lambda _: None, told: Mapping[str, str] | None = None) -> Path:
     """The golden image alone, where it lies in the cache: for who measures how long it takes."""
-    wanted = rooms.inputs()
+    wanted = elements.inputs()
     with _alone(cache, on_progress):
         _make_golden(cache, wanted, on_progress, told or {})
     return _made(cache, "golden", wanted.golden_key)
@@ -106,10 +106,10 @@ def status(cache: Path) -> Status:
     """What is there; changes nothing."""
     current = cache / "images" / "current"
     key = current.readlink().name if current.is_symlink() and _complete(current) else None
-    return Status(rooms.inputs().key, key, cache / "images" / (key or "current"))
+    return Status(elements.inputs().key, key, cache / "images" / (key or "current"))
 
 
-def _make(cache: Path, wanted: rooms.Inputs, say: Say, told: Mapping[str, str]) -> None:
+def _make(cache: Path, wanted: elements.Inputs, say: Say, told: Mapping[str, str]) -> None:
     """Both halves at once: one waits for the network and its disk while the other reckons."""
     if shutil.disk_usage(cache).free >> 20 < _DISK_NEEDED_MIB:
         raise SeedvmError(
@@ -124,38 +124,38 @@ def _make(cache: Path, wanted: rooms.Inputs, say: Say, told: Mapping[str, str]) 
         raise errors[0]
 
 
-def _make_golden(cache: Path, wanted: rooms.Inputs, say: Say, told: Mapping[str, str]) -> None:
+def _make_golden(cache: Path, wanted: elements.Inputs, say: Say, told: Mapping[str, str]) -> None:
     done = _made(cache, "golden", wanted.golden_key)
     if done.exists():
         return
-    ours = {"SEEDVM_REQUIREMENTS": str(_requirements(cache, wanted)), "SEEDVM_SOURCE": str(rooms.SOURCE)}
+    ours = {"SEEDVM_REQUIREMENTS": str(_requirements(cache, wanted)), "SEEDVM_SOURCE": str(elements.SOURCE)}
     settings = {**told, **ours}
     layer = cache / "layers" / f"{wanted.layer_key}.tar.zst"
     layer.parent.mkdir(parents=True, exist_ok=True)
     workshop = Workshop(cache / "dib" / "golden")
     if not layer.exists():
         with stage("golden image, packages", _USUAL["packages"], say) as step:
-            make_layer(workshop, rooms.LAYER_ROOMS, wanted.packages, layer.absolute(), step, **settings)
+            make_layer(workshop, elements.LAYER_ROOMS, wanted.packages, layer.absolute(), step, **settings)
     with _tree_folder(cache, "golden") as tree, _partial(done) as folder:
         with stage("golden image, rooms", _USUAL["golden tree"], say) as step:
-            make_tree(workshop, rooms.GOLDEN_ROOMS, tree, step, SEEDVM_LAYER=str(layer.absolute()), **settings)
+            make_tree(workshop, elements.GOLDEN_ROOMS, tree, step, SEEDVM_LAYER=str(layer.absolute()), **settings)
         with stage("golden image, disk", _USUAL["golden image"], say):
             audit_tree(tree)
             files.golden(tree, folder, wanted)
-        refuse_changed("golden image", wanted.golden_key, rooms.inputs().golden_key)
+        refuse_changed("golden image", wanted.golden_key, elements.inputs().golden_key)
 
 
-def _make_ramdisk(cache: Path, wanted: rooms.Inputs, say: Say, told: Mapping[str, str]) -> None:
+def _make_ramdisk(cache: Path, wanted: elements.Inputs, say: Say, told: Mapping[str, str]) -> None:
     done = _made(cache, "ramdisk", wanted.ramdisk_key)
     if done.exists():
         return
     with _tree_folder(cache, "ramdisk") as tree, _partial(done) as folder:
         with stage("deploy ramdisk, packages", _USUAL["ramdisk tree"], say) as step:
-            make_tree(Workshop(cache / "dib" / "ramdisk"), rooms.RAMDISK_ROOMS, tree, step, **told)
+            make_tree(Workshop(cache / "dib" / "ramdisk"), elements.RAMDISK_ROOMS, tree, step, **told)
         with stage("deploy ramdisk, archive", _USUAL["ramdisk"], say):
             audit_tree(tree)
             files.ramdisk(tree, folder, wanted)
-        refuse_changed("deploy ramdisk", wanted.ramdisk_key, rooms.inputs().ramdisk_key)
+        refuse_changed("deploy ramdisk", wanted.ramdisk_key, elements.inputs().ramdisk_key)
 
 
 def refuse_changed(what: str, began: str, now: str) -> None:
@@ -168,7 +168,7 @@ def refuse_changed(what: str, began: str, now: str) -> None:
         )
 
 
-def _requirements(cache: Path, wanted: rooms.Inputs) -> Path:
+def _requirements(cache: Path, wanted: elements.Inputs) -> Path:
     listed = cache / "dib" / "requirements.txt"
     listed.parent.mkdir(parents=True, exist_ok=True)
     listed.write_text("\n".join(wanted.requirements) + "\n")
@@ -233,7 +233,7 @@ def _complete(folder: Path) -> bool:
     return all((folder / name).is_file() for name in (*GOLDEN_FILES, *RAMDISK_FILES))
 
 
-def _publish(cache: Path, wanted: rooms.Inputs, folder: Path) -> None:
+def _publish(cache: Path, wanted: elements.Inputs, folder: Path) -> None:
     """Both halves under one name, by hard links."""
     with _partial(folder) as partial:
         for half, names in (("golden", GOLDEN_FILES), ("ramdisk", RAMDISK_FILES)):
@@ -252,7 +252,7 @@ def _point(cache: Path, key: str) -> None:
     aside.replace(link)
 
 
-def _forget(cache: Path, wanted: rooms.Inputs) -> None:
+def _forget(cache: Path, wanted: elements.Inputs) -> None:
     for folder in (
         cache / "images" / wanted.key,
         _made(cache, "golden", wanted.golden_key),
@@ -262,7 +262,7 @@ def _forget(cache: Path, wanted: rooms.Inputs) -> None:
     (cache / "layers" / f"{wanted.layer_key}.tar.zst").unlink(missing_ok=True)
 
 
-def _prune(cache: Path, wanted: rooms.Inputs) -> None:
+def _prune(cache: Path, wanted: elements.Inputs) -> None:
     """Keep this build, the one before, and what a machine of a rack runs from."""
     used = _used()
     _keep(cache / "images", lambda path: path.name in ("current", wanted.key) or path.resolve() in used)

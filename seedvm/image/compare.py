@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seedvm import proc
-from seedvm.errors import SeedvmError
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
 
 _PIECE = 4 << 20
 _TOLD = 40
@@ -145,13 +145,13 @@ def _short(value: Any) -> str:
 def _dumped(disk: Path, start: int, target: Path) -> Path:
     """The tree of the ext4 file system that begins at byte `start`."""
     target.mkdir()
-    proc.run(["debugfs", "-R", f"rdump / {target}", f"{disk}?offset={start}"], timeout=600)
+    process.run(["debugfs", "-R", f"rdump / {target}", f"{disk}?offset={start}"], timeout=600)
     return target
 
 
 def _unpacked(archive: Path, target: Path) -> Path:
     target.mkdir()
-    proc.run(
+    process.run(
         ["bsdtar", "--numeric-owner", "-C", target, "-xpf", archive], timeout=600
     )  # cpio would give folders the time of the unpacking
     return target

@@ -13,11 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seedvm import proc
-from seedvm.errors import SeedvmError
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
 from seedvm.image import times
+from seedvm.image.elements import SOURCE
 from seedvm.image.progress import Stage
-from seedvm.image.rooms import SOURCE
 
 _LIMIT_SECONDS = 3600
 _MEMORY_FOR_TMPFS_MIB = 8000
@@ -72,7 +72,7 @@ def sweep(folder: Path) -> None:
     root = str(folder.resolve())
     mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
     for mount in sorted((one for one in mounts if one == root or one.startswith(f"{root}/")), reverse=True):
-        proc.run(["umount", "--lazy", mount], timeout=30)
+        process.run(["umount", "--lazy", mount], timeout=30)
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -99,7 +99,7 @@ def _run(
     words += ["-p", ",".join(packages)] if packages else []
     log = workshop.log
     log.parent.mkdir(parents=True, exist_ok=True)
-    read = proc.spawn([*reader, pipe], log=log.with_suffix(".reader"))
+    read = process.spawn([*reader, pipe], log=log.with_suffix(".reader"))
     try:
         with log.open("w") as lines:
 
@@ -107,7 +107,7 @@ def _run(
                 print(line, file=lines, flush=True)
                 stage.heard(line)
 
-            done = proc.stream(
+            done = process.stream(
                 [*words, *rooms], heard, timeout=_LIMIT_SECONDS, env=environment(workshop, settings), check=False
             )
         if done.returncode != 0:
@@ -117,7 +117,7 @@ def _run(
                 "the finished tree was not read whole", why=f"{reader[0]} failed", hint=f"look at {log}.reader"
             )
     finally:
-        proc.stop(read)
+        process.stop(read)
         sweep(workshop.scratch)
 
 

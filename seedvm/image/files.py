@@ -14,10 +14,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from seedvm import proc
-from seedvm.errors import SeedvmError
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
 from seedvm.image import gpt, times
-from seedvm.image.rooms import SOURCE, Inputs
+from seedvm.image.elements import SOURCE, Inputs
 
 IDENTITY = "etc/seedvm-image.json"
 _PIECE = 4 << 20
@@ -70,7 +70,7 @@ def ramdisk(tree: Path, folder: Path, inputs: Inputs) -> None:
     times.clamp(tree)
     packed = "find . -path ./boot -prune -o -print0 | LC_ALL=C sort -z | cpio --null --create --format=newc --quiet --reproducible"
     order = f"set -o pipefail; cd {shlex.quote(str(tree))}; {packed} | zstd -q -3 -T2 -f -o {shlex.quote(str(initramfs.absolute()))}"
-    proc.run(["bash", "-c", order], timeout=600)
+    process.run(["bash", "-c", order], timeout=600)
     manifest = {
         "name": f"seedvm-ramdisk-{inputs.ramdisk_key}",
         "hash": inputs.ramdisk_key,
@@ -114,7 +114,7 @@ def python_packages(tree: Path) -> dict[str, str]:
 
 def commit() -> str | None:
     """The commit that the tree stands on; None outside a checkout."""
-    said = proc.run(["git", "-C", SOURCE, "describe", "--always", "--dirty", "--abbrev=12"], timeout=20, check=False)
+    said = process.run(["git", "-C", SOURCE, "describe", "--always", "--dirty", "--abbrev=12"], timeout=20, check=False)
     return said.stdout.strip() or None
 
 

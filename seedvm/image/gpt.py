@@ -11,8 +11,8 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from seedvm import proc
-from seedvm.errors import SeedvmError
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
 from seedvm.image import times
 
 BOOT_PROGRAM = Path("usr/lib/seedvm/BOOTX64.EFI")
@@ -114,7 +114,7 @@ def assemble(tree: Path, image: Path, plan: Layout) -> None:
     image.unlink(missing_ok=True)
     with image.open("wb") as file:
         file.truncate(plan.size)
-    proc.run(["sfdisk", "--quiet", "--no-reread", "--no-tell-kernel", image], timeout=60, input=plan.script())
+    process.run(["sfdisk", "--quiet", "--no-reread", "--no-tell-kernel", image], timeout=60, input=plan.script())
     bios, esp, root = plan.partitions
     _write_grub(image, bios, (tree / _FIRST_SECTOR).read_bytes(), (tree / _CORE).read_bytes())
     _make_esp(image, esp, tree / BOOT_PROGRAM, plan.uuid)
@@ -122,7 +122,7 @@ def assemble(tree: Path, image: Path, plan: Layout) -> None:
     words = ["mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-i", "8192", "-m", "0", "-L", "root", "-d", str(tree)]
     # Root is never written. A journal's superblock is, in memory, by a kernel that mounts it read only.
     words += ["-O", "^has_journal", "-U", plan.root_file_system, "-E", options, str(image), f"{root.size // 1024}k"]
-    proc.run(words, timeout=900, env=times.fake_time())
+    process.run(words, timeout=900, env=times.fake_time())
     times.settle(image, root.start, inodes)
 
 
@@ -144,7 +144,7 @@ def _write_grub(image: Path, place: Partition, first: bytes, core: bytes) -> Non
 def _make_esp(image: Path, esp: Partition, program: Path, key: str) -> None:
     place = f"{image}@@{esp.start}"
     shape = ["-F", "-c", "1", "-T", str(esp.size // 512), "-h", "64", "-s", "32"]
-    proc.run(["mformat", "-i", place, *shape, "-N", key[:8], "-v", "ESP", "::"], timeout=60, env=times.fake_time())
-    proc.run(["mmd", "-i", place, "::/EFI", "::/EFI/BOOT", "::/seedvm"], timeout=60, env=times.fake_time())
+    process.run(["mformat", "-i", place, *shape, "-N", key[:8], "-v", "ESP", "::"], timeout=60, env=times.fake_time())
+    process.run(["mmd", "-i", place, "::/EFI", "::/EFI/BOOT", "::/seedvm"], timeout=60, env=times.fake_time())
     copy: list[str | Path] = ["mcopy", "-m", "-i", place, program, "::/EFI/BOOT/BOOTX64.EFI"]
-    proc.run(copy, timeout=60, env=times.fake_time())
+    process.run(copy, timeout=60, env=times.fake_time())

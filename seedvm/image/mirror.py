@@ -16,9 +16,9 @@ import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from seedvm import proc
-from seedvm.errors import SeedvmError
-from seedvm.image import rooms
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
+from seedvm.image import elements
 from seedvm.image.offline import serving
 from seedvm.image.progress import Say, stage
 
@@ -48,13 +48,13 @@ def filling(folder: Path, say: Say) -> Iterator[Mapping[str, str]]:
 def mirrors() -> tuple[str, str]:
     """Where this machine takes Debian's packages and its security updates from, as a build finds it."""
     folder = Path(
-        proc.run(
+        process.run(
             [sys.executable, "-c", "import diskimage_builder as d; print(d.__path__[0])"], timeout=60
         ).stdout.strip()
     )
     theirs = folder / "elements/debian-minimal/environment.d/10-debian-minimal.bash"
-    ask = f". {rooms.SOURCE / _ENVIRONMENT}; . {theirs}; echo $DIB_DISTRIBUTION_MIRROR $DIB_DEBIAN_SECURITY_MIRROR"
-    debian, security = proc.run(["bash", "-ec", ask], timeout=60).stdout.split()
+    ask = f". {elements.SOURCE / _ENVIRONMENT}; . {theirs}; echo $DIB_DISTRIBUTION_MIRROR $DIB_DEBIAN_SECURITY_MIRROR"
+    debian, security = process.run(["bash", "-ec", ask], timeout=60).stdout.split()
     return debian.rstrip("/"), security.rstrip("/")
 
 
@@ -94,7 +94,7 @@ class Kept:
             "%{http_code}",
             "--output",
         ]
-        said = proc.run([*words, partial, url], timeout=_FILE_SECONDS).stdout
+        said = process.run([*words, partial, url], timeout=_FILE_SECONDS).stdout
         if said == "404":
             partial.unlink(missing_ok=True)
             path.unlink(missing_ok=True)
@@ -127,7 +127,7 @@ def _fetch_wheels(folder: Path) -> None:
     abis = [f"--abi={name}" for name in (f"cp{_PYTHON.replace('.', '')}", "abi3", "none")]
     how = ["--only-binary=:all:", "--implementation=cp", f"--python-version={_PYTHON}", *abis, *platforms]
     words = [sys.executable, "-m", "pip", "download", "--no-input", "--progress-bar=off", "--disable-pip-version-check"]
-    proc.run([*words, *how, "--dest", fresh, *rooms.inputs().requirements], timeout=900)
+    process.run([*words, *how, "--dest", fresh, *elements.inputs().requirements], timeout=900)
     shutil.rmtree(folder / "pypi", ignore_errors=True)
     fresh.rename(folder / "pypi")
 

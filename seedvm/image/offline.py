@@ -24,8 +24,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from seedvm import proc
-from seedvm.errors import SeedvmError
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
 
 _NEEDED = (
     "debian/dists/trixie/InRelease",
@@ -107,7 +107,7 @@ def cut_off() -> Iterator[None]:
             )
         try:
             socket.sethostname("localhost")
-            proc.run(["ip", "link", "set", "lo", "up"], timeout=20)
+            process.run(["ip", "link", "set", "lo", "up"], timeout=20)
             yield
         finally:
             for descriptor in before:

@@ -9,8 +9,8 @@ import os
 import struct
 from pathlib import Path
 
-from seedvm import proc
-from seedvm.errors import SeedvmError
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
 
 _EPOCH = 1767225600  # 2026-01-01: later times of files become this one
 # What the manifest says of two builds from the same inputs; `differs` has a path and a reason for each that is not the same.
@@ -69,4 +69,4 @@ def settle(image: Path, offset: int, inodes: int) -> None:
     """Set what `mke2fs -d` takes from the builder's clock: when each inode was changed and read. `offset` in bytes."""
     numbers = (2, *range(_FIRST_INODE, _FIRST_INODE + inodes + 1))
     orders = "".join(f"sif <{number}> {one} @{epoch()}\n" for number in numbers for one in ("ctime", "atime"))
-    proc.run(["debugfs", "-w", "-f", "-", f"{image}?offset={offset}"], timeout=600, input=orders, env=fake_time())
+    process.run(["debugfs", "-w", "-f", "-", f"{image}?offset={offset}"], timeout=600, input=orders, env=fake_time())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from seedvm.cloud import galera
+from seedvm.controller import galera
 
 
 def digest(request: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from seedvm.cloud import vip
+from seedvm.controller import vip
 
 
 def holder(request: Mapping[str, Any]) -> dict[str, bool]:

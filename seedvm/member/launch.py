@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from seedvm import proc
-from seedvm.errors import SeedvmError
-from seedvm.secret import write_private
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
+from seedvm.site.secrets_file import write_private
 
 RUN = Path("/run/seedvm")
 _LAUNCHED = ("watch", "rehearse", "mute")
@@ -37,7 +37,7 @@ def launch(request: Mapping[str, Any]) -> dict[str, str]:
     RUN.mkdir(mode=0o700, parents=True, exist_ok=True)
     asked = RUN / f"{verb}.request.json"
     write_private(asked, json.dumps(request["request"]))
-    proc.run(
+    process.run(
         [
             "systemd-run",
             f"--unit={unit(verb)}",
@@ -54,11 +54,11 @@ def launch(request: Mapping[str, Any]) -> dict[str, str]:
 
 def stop(request: Mapping[str, Any]) -> dict[str, str]:
     """Request: verb. End its unit; harmless when there is none."""
-    proc.run(["systemctl", "stop", unit(request["verb"])], timeout=30, check=False)
+    process.run(["systemctl", "stop", unit(request["verb"])], timeout=30, check=False)
     return {"unit": unit(request["verb"]), "state": "stopped"}
 
 
 def running(verb: str) -> bool:
     """Does its unit run?"""
-    said = proc.run(["systemctl", "is-active", unit(verb)], timeout=10, check=False)
+    said = process.run(["systemctl", "is-active", unit(verb)], timeout=10, check=False)
     return said.stdout.strip() in ("active", "activating", "deactivating")

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from seedvm.cloud import galera
+from seedvm.base.errors import SeedvmError
 from seedvm.cloud.api import Api, login
-from seedvm.errors import SeedvmError
-from seedvm.secret import Secret
+from seedvm.controller import galera
+from seedvm.site.secrets_file import Secret
 
 
 def cleanup(request: Mapping[str, Any]) -> dict[str, int]:

@@ -11,8 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from seedvm.cloud import mute as silence
-from seedvm.secret import Secret, write_private
+from seedvm.controller import mute as silence
+from seedvm.site.secrets_file import Secret, write_private
 
 OUTCOME = Path("/run/seedvm/mute.json")
 

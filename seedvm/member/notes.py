@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from seedvm.errors import SeedvmError
-from seedvm.secret import write_private
+from seedvm.base.errors import SeedvmError
+from seedvm.site.secrets_file import write_private
 
 FOLDER = Path("/var/lib/seedvm")
 _RECORD = "handoff.jsonl"

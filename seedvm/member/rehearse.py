@@ -14,11 +14,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from seedvm import proc
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
 from seedvm.cloud.api import until
-from seedvm.errors import SeedvmError
 from seedvm.member.work import Work, work_of
-from seedvm.secret import Secret, write_private
+from seedvm.site.secrets_file import Secret, write_private
 from seedvm.wire.verdict import PORT, Verdict, pack
 
 OUTCOME = Path("/var/lib/seedvm/rehearsal.json")
@@ -107,8 +107,8 @@ def _silent(seed: str) -> str:
 
 
 def _pings(address: str) -> bool:
-    proc.run(["ip", "neighbour", "flush", "to", address], timeout=5, check=False)
-    return proc.run(["ping", "-n", "-q", "-c", "1", "-W", "1", address], timeout=10, check=False).returncode == 0
+    process.run(["ip", "neighbour", "flush", "to", address], timeout=5, check=False)
+    return process.run(["ping", "-n", "-q", "-c", "1", "-W", "1", address], timeout=10, check=False).returncode == 0
 
 
 def _tell(request: Mapping[str, Any], verdict: Verdict) -> None:

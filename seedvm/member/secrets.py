@@ -10,11 +10,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from seedvm import proc
-from seedvm.cloud import galera
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
 from seedvm.cloud.api import Api
-from seedvm.errors import SeedvmError
-from seedvm.secret import Secret
+from seedvm.controller import galera
+from seedvm.site.secrets_file import Secret
 from seedvm.wire.verdict import seal
 
 # Heat's own library and configuration do the decryption: the key under test is the one that its engine will use.
@@ -64,7 +64,7 @@ def _token(own: Api, token: Secret, key: Secret) -> dict[str, str]:
 def _stacks(connection: galera.Connection, own: Api, key: Secret) -> dict[str, str]:
     rows = [(str(name), str(method), str(data)) for name, method, data in galera.rows(connection, _CREDENTIALS)]
     plain = json.loads(
-        proc.run(["/usr/bin/python3", "-c", _HEAT], timeout=60, input=json.dumps([row[1:] for row in rows])).stdout
+        process.run(["/usr/bin/python3", "-c", _HEAT], timeout=60, input=json.dumps([row[1:] for row in rows])).stdout
         or "[]"
     )
     found = {}

@@ -8,9 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from seedvm.cloud import galera, rabbit, vip
+from seedvm.base.errors import SeedvmError
 from seedvm.cloud.api import PORTS, Api
-from seedvm.errors import SeedvmError
+from seedvm.controller import galera, rabbit, vip
 
 _API_SECONDS = 10.0
 

@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from seedvm.errors import SeedvmError
+from seedvm.base.errors import SeedvmError
 from seedvm.member import boot, digest, hold, images, launch, leave, mute, notes, rehearse, secrets, status, watch
 
 Request: TypeAlias = Mapping[str, Any]

@@ -17,8 +17,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from seedvm.base.errors import SeedvmError
 from seedvm.cloud.api import PORTS
-from seedvm.errors import SeedvmError
 
 SAMPLES = Path("/run/seedvm/watch.jsonl")
 INTERVAL = 0.2

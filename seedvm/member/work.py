@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seedvm import proc
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
 from seedvm.cloud.api import Api, Hopeless, login, until
-from seedvm.errors import SeedvmError
 from seedvm.member.boot import tcp_open
-from seedvm.secret import Secret
+from seedvm.site.secrets_file import Secret
 
 SITE_KEY = Path("/var/lib/seedvm/site_key")
 MANIFEST = Path("/etc/seedvm-image.json")
@@ -161,7 +161,7 @@ def work_of(request: Mapping[str, Any]) -> Work:
 
 
 def _manifest(address: str) -> Any:
-    said = proc.run(
+    said = process.run(
         [
             *("ssh", "-i", SITE_KEY, "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-o", "ConnectTimeout=5"),
             *("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"),

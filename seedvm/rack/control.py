@@ -14,7 +14,7 @@ import socketserver
 from pathlib import Path
 from typing import Any
 
-from seedvm.errors import SeedvmError
+from seedvm.base.errors import SeedvmError
 from seedvm.rack.machine import Machine
 
 _TIMEOUT = 60.0

@@ -14,13 +14,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from seedvm.errors import SeedvmError
+from seedvm.base.errors import SeedvmError
+from seedvm.engine.journal import Event, tail
+from seedvm.engine.report import make_report, write_report
 from seedvm.image.build import build
-from seedvm.journal import Event, tail
 from seedvm.rack import rack
 from seedvm.rack.demo_site import SITE, DemoPaths, lay_out
 from seedvm.rack.model import RackSpec, load_rack
-from seedvm.report import make_report, write_report
 
 SEED_OFF_MARK = "seed-off"
 ENGINE_UNIT = "seedvm-engine.service"

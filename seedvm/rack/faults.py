@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seedvm import proc
-from seedvm._yaml import Cursor
+from seedvm.base import process
+from seedvm.base.yaml_cursor import Cursor
 
 LOCK_SECONDS = 300
 
@@ -52,4 +52,4 @@ def lose_packets(percent: int) -> None:
     table = "table inet seedvm_faults"
     chain = "type filter hook input priority 0;", f"numgen random mod 100 < {percent} drop"
     text = "\n".join([table, f"delete {table}", table + " {", "chain in {", *chain, "}", "}", ""])
-    proc.run(["nft", "-f", "-"], timeout=10, input=text)
+    process.run(["nft", "-f", "-"], timeout=10, input=text)

@@ -1,6 +1,7 @@
 """The power of one machine: off, on, reset, cycle and soft off, boot device for once or for good.
 
-Powered by its BMC only. A boot is a child process (seedvm.rack.boot); cutting the power ends its control group and pulls its cable.
+Powered by its BMC only. A boot is a child process (seedvm.rack.firmware.boot); cutting the power ends its control group and
+pulls its cable.
 It refuses to hold two boots at once, and to go on while its power supply is dead (a fault to order).
 """
 
@@ -14,10 +15,12 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from seedvm import proc
-from seedvm.errors import SeedvmError
-from seedvm.rack import boot, cgroup, events, loop, network, vm
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
+from seedvm.rack import events
+from seedvm.rack.firmware import boot
 from seedvm.rack.model import CHILD_ENVIRONMENT, RackSpec, made_up_mac
+from seedvm.rack.sandbox import cgroup, loop, network, vm
 
 NETWORK, DISK = "network", "disk"
 _RETRY_SECONDS = 8.0
@@ -40,7 +43,7 @@ class Machine:
         self._lock = threading.RLock()
         self._wake = threading.Condition()
         self._runner: threading.Thread | None = None
-        self._child: proc.Child | None = None
+        self._child: process.Child | None = None
         self._on_off = on_off
         self._group = cgroup.top() / rack.name / name / "guest"
 
@@ -175,12 +178,12 @@ class Machine:
             *network.inside(namespace),
             sys.executable,
             "-m",
-            "seedvm.rack.boot",
+            "seedvm.rack.firmware.boot",
             str(self.rack.file),
             self.name,
             ",".join(self._next_order()),
         ]
-        self._child = proc.spawn(words, log=self.folder / "console.log", env=CHILD_ENVIRONMENT)
+        self._child = process.spawn(words, log=self.folder / "console.log", env=CHILD_ENVIRONMENT)
         if not self._on:
             self._end_boot()
         code = self._child.wait()

@@ -13,10 +13,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from seedvm._yaml import Cursor, Findings, open_tree
-from seedvm.errors import InvalidFile, SeedvmError
+from seedvm.base.errors import InvalidFile, SeedvmError
+from seedvm.base.yaml_cursor import Cursor, Findings, open_tree
 from seedvm.rack.faults import Faults, parse_faults
-from seedvm.secret import Secret
+from seedvm.site.secrets_file import Secret
 
 RUN = Path("/run/seedvm-rack")
 STATE = Path("build/rack")

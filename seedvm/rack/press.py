@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 
-from seedvm import proc
-from seedvm.errors import SeedvmError
-from seedvm.rack.bmc import door_of
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
+from seedvm.rack.bmc.behind import door_of
 from seedvm.rack.model import MachineSpec, RackSpec
-from seedvm.secret import Secret
+from seedvm.site.secrets_file import Secret
 
 ACTIONS = ("on", "off", "reset")
 _RESET_TYPES = {"on": "On", "off": "ForceOff", "reset": "ForceRestart"}
@@ -32,7 +32,7 @@ def press(spec: RackSpec, name: str, action: str) -> None:
 
 def _ipmi(spec: RackSpec, machine: MachineSpec, action: str, password: Secret) -> None:
     bmc = machine.bmc
-    proc.run(
+    process.run(
         ["ipmitool", "-I", "lanplus", "-C", "3", "-H", str(bmc.address), "-U", bmc.user, "-E", "power", action],
         timeout=_SECONDS,
         netns=spec.namespace,
@@ -44,7 +44,7 @@ def _redfish(spec: RackSpec, machine: MachineSpec, action: str, password: Secret
     url = f"https://{machine.bmc.address}/redfish/v1/Systems/{machine.uuid}/Actions/ComputerSystem.Reset"
     body = json.dumps({"ResetType": _RESET_TYPES[action]})
     account = f'user = "{machine.bmc.user}:{password.reveal()}"\n'  # on curl's standard input, not its command line
-    proc.run(
+    process.run(
         ["curl", "-sS", "-k", "--fail", "-K", "-", "-H", "Content-Type: application/json", "-d", body, url],
         timeout=_SECONDS,
         netns=spec.namespace,

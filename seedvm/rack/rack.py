@@ -17,10 +17,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from seedvm import proc
-from seedvm.errors import SeedvmError
-from seedvm.rack import cgroup, control, loop, network, ramdisk
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
+from seedvm.rack import control
+from seedvm.rack.firmware import ramdisk
 from seedvm.rack.model import CHILD_ENVIRONMENT, PREFIX, RUN, STATE, MachineSpec, RackSpec
+from seedvm.rack.sandbox import cgroup, loop, network
 
 Progress = Callable[[str], None]
 _TOOLS = ("ip", "systemd-nspawn", "bsdtar", "sgdisk", "sfdisk", "resize2fs", "mount", "nsenter", "sysctl")
@@ -141,15 +143,15 @@ def exec_argv(spec: RackSpec, name: str, words: Iterable[str]) -> list[str]:
 
 def seed_exec(
     spec: RackSpec, words: Iterable[str], *, timeout: float, input: str | None = None, check: bool = True
-) -> proc.Completed:
+) -> process.Completed:
     """Run a command inside the seed to its end."""
     name = spec.seed.name if spec.seed else "seed"
-    return proc.run(exec_argv(spec, name, words), timeout=timeout, input=input, check=check)
+    return process.run(exec_argv(spec, name, words), timeout=timeout, input=input, check=check)
 
 
 def attach(spec: RackSpec, name: str, words: Iterable[str]) -> int:
     """Run a command inside the seed or a machine on this terminal; its exit code."""
-    return proc.interactive(exec_argv(spec, name, words))
+    return process.interactive(exec_argv(spec, name, words))
 
 
 def order(spec: RackSpec, name: str, action: str) -> None:
@@ -241,7 +243,7 @@ def _start(spec: RackSpec, name: str, part: str, netns: str | None = None) -> No
         str(spec.file),
         name,
     ]
-    proc.spawn(words, log=folder / f"{part}.log", env=CHILD_ENVIRONMENT)
+    process.spawn(words, log=folder / f"{part}.log", env=CHILD_ENVIRONMENT)
 
 
 def _take_down(name: str) -> None:
@@ -273,7 +275,7 @@ def _bmc_listens(spec: RackSpec, machine: MachineSpec) -> bool:
     """Seen from the router, which stands on the BMCs' wire."""
     port = "623" if machine.bmc.protocol == "ipmi" else "443"
     family = "-u" if machine.bmc.protocol == "ipmi" else "-t"
-    done = proc.run(
+    done = process.run(
         ["ss", "-H", "-n", "-l", family, f"sport = :{port}"], timeout=10, netns=spec.bmc_namespace(machine.name)
     )
     return bool(done.stdout.strip())

@@ -11,10 +11,12 @@ import sys
 import threading
 from pathlib import Path
 
-from seedvm.errors import SeedvmError
-from seedvm.rack import cgroup, control, disk
+from seedvm.base.errors import SeedvmError
+from seedvm.rack import control
+from seedvm.rack.firmware import disk
 from seedvm.rack.machine import Machine, folder_of
 from seedvm.rack.model import load_rack
+from seedvm.rack.sandbox import cgroup
 
 
 def main(arguments: list[str]) -> None:

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from seedvm import address as addr
+from seedvm.base import addresses as addr
 from seedvm.scan.evidence import Bmc, Evidence
 from seedvm.wire.enterprise import vendor
 from seedvm.wire.rmcp import guid_readings

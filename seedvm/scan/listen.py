@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from seedvm.address import zoned
+from seedvm.base.addresses import zoned
 from seedvm.scan import layers
 from seedvm.scan.evidence import Evidence, now
 from seedvm.scan.sniff import tap

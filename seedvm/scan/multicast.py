@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlsplit
 
-from seedvm import address as addr
-from seedvm.errors import SeedvmError
+from seedvm.base import addresses as addr
+from seedvm.base.errors import SeedvmError
 from seedvm.scan.evidence import Bmc, Evidence, now
 from seedvm.scan.pace import Pace
 from seedvm.wire import WireError, mdns, slp, ssdp

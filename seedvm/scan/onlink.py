@@ -18,8 +18,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 
-from seedvm import proc
-from seedvm.errors import SeedvmError
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
 from seedvm.scan.pace import Pace
 from seedvm.wire import WireError, arp, ether
 
@@ -146,8 +146,8 @@ async def own_wires() -> Wires:
     """The wires of this machine as its routes have them."""
     if not may_listen():
         return Wires()
-    links = json.loads((await proc.arun(["ip", "-j", "address", "show"], timeout=10)).stdout or "[]")
-    table = (await proc.arun(["ip", "-j", "-4", "route", "show", "table", "main"], timeout=10)).stdout
+    links = json.loads((await process.arun(["ip", "-j", "address", "show"], timeout=10)).stdout or "[]")
+    table = (await process.arun(["ip", "-j", "-4", "route", "show", "table", "main"], timeout=10)).stdout
     return wires_of(links, json.loads(table or "[]"))
 
 

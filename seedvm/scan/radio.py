@@ -8,7 +8,7 @@ import errno
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import cast
 
-from seedvm import address as addr
+from seedvm.base import addresses as addr
 
 NO_ROOM_SECONDS = 0.25
 NO_ROOM_TRIES = 40

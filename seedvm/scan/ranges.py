@@ -9,8 +9,8 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 
-from seedvm import address as addr
-from seedvm.errors import SeedvmError
+from seedvm.base import addresses as addr
+from seedvm.base.errors import SeedvmError
 
 MOST = 1 << 20
 LINK_LOCAL = "fe80::/10%"

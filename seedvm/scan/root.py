@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 
 from cryptography import x509
 
-from seedvm import address as addr
+from seedvm.base import addresses as addr
 from seedvm.scan.evidence import REDFISH, REDFISH_CLEAR
 from seedvm.scan.pace import Pace
 from seedvm.scan.radio import NO_ROOM_SECONDS, NO_ROOM_TRIES

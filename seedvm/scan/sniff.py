@@ -15,7 +15,7 @@ import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from seedvm.errors import SeedvmError
+from seedvm.base.errors import SeedvmError
 from seedvm.wire import WireError, ether
 from seedvm.wire.dhcp import ACK, DISCOVER, OFFER, REQUEST, Dhcp, discover_frame, parse_frame
 from seedvm.wire.rmcp import guid_readings

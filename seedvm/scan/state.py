@@ -10,10 +10,10 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from seedvm.errors import SeedvmError
+from seedvm.base.errors import SeedvmError
 from seedvm.scan.evidence import Bmc
 from seedvm.scan.ranges import addresses
-from seedvm.secret import write_private
+from seedvm.site.secrets_file import write_private
 
 FILE = "scan.json"
 

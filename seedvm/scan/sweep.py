@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Container, Iterable, Sequen
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from seedvm import address as addr
+from seedvm.base import addresses as addr
 from seedvm.scan.budget import DEFAULT_RATE, PACKETS_A_BMC, SECONDS_BY_HALVES, Budget, plan_sweep
 from seedvm.scan.evidence import Bmc, Evidence, now
 from seedvm.scan.identify import USUAL_PORTS, Interview, OnFound, Ports

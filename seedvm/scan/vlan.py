@@ -13,8 +13,8 @@ import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from seedvm import proc
-from seedvm.errors import SeedvmError
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
 
 ALIAS = "seedvm scan "
 TENTATIVE_SECONDS = 5.0
@@ -30,7 +30,7 @@ async def vlan(name: str) -> AsyncIterator[str]:
     if name not in there:
         trunk, tag = _parts(name, there)
         words = ["ip", "link", "add", "link", trunk, "name", name, "type", "vlan", "id", str(tag)]
-        made = await proc.arun(words, timeout=10, check=False)
+        made = await process.arun(words, timeout=10, check=False)
         if made.returncode != 0:
             raise SeedvmError(
                 f"{name} could not be made",
@@ -38,12 +38,12 @@ async def vlan(name: str) -> AsyncIterator[str]:
                 hint="run as root; modprobe 8021q loads the kernel's VLANs",
             )
     try:
-        await proc.arun(["ip", "link", "set", "dev", name, "alias", f"{ALIAS}{os.getpid()}"], timeout=10)
-        await proc.arun(["ip", "link", "set", "dev", name, "up"], timeout=10)
+        await process.arun(["ip", "link", "set", "dev", name, "alias", f"{ALIAS}{os.getpid()}"], timeout=10)
+        await process.arun(["ip", "link", "set", "dev", name, "up"], timeout=10)
         await _addressed(name)
         yield name
     finally:
-        await proc.arun(["ip", "link", "delete", "dev", name], timeout=10, check=False)
+        await process.arun(["ip", "link", "delete", "dev", name], timeout=10, check=False)
 
 
 def _parts(name: str, there: dict[str, str]) -> tuple[str, int]:
@@ -63,7 +63,7 @@ def _left_behind(alias: str) -> bool:
 
 async def _links() -> dict[str, str]:
     """Every interface with its alias."""
-    said = json.loads((await proc.arun(["ip", "-j", "link", "show"], timeout=10)).stdout or "[]")
+    said = json.loads((await process.arun(["ip", "-j", "link", "show"], timeout=10)).stdout or "[]")
     return {str(one["ifname"]): str(one.get("ifalias", "")) for one in said}
 
 
@@ -73,7 +73,7 @@ async def _addressed(name: str) -> None:
         async with asyncio.timeout(TENTATIVE_SECONDS):
             while True:
                 said = json.loads(
-                    (await proc.arun(["ip", "-j", "-6", "address", "show", "dev", name], timeout=10)).stdout or "[]"
+                    (await process.arun(["ip", "-j", "-6", "address", "show", "dev", name], timeout=10)).stdout or "[]"
                 )
                 rows = [row for link in said for row in link.get("addr_info", ())]
                 if rows and not any(row.get("tentative") for row in rows):

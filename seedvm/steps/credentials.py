@@ -11,19 +11,19 @@ import contextlib
 import time
 from collections.abc import Sequence
 
-from seedvm import inventory
-from seedvm.address import parse
+from seedvm.base.addresses import parse
+from seedvm.base.errors import SeedvmError
+from seedvm.base.group_commit import Together
+from seedvm.bmc.clients import BmcPorts, identify, opens, with_account, without_account
 from seedvm.bmc.credentials import Proven
 from seedvm.bmc.findings import WIRE
 from seedvm.bmc.ledger import Ledger
-from seedvm.bmc.machines import BmcPorts, identify, opens, with_account, without_account
-from seedvm.bmc.pace import Pace
-from seedvm.errors import SeedvmError
-from seedvm.inventory import Machine
+from seedvm.bmc.rate_limit import Pace
+from seedvm.engine.step import Blocked, Context, Done, Report, Todo, Verdict
+from seedvm.machines import inventory
+from seedvm.machines.inventory import Machine
 from seedvm.scan.sweep import USUAL_PORTS, Ports
-from seedvm.secret import Candidate, load_proven, store_proven
-from seedvm.step import Blocked, Context, Done, Report, Todo, Verdict
-from seedvm.together import Together
+from seedvm.site.secrets_file import Candidate, load_proven, store_proven
 
 AT_ONCE = 64
 KEEP_REST = 0.5  # seconds; to write a thousand machines takes a fifth of one

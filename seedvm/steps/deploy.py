@@ -14,18 +14,19 @@ from typing import Any
 
 import yaml
 
-from seedvm import orders, recovery
+from seedvm.base.errors import SeedvmError
 from seedvm.cloud import glance, heat, ironic, neutron, nova
 from seedvm.cloud.connection import Cloud, write_clouds
-from seedvm.deployment import Deployment
-from seedvm.errors import SeedvmError
-from seedvm.imagefiles import open_images
-from seedvm.metadata import stack_metadata
-from seedvm.roles import TRAIT
-from seedvm.rollout import SERVER
-from seedvm.secret import write_private
-from seedvm.standing import cloud_of, look
-from seedvm.step import Context, Done, Report, Todo, Verdict
+from seedvm.engine.step import Context, Done, Report, Todo, Verdict
+from seedvm.machines.selection import TRAIT
+from seedvm.provisioning import recovery
+from seedvm.provisioning.images import open_images
+from seedvm.provisioning.metadata import stack_metadata
+from seedvm.provisioning.ownership import cloud_of, look
+from seedvm.provisioning.phases import SERVER
+from seedvm.provisioning.watch import Deployment
+from seedvm.site import orders
+from seedvm.site.secrets_file import write_private
 
 FLAVOR = "undercloud"
 NETWORK = "provisioning"

@@ -8,17 +8,18 @@ from __future__ import annotations
 import socket
 from dataclasses import replace
 
-from seedvm import address, inventory
+from seedvm.base import addresses
+from seedvm.base.errors import SeedvmError
 from seedvm.bmc.findings import WIRE, wire_findings
-from seedvm.errors import SeedvmError
-from seedvm.inventory import Fact, Machine
+from seedvm.engine.step import Context, Done, Report, Todo, Verdict
+from seedvm.machines import inventory
+from seedvm.machines.inventory import Fact, Machine
 from seedvm.scan.evidence import Bmc
 from seedvm.scan.identity import merged
 from seedvm.scan.run import Plan, cost, scan
 from seedvm.scan.state import Progress
 from seedvm.scan.sweep import USUAL_PORTS, Ports, plan_sweep, sweep
 from seedvm.scan.table import contradictions
-from seedvm.step import Context, Done, Report, Todo, Verdict
 
 
 class DiscoverStep:
@@ -102,7 +103,7 @@ class DiscoverStep:
         return replace(bmc, address=first, also=tuple(rest))
 
     def _declared(self, bmc: Bmc) -> bool:
-        return address.parse(bmc.address) in self._site.bmc
+        return addresses.parse(bmc.address) in self._site.bmc
 
     def _merged(self, machine: Machine, bmc: Bmc) -> Machine:
         """What was known of the machine with what the wire says of its BMC now."""

@@ -14,15 +14,15 @@ from typing import Any
 
 import yaml
 
-from seedvm.cloud import units
+from seedvm.base.errors import SeedvmError
 from seedvm.cloud.api import Api
 from seedvm.cloud.connection import Access
-from seedvm.errors import SeedvmError
-from seedvm.member import services
-from seedvm.member.duties import SERVICES, WORKERS
-from seedvm.member.live import told_live
-from seedvm.member.reach import STACK, Reach, wait_for
-from seedvm.step import Blocked, Done, Report, Todo, Verdict
+from seedvm.controller import units
+from seedvm.controller.service_units import SERVICES, WORKERS
+from seedvm.engine.step import Blocked, Done, Report, Todo, Verdict
+from seedvm.handoff import services
+from seedvm.handoff.live import told_live
+from seedvm.handoff.members import STACK, Reach, wait_for
 
 KEPT = ("site.yaml", "secrets.yaml", "inventory.json", "review.json")
 _UPDATE_SECONDS = 900.0

@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from seedvm.base.errors import SeedvmError
 from seedvm.cloud import ironic
 from seedvm.cloud.ssh import Machine
-from seedvm.errors import SeedvmError
+from seedvm.engine.step import Done, Report, Todo, Verdict
+from seedvm.handoff.members import STACK, Reach, wait_for
+from seedvm.handoff.receipt import Receipt, page, sign, verify
 from seedvm.member import launch
-from seedvm.member.reach import STACK, Reach, wait_for
-from seedvm.receipt import Receipt, page, sign, verify
-from seedvm.secret import write_private
-from seedvm.step import Done, Report, Todo, Verdict
+from seedvm.site.secrets_file import write_private
 
 SPARE_STACK = "spare"
 _SILENT_SECONDS = 900.0

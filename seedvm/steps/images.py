@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from seedvm.base.errors import SeedvmError
 from seedvm.cloud import glance
-from seedvm.errors import SeedvmError
-from seedvm.imagefiles import ImageFiles, open_images, proofs
-from seedvm.standing import cloud_of, look
-from seedvm.step import Context, Done, Report, Todo, Verdict
+from seedvm.engine.step import Context, Done, Report, Todo, Verdict
+from seedvm.provisioning.images import ImageFiles, open_images, proofs
+from seedvm.provisioning.ownership import cloud_of, look
 
 
 @dataclass(frozen=True)

@@ -11,16 +11,16 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from seedvm import inventory
+from seedvm.base.errors import SeedvmError
 from seedvm.cloud import ironic
 from seedvm.cloud.connection import Cloud
-from seedvm.errors import SeedvmError
-from seedvm.hardware import Hardware
-from seedvm.inspection import Failed, Stage, inspect
-from seedvm.inventory import Machine
-from seedvm.roles import TRAIT, Assignment, Fall, assign, falls, remarks, root_disk, root_hint, shortage
-from seedvm.standing import cloud_of, look
-from seedvm.step import Blocked, Context, Done, Report, Todo, Verdict
+from seedvm.engine.step import Blocked, Context, Done, Report, Todo, Verdict
+from seedvm.machines import inventory
+from seedvm.machines.hardware import Hardware
+from seedvm.machines.inventory import Machine
+from seedvm.machines.selection import TRAIT, Assignment, Fall, assign, falls, remarks, root_disk, root_hint, shortage
+from seedvm.provisioning.inspection import Failed, Stage, inspect
+from seedvm.provisioning.ownership import cloud_of, look
 
 _PROVIDE_SECONDS = 300.0
 _POWER_SECONDS = 240.0

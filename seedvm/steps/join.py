@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from seedvm.base.errors import SeedvmError
 from seedvm.cloud.api import Api
-from seedvm.errors import SeedvmError
-from seedvm.member import services
-from seedvm.member.reach import Reach, wait_for
-from seedvm.step import Context, Done, Report, Todo, Verdict
+from seedvm.engine.step import Context, Done, Report, Todo, Verdict
+from seedvm.handoff import services
+from seedvm.handoff.members import Reach, wait_for
 
 _WORKERS = ("ironic-conductor", "heat-engine", "nova-conductor", "nova-scheduler")
 _JOIN_SECONDS = 420.0

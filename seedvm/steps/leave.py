@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seedvm import proc
-from seedvm.cloud import units
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
 from seedvm.cloud.connection import Access, write_clouds
-from seedvm.errors import SeedvmError
-from seedvm.member import services
-from seedvm.member.duties import DATABASE
-from seedvm.member.reach import Reach, wait_for
+from seedvm.controller import units
+from seedvm.controller.service_units import DATABASE
+from seedvm.engine.step import Blocked, Done, Report, Todo, Verdict
+from seedvm.handoff import services
+from seedvm.handoff.members import Reach, wait_for
+from seedvm.handoff.receipt import verify
+from seedvm.handoff.wipe import FOLDERS, Sweep, holds_anything
 from seedvm.member.status import booted
-from seedvm.member.wipe import FOLDERS, Sweep, holds_anything
-from seedvm.receipt import verify
-from seedvm.secret import load_secrets, write_private
-from seedvm.step import Blocked, Done, Report, Todo, Verdict
+from seedvm.site.secrets_file import load_secrets, write_private
 
 _VIEW_SECONDS = 60.0
 _OFF_UNIT = "seedvm-off"
@@ -162,7 +162,7 @@ class SeedOff:
 
     async def apply(self, report: Report) -> None:
         write_private(self.reach.state_dir / _OFF_FILE, json.dumps({"booted": booted()}))
-        await proc.arun(["systemctl", "disable", "--quiet", "seedvm-engine.service"], timeout=20, check=False)
+        await process.arun(["systemctl", "disable", "--quiet", "seedvm-engine.service"], timeout=20, check=False)
         await units.timer(_OFF_UNIT, _OFF_SECONDS, ["systemctl", "poweroff"])
         report.log("the seed goes off in a moment; the undercloud stands alone")
 

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from seedvm.cloud import vip
-from seedvm.errors import SeedvmError
-from seedvm.imagefiles import ImageFiles, open_images, proofs, prove
+from seedvm.base.errors import SeedvmError
+from seedvm.controller import vip
+from seedvm.engine.step import JSON, Blocked, Context, Done, Report, Todo, Verdict
+from seedvm.provisioning.images import ImageFiles, open_images, proofs, prove
+from seedvm.provisioning.ownership import cloud_of, look
 from seedvm.scan.sniff import foreign_dhcp_servers, tap
-from seedvm.standing import cloud_of, look
-from seedvm.step import JSON, Blocked, Context, Done, Report, Todo, Verdict
 from seedvm.wire.arp import Claim, claim, probe
 
 MEMORY_MIB = 3500

@@ -13,17 +13,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from seedvm import inventory
-from seedvm.address import in_url
-from seedvm.bmc.pace import Pace
+from seedvm.base.addresses import in_url
+from seedvm.base.errors import SeedvmError
+from seedvm.bmc.rate_limit import Pace
 from seedvm.cloud import glance, ironic
 from seedvm.cloud.connection import Cloud, Refused
-from seedvm.errors import SeedvmError
-from seedvm.imagefiles import ImageFiles, open_images
-from seedvm.inventory import Machine
-from seedvm.secret import Candidate, load_proven
-from seedvm.standing import cloud_of, look
-from seedvm.step import Context, Done, Report, Todo, Verdict
+from seedvm.engine.step import Context, Done, Report, Todo, Verdict
+from seedvm.machines import inventory
+from seedvm.machines.inventory import Machine
+from seedvm.provisioning.images import ImageFiles, open_images
+from seedvm.provisioning.ownership import cloud_of, look
+from seedvm.site.secrets_file import Candidate, load_proven
 
 RESOURCE_CLASS = "baremetal"
 NETWORK = "provisioning"

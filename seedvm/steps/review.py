@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from seedvm import inventory
 from seedvm.cloud import ironic
-from seedvm.hardware import Disk, Hardware
-from seedvm.roles import is_root, remarks
-from seedvm.secret import write_private
-from seedvm.site import Site
-from seedvm.standing import cloud_of, look
-from seedvm.step import Blocked, Context, Done, Report, Todo, Verdict
+from seedvm.engine.step import Blocked, Context, Done, Report, Todo, Verdict
+from seedvm.machines import inventory
+from seedvm.machines.hardware import Disk, Hardware
+from seedvm.machines.selection import is_root, remarks
+from seedvm.provisioning.ownership import cloud_of, look
+from seedvm.site.model import Site
+from seedvm.site.secrets_file import write_private
 
 REVIEW, CONFIRMED = "review.json", "confirmed.json"
 

@@ -9,21 +9,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from seedvm import inventory
-from seedvm.address import parse
-from seedvm.bmc.answers import Proven
+from seedvm.base.addresses import parse
+from seedvm.base.errors import SeedvmError
+from seedvm.bmc.clients import BmcPorts, access_of, expired, identify, with_account
 from seedvm.bmc.ledger import Ledger
-from seedvm.bmc.machines import BmcPorts, access_of, expired, identify, with_account
-from seedvm.bmc.pace import GAP_SECONDS, Pace
+from seedvm.bmc.login_result import Proven
 from seedvm.bmc.quirks import password_rule
+from seedvm.bmc.rate_limit import GAP_SECONDS, Pace
 from seedvm.bmc.rotate import Store, rotate, settle
 from seedvm.cloud import ironic
-from seedvm.errors import SeedvmError
-from seedvm.inventory import Machine
+from seedvm.engine.step import Context, Done, Report, Todo, Verdict
+from seedvm.machines import inventory
+from seedvm.machines.inventory import Machine
+from seedvm.provisioning.ownership import cloud_of
 from seedvm.scan.sweep import USUAL_PORTS, Ports
-from seedvm.secret import Candidate, Rotation, load_proven, load_rotations
-from seedvm.standing import cloud_of
-from seedvm.step import Context, Done, Report, Todo, Verdict
+from seedvm.site.secrets_file import Candidate, Rotation, load_proven, load_rotations
 
 AT_ONCE = 16
 

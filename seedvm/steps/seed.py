@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from ipaddress import IPv4Interface
 from pathlib import Path
 
-from seedvm import networkd, proc
-from seedvm.cloud import heat, ironic, keystone, mute, neutron, nova, units, vip
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
+from seedvm.cloud import heat, ironic, keystone, neutron, nova
 from seedvm.cloud.connection import Cloud, Refused, Unreachable
-from seedvm.errors import SeedvmError
-from seedvm.member import duties
-from seedvm.metadata import seed_tree
-from seedvm.secret import write_private
-from seedvm.standing import cloud_of, look
-from seedvm.step import Blocked, Context, Done, Report, Todo, Verdict
+from seedvm.controller import mute, networkd, service_units, units, vip
+from seedvm.engine.step import Blocked, Context, Done, Report, Todo, Verdict
+from seedvm.provisioning.metadata import seed_tree
+from seedvm.provisioning.ownership import cloud_of, look
+from seedvm.site.secrets_file import write_private
 
 LOCAL_DATA = Path("/var/lib/os-collect-config/local-data/seedvm.json")
 NETWORK_UNITS = Path("/etc/systemd/network")
@@ -74,13 +74,13 @@ class SeedNetworkStep:
         if (await look(self.context, cloud_of(self.context))).handed_over:
             return
         await self._write_units()
-        await proc.arun(["networkctl", "reload"], timeout=30)
+        await process.arun(["networkctl", "reload"], timeout=30)
         vlan = self.context.site.seed.bmc_vlan
         if vlan is not None:
             nic = Path("/sys/class/net", self.context.site.seed.bmc_nic)
             await _until(lambda: asyncio.to_thread(nic.exists), 30, f"the interface of VLAN {vlan} did not come up")
         for name in self._wanted():
-            await proc.arun(["networkctl", "reconfigure", name], timeout=30)
+            await process.arun(["networkctl", "reconfigure", name], timeout=30)
         await _until(self._addressed, 60, "the addresses did not come up")
 
     async def _write_units(self) -> None:
@@ -96,7 +96,7 @@ class SeedNetworkStep:
         for name in networkd.stale(there, wanted):
             (NETWORK_UNITS / name).unlink()
             if name.endswith(".netdev"):
-                await proc.arun(["ip", "link", "delete", networkd.made_by(name)], timeout=10, check=False)
+                await process.arun(["ip", "link", "delete", networkd.made_by(name)], timeout=10, check=False)
         for name, text in wanted.items():
             unit = NETWORK_UNITS / name
             unit.write_text(text)
@@ -145,14 +145,14 @@ class SeedServicesStep:
         if await asyncio.to_thread(vip.writes_held):  # a hand-off that was cut short: the seed serves again, and anew
             await asyncio.to_thread(vip.hold_writes, False)
             await units.start(
-                duties.WORKERS
+                service_units.WORKERS
             )  # its FENCE stopped them, and not all of them are os-refresh-config's to start
         report.log("configuring the seed's services")
         async with asyncio.TaskGroup() as group:
-            configuring = group.create_task(proc.arun(configure_command(), timeout=_CONFIGURE_SECONDS))
+            configuring = group.create_task(process.arun(configure_command(), timeout=_CONFIGURE_SECONDS))
             await self._answering(configuring, report)
 
-    async def _answering(self, configuring: asyncio.Task[proc.Completed], report: Report) -> None:
+    async def _answering(self, configuring: asyncio.Task[process.Completed], report: Report) -> None:
         """Tell how many services answer until all do; the clock runs from the end of the configuration."""
         cloud, told, deadline = cloud_of(self.context), "", 0.0
         total = len(keystone.SERVICES) + len(_WORKERS)

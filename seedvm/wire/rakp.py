@@ -276,7 +276,7 @@ class Keys:
 
 
 class Password(Protocol):
-    """Anything that can show a password when asked: seedvm.secret.Secret."""
+    """Anything that can show a password when asked: seedvm.site.secrets_file.Secret."""
 
     def reveal(self) -> str: ...
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seedvm import proc
+from seedvm.base import process
 from tests.contract.isolated import child
 
 GUID = "00112233445566778899aabbccddeeff"
@@ -95,7 +95,7 @@ async def ipmi_sim(
     }
     (home / "lan.conf").write_text(_LAN.format(**values))
     (home / "sim.emu").write_text(_EMULATION)
-    proc.run(["ip", "address", "replace", f"{address}/32", "dev", "lo"], timeout=60)
+    process.run(["ip", "address", "replace", f"{address}/32", "dev", "lo"], timeout=60)
     command = ["ipmi_sim", "-c", "lan.conf", "-f", "sim.emu", "-s", "state", "-n"]
     with child(command, cwd=home, log=home / "log"):
         await udp_listens(address, 623)
@@ -105,7 +105,7 @@ async def ipmi_sim(
 @contextlib.asynccontextmanager
 async def pyghmi_bmc(folder: Path, address: str, *, user: str = "admin", password: str = "right") -> AsyncIterator[str]:
     """pyghmi's `Bmc`: no pong, no GUID outside of a session, suite 3 whatever is asked, silence for unknown users."""
-    proc.run(["ip", "address", "replace", f"{address}/32", "dev", "lo"], timeout=60)
+    process.run(["ip", "address", "replace", f"{address}/32", "dev", "lo"], timeout=60)
     script = Path(__file__).with_name("pyghmi_bmc.py")
     guid = "00112233-4455-6677-8899-aabbccddeeff"
     with child([sys.executable, str(script), address, "623", user, password, guid], log=folder / f"pyghmi-{address}"):
@@ -141,7 +141,7 @@ async def redfish_sim(
     days: int = 30,
     **rules: Any,
 ) -> AsyncIterator[RedfishSim]:
-    """sushy-tools' emulator behind the rack's door; `rules` are those of seedvm.rack.redfish_door.Rules."""
+    """sushy-tools' emulator behind the rack's door; `rules` are those of seedvm.rack.bmc.redfish_login.Rules."""
     home = folder / f"redfish-{address}"
     home.mkdir(parents=True, exist_ok=True)
     (home / "logins").write_text("")
@@ -172,8 +172,8 @@ async def redfish_sim(
             "-days",
             str(days),
         ]
-        proc.run([*request, "-keyout", home / "key.pem", "-out", home / "cert.pem"], timeout=60)
-    proc.run(["ip", "address", "replace", f"{address}/32", "dev", "lo"], timeout=60)
+        process.run([*request, "-keyout", home / "key.pem", "-out", home / "cert.pem"], timeout=60)
+    process.run(["ip", "address", "replace", f"{address}/32", "dev", "lo"], timeout=60)
     script = Path(__file__).with_name("redfish_emulator.py")
     command = [sys.executable, str(script), str(home / "settings.json")]
     with child(command, log=home / "log", env={"PYTHONPATH": str(Path(__file__).parents[2])}):
@@ -194,5 +194,5 @@ async def tcp_listens(address: str, port: int) -> None:
 async def udp_listens(address: str, port: int) -> None:
     wanted = f"{address}:{port}"
     async with asyncio.timeout(120):
-        while wanted not in proc.run(["ss", "-Hlun"], timeout=60).stdout:
+        while wanted not in process.run(["ss", "-Hlun"], timeout=60).stdout:
             await asyncio.sleep(0.05)

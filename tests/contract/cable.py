@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seedvm import proc
+from seedvm.base import process
 from seedvm.wire import slp
 from tests.contract.isolated import child, until
 
@@ -54,7 +54,7 @@ async def cable(folder: Path, hosts: list[dict[str, Any]], **more: Any) -> Async
         "-out",
         str(cert),
     ]
-    proc.run(["openssl", "req", *words], timeout=60)
+    process.run(["openssl", "req", *words], timeout=60)
     plan = {
         "mac": MAC,
         "hosts": hosts,
@@ -71,15 +71,15 @@ async def cable(folder: Path, hosts: list[dict[str, Any]], **more: Any) -> Async
         "all.router_solicitations=0",
         "default.router_solicitations=0",
     ):
-        proc.run(["sysctl", "-qw", f"net.ipv6.conf.{line}"], timeout=60)
-    proc.run(["ip", "link", "add", "near0", "type", "veth", "peer", "name", "far0"], timeout=60)
-    proc.run(["ip", "address", "add", "172.22.1.10/24", "dev", "near0"], timeout=60)
-    proc.run(["ip", "link", "set", "near0", "up"], timeout=60)
+        process.run(["sysctl", "-qw", f"net.ipv6.conf.{line}"], timeout=60)
+    process.run(["ip", "link", "add", "near0", "type", "veth", "peer", "name", "far0"], timeout=60)
+    process.run(["ip", "address", "add", "172.22.1.10/24", "dev", "near0"], timeout=60)
+    process.run(["ip", "link", "set", "near0", "up"], timeout=60)
     command = ["unshare", "--net", sys.executable, "-m", "tests.contract.far_end", str(folder / "plan.json")]
     with child(command, log=made.log, cwd=ROOT) as far:
         namespace = Path(f"/proc/{far.pid}/ns/net")
         await until(lambda: namespace.stat().st_ino != Path("/proc/thread-self/ns/net").stat().st_ino)
-        proc.run(["ip", "link", "set", "far0", "netns", str(far.pid)], timeout=60)
+        process.run(["ip", "link", "set", "far0", "netns", str(far.pid)], timeout=60)
         await until(lambda: "ready" in made.words())
         await until(has_link_local)
         with watched(made):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from seedvm import proc
+from seedvm.base import process
 
 VIP = "172.22.0.5"
 DIGEST = "0" * 64
@@ -31,7 +31,7 @@ def cloud(services: Mapping[str, Service]) -> Iterator[None]:
     """The services at the VIP, and a login that names them, until the block ends; one request is answered at a time."""
     everyone = {**services, "identity": _identity(("identity", *services))}
     lock = threading.Lock()
-    proc.run(["ip", "address", "replace", f"{VIP}/32", "dev", "lo"], timeout=60)
+    process.run(["ip", "address", "replace", f"{VIP}/32", "dev", "lo"], timeout=60)
     servers = [ThreadingHTTPServer((VIP, _PORTS[name]), _handler(one, lock)) for name, one in everyone.items()]
     for server in servers:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()

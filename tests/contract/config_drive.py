@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from seedvm import proc
-from seedvm.rack import gpt
+from seedvm.base import process
+from seedvm.rack.firmware import gpt
 
 
 def add(disk: Path, scratch: Path, *, mac: str, address: str, keys: Sequence[str] = ()) -> None:
@@ -29,8 +29,8 @@ def add(disk: Path, scratch: Path, *, mac: str, address: str, keys: Sequence[str
     (content / "meta_data.json").write_text(json.dumps(metadata))
     (content / "network_data.json").write_text(json.dumps({"links": [link], "networks": [one], "services": []}))
     order = ["xorriso", "-as", "mkisofs", "-quiet", "-R", "-V", "config-2"]
-    proc.run([*order, "-o", scratch / "drive.iso", scratch / "drive"], timeout=60)
-    proc.run(["sgdisk", "--move-second-header", "--new=0:-64M:0", disk], timeout=30)
+    process.run([*order, "-o", scratch / "drive.iso", scratch / "drive"], timeout=60)
+    process.run(["sgdisk", "--move-second-header", "--new=0:-64M:0", disk], timeout=30)
     with disk.open("r+b") as file:
         file.seek(gpt.partitions(disk)[-1].start)
         file.write((scratch / "drive.iso").read_bytes())

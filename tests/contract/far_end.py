@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from seedvm import proc
+from seedvm.base import process
 
 Reply = Callable[[bytes], bytes | None]
 INDEX = 0
@@ -32,7 +32,7 @@ def say(word: str) -> None:
 
 
 def ip(*words: str) -> None:
-    proc.run(["ip", *words], timeout=60)
+    process.run(["ip", *words], timeout=60)
 
 
 def rmcp_reply(guid: bytes, v15: bool, deaf: list[str]) -> Reply:
@@ -155,11 +155,11 @@ def network(plan: dict[str, Any]) -> None:
         "net.ipv6.conf.all.accept_dad=0",
         "net.ipv6.conf.default.accept_dad=0",
     ):
-        proc.run(["sysctl", "-qw", line], timeout=60)
+        process.run(["sysctl", "-qw", line], timeout=60)
     ip("link", "set", "lo", "up")
     ip("link", "set", "far0", "down")
     ip("link", "set", "far0", "address", plan["mac"])
-    proc.run(["sysctl", "-qw", "net.ipv6.conf.far0.accept_dad=0"], timeout=60)
+    process.run(["sysctl", "-qw", "net.ipv6.conf.far0.accept_dad=0"], timeout=60)
     ip("link", "set", "far0", "up")
     for host in plan["hosts"]:
         width = "64" if ":" in host["address"] else host.get("prefix", "24")

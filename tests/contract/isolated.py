@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from seedvm import proc
+from seedvm.base import process as proc
 
 CLONE_NEWNET = 0x40000000
 HANGS = 600.0

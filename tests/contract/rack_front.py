@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seedvm.rack import bmc_ipmi, bmc_redfish
-from seedvm.rack.bmc import Behind, door_of
+from seedvm.rack.bmc import ipmi, redfish
+from seedvm.rack.bmc.behind import Behind, door_of
 from seedvm.rack.faults import lose_packets
 from seedvm.rack.model import load_rack
 
@@ -35,6 +35,6 @@ if machine.faults.lost_percent:
     lose_packets(machine.faults.lost_percent)
 door = door_of(machine, folder)
 if machine.bmc.protocol == "ipmi":
-    bmc_ipmi.serve(machine, Dark(Path("none")), door)
+    ipmi.serve(machine, Dark(Path("none")), door)
 else:
-    bmc_redfish.serve(machine, Dark(Path("none")), door, folder)
+    redfish.serve(machine, Dark(Path("none")), door, folder)

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from seedvm import proc
+from seedvm.base import process
 from seedvm.wire import rakp
 from seedvm.wire.rmcp import ASF_IANA, ASF_PING, ASF_PONG, CLASS_ASF, rmcp, rmcp_class
 
@@ -59,7 +59,7 @@ class SmallBmc(asyncio.DatagramProtocol):
 @contextlib.asynccontextmanager
 async def small_bmc(address: str, **settings: Any) -> AsyncIterator[SmallBmc]:
     """A small BMC at `address`, port 623."""
-    proc.run(["ip", "address", "replace", f"{address}/32", "dev", "lo"], timeout=60)
+    process.run(["ip", "address", "replace", f"{address}/32", "dev", "lo"], timeout=60)
     loop = asyncio.get_running_loop()
     transport, bmc = await loop.create_datagram_endpoint(lambda: SmallBmc(**settings), local_addr=(address, 623))
     try:

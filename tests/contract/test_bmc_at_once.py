@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from seedvm.base.errors import SeedvmError
 from seedvm.bmc.ledger import Ledger
-from seedvm.errors import SeedvmError
-from seedvm.secret import Secret
+from seedvm.site.secrets_file import Secret
 from tests.contract.isolated import child, isolated, until
 from tests.datacenter.accounts import Accounts
 from tests.datacenter.faults import UdpPort
@@ -30,7 +30,7 @@ IN_THE_MIDDLE = """\
 import asyncio, signal, sys
 from pathlib import Path
 from seedvm.bmc.ledger import Ledger
-from seedvm.secret import Secret
+from seedvm.site.secrets_file import Secret
 async def hold():
     async with Ledger(Path(sys.argv[1])).attempt("172.22.1.21", "admin", Secret("a")):
         Path(sys.argv[1], "inside").touch()

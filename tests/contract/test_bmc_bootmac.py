@@ -13,11 +13,11 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
-from seedvm import inventory
-from seedvm.bmc.bootmac import Alone
-from seedvm.inventory import Machine
-from seedvm.site import Site
-from seedvm.steps.bootmac import BY_POWER, BY_UUID, BootMacStep
+from seedvm.bmc.boot_mac import Alone
+from seedvm.machines import inventory
+from seedvm.machines.inventory import Machine
+from seedvm.site.model import Site
+from seedvm.steps.boot_mac import BY_POWER, BY_UUID, BootMacStep
 from seedvm.steps.credentials import CredentialsStep
 from seedvm.steps.discover import DiscoverStep
 from tests.contract.bmcs import GUID, ipmi_sim

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from seedvm import inventory
 from seedvm.bmc.credentials import still_opens
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.redfish import RedfishBmc
 from seedvm.bmc.redfish_http import Answer
-from seedvm.inventory import Machine
-from seedvm.secret import Candidate, Secret, ensure_generated, load_proven, load_rotations, store_candidates
-from seedvm.site import Site
-from seedvm.step import Context, Done, Todo
+from seedvm.engine.step import Context, Done, Todo
+from seedvm.machines import inventory
+from seedvm.machines.inventory import Machine
+from seedvm.site.model import Site
+from seedvm.site.secrets_file import Candidate, Secret, ensure_generated, load_proven, load_rotations, store_candidates
 from seedvm.steps.credentials import CredentialsStep
 from seedvm.steps.rotate import RotateStep
 from tests.contract.bmcs import ipmi_sim, redfish_sim

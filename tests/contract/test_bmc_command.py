@@ -6,9 +6,10 @@ import json
 import sys
 from pathlib import Path
 
-from seedvm import inventory, proc
-from seedvm.inventory import Finding, Machine
-from seedvm.secret import Candidate, Secret, ensure_generated, load_proven, store_candidates, store_proven
+from seedvm.base import process
+from seedvm.machines import inventory
+from seedvm.machines.inventory import Finding, Machine
+from seedvm.site.secrets_file import Candidate, Secret, ensure_generated, load_proven, store_candidates, store_proven
 from tests.contract.bmcs import ipmi_sim, redfish_sim
 from tests.contract.isolated import isolated
 
@@ -16,9 +17,9 @@ ROOT = Path(__file__).parents[2]
 ONE, TWO = "172.22.1.21", "172.22.1.22"
 
 
-async def seedvm(state_dir: Path, *words: str) -> proc.Completed:
+async def seedvm(state_dir: Path, *words: str) -> process.Completed:
     command = [sys.executable, "-m", "seedvm", "--state-dir", str(state_dir), *words]
-    return await proc.arun(command, timeout=300, check=False, env={"PYTHONPATH": str(ROOT)})
+    return await process.arun(command, timeout=300, check=False, env={"PYTHONPATH": str(ROOT)})
 
 
 def site_with_two(state_dir: Path) -> Path:

@@ -11,7 +11,7 @@ import pytest
 from seedvm.bmc.credentials import Proven, prove
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.redfish import RedfishBmc
-from seedvm.secret import Candidate, Secret
+from seedvm.site.secrets_file import Candidate, Secret
 from tests.contract.isolated import isolated
 from tests.datacenter.accounts import Accounts
 from tests.datacenter.faults import UdpPort

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from seedvm.bmc.credentials import Proven, Unproven, prove
 from seedvm.bmc.findings import login_findings
+from seedvm.bmc.ipmi20_session import login
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.redfish import RedfishBmc
-from seedvm.bmc.session import login
-from seedvm.secret import Candidate, Secret
+from seedvm.site.secrets_file import Candidate, Secret
 from tests.contract.bmcs import ipmi_sim, pyghmi_bmc, redfish_sim
 from tests.contract.isolated import isolated
 

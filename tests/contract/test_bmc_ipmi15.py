@@ -10,7 +10,7 @@ from seedvm.bmc.credentials import MakeRedfish, Proven, Unproven, prove, still_o
 from seedvm.bmc.ipmi import IpmiBmc
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.redfish import RedfishBmc
-from seedvm.secret import Candidate, Secret
+from seedvm.site.secrets_file import Candidate, Secret
 from tests.contract.bmcs import GUID, ipmi_sim
 from tests.contract.isolated import isolated
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from seedvm.bmc.credentials import Known, Proven, Unproven, prove
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.redfish import RedfishBmc
-from seedvm.secret import Candidate, Secret
+from seedvm.site.secrets_file import Candidate, Secret
 from tests.contract.bmcs import ipmi_sim, redfish_sim
 from tests.contract.isolated import isolated
 from tests.contract.small_bmc import small_bmc

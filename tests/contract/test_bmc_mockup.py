@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
+from seedvm.bmc.clients import with_account
 from seedvm.bmc.credentials import Proven, prove
 from seedvm.bmc.ledger import Ledger
-from seedvm.bmc.machines import with_account
 from seedvm.bmc.redfish import RedfishBmc
-from seedvm.inventory import Machine
-from seedvm.secret import Candidate, Secret
+from seedvm.machines.inventory import Machine
+from seedvm.site.secrets_file import Candidate, Secret
 from seedvm.steps.register import driver_of
 
 PARTS = ("root", "system_collection", "system", "ethernet_interfaces_collection", "ethernet_interfaces")

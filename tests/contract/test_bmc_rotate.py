@@ -11,16 +11,19 @@ from typing import Any
 
 import pytest
 
-from seedvm import inventory, proc
-from seedvm.bmc.access import BmcAccess
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
+from seedvm.bmc.account import BmcAccess
 from seedvm.bmc.ledger import Ledger
-from seedvm.bmc.pace import Pace
 from seedvm.bmc.quirks import ANY_RULE, PASSWORD_RULES, PasswordRule, password_rule
+from seedvm.bmc.rate_limit import Pace
 from seedvm.bmc.redfish import RedfishBmc
 from seedvm.bmc.rotate import RolledBack, Store, new_password, rotate, settle
-from seedvm.errors import SeedvmError
-from seedvm.inventory import Machine
-from seedvm.secret import (
+from seedvm.engine.step import Context, Done, Todo
+from seedvm.machines import inventory
+from seedvm.machines.inventory import Machine
+from seedvm.site.model import Site
+from seedvm.site.secrets_file import (
     Candidate,
     Secret,
     ensure_generated,
@@ -29,8 +32,6 @@ from seedvm.secret import (
     store_candidates,
     store_proven,
 )
-from seedvm.site import Site
-from seedvm.step import Context, Done, Todo
 from seedvm.steps.rotate import RotateStep
 from tests.contract.bmcs import ipmi_sim, redfish_sim
 from tests.contract.isolated import isolated
@@ -166,7 +167,7 @@ def test_no_death_at_any_line_loses_the_password(tmp_path: Path, protocol: str) 
         async with ipmi_sim(tmp_path, ADDRESS) if protocol == "ipmi" else redfish:
             script = str(ROOT / "tests/contract/rotate_killed.py")
             command = [sys.executable, script, ADDRESS, str(tmp_path), protocol.split()[0], "right"]
-            said = await proc.arun(command, timeout=590, env={"PYTHONPATH": str(ROOT)})
+            said = await process.arun(command, timeout=590, env={"PYTHONPATH": str(ROOT)})
             deaths = int(said.stdout.split()[0])
             assert deaths > 60, said.stdout
 

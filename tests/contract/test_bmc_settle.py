@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
-from seedvm import inventory
-from seedvm.errors import SeedvmError
-from seedvm.inventory import Machine
+from seedvm.base.errors import SeedvmError
+from seedvm.engine.step import Context, Done, Todo
+from seedvm.machines import inventory
+from seedvm.machines.inventory import Machine
 from seedvm.plan import build_plan
-from seedvm.secret import (
+from seedvm.site.model import Site
+from seedvm.site.secrets_file import (
     Candidate,
     Rotation,
     Secret,
@@ -24,8 +26,6 @@ from seedvm.secret import (
     store_proven,
     store_rotation,
 )
-from seedvm.site import Site
-from seedvm.step import Context, Done, Todo
 from seedvm.steps.register import RegisterStep
 from seedvm.steps.rotate import RotateStep, SettleStep
 from tests.contract.bmcs import ipmi_sim, redfish_sim

@@ -9,14 +9,15 @@ from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from seedvm import inventory, proc
-from seedvm.bmc.bootmac import Alone
+from seedvm.base import process
+from seedvm.bmc.boot_mac import Alone
 from seedvm.bmc.ledger import Ledger
+from seedvm.engine.step import JSON, Blocked, Context, Done, Step, Todo
+from seedvm.machines import inventory
 from seedvm.scan.sniff import foreign_dhcp_servers
-from seedvm.secret import Candidate, Secret, ensure_generated, store_candidates, store_proven
-from seedvm.site import Machine, Site
-from seedvm.step import JSON, Blocked, Context, Done, Step, Todo
-from seedvm.steps.bootmac import BootMacStep
+from seedvm.site.model import Machine, Site
+from seedvm.site.secrets_file import Candidate, Secret, ensure_generated, store_candidates, store_proven
+from seedvm.steps.boot_mac import BootMacStep
 from seedvm.steps.credentials import CredentialsStep
 from seedvm.steps.discover import DiscoverStep
 from seedvm.steps.rotate import RotateStep
@@ -64,9 +65,9 @@ def context(state_dir: Path, site: Site, passwords: Mapping[str, str]) -> Contex
 
 def wire() -> None:
     """The provisioning wire: eth0 is the seed's end, far0 the machines'."""
-    proc.run(["ip", "link", "add", "eth0", "type", "veth", "peer", "name", "far0"], timeout=60)
+    process.run(["ip", "link", "add", "eth0", "type", "veth", "peer", "name", "far0"], timeout=60)
     for name in ("eth0", "far0"):
-        proc.run(["ip", "link", "set", name, "up"], timeout=60)
+        process.run(["ip", "link", "set", name, "up"], timeout=60)
 
 
 def firmware(guid: str = GUID) -> str:
@@ -258,7 +259,7 @@ async def test_no_password_given_stops_with_the_cure(state_dir: Path, site: Site
 async def test_a_foreign_dhcp_server_is_named_and_silence_is_none(tmp_path: Path) -> None:
     wire()
     assert await foreign_dhcp_servers("eth0", "52:54:00:aa:00:99", timeout=1.0) == []
-    proc.run(["ip", "address", "add", "10.9.9.1/24", "dev", "far0"], timeout=60)
+    process.run(["ip", "address", "add", "10.9.9.1/24", "dev", "far0"], timeout=60)
     log = tmp_path / "dnsmasq.log"
     command = [
         "dnsmasq",

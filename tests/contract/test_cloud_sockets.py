@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from seedvm.cloud.sockets import received
+from seedvm.controller.sockets import received
 
 
 async def test_received_counts_what_the_peer_took() -> None:

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from seedvm import proc
+from seedvm.base import process
 from seedvm.cloud import heat, keystone
 from seedvm.cloud.connection import Access, Cloud, Unreachable
-from seedvm.secret import Secret
+from seedvm.site.secrets_file import Secret
 from seedvm.steps.preflight import claims_on
 from tests.contract.cloud_http import VIP, Answer, cloud, versions
 from tests.contract.isolated import isolated
@@ -25,16 +25,16 @@ MAC = "52:54:00:0a:0a:01"
 def neighbour(address: str) -> Iterator[None]:
     """Another machine on eth0's wire, with this address."""
     name = f"seedvm-test-arp-{os.getpid()}"
-    proc.run(["ip", "netns", "add", name], timeout=60)
+    process.run(["ip", "netns", "add", name], timeout=60)
     try:
         ends = ["ip", "link", "add", "eth0", "address", MAC, "type", "veth", "peer", "name", "far0", "netns", name]
-        proc.run(ends, timeout=60)
-        proc.run(["ip", "link", "set", "eth0", "up"], timeout=60)
-        proc.run(["ip", "address", "add", f"{address}/24", "dev", "far0"], timeout=60, netns=name)
-        proc.run(["ip", "link", "set", "far0", "up"], timeout=60, netns=name)
+        process.run(ends, timeout=60)
+        process.run(["ip", "link", "set", "eth0", "up"], timeout=60)
+        process.run(["ip", "address", "add", f"{address}/24", "dev", "far0"], timeout=60, netns=name)
+        process.run(["ip", "link", "set", "far0", "up"], timeout=60, netns=name)
         yield
     finally:
-        proc.run(["ip", "netns", "delete", name], timeout=60)
+        process.run(["ip", "netns", "delete", name], timeout=60)
 
 
 @isolated

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from seedvm import proc
+from seedvm.base import process
 from tests.contract.isolated import isolated
 from tests.datacenter.cable import Datacenter, datacenter
 from tests.datacenter.model import Host
@@ -42,7 +42,7 @@ print(one.recv(99).hex())
 
 async def ipmitool(
     there: Datacenter, host: Host, *words: str, password: str = "horse-42", old: bool = False
-) -> proc.Completed:
+) -> process.Completed:
     suite = [] if old else ["-C", words[0]]
     rest = words if old else words[1:]
     via = "lan" if old else "lanplus"

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from seedvm import orders
-from seedvm.errors import SeedvmError
-from seedvm.secret import ensure_generated
-from seedvm.site import parse_site
-from seedvm.step import JSON, Context, Done
+from seedvm.base.errors import SeedvmError
+from seedvm.engine.step import JSON, Context, Done
+from seedvm.site import orders
+from seedvm.site.model import parse_site
+from seedvm.site.secrets_file import ensure_generated
 from seedvm.steps.deploy import DeployStep
 from tests.contract.cloud_http import DIGEST
 from tests.contract.isolated import isolated

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from bench.image.write import ROOT
-from seedvm import proc
+from seedvm.base import process
 from seedvm.image.build import build
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
@@ -44,7 +44,7 @@ def ramdisk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tree = tmp_path_factory.mktemp("ramdisk")
     archive = build(CACHE).folder.resolve() / "ramdisk.initramfs"
     order = f"set -o pipefail; zstd -dcq {shlex.quote(str(archive))} | cpio -idm --quiet"
-    proc.run(["bash", "-c", order], timeout=600, cwd=tree)
+    process.run(["bash", "-c", order], timeout=600, cwd=tree)
     return tree
 
 
@@ -52,7 +52,7 @@ def ramdisk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def image(tmp_path: Path) -> Path:
     path = tmp_path / "image"
     path.write_bytes(random.Random(7).randbytes(40 * MIB + 512))
-    proc.run(["sfdisk", "--quiet", path], timeout=30, input="label: gpt\nstart=2048, size=20480\n")
+    process.run(["sfdisk", "--quiet", path], timeout=30, input="label: gpt\nstart=2048, size=20480\n")
     return path
 
 
@@ -60,9 +60,9 @@ def image(tmp_path: Path) -> Path:
 def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
     with (tmp_path / "disk").open("wb") as file:
         file.truncate(getattr(request, "param", 64) * MIB)
-    device = proc.run(["losetup", "--find", "--show", tmp_path / "disk"], timeout=30).stdout.strip()
+    device = process.run(["losetup", "--find", "--show", tmp_path / "disk"], timeout=30).stdout.strip()
     yield device
-    proc.run(["losetup", "--detach", device], timeout=30)
+    process.run(["losetup", "--detach", device], timeout=30)
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -80,7 +80,7 @@ def served(image: Path) -> Iterator[str]:
 
 def write(ramdisk: Path, url: str, sha512: str, disk: str) -> str:
     words = ["unshare", "--mount", "--propagation", "private", "bash", "-euc", ROOT, "agent"]
-    return proc.run([*words, ramdisk, url, sha512, disk], timeout=120, input=AGENT).stdout
+    return process.run([*words, ramdisk, url, sha512, disk], timeout=120, input=AGENT).stdout
 
 
 def test_an_image_is_on_the_disk_as_it_was_served(ramdisk: Path, image: Path, served: str, disk: str) -> None:

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from seedvm import proc
-from seedvm.errors import SeedvmError
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
 from seedvm.image.build import build
-from seedvm.rack import disk as disks
-from seedvm.rack import gpt, loop, rack
+from seedvm.rack import rack
+from seedvm.rack.firmware import disk as disks
+from seedvm.rack.firmware import gpt
 from seedvm.rack.model import RackSpec, load_rack
+from seedvm.rack.sandbox import loop
 from tests.contract import config_drive
 from tests.contract.test_rack import until
 
@@ -49,7 +51,7 @@ class Machine:
         return self.spec.folder("m1") / "disk.img"
 
     def inside(self, command: str) -> str:
-        return proc.run(rack.exec_argv(self.spec, "m1", ["bash", "-euc", command]), timeout=60).stdout.strip()
+        return process.run(rack.exec_argv(self.spec, "m1", ["bash", "-euc", command]), timeout=60).stdout.strip()
 
     def is_up(self) -> bool:
         try:
@@ -60,7 +62,7 @@ class Machine:
     def answers(self) -> bool:
         """Whether SSH greets at the machine's address."""
         greet = f"exec 3<>/dev/tcp/{ADDRESS}/22 && head -c 4 <&3"
-        done = proc.run(["timeout", "2", "bash", "-c", greet], timeout=10, netns=self.spec.namespace, check=False)
+        done = process.run(["timeout", "2", "bash", "-c", greet], timeout=10, netns=self.spec.namespace, check=False)
         return done.stdout == "SSH-"
 
     def boot(self) -> None:
@@ -120,7 +122,7 @@ def test_replacing_root_keeps_all_state(machine: Machine) -> None:
     identity = machine.disk.with_name("identity.json")
     identity.write_text(json.dumps({"name": "seedvm-feedfeedfeedfeed", "hash": "feedfeedfeedfeed"}))
     order = f"rm /etc/seedvm-image.json\nwrite {identity} /etc/seedvm-image.json\n"
-    proc.run(["debugfs", "-w", "-f", "-", f"{machine.disk}?offset={root.start}"], timeout=60, input=order)
+    process.run(["debugfs", "-w", "-f", "-", f"{machine.disk}?offset={root.start}"], timeout=60, input=order)
     machine.boot()
     assert machine.inside(shown) == before
     assert machine.inside("cat /var/lib/mysql/kept /var/lib/seedvm/kept; ls /etc/nova/gone || true") == "kept\nkept"
@@ -130,6 +132,6 @@ def test_replacing_root_keeps_all_state(machine: Machine) -> None:
 def test_without_its_config_drive_it_keeps_its_address(machine: Machine) -> None:
     machine.switch_off()
     drive = gpt.partitions(machine.disk)[-1]
-    proc.run(["sgdisk", f"--delete={drive.number}", machine.disk], timeout=30)
+    process.run(["sgdisk", f"--delete={drive.number}", machine.disk], timeout=30)
     machine.boot()
     until("SSH", machine.answers, timeout=60)

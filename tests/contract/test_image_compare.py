@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from seedvm import proc
-from seedvm.errors import SeedvmError
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
 from seedvm.image.compare import compare
 
 START, SIZE = 1 << 20, 16 << 20
@@ -48,11 +48,11 @@ def build(tree: Path, folder: Path, manifest: object = MANIFEST) -> Path:
         str(disk),
         "16M",
     ]
-    proc.run(words, timeout=60, env={"E2FSPROGS_FAKE_TIME": "1767225600"})
+    process.run(words, timeout=60, env={"E2FSPROGS_FAKE_TIME": "1767225600"})
     order = (
         'cd "$1"; find . -print0 | LC_ALL=C sort -z | cpio --null -o -H newc --quiet --reproducible | zstd -q -o "$2"'
     )
-    proc.run(["bash", "-euc", order, "pack", tree, folder / "ramdisk.initramfs"], timeout=60)
+    process.run(["bash", "-euc", order, "pack", tree, folder / "ramdisk.initramfs"], timeout=60)
     return folder
 
 

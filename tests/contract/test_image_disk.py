@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from seedvm import proc
-from seedvm.errors import SeedvmError
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
 from seedvm.image import gpt
 
 KEY = "0123456789abcdef"
@@ -53,7 +53,7 @@ def root(image: Path, plan: gpt.Layout) -> Path:
 
 
 def test_the_table_names_an_efi_system_partition_and_the_root(image: Path, plan: gpt.Layout) -> None:
-    table = json.loads(proc.run(["sfdisk", "--json", image], timeout=20).stdout)["partitiontable"]
+    table = json.loads(process.run(["sfdisk", "--json", image], timeout=20).stdout)["partitiontable"]
     assert table["label"] == "gpt"
     assert [(one["name"], one["type"]) for one in table["partitions"]] == [
         (one.name, one.type) for one in plan.partitions
@@ -62,12 +62,12 @@ def test_the_table_names_an_efi_system_partition_and_the_root(image: Path, plan:
 
 
 def test_the_table_is_whole_to_the_other_tool_as_well(image: Path) -> None:
-    assert "No problems found" in proc.run(["sgdisk", "--verify", image], timeout=20).stdout
+    assert "No problems found" in process.run(["sgdisk", "--verify", image], timeout=20).stdout
 
 
 def test_the_boot_program_lies_where_firmware_looks(image: Path, plan: gpt.Layout, tree: Path) -> None:
     place = f"{image}@@{plan.partitions[1].start}"
-    proc.run(["mcopy", "-n", "-i", place, "::/EFI/BOOT/BOOTX64.EFI", image.with_name("copy.efi")], timeout=20)
+    process.run(["mcopy", "-n", "-i", place, "::/EFI/BOOT/BOOTX64.EFI", image.with_name("copy.efi")], timeout=20)
     assert image.with_name("copy.efi").read_bytes() == (tree / gpt.BOOT_PROGRAM).read_bytes()
 
 
@@ -84,15 +84,15 @@ def test_a_bios_finds_grubs_second_part_by_the_first_sector(image: Path, plan: g
 
 
 def test_the_root_is_marked_as_read_only(image: Path, plan: gpt.Layout) -> None:
-    attributes = proc.run(["sgdisk", f"--attributes={plan.root.number}:show", image], timeout=20).stdout
+    attributes = process.run(["sgdisk", f"--attributes={plan.root.number}:show", image], timeout=20).stdout
     assert "60" in attributes
 
 
 def test_the_root_file_system_is_clean_labelled_and_holds_the_tree(root: Path) -> None:
-    proc.run(["e2fsck", "-f", "-n", root], timeout=60)
-    assert proc.run(["blkid", "-o", "value", "-s", "LABEL", "-p", root], timeout=20).stdout.strip() == "root"
-    assert proc.run(["debugfs", "-R", "cat /etc/seedvm-image.json", root], timeout=20).stdout == '{"hash": "x"}\n'
-    assert "Mode:  0600" in proc.run(["debugfs", "-R", "stat /etc/secret", root], timeout=20).stdout
+    process.run(["e2fsck", "-f", "-n", root], timeout=60)
+    assert process.run(["blkid", "-o", "value", "-s", "LABEL", "-p", root], timeout=20).stdout.strip() == "root"
+    assert process.run(["debugfs", "-R", "cat /etc/seedvm-image.json", root], timeout=20).stdout == '{"hash": "x"}\n'
+    assert "Mode:  0600" in process.run(["debugfs", "-R", "stat /etc/secret", root], timeout=20).stdout
 
 
 @pytest.mark.root
@@ -105,7 +105,7 @@ def test_a_running_system_reads_the_very_same_root_from_its_disk(root: Path, tmp
     script = """device=$(losetup --find --show "$1"); trap 'umount "$2" 2>/dev/null || true; losetup --detach $device' EXIT
 mount -t ext4 -o ro $device "$2"; cat "$2/etc/secret"; cmp $device "$3"; umount "$2"; cmp "$1" "$3" """
     words = ["unshare", "--mount", "--propagation", "private", "bash", "-euc", script, "mounted", copy, point, root]
-    assert proc.run(words, timeout=60).stdout == "only for its owner\n"
+    assert process.run(words, timeout=60).stdout == "only for its owner\n"
 
 
 def test_the_image_is_sparse(image: Path) -> None:
@@ -120,14 +120,14 @@ def test_the_same_key_gives_the_same_ids_and_another_key_others(plan: gpt.Layout
 def test_the_same_tree_at_another_time_gives_the_same_bytes(
     image: Path, tree: Path, plan: gpt.Layout, tmp_path: Path
 ) -> None:
-    proc.run(["cp", "-a", tree, tmp_path / "tree"], timeout=60)
+    process.run(["cp", "-a", tree, tmp_path / "tree"], timeout=60)
     for path in (tmp_path / "tree").rglob("*"):
         os.utime(path, follow_symlinks=False)  # younger, as a second build's are
     begun = int(image.stat().st_mtime)
     while int(time.time()) <= begun + 2:  # FAT counts in steps of two seconds
         os.sched_yield()
     gpt.assemble(tmp_path / "tree", tmp_path / "again.raw", plan)
-    assert proc.run(["cmp", image, tmp_path / "again.raw"], timeout=60, check=False).stdout == ""
+    assert process.run(["cmp", image, tmp_path / "again.raw"], timeout=60, check=False).stdout == ""
 
 
 def test_a_tree_that_cannot_boot_is_refused(tmp_path: Path, plan: gpt.Layout) -> None:

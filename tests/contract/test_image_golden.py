@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from seedvm import proc
+from seedvm.base import process
 from seedvm.image import appliance
 from seedvm.image.build import GOLDEN_FILES, RAMDISK_FILES, ImageSet, build
 
@@ -31,7 +31,7 @@ def manifest(images: ImageSet) -> dict[str, Any]:
 def root_file(images: ImageSet, manifest: dict[str, Any], request: str) -> str:
     start = next(one["start"] for one in manifest["disk"]["partitions"] if one["name"] == "root")
     # debugfs takes an offset in its device's name, as every tool of e2fsprogs does.
-    return proc.run(["debugfs", "-R", request, f"{images.folder / 'golden.raw'}?offset={start}"], timeout=60).stdout
+    return process.run(["debugfs", "-R", request, f"{images.folder / 'golden.raw'}?offset={start}"], timeout=60).stdout
 
 
 def test_every_file_is_there_and_has_the_sum_of_its_manifest(images: ImageSet) -> None:

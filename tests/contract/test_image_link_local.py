@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from seedvm import inventory, proc
+from seedvm.base import process
+from seedvm.bmc.clients import with_account
 from seedvm.bmc.credentials import Proven, prove
 from seedvm.bmc.ledger import Ledger
-from seedvm.bmc.machines import with_account
 from seedvm.image.build import build
-from seedvm.rack import gpt
-from seedvm.secret import Candidate, store_proven
-from seedvm.site import Site
+from seedvm.machines import inventory
+from seedvm.rack.firmware import gpt
+from seedvm.site.model import Site
+from seedvm.site.secrets_file import Candidate, store_proven
 from seedvm.steps.register import RegisterStep
 from tests.contract.ironic_api import Metal, ironic_api
 from tests.contract.isolated import isolated
@@ -112,5 +113,5 @@ async def by_the_image_s_ironic(golden: Path, folder: Path, info: dict[str, obje
     root = next(one for one in gpt.partitions(golden) if one.name == "root")
     (folder / "root").mkdir()
     words = ["sh", "-euc", INSIDE, "sh", root.start, root.size, golden.absolute(), folder / "root", IRONIC]
-    said = await proc.arun(["unshare", "--mount", *map(str, words)], timeout=90, input=json.dumps(info))
+    said = await process.arun(["unshare", "--mount", *map(str, words)], timeout=90, input=json.dumps(info))
     return list(json.loads(said.stdout))

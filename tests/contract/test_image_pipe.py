@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from seedvm import proc
+from seedvm.base import process
 from seedvm.image import dib
 
 
@@ -17,7 +17,7 @@ def test_the_reader_stays_until_the_writer_has_written_its_last_record(tmp_path:
     one_cpu = ["taskset", "-c", str(min(os.sched_getaffinity(0)))]
     for blocks in range(1, 61):  # three whole records: the end mark comes to lie everywhere in the last one
         (source / "file").write_bytes(os.urandom(512 * blocks + 2_000_000))
-        reader = proc.spawn([*one_cpu, *dib.unpacker(tree), pipe])
-        proc.run([*one_cpu, "tar", "-C", source, "-cf", pipe, "."], timeout=30)
+        reader = process.spawn([*one_cpu, *dib.unpacker(tree), pipe])
+        process.run([*one_cpu, "tar", "-C", source, "-cf", pipe, "."], timeout=30)
         assert reader.wait(timeout=30) == 0
         assert (tree / "file").read_bytes() == (source / "file").read_bytes()

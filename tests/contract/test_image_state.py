@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from seedvm import proc
+from seedvm.base import process
 from seedvm.image.build import build
-from seedvm.rack import disk as disks
-from seedvm.rack import gpt
+from seedvm.rack.firmware import disk as disks
+from seedvm.rack.firmware import gpt
 
 CACHE = Path(__file__).parents[2] / "build/cache"
 GIB = 1 << 30
@@ -40,10 +40,10 @@ class Machine:
         self.root = disk.with_name("root")
         self.root.mkdir(exist_ok=True)
 
-    def boot(self, command: str = "true", *, check: bool = True) -> proc.Completed:
+    def boot(self, command: str = "true", *, check: bool = True) -> process.Completed:
         """The early part of a boot, then `command` in its place."""
         words = ["unshare", "--mount", "--propagation", "private", "bash", "-euc", BOOT, "boot"]
-        return proc.run([*words, self.disk, self.root, command], timeout=120, check=check)
+        return process.run([*words, self.disk, self.root, command], timeout=120, check=check)
 
     def said(self, command: str) -> str:
         return self.boot(command).stdout.strip()
@@ -52,10 +52,10 @@ class Machine:
         return next((one for one in gpt.partitions(self.disk) if one.name == name), None)
 
     def sgdisk(self, *words: str) -> None:
-        proc.run(["sgdisk", *words, self.disk], timeout=30)
+        process.run(["sgdisk", *words, self.disk], timeout=30)
 
     def place(self, content: Path, at: int) -> None:
-        proc.run(
+        process.run(
             ["dd", f"if={content}", f"of={self.disk}", "bs=1M", "conv=notrunc,sparse", f"seek={at >> 20}"], timeout=60
         )
 
@@ -65,7 +65,7 @@ class Machine:
         identity.write_text(json.dumps({"name": f"seedvm-{name}", "hash": name}))
         root = f"{self.disk}?offset={next(one.start for one in gpt.partitions(self.disk) if one.name == 'root')}"
         orders = f"rm /etc/seedvm-image.json\nwrite {identity} /etc/seedvm-image.json\nwrite {identity} /etc/only-in-{name}\n"
-        proc.run(["debugfs", "-w", "-f", "-", root], timeout=60, input=orders)
+        process.run(["debugfs", "-w", "-f", "-", root], timeout=60, input=orders)
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,7 @@ def test_outside_state_nothing_can_be_written(machine: Machine) -> None:
     root = next(one for one in gpt.partitions(machine.disk) if one.name == "root")
     here, there = f"skip={root.start},count={root.size}", machine.disk.with_name("root.now")
     for source, target in ((machine.disk, there), (machine.golden, there.with_suffix(".then"))):
-        proc.run(
+        process.run(
             [
                 "dd",
                 f"if={source}",
@@ -122,7 +122,7 @@ def test_outside_state_nothing_can_be_written(machine: Machine) -> None:
             ],
             timeout=120,
         )
-    proc.run(["cmp", there, there.with_suffix(".then")], timeout=120)
+    process.run(["cmp", there, there.with_suffix(".then")], timeout=120)
 
 
 def test_a_folder_of_state_has_its_owner_from_the_image(machine: Machine) -> None:
@@ -184,7 +184,7 @@ def test_a_table_torn_by_power_loss_is_read_from_its_backup(machine: Machine) ->
 
 def test_a_disk_that_is_just_large_enough_for_root_is_refused_by_name(golden: Path, tmp_path: Path) -> None:
     disks.write(golden, tmp_path / "disk.img", 0)
-    proc.run(["cp", "--sparse=always", golden, tmp_path / "disk.img"], timeout=120)
+    process.run(["cp", "--sparse=always", golden, tmp_path / "disk.img"], timeout=120)
     refused = Machine(tmp_path / "disk.img", golden).boot(check=False)
     assert refused.returncode != 0
     assert "has no room for a state partition" in refused.stderr
@@ -195,7 +195,7 @@ def test_the_config_drive_is_read_without_the_kernel(machine: Machine, tmp_path:
     content.mkdir(parents=True)
     (content / "meta_data.json").write_text('{"hostname": "m1"}')
     order = ["xorriso", "-as", "mkisofs", "-quiet", "-R", "-V", "config-2"]
-    proc.run([*order, "-o", tmp_path / "drive.iso", tmp_path / "drive"], timeout=60)
+    process.run([*order, "-o", tmp_path / "drive.iso", tmp_path / "drive"], timeout=60)
     machine.sgdisk("--move-second-header", "--new=0:-64M:0")  # as Ironic's agent does
     machine.place(tmp_path / "drive.iso", gpt.partitions(machine.disk)[-1].start)
     seed = "/var/lib/cloud/seed/config_drive"
@@ -211,7 +211,7 @@ def test_what_was_mounted_at_a_path_before_is_its_state(machine: Machine) -> Non
         "chroot", 'mount -t tmpfs own "$2/var/lib/seedvm"; echo 1 > "$2/var/lib/seedvm/own"; chroot', 1
     )
     words = ["unshare", "--mount", "--propagation", "private", "bash", "-euc", script, "boot"]
-    shown = proc.run(
+    shown = process.run(
         [*words, machine.disk, machine.root, "stat --file-system --format %T /var/lib/seedvm; ls /var/lib/seedvm"],
         timeout=60,
     )

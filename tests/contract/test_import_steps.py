@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from seedvm import inventory
-from seedvm.scan.lists import LISTED, take
-from seedvm.secret import load_proven
-from seedvm.site import Site
-from seedvm.step import Blocked, Todo
-from seedvm.steps.bootmac import BootMacStep
+from seedvm.engine.step import Blocked, Todo
+from seedvm.machines import inventory
+from seedvm.machines.import_export import LISTED, take
+from seedvm.site.model import Site
+from seedvm.site.secrets_file import load_proven
+from seedvm.steps.boot_mac import BootMacStep
 from seedvm.steps.credentials import CredentialsStep
 from seedvm.steps.discover import DiscoverStep
 from tests.contract.bmcs import ipmi_sim, redfish_sim

@@ -13,15 +13,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from seedvm import proc
+from seedvm.base import process
+from seedvm.bmc.clients import with_account
 from seedvm.bmc.credentials import Proven, Unproven, prove
 from seedvm.bmc.ipmi import IpmiBmc
 from seedvm.bmc.ledger import Ledger
-from seedvm.bmc.machines import with_account
 from seedvm.bmc.redfish import RedfishBmc
-from seedvm.inventory import Machine
+from seedvm.machines.inventory import Machine
 from seedvm.scan.sweep import sweep
-from seedvm.secret import Candidate, Secret
+from seedvm.site.secrets_file import Candidate, Secret
 from seedvm.steps.register import driver_info, driver_of
 from tests.contract.isolated import isolated, until
 from tests.datacenter.accounts import Accounts
@@ -53,7 +53,7 @@ async def link_local(**spoken: Any) -> AsyncIterator[Record]:
         ["link", "set", "near0", "up"],
         ["address", "add", "fe80::77/64", "dev", "near0", "nodad"],
     ):
-        proc.run(["ip", *words], timeout=60)
+        process.run(["ip", *words], timeout=60)
     users = {PAIR.user: PAIR.password.reveal()}
     host = Host("fe80::77", "52:54:00:66:00:77", guid="0123456789abcdef" * 2, users=users, interface="near0", **spoken)
     record = Record()
@@ -121,8 +121,8 @@ async def test_what_is_registered_of_it_is_what_ironic_s_own_tools_log_in_by(tmp
             tmp_path / "password",
         ]
         command = ["ipmitool", "-I", "lanplus", *told, "-R", "2", "-N", "1", "power", "status"]  # as Ironic calls it
-        said = await proc.arun(command, timeout=60, check=False)
+        said = await process.arun(command, timeout=60, check=False)
         assert "Chassis Power is off" in said.stdout, said.stderr
-        said = await proc.arun([sys.executable, "-c", PYGHMI, info["ipmi_address"]], timeout=60, check=False)
+        said = await process.arun([sys.executable, "-c", PYGHMI, info["ipmi_address"]], timeout=60, check=False)
         assert "{'powerstate': 'off'}" in said.stdout, said.stdout + said.stderr
         assert {one.outcome for one in record.logins} == {"in"}

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from seedvm import proc
-from seedvm.cloud import galera
-from seedvm.cloud.agree import differences
-from seedvm.errors import SeedvmError
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
+from seedvm.controller import galera
+from seedvm.handoff.compare import differences
 from tests.contract.isolated import child, isolated, until
 
 PROVIDER = Path("/usr/lib/galera/libgalera_smm.so")
@@ -36,7 +36,7 @@ def member(folder: Path, number: int, peers: str) -> Iterator[Path]:
     shutil.chown(home, "mysql")
     data, sock, port = home / "data", home / "sock", 20000 + 10 * number
     install = ["mariadb-install-db", "--no-defaults", f"--datadir={data}", "--user=mysql", "--skip-test-db"]
-    proc.run([*install, "--auth-root-authentication-method=socket"], timeout=120)
+    process.run([*install, "--auth-root-authentication-method=socket"], timeout=120)
     argv = [
         *("mariadbd", "--no-defaults", "--user=mysql", f"--datadir={data}", f"--socket={sock}", f"--port={port}"),
         *("--bind-address=127.0.0.1", "--binlog-format=ROW", "--innodb-autoinc-lock-mode=2", "--wsrep-on=ON"),

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from seedvm import proc
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
 from seedvm.cloud.api import Api
-from seedvm.errors import SeedvmError
-from seedvm.step import Blocked, Done, Report, Todo, Verdict
-from seedvm.steps.finished import Finished
+from seedvm.engine.step import Blocked, Done, Report, Todo, Verdict
+from seedvm.steps.departed import Finished
 from tests.contract.isolated import child, isolated, until
 
 VIP = "192.0.2.5"
@@ -44,7 +44,7 @@ def answers() -> bool:
 
 @isolated
 async def test_the_receipt_speaks_only_while_the_undercloud_answers(tmp_path: Path) -> None:
-    proc.run(["ip", "address", "add", f"{VIP}/32", "dev", "lo"], timeout=60)
+    process.run(["ip", "address", "add", f"{VIP}/32", "dev", "lo"], timeout=60)
     step = Finished(NeverAsked(), RECEIPT)
     verdict = await step.check()
     assert isinstance(verdict, Blocked)
@@ -60,7 +60,7 @@ async def test_the_receipt_speaks_only_while_the_undercloud_answers(tmp_path: Pa
 
 @isolated
 async def test_an_api_says_who_refused_and_who_is_silent(tmp_path: Path) -> None:
-    proc.run(["ip", "address", "add", f"{VIP}/32", "dev", "lo"], timeout=60)
+    process.run(["ip", "address", "add", f"{VIP}/32", "dev", "lo"], timeout=60)
     with pytest.raises(SeedvmError, match="heat does not answer") as silent:
         Api(VIP, timeout=1, name="node-1").get("heat", "/")
     assert silent.value.machine == "node-1"

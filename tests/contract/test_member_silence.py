@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from seedvm import proc
+from seedvm.base import process
 from seedvm.member.boot import offers
 from tests.contract.isolated import isolated, until
 
@@ -32,23 +32,23 @@ def cable() -> Iterator[tuple[str, str]]:
     seed, member = f"t-{tag}-seed", f"t-{tag}-node"
     try:
         for name in (seed, member):
-            proc.run(["ip", "netns", "add", name], timeout=60)
-            proc.run(["ip", "link", "set", "lo", "up"], timeout=60, netns=name)
-        proc.run(
+            process.run(["ip", "netns", "add", name], timeout=60)
+            process.run(["ip", "link", "set", "lo", "up"], timeout=60, netns=name)
+        process.run(
             ["ip", "link", "add", "e0", "netns", seed, "type", "veth", "peer", "name", "e0", "netns", member],
             timeout=60,
         )
         for number, name in enumerate((seed, member), 1):
-            proc.run(["ip", "address", "add", f"192.0.2.{number}/24", "dev", "e0"], timeout=60, netns=name)
-            proc.run(["ip", "link", "set", "e0", "up"], timeout=60, netns=name)
+            process.run(["ip", "address", "add", f"192.0.2.{number}/24", "dev", "e0"], timeout=60, netns=name)
+            process.run(["ip", "link", "set", "e0", "up"], timeout=60, netns=name)
         yield seed, member
     finally:
         for name in (seed, member):
-            proc.run(["ip", "netns", "delete", name], timeout=60, check=False)
+            process.run(["ip", "netns", "delete", name], timeout=60, check=False)
 
 
 def pings(netns: str, address: str) -> bool:
-    said = proc.run(["ping", "-c", "1", "-W", "1", address], timeout=60, netns=netns, check=False)
+    said = process.run(["ping", "-c", "1", "-W", "1", address], timeout=60, netns=netns, check=False)
     return said.returncode == 0
 
 
@@ -56,7 +56,7 @@ def python(code: str) -> list[str]:
     return [sys.executable, "-c", code]
 
 
-def mute(seed: str, outcome: Path, seconds: float) -> contextlib.AbstractContextManager[proc.Child]:
+def mute(seed: str, outcome: Path, seconds: float) -> contextlib.AbstractContextManager[process.Child]:
     from tests.contract.isolated import child
 
     request = {"handoff_key": KEY, "token": "t1", "seconds": seconds, "outcome": str(outcome)}
@@ -66,11 +66,11 @@ def mute(seed: str, outcome: Path, seconds: float) -> contextlib.AbstractContext
 
 def say(member: str, verdict: dict[str, Any], key: str = KEY) -> None:
     code = (
-        "import socket; from seedvm.secret import Secret; from seedvm.wire.verdict import PORT, Verdict, pack\n"
+        "import socket; from seedvm.site.secrets_file import Secret; from seedvm.wire.verdict import PORT, Verdict, pack\n"
         f"voice = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); voice.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)\n"
         f"voice.sendto(pack(Verdict(**{verdict!r}), Secret({key!r})), ('192.0.2.255', PORT))"
     )
-    proc.run(python(code), timeout=60, netns=member, cwd=Path.cwd())
+    process.run(python(code), timeout=60, netns=member, cwd=Path.cwd())
 
 
 async def test_a_mute_seed_cannot_be_heard_and_hears_the_verdict(cable: tuple[str, str], tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ async def test_a_mute_seed_cannot_be_heard_and_hears_the_verdict(cable: tuple[st
     verdict = {"token": "t1", "member": "node", "passed": True, "why": "well"}
     with mute(seed, outcome, 60):
         await until(lambda: not pings(member, "192.0.2.1"))
-        proc.run(["ip", "neighbour", "flush", "all"], timeout=60, netns=member)
+        process.run(["ip", "neighbour", "flush", "all"], timeout=60, netns=member)
         assert not pings(member, "192.0.2.1")
         assert not pings(seed, "192.0.2.2")
         say(member, verdict, key="cd" * 32)
@@ -138,10 +138,10 @@ async def test_a_dhcp_server_that_offers_is_seen_and_a_silent_one_is_not(tmp_pat
 
     from tests.contract.isolated import child
 
-    proc.run(["ip", "link", "add", "e0", "type", "veth", "peer", "name", "e1"], timeout=60)
-    proc.run(["ip", "address", "add", "192.0.2.1/24", "dev", "e1"], timeout=60)
+    process.run(["ip", "link", "add", "e0", "type", "veth", "peer", "name", "e1"], timeout=60)
+    process.run(["ip", "address", "add", "192.0.2.1/24", "dev", "e1"], timeout=60)
     for name in ("e0", "e1"):
-        proc.run(["ip", "link", "set", name, "up"], timeout=60)
+        process.run(["ip", "link", "set", name, "up"], timeout=60)
     argv = [
         "dnsmasq",
         "--keep-in-foreground",

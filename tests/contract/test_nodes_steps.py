@@ -10,12 +10,12 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
-from seedvm import inventory
-from seedvm.inventory import Machine
-from seedvm.secret import Candidate, Secret, ensure_generated, store_proven
-from seedvm.site import Machine as Said
-from seedvm.site import Site
-from seedvm.step import Blocked, Context, Done, Todo
+from seedvm.engine.step import Blocked, Context, Done, Todo
+from seedvm.machines import inventory
+from seedvm.machines.inventory import Machine
+from seedvm.site.model import Machine as Said
+from seedvm.site.model import Site
+from seedvm.site.secrets_file import Candidate, Secret, ensure_generated, store_proven
 from seedvm.steps.inspect import InspectStep
 from seedvm.steps.register import RegisterStep
 from seedvm.steps.review import ReviewStep

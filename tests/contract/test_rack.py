@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from seedvm import proc
-from seedvm.errors import SeedvmError
-from seedvm.rack import cgroup, control, events, loop, network, rack
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
+from seedvm.rack import control, events, rack
 from seedvm.rack.model import CHILD_ENVIRONMENT, RackSpec, load_rack
 from seedvm.rack.press import press
+from seedvm.rack.sandbox import cgroup, loop, network
 from tests.boot_servers import boot_servers
 from tests.contract.toy_machine import make_ramdisk, make_tree, write_disk
 
@@ -54,16 +55,16 @@ class Desk:
 
     def ipmitool(
         self, *words: str, password: str = "hush-m2", user: str = "admin", check: bool = True
-    ) -> proc.Completed:
+    ) -> process.Completed:
         command = ["ipmitool", "-I", "lanplus", "-H", "172.22.1.22", "-U", user, "-E", *words]
         env = {"IPMI_PASSWORD": password}
-        return proc.run(command, timeout=60, netns=self.spec.namespace, env=env, check=check)
+        return process.run(command, timeout=60, netns=self.spec.namespace, env=env, check=check)
 
     def python(self, text: str) -> Any:
         """Run a client of the tests' own environment on the router; what it printed, from JSON."""
         import sys
 
-        done = proc.run([sys.executable, "-c", text], timeout=60, netns=self.spec.namespace, env=CHILD_ENVIRONMENT)
+        done = process.run([sys.executable, "-c", text], timeout=60, netns=self.spec.namespace, env=CHILD_ENVIRONMENT)
         return json.loads(done.stdout.splitlines()[-1])
 
     def events(self, machine: str) -> list[dict[str, Any]]:
@@ -83,7 +84,7 @@ class Desk:
             return False  # between firmware and init
 
     def inside(self, machine: str, *words: str) -> str:
-        return proc.run(rack.exec_argv(self.spec, machine, words), timeout=20).stdout
+        return process.run(rack.exec_argv(self.spec, machine, words), timeout=20).stdout
 
 
 def until(what: str, condition: Callable[[], bool], timeout: float = 40) -> None:
@@ -111,12 +112,12 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     try:
         rack.up(spec)
         commands = boot_servers(served, "--dhcp-boot=tag:!ipxe,undionly.kpxe")
-        servers = [proc.spawn(words, log=scratch / "servers.log", netns=spec.namespace) for words in commands]
+        servers = [process.spawn(words, log=scratch / "servers.log", netns=spec.namespace) for words in commands]
         try:
             yield Desk(spec, tree, scratch)
         finally:
             for server in servers:
-                proc.stop(server)
+                process.stop(server)
     finally:
         rack.wipe(spec)
         os.chdir(before)
@@ -196,7 +197,7 @@ print(json.dumps([*found, system.boot.target.value, system.boot.enabled.value, s
 def test_redfish_opens_its_root_to_all_and_the_rest_to_its_user(desk: Desk) -> None:
     def code(*words: str) -> str:
         curl = ["curl", "-sk", "-m", "10", "-o", "/dev/null", "-w", "%{http_code}", *words]
-        return proc.run(curl, timeout=20, netns=desk.spec.namespace).stdout
+        return process.run(curl, timeout=20, netns=desk.spec.namespace).stdout
 
     assert code("https://172.22.1.21/redfish/v1/") == "200"
     assert code("https://172.22.1.21/redfish/v1/Systems") == "401"
@@ -223,7 +224,7 @@ def test_partitions_made_in_the_ramdisk_get_their_nodes(dark: Desk) -> None:
     disk = dark.inside("m2", "ls", "/sys/block").strip()
     partition = "echo 'label: gpt\n,32M' | sfdisk --quiet --no-reread /dev/$0; ls /dev"
     dark.inside("m2", "bash", "-c", partition, disk)
-    proc.run(["partx", "--add", f"/dev/{disk}"], timeout=20, check=False)
+    process.run(["partx", "--add", f"/dev/{disk}"], timeout=20, check=False)
     until("the node", lambda: f"{disk}p1" in dark.inside("m2", "ls", "/dev").split(), timeout=10)
 
 

@@ -12,22 +12,22 @@ from pathlib import Path
 
 import pytest
 
-from seedvm import proc
-from seedvm.bmc import session
-from seedvm.bmc.access import BmcAccess
-from seedvm.bmc.answers import Proven, Unproven
+from seedvm.base import process
+from seedvm.bmc import ipmi20_session
+from seedvm.bmc.account import BmcAccess
 from seedvm.bmc.credentials import Known, prove
 from seedvm.bmc.findings import login_findings
 from seedvm.bmc.ipmi import IpmiBmc
+from seedvm.bmc.ipmi20_session import Refused, exchange, login
 from seedvm.bmc.ledger import Ledger
-from seedvm.bmc.link import link_to
-from seedvm.bmc.pace import Pace
+from seedvm.bmc.login_result import Proven, Unproven
 from seedvm.bmc.quirks import ANY_RULE
+from seedvm.bmc.rate_limit import Pace
 from seedvm.bmc.redfish import RedfishBmc
 from seedvm.bmc.redfish_http import Unauthorized, Unreachable
 from seedvm.bmc.rotate import Store, rotate
-from seedvm.bmc.session import Refused, exchange, login
-from seedvm.secret import Candidate, Secret, load_proven, store_proven
+from seedvm.bmc.udp import link_to
+from seedvm.site.secrets_file import Candidate, Secret, load_proven, store_proven
 from tests.contract.bmcs import tcp_listens, udp_listens
 from tests.contract.isolated import child, isolated
 
@@ -52,7 +52,7 @@ async def front(folder: Path, protocol: str, faults: str = "{}") -> AsyncIterato
     folder.mkdir(exist_ok=True)
     (folder / "rack.yaml").write_text(RACK.format(protocol=protocol, faults=faults))
     script = str(ROOT / "tests/contract/rack_front.py")
-    proc.run(["ip", "address", "replace", f"{ADDRESS}/32", "dev", "lo"], timeout=10)
+    process.run(["ip", "address", "replace", f"{ADDRESS}/32", "dev", "lo"], timeout=10)
     command = [sys.executable, script, str(folder / "rack.yaml"), "m1", str(folder)]
     with child(command, log=folder / "log", env={"PYTHONPATH": str(ROOT)}):
         await (udp_listens(ADDRESS, 623) if protocol == "ipmi" else tcp_listens(ADDRESS, 443))
@@ -105,8 +105,8 @@ async def test_redfish_locks_after_so_many_and_says_for_how_long(tmp_path: Path)
 async def guess(password: Secret) -> None:
     """A login as careless tools do it: RAKP 3 leaves although RAKP 2 has shown that the password is wrong."""
     async with link_to(ADDRESS, 623) as link:
-        said = await session._exchange(link, "admin", session.PREFERRED, 4)
-        await session._finish(ADDRESS, link, said, password)
+        said = await ipmi20_session._exchange(link, "admin", ipmi20_session.PREFERRED, 4)
+        await ipmi20_session._finish(ADDRESS, link, said, password)
 
 
 @isolated
@@ -132,7 +132,7 @@ def test_lost_packets_are_asked_for_again(tmp_path: Path, protocol: str) -> None
         async with front(tmp_path, protocol, "{lost_packets_percent: 10}"):
             answer = await tried(tmp_path, protocol)
             assert isinstance(answer, Proven), answer
-        counted = proc.run(["nft", "list", "table", "inet", "seedvm_faults"], timeout=10).stdout
+        counted = process.run(["nft", "list", "table", "inet", "seedvm_faults"], timeout=10).stdout
         assert "numgen random mod 100 < 10 drop" in counted
 
     run()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
-from seedvm import proc
+from seedvm.base import process
 from seedvm.scan.evidence import Bmc
 from seedvm.scan.multicast import PACKETS, search
 from seedvm.scan.pace import Pace
@@ -132,10 +132,10 @@ async def test_a_machine_with_two_addresses_is_asked_at_one_at_a_time(tmp_path: 
 
 @isolated
 async def test_a_silent_address_on_link_is_asked_twice_by_arp_and_nothing_else() -> None:
-    proc.run(["ip", "link", "add", "near0", "type", "veth", "peer", "name", "far0"], timeout=60)
-    proc.run(["ip", "address", "add", "10.99.0.1/16", "dev", "near0"], timeout=60)
+    process.run(["ip", "link", "add", "near0", "type", "veth", "peer", "name", "far0"], timeout=60)
+    process.run(["ip", "address", "add", "10.99.0.1/16", "dev", "near0"], timeout=60)
     for name in ("near0", "far0"):
-        proc.run(["ip", "link", "set", name, "up"], timeout=60)
+        process.run(["ip", "link", "set", name, "up"], timeout=60)
     wire = Cable(Path("/dev/null"))
     with watched(wire):
         result = await sweep(["10.99.1.0-10.99.1.249"], rate=1000)

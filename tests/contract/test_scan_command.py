@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from seedvm import inventory, proc
-from seedvm.errors import SeedvmError
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
+from seedvm.engine.step import Done
+from seedvm.machines import inventory
 from seedvm.scan.state import Progress
 from seedvm.scan.vlan import vlan
-from seedvm.site import parse_site
-from seedvm.step import Done
+from seedvm.site.model import parse_site
 from seedvm.steps.discover import DiscoverStep
 from tests.contract.cable import cable
 from tests.contract.isolated import child, isolated, until
@@ -26,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def names() -> set[str]:
-    return {one["ifname"] for one in json.loads(proc.run(["ip", "-j", "link"], timeout=60).stdout)}
+    return {one["ifname"] for one in json.loads(process.run(["ip", "-j", "link"], timeout=60).stdout)}
 
 
 @isolated
@@ -34,7 +35,7 @@ async def test_interrupted_it_keeps_what_it_found_and_goes_on_there(tmp_path: Pa
     """The small block (108 of 1,132 addresses) is asked, the large one beside it is cut short, the next run asks only what is left."""
     words = [sys.executable, "-m", "seedvm", "scan", "172.22.1.1-172.22.1.8", "10.9.0.0-10.9.4.99"]
     words += ["--state-dir", str(tmp_path), "--json", "--rate", "800"]
-    proc.run(["ip", "route", "add", "blackhole", "10.9.0.0/16"], timeout=60)
+    process.run(["ip", "route", "add", "blackhole", "10.9.0.0/16"], timeout=60)
     async with cable(tmp_path, []):
         with child(words, log=tmp_path / "out", cwd=ROOT) as scan:
             await until(lambda: len(Progress(tmp_path, words[4:6]).done()) >= 108)
@@ -42,7 +43,7 @@ async def test_interrupted_it_keeps_what_it_found_and_goes_on_there(tmp_path: Pa
             await until(lambda: scan.poll() is not None)
         events = [json.loads(line) for line in (tmp_path / "out").read_text().splitlines()]
         assert (events[-1]["event"], events[-1]["complete"]) == ("end", False)
-        second = (await proc.arun(words, timeout=300, cwd=ROOT)).stdout.splitlines()
+        second = (await process.arun(words, timeout=300, cwd=ROOT)).stdout.splitlines()
     resumed, ended = json.loads(second[0])["resumed"], json.loads(second[-1])
     assert resumed == 108
     assert ended["complete"]
@@ -53,13 +54,13 @@ async def test_interrupted_it_keeps_what_it_found_and_goes_on_there(tmp_path: Pa
 async def test_a_vlan_of_a_trunk_is_made_for_the_scan_and_taken_away(tmp_path: Path) -> None:
     async with cable(tmp_path, []):
         words = ["ip", "link", "add", "link", "near0", "name", "try0", "type", "vlan", "id", "9"]
-        if "Unknown device type" in proc.run(words, timeout=60, check=False).stderr:
+        if "Unknown device type" in process.run(words, timeout=60, check=False).stderr:
             with pytest.raises(SeedvmError, match="8021q"):
                 async with vlan("near0.123"):
                     pass
             pytest.skip("this kernel makes no VLAN interfaces (module 8021q)")
         async with vlan("near0.123"):
-            said = json.loads(proc.run(["ip", "-j", "-d", "link", "show", "near0.123"], timeout=60).stdout)[0]
+            said = json.loads(process.run(["ip", "-j", "-d", "link", "show", "near0.123"], timeout=60).stdout)[0]
             assert (said["link"], said["linkinfo"]["info_data"]["id"], said["operstate"]) == ("near0", 123, "UP")
         assert "near0.123" not in names()
 
@@ -67,15 +68,15 @@ async def test_a_vlan_of_a_trunk_is_made_for_the_scan_and_taken_away(tmp_path: P
 @isolated
 async def test_only_an_interface_that_a_scan_made_is_taken_away(tmp_path: Path) -> None:
     async with cable(tmp_path, []):
-        proc.run(["ip", "link", "add", "link", "near0", "name", "near0.7", "type", "macvlan"], timeout=60)
+        process.run(["ip", "link", "add", "link", "near0", "name", "near0.7", "type", "macvlan"], timeout=60)
         async with vlan("near0.7"):
             pass
         assert "near0.7" in names(), "what somebody else made stays"
-        proc.run(["ip", "link", "set", "dev", "near0.7", "alias", f"seedvm scan {os.getpid()}"], timeout=60)
+        process.run(["ip", "link", "set", "dev", "near0.7", "alias", f"seedvm scan {os.getpid()}"], timeout=60)
         async with vlan("near0.7"):
             pass
         assert "near0.7" in names(), "a scan that runs keeps its own"
-        proc.run(["ip", "link", "set", "dev", "near0.7", "alias", "seedvm scan 999999999"], timeout=60)
+        process.run(["ip", "link", "set", "dev", "near0.7", "alias", "seedvm scan 999999999"], timeout=60)
         async with vlan("near0.7"):
             pass
         assert "near0.7" not in names(), "what a killed scan left is taken away"

@@ -13,7 +13,7 @@ from scapy.contrib.lldp import LLDPDUChassisID, LLDPDUEndOfLLDPDU, LLDPDUPortID,
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 
-from seedvm import proc
+from seedvm.base import process
 from seedvm.scan.listen import listen
 from seedvm.scan.onlink import own_wires
 from seedvm.scan.pace import Pace
@@ -26,15 +26,17 @@ ROOT = Path(__file__).parents[2]
 
 def wire() -> None:
     """near0 (172.22.1.10) and far0 are one cable."""
-    proc.run(["sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1"], timeout=60)
-    proc.run(["ip", "link", "add", "near0", "type", "veth", "peer", "name", "far0", "address", MAC], timeout=60)
-    proc.run(["ip", "address", "add", "172.22.1.10/24", "dev", "near0"], timeout=60)
+    process.run(
+        ["sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1"], timeout=60
+    )
+    process.run(["ip", "link", "add", "near0", "type", "veth", "peer", "name", "far0", "address", MAC], timeout=60)
+    process.run(["ip", "address", "add", "172.22.1.10/24", "dev", "near0"], timeout=60)
     for name in ("near0", "far0"):
-        proc.run(["ip", "link", "set", name, "up"], timeout=60)
+        process.run(["ip", "link", "set", name, "up"], timeout=60)
 
 
 def sent_by(interface: str) -> int:
-    said = json.loads(proc.run(["ip", "-j", "-s", "link", "show", "dev", interface], timeout=60).stdout)
+    said = json.loads(process.run(["ip", "-j", "-s", "link", "show", "dev", interface], timeout=60).stdout)
     return int(said[0]["stats64"]["tx"]["packets"])
 
 
@@ -107,8 +109,8 @@ async def test_who_claims_an_address_on_another_vlan_is_not_who_has_it_here() ->
 async def test_what_a_card_would_filter_out_is_heard_all_the_same() -> None:
     """A macvlan takes only the groups that somebody joined, as real cards do; nobody has joined LLDP's."""
     wire()
-    proc.run(["ip", "link", "add", "card0", "link", "near0", "type", "macvlan", "mode", "bridge"], timeout=60)
-    proc.run(["ip", "link", "set", "card0", "up"], timeout=60)
+    process.run(["ip", "link", "add", "card0", "link", "near0", "type", "macvlan", "mode", "bridge"], timeout=60)
+    process.run(["ip", "link", "set", "card0", "up"], timeout=60)
     said = (
         LLDPDUChassisID(subtype=4, id=MAC) / LLDPDUPortID(subtype=5, id=b"swp7") / LLDPDUSystemName(system_name=b"leaf")
     )

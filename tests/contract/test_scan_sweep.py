@@ -11,7 +11,7 @@ import struct
 import sys
 from pathlib import Path
 
-from seedvm import proc
+from seedvm.base import process
 from seedvm.scan.evidence import Bmc
 from seedvm.scan.sweep import sweep
 from tests.contract.bmcs import GUID, ipmi_sim, pyghmi_bmc, redfish_sim
@@ -59,10 +59,10 @@ async def test_a_deadline_ends_the_scan_and_says_that_it_is_not_complete(tmp_pat
 @isolated
 async def test_the_wire_is_spared_as_promised() -> None:
     """Read from the wire: the rate holds over every half second, tags are in order, and no address is asked twice at once."""
-    proc.run(["ip", "link", "add", "quiet0", "type", "veth", "peer", "name", "far0"], timeout=60)
-    proc.run(["ip", "address", "add", "10.99.0.1/16", "dev", "quiet0"], timeout=60)
-    proc.run(["ip", "link", "set", "quiet0", "up", "arp", "off"], timeout=60)
-    proc.run(["ip", "link", "set", "far0", "up", "arp", "off"], timeout=60)
+    process.run(["ip", "link", "add", "quiet0", "type", "veth", "peer", "name", "far0"], timeout=60)
+    process.run(["ip", "address", "add", "10.99.0.1/16", "dev", "quiet0"], timeout=60)
+    process.run(["ip", "link", "set", "quiet0", "up", "arp", "off"], timeout=60)
+    process.run(["ip", "link", "set", "far0", "up", "arp", "off"], timeout=60)
     wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
     wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 24)
     wire.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)  # the kernel's time, not that of a loop that may be late
@@ -100,9 +100,9 @@ async def test_the_wire_is_spared_as_promised() -> None:
 async def test_the_command_lists_what_is_there_also_for_programs(tmp_path: Path) -> None:
     async with ipmi_sim(tmp_path, "172.22.1.21"):
         command = [sys.executable, "-m", "seedvm", "scan", "172.22.1.21-172.22.1.22", "--state-dir", str(tmp_path)]
-        lines = (await proc.arun(command, timeout=60, cwd=ROOT)).stdout.splitlines()
-        stream = (await proc.arun([*command, "--json"], timeout=60, cwd=ROOT)).stdout.splitlines()
-        listed = (await proc.arun([*command, "--export", "csv"], timeout=60, cwd=ROOT)).stdout
+        lines = (await process.arun(command, timeout=60, cwd=ROOT)).stdout.splitlines()
+        stream = (await process.arun([*command, "--json"], timeout=60, cwd=ROOT)).stdout.splitlines()
+        listed = (await process.arun([*command, "--export", "csv"], timeout=60, cwd=ROOT)).stdout
     assert lines[0].startswith("asking 2 addresses: 10 packets")
     assert lines[-1].startswith("1 BMCs, ")
     events = [json.loads(line) for line in stream]

@@ -9,7 +9,7 @@ import re
 import shutil
 from pathlib import Path
 
-from seedvm import proc
+from seedvm.base import process
 
 TOOLS = (
     "bash",
@@ -56,16 +56,16 @@ def make_tree(root: Path) -> Path:
 
 def make_ramdisk(tree: Path, archive: Path) -> None:
     """The tree as a compressed newc archive, as kernels take it."""
-    proc.run(["bsdtar", "-c", "--gzip", "--format=newc", "-f", archive, "-C", tree, "."], timeout=60)
+    process.run(["bsdtar", "-c", "--gzip", "--format=newc", "-f", archive, "-C", tree, "."], timeout=60)
 
 
 def write_disk(tree: Path, disk: Path, scratch: Path) -> None:
     """What a deployment leaves: a root file system smaller than the disk, and a partition at its end."""
     root = scratch / "root.ext4"
-    proc.run(["mke2fs", "-q", "-F", "-t", "ext4", "-L", "root", "-d", tree, root, "128M"], timeout=60)
-    proc.run(["sfdisk", "--quiet", disk], timeout=60, input="label: gpt\nsize=1MiB\nsize=128MiB,name=root\n")
-    proc.run(["sgdisk", "--new", "3:-16M:0", disk], timeout=60)
-    table = proc.run(["sfdisk", "--dump", disk], timeout=60).stdout
+    process.run(["mke2fs", "-q", "-F", "-t", "ext4", "-L", "root", "-d", tree, root, "128M"], timeout=60)
+    process.run(["sfdisk", "--quiet", disk], timeout=60, input="label: gpt\nsize=1MiB\nsize=128MiB,name=root\n")
+    process.run(["sgdisk", "--new", "3:-16M:0", disk], timeout=60)
+    table = process.run(["sfdisk", "--dump", disk], timeout=60).stdout
     start = [int(found) for found in re.findall(r"start=\s*(\d+)", table)][1]
     with disk.open("r+b") as file:
         file.seek(start * 512)
@@ -75,7 +75,7 @@ def write_disk(tree: Path, disk: Path, scratch: Path) -> None:
 def _take(root: Path, source: Path, target: Path) -> None:
     """A program with the libraries that it is linked to."""
     shutil.copy(source.resolve(), target)
-    for library in re.findall(r"(/\S+) \(0x", proc.run(["ldd", source.resolve()], timeout=60).stdout):
+    for library in re.findall(r"(/\S+) \(0x", process.run(["ldd", source.resolve()], timeout=60).stdout):
         place = root / library.lstrip("/")
         place.parent.mkdir(parents=True, exist_ok=True)
         if not place.exists():

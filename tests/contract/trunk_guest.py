@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from seedvm import proc
+from seedvm.base import process
 from seedvm.scan.evidence import Bmc
 from seedvm.scan.listen import listen
 from seedvm.scan.run import Plan, scan
@@ -23,7 +23,7 @@ MAC, BMC = "52:54:00:aa:00:03", "10.0.20.21"
 
 
 def ip(*words: str) -> str:
-    return proc.run(["ip", *words], timeout=60).stdout
+    return process.run(["ip", *words], timeout=60).stdout
 
 
 def links() -> set[str]:
@@ -84,7 +84,7 @@ async def main() -> None:
         ip("link", "set", name, "up")
     ip("link", "add", "link", "cable0", "name", "far0", "type", "vlan", "id", str(VLAN))
     log = Path("/tmp/far.log")
-    far = proc.spawn(["unshare", "--net", sys.executable, "-m", "tests.contract.far_end", sys.argv[1]], log=log)
+    far = process.spawn(["unshare", "--net", sys.executable, "-m", "tests.contract.far_end", sys.argv[1]], log=log)
     try:
         namespace, own = Path(f"/proc/{far.pid}/ns/net"), Path("/proc/self/ns/net").stat().st_ino
         await until(lambda: namespace.stat().st_ino != own, 60)
@@ -99,7 +99,7 @@ async def main() -> None:
         ip("link", "set", f"near0.{VLAN}", "up")
         said["tagged"] = await by_ipv4(f"near0.{VLAN}")
     finally:
-        proc.stop(far)
+        process.stop(far)
     sys.stdout.write(f"\nTRUNK {json.dumps(said)}\n")
 
 

@@ -11,11 +11,11 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from seedvm.base.errors import SeedvmError
 from seedvm.bmc.credentials import Proven, prove, still_opens
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.redfish import RedfishBmc
-from seedvm.errors import SeedvmError
-from seedvm.secret import Candidate, Secret
+from seedvm.site.secrets_file import Candidate, Secret
 
 WRONG = Candidate("admin", Secret("wrong"))
 

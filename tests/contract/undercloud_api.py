@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from seedvm.roles import TRAIT
+from seedvm.machines.selection import TRAIT
 from tests.contract.cloud_http import DIGEST, Answer, Service, cloud, versions
 
 _WAY = (

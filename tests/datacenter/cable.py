@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seedvm import proc
+from seedvm.base import process
 from tests.contract.isolated import child, until
 from tests.datacenter.model import Host, store
 from tests.datacenter.record import Record
@@ -64,11 +64,11 @@ class Datacenter:
         self.hosts = {host.address: host for host in hosts}
         self._enter = ["nsenter", f"--net={namespace}"]
 
-    async def run(self, argv: Sequence[str | Path], *, timeout: float, check: bool = True) -> proc.Completed:
+    async def run(self, argv: Sequence[str | Path], *, timeout: float, check: bool = True) -> process.Completed:
         """A command of the visitor's."""
-        return await proc.arun([*self._enter, *argv], timeout=timeout, check=check, cwd=ROOT)
+        return await process.arun([*self._enter, *argv], timeout=timeout, check=check, cwd=ROOT)
 
-    async def seedvm(self, *arguments: str, timeout: float = 100.0) -> tuple[proc.Completed, dict[str, float]]:
+    async def seedvm(self, *arguments: str, timeout: float = 100.0) -> tuple[process.Completed, dict[str, float]]:
         """`seedvm ARGUMENTS` in a process of its own, and what it cost: seconds, cpu, rss_mib, code."""
         cost = self.folder / "cost"
         cost.unlink(missing_ok=True)
@@ -118,7 +118,7 @@ async def datacenter(folder: Path, hosts: Sequence[Host]) -> AsyncIterator[Datac
 
 
 def _ip(*words: str) -> None:
-    proc.run(["ip", *words], timeout=60)
+    process.run(["ip", *words], timeout=60)
 
 
 def _make_room() -> None:
@@ -126,7 +126,7 @@ def _make_room() -> None:
     own = f"--net=/proc/{os.getpid()}/ns/net"  # of the process's first thread, which has not left the host's
     for family in ("ipv4", "ipv6"):
         for name, size in (("gc_thresh3", 16384), ("gc_thresh2", 8192)):
-            proc.run(
+            process.run(
                 ["nsenter", own, "sysctl", "-qw", f"net.{family}.neigh.default.{name}={size}"], timeout=10, check=False
             )
 
@@ -135,21 +135,21 @@ def _lay_cable(namespace: str, visitor: int) -> None:
     _make_room()
     _ip("link", "add", CABLE, "address", VISITOR_MAC, "type", "veth", "peer", "name", "far0")
     _ip("link", "set", CABLE, "netns", str(visitor))
-    proc.run(["sysctl", "-qw", "net.ipv4.conf.all.arp_ignore=8"], timeout=60)
+    process.run(["sysctl", "-qw", "net.ipv4.conf.all.arp_ignore=8"], timeout=60)
     _ip("address", "add", "10.67.0.2/15", "dev", "far0")
     _ip("link", "set", "far0", "up")
     _ip("route", "add", "local", "10.66.0.0/16", "dev", "lo")
     _ip("neighbour", "replace", VISITOR, "lladdr", VISITOR_MAC, "dev", "far0", "nud", "permanent")
-    proc.run(["nft", "-f", "-"], input=TAKE_ALL, timeout=60)
+    process.run(["nft", "-f", "-"], input=TAKE_ALL, timeout=60)
     enter = ["nsenter", f"--net={namespace}", "ip"]
-    proc.run([*enter, "address", "add", f"{VISITOR}/15", "dev", CABLE], timeout=60)
+    process.run([*enter, "address", "add", f"{VISITOR}/15", "dev", CABLE], timeout=60)
     for name in ("lo", CABLE):
-        proc.run([*enter, "link", "set", name, "up"], timeout=60)
+        process.run([*enter, "link", "set", name, "up"], timeout=60)
 
 
 def _link(host: Host) -> None:
     """A link of its own for a host that is reached by IPv6 alone."""
     _ip("link", "add", "link", "far0", "name", host.interface, "address", host.mac, "type", "macvlan", "mode", "bridge")
-    proc.run(["sysctl", "-qw", f"net.ipv6.conf.{host.interface}.addr_gen_mode=1"], timeout=60)
+    process.run(["sysctl", "-qw", f"net.ipv6.conf.{host.interface}.addr_gen_mode=1"], timeout=60)
     _ip("link", "set", host.interface, "up")
     _ip("address", "add", f"{host.address}/64", "dev", host.interface, "nodad")

@@ -12,14 +12,14 @@ import time
 from ipaddress import IPv4Network
 from pathlib import Path
 
-from seedvm import proc
+from seedvm.base import process
 
 PERIOD_MILLISECONDS = 1000
 
 
 def detected() -> list[str]:
     """Who has answered by now; nobody while the daemon starts. ipmidetect ends with 1 where anybody has not."""
-    return proc.run(["ipmidetect", "--detected", "--newline"], timeout=60, check=False).stdout.split()
+    return process.run(["ipmidetect", "--detected", "--newline"], timeout=60, check=False).stdout.split()
 
 
 def main() -> None:
@@ -28,13 +28,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="freeipmi-") as name:
         lines = [f"ipmiping_period {PERIOD_MILLISECONDS}", *(f"host {one}" for one in network.hosts())]
         Path(name, "conf").write_text("\n".join(lines) + "\n")
-        daemon = proc.spawn(["ipmidetectd", "-d", "-c", Path(name, "conf")], log=Path(name, "log"))
+        daemon = process.spawn(["ipmidetectd", "-d", "-c", Path(name, "conf")], log=Path(name, "log"))
         try:
             while len(found) < wanted and time.monotonic() < deadline:
                 time.sleep(0.25)
                 found = detected()
         finally:
-            proc.stop(daemon)
+            process.stop(daemon)
     sys.stdout.write("\n".join(found) + "\n")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from seedvm import proc
+from seedvm.base import process
 from tests.e2e.world import World
 
 SHORTEST = 8
@@ -55,7 +55,7 @@ def leaks(world: World, secrets: list[str], patterns: Path) -> list[str]:
             "--include=*.html",
             folder,
         ]
-        found += proc.run(words, timeout=120, check=False).stdout.split()
+        found += process.run(words, timeout=120, check=False).stdout.split()
     for machine in world.undercloud().values():
         found += [f"{machine}:{place}" for place in _on_machine(world, machine, "\n".join(secrets))]
     return [place for place in found if not place.endswith("/clouds.yaml")]
@@ -67,4 +67,6 @@ def _on_machine(world: World, machine: str, patterns: str) -> list[str]:
         " journalctl --no-pager -o cat | grep -qaF -f $t && echo journal; rm $t"
     )
     words = ("rack", "exec", "--file", "build/demo/rack.yaml", machine, "--", "sh", "-c", script)
-    return proc.run([*world.command, *words], timeout=120, cwd=world.repo, input=patterns, check=False).stdout.split()
+    return process.run(
+        [*world.command, *words], timeout=120, cwd=world.repo, input=patterns, check=False
+    ).stdout.split()

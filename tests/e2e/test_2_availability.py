@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from seedvm.cloud.rabbit import parse_running
+from seedvm.controller.rabbit import parse_running
 from tests.e2e.world import VIP, World
 from tests.terminal import wait_until
 

@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from seedvm import proc
-from seedvm.journal import Event, encode, read
+from seedvm.base import process
+from seedvm.engine.journal import Event, encode, read
 from tests.e2e.world import NAMESPACE, World
 from tests.terminal import Pane, Tmux, wait_until
 
@@ -185,10 +185,10 @@ class Walk:
     def over_ssh(self) -> Pane:
         """The wizard by a real sshd, with a key of our own: an operator's, laid on the seed for this."""
         key = self.tmux.folder / "key"
-        proc.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], timeout=20)
+        process.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], timeout=20)
         script = "umask 077; mkdir -p /root/.ssh; cat >> /root/.ssh/authorized_keys"
         words = [*self.world.command, "rack", "exec", "--file", RACK, "seed", "--", "sh", "-c", script]
-        proc.run(words, timeout=60, cwd=self.world.repo, input=key.with_suffix(".pub").read_text())
+        process.run(words, timeout=60, cwd=self.world.repo, input=key.with_suffix(".pub").read_text())
         options = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
         line = f"exec ip netns exec {NAMESPACE} ssh -tt -i {key} {options} root@{SEED} seedvm wizard"
         distant = self.tmux.open(line, self.world.repo)

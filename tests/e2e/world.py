@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seedvm import proc
+from seedvm.base import process
 
 VIP = "172.22.0.5"
 NAMESPACE = "seedvm-demo"
@@ -38,7 +38,7 @@ class World:
 
     def inside(self, *argv: str, timeout: float = 120, check: bool = True) -> str:
         """What a command prints where the operator stands: on the router of the rack."""
-        return proc.run(argv, timeout=timeout, netns=NAMESPACE, cwd=self.state, check=check).stdout
+        return process.run(argv, timeout=timeout, netns=NAMESPACE, cwd=self.state, check=check).stdout
 
     def openstack(self, *words: str, timeout: float = 120) -> Any:
         """What the stock client says, through the VIP, as JSON."""
@@ -55,9 +55,9 @@ class World:
         client = str(self.repo / ".venv" / "bin" / "openstack")
         return self.inside(client, "--os-cloud", "undercloud", *words, timeout=timeout, check=check)
 
-    def seedvm(self, *words: str, timeout: float = 120, check: bool = True) -> proc.Completed:
+    def seedvm(self, *words: str, timeout: float = 120, check: bool = True) -> process.Completed:
         """Run seedvm at the operator's desk."""
-        return proc.run([*self.command, *words], timeout=timeout, cwd=self.repo, check=check)
+        return process.run([*self.command, *words], timeout=timeout, cwd=self.repo, check=check)
 
     def receipt(self) -> Any:
         return json.loads((self.demo / "receipt.json").read_text())
@@ -86,7 +86,7 @@ class World:
     def machine_at(self, address: str) -> str:
         """The machine whose NIC holds an address."""
         for number in range(1, 8):
-            shown = proc.run(
+            shown = process.run(
                 ["ip", "-j", "addr", "show", "eth0"], timeout=10, netns=f"{NAMESPACE}-m{number}", check=False
             )
             links = json.loads(shown.stdout or "[]")

@@ -12,7 +12,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from seedvm.rack import gpt, ipxe
+from seedvm.rack.firmware import gpt, ipxe
 from seedvm.scan.listen import Neighbour, hear
 from seedvm.wire import WireError, lanplus, rakp, rmcp
 

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from seedvm.errors import SeedvmError
+from seedvm.base.errors import SeedvmError
 from seedvm.scan.root import RedfishRoot
-from seedvm.secret import Secret
+from seedvm.site.secrets_file import Secret
 from seedvm.wire import WireError, rakp
 from tests.fuzz.deeper import DEEPER
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from seedvm import proc
+from seedvm.base import process
 from tests.qemu.laptop import SOURCE
 
 _RAW = SOURCE / "build/cache/appliance/current/seedvm-appliance.raw"
@@ -17,5 +17,5 @@ SYSTEM_BEGINS = "\x1b[!p"  # systemd resets the console that it takes (DECSTR)
 def raw_image() -> Path:
     """The raw disk, built where it is not there yet."""
     if not _RAW.exists():
-        proc.run([sys.executable, "-m", "seedvm", "image", "appliance"], timeout=3600, cwd=SOURCE)
+        process.run([sys.executable, "-m", "seedvm", "image", "appliance"], timeout=3600, cwd=SOURCE)
     return _RAW.resolve()

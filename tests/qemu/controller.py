@@ -13,15 +13,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from seedvm import proc
-from seedvm.errors import SeedvmError
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
 from seedvm.image.build import build
-from seedvm.metadata import seed_tree
-from seedvm.rack import disk as disks
-from seedvm.rack import gpt, loop, rack
+from seedvm.provisioning.metadata import seed_tree
+from seedvm.rack import rack
+from seedvm.rack.firmware import disk as disks
+from seedvm.rack.firmware import gpt
 from seedvm.rack.model import RackSpec, load_rack
-from seedvm.secret import ensure_generated, write_private
-from seedvm.site import parse_site
+from seedvm.rack.sandbox import loop
+from seedvm.site.model import parse_site
+from seedvm.site.secrets_file import ensure_generated, write_private
 from tests.contract import config_drive
 from tests.qemu.laptop import SOURCE, until
 
@@ -99,12 +101,12 @@ class Controller:
     def inside(self, script: str, *, input: str = "", timeout: float = 60) -> str:
         """A script in the container; needs no network."""
         words = rack.exec_argv(self.spec, _NAME, ["bash", "-euc", script])
-        return proc.run(words, timeout=timeout, input=input).stdout.strip()
+        return process.run(words, timeout=timeout, input=input).stdout.strip()
 
     def greets(self) -> bool:
         """Whether SSH answers at its address."""
         greet = f"exec 3<>/dev/tcp/{ADDRESS}/22 && head -c 4 <&3"
-        done = proc.run(["timeout", "5", "bash", "-c", greet], timeout=20, netns=self.spec.namespace, check=False)
+        done = process.run(["timeout", "5", "bash", "-c", greet], timeout=20, netns=self.spec.namespace, check=False)
         return done.stdout == "SSH-"
 
     def ssh(self, script: str, *, timeout: float = 120) -> str:
@@ -123,11 +125,11 @@ class Controller:
             *trust,
             f"root@{ADDRESS}",
         ]
-        return proc.run([*words, script], timeout=timeout, netns=self.spec.namespace).stdout.strip()
+        return process.run([*words, script], timeout=timeout, netns=self.spec.namespace).stdout.strip()
 
     def from_outside(self, url: str) -> str:
         """What the router gets there; empty when nobody answers."""
-        return proc.run(["curl", "-s", "-m", "20", url], timeout=30, netns=self.spec.namespace, check=False).stdout
+        return process.run(["curl", "-s", "-m", "20", url], timeout=30, netns=self.spec.namespace, check=False).stdout
 
     def first_life(self, golden: Path) -> None:
         """Written, booted and configured; its host keys are known from here on."""
@@ -162,13 +164,13 @@ class Controller:
 def other_image(golden: Path, target: Path, name: str) -> None:
     """Another image: its identity is `name`, and it has a file /etc/only-in-NAME."""
     root = next(one for one in gpt.partitions(golden) if one.name == "root")
-    proc.run(["cp", "--sparse=always", golden, target], timeout=120)
+    process.run(["cp", "--sparse=always", golden, target], timeout=120)
     identity = target.with_suffix(".json")
     identity.write_text(json.dumps({"name": f"seedvm-{name}", "hash": name}))
     orders = (
         f"rm /etc/seedvm-image.json\nwrite {identity} /etc/seedvm-image.json\nwrite {identity} /etc/only-in-{name}\n"
     )
-    proc.run(["debugfs", "-w", "-f", "-", f"{target}?offset={root.start}"], timeout=60, input=orders)
+    process.run(["debugfs", "-w", "-f", "-", f"{target}?offset={root.start}"], timeout=60, input=orders)
 
 
 def write_root(image: Path, disk: Path) -> None:
@@ -178,7 +180,7 @@ def write_root(image: Path, disk: Path) -> None:
     assert source.size == target.size
     places = [f"skip={source.start}", f"seek={target.start}", f"count={source.size}"]
     flags = ["bs=1M", "conv=notrunc", "iflag=skip_bytes,count_bytes", "oflag=seek_bytes"]
-    proc.run(["dd", f"if={image}", f"of={disk}", *flags, *places], timeout=180)
+    process.run(["dd", f"if={image}", f"of={disk}", *flags, *places], timeout=180)
 
 
 def same_root(image: Path, disk: Path) -> bool:
@@ -192,7 +194,7 @@ def same_root(image: Path, disk: Path) -> bool:
         image,
         disk,
     ]
-    return proc.run(words, timeout=180, check=False).returncode == 0
+    return process.run(words, timeout=180, check=False).returncode == 0
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from seedvm import proc
+from seedvm.base import process
 
 SOURCE = Path(__file__).resolve().parents[2]
 FOLDER = Path("/var/lib/seedvm-host")
@@ -53,8 +53,8 @@ class Laptop:
         self.scratch = scratch
         self._enter = ["nsenter", f"--target={holder}", "--net", "--mount", "--pid"]
 
-    def run(self, *words: str, check: bool = True, timeout: float = 300) -> proc.Completed:
-        return proc.run([*self._enter, *words], timeout=timeout, check=check)
+    def run(self, *words: str, check: bool = True, timeout: float = 300) -> process.Completed:
+        return process.run([*self._enter, *words], timeout=timeout, check=check)
 
     def host_words(self, *words: str) -> list[str]:
         """The command line of `seedvm host` there."""
@@ -62,7 +62,7 @@ class Laptop:
         python = ["env", f"PYTHONPATH={SOURCE}", "PYTHONDONTWRITEBYTECODE=1", sys.executable, "-c", main]
         return [*self._enter, *python, "host", *words]
 
-    def ssh(self, port: int, password: str, script: str, *, timeout: float = 120) -> proc.Completed:
+    def ssh(self, port: int, password: str, script: str, *, timeout: float = 120) -> process.Completed:
         """Run a shell script as root of the seed, from the laptop. The first host key that it shows is the one that it must keep."""
         ask = self.scratch / "askpass"
         ask.write_text('#!/bin/sh\nprintf "%s\\n" "$SEED_PASSWORD"\n')
@@ -77,10 +77,10 @@ class Laptop:
         }
         options = [f"-o{name}={value}" for name, value in settings.items()]
         words = ["ssh", "-q", "-F", "none", *options, "-p", str(port), "root@127.0.0.1", script]
-        return proc.run([*self._enter, *words], timeout=timeout, check=False, env=answer)
+        return process.run([*self._enter, *words], timeout=timeout, check=False, env=answer)
 
-    def host(self, *words: str, check: bool = True, timeout: float = 300) -> proc.Completed:
-        return proc.run(self.host_words(*words), timeout=timeout, check=check, cwd=SOURCE)
+    def host(self, *words: str, check: bool = True, timeout: float = 300) -> process.Completed:
+        return process.run(self.host_words(*words), timeout=timeout, check=check, cwd=SOURCE)
 
 
 @contextlib.contextmanager
@@ -98,7 +98,7 @@ def laptop(scratch: Path) -> Iterator[Laptop]:
         _SCRIPT,
         "laptop",
     ]
-    child = proc.spawn([*words, str(scratch)], log=scratch / "laptop.log")
+    child = process.spawn([*words, str(scratch)], log=scratch / "laptop.log")
     try:
         inner = Path(f"/proc/{child.pid}/task/{child.pid}/children")
         until("the laptop's start", (scratch / "ready").exists, 30)
@@ -108,7 +108,7 @@ def laptop(scratch: Path) -> Iterator[Laptop]:
         until("logind", lambda: here.run("systemd-inhibit", "--list", check=False).returncode == 0, 60)
         yield here
     finally:
-        proc.stop(child)
+        process.stop(child)
 
 
 def until(what: str, condition: Callable[[], bool], seconds: float) -> None:

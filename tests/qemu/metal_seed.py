@@ -15,16 +15,16 @@ from typing import Any
 
 from seedvm.cloud import glance, heat, ironic, nova
 from seedvm.cloud.ssh import Machine, way_in
-from seedvm.engine import new_run_id, run
-from seedvm.imagefiles import open_images
-from seedvm.journal import Journal
-from seedvm.lock import engine_lock
+from seedvm.engine.journal import Journal
+from seedvm.engine.lock import engine_lock
+from seedvm.engine.run import new_run_id, run
+from seedvm.engine.step import Context
+from seedvm.machines.selection import TRAIT
 from seedvm.plan import build_plan
-from seedvm.roles import TRAIT
-from seedvm.secret import ensure_generated
-from seedvm.site import load_site
-from seedvm.standing import cloud_of
-from seedvm.step import Context
+from seedvm.provisioning.images import open_images
+from seedvm.provisioning.ownership import cloud_of
+from seedvm.site.model import load_site
+from seedvm.site.secrets_file import ensure_generated
 from seedvm.steps.deploy import FLAVOR, DeployStep, key_name
 from seedvm.steps.handoff_rehearse import spare_template
 from seedvm.steps.images import golden

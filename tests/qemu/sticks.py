@@ -6,14 +6,14 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from seedvm import proc
+from seedvm.base import process
 
 
 @contextlib.contextmanager
 def stick_of(file: Path) -> Iterator[Path]:
     """The device on a file; to the kernel it is a disk built into the machine."""
-    device = proc.run(["losetup", "--find", "--show", file], timeout=20).stdout.strip()
+    device = process.run(["losetup", "--find", "--show", file], timeout=20).stdout.strip()
     try:
         yield Path(device)
     finally:
-        proc.run(["losetup", "--detach", device], timeout=20)
+        process.run(["losetup", "--detach", device], timeout=20)

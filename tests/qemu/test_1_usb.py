@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from seedvm import proc
+from seedvm.base import process
 from seedvm.cli import main
 from tests.qemu.sticks import stick_of
 
@@ -67,14 +67,14 @@ def test_it_asks_and_an_unanswered_question_is_a_no(
 def test_a_mounted_disk_is_refused_also_when_it_is_named_twice(
     stick: Path, image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    proc.run(["mke2fs", "-q", "-F", stick], timeout=60)
+    process.run(["mke2fs", "-q", "-F", stick], timeout=60)
     (tmp_path / "mnt").mkdir()
-    proc.run(["mount", stick, tmp_path / "mnt"], timeout=20)
+    process.run(["mount", stick, tmp_path / "mnt"], timeout=20)
     try:
         assert usb("--device", stick, "--device", stick, "--image", image, "--yes-wipe", stick) == 1
         assert f"mounted at {tmp_path / 'mnt'}" in capsys.readouterr().err
     finally:
-        proc.run(["umount", tmp_path / "mnt"], timeout=20)
+        process.run(["umount", tmp_path / "mnt"], timeout=20)
 
 
 def test_what_is_no_whole_disk_two_disks_and_one_too_small_are_refused(
@@ -119,11 +119,11 @@ def failing_stick(folder: Path) -> Iterator[Path]:
     """A device on a sparse file that its file system has no room for: what is written is taken, and lost when it is flushed."""
     mount = folder / "small"
     mount.mkdir()
-    proc.run(["mount", "-t", "tmpfs", "-o", "size=4m", "small", mount], timeout=20)
+    process.run(["mount", "-t", "tmpfs", "-o", "size=4m", "small", mount], timeout=20)
     with (mount / "stick").open("wb") as file:
         file.truncate(64 * MIB)
     try:
         with stick_of(mount / "stick") as device:
             yield device
     finally:
-        proc.run(["umount", mount], timeout=20)
+        process.run(["umount", mount], timeout=20)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from seedvm import proc
-from seedvm.rack import vm
+from seedvm.base import process
+from seedvm.rack.sandbox import vm
 from tests.qemu.laptop import is_root, until
 from tests.qemu.wire import Wire, wire
 
@@ -70,7 +70,7 @@ def test_lost_power_is_told_long_after_the_start_while_its_memory_still_goes(tmp
     qmp = tmp_path / "qmp"
     memory = "memory-backend-ram,id=memory,size=1G,prealloc=on"
     words = ["qemu-system-x86_64", "-machine", "none", "-nodefaults", "-display", "none", "-object", memory]
-    child = proc.spawn([*words, "-qmp", f"unix:{qmp},server=on,wait=off"], log=tmp_path / "console.log")
+    child = process.spawn([*words, "-qmp", f"unix:{qmp},server=on,wait=off"], log=tmp_path / "console.log")
 
     def ends(number: int) -> bool:
         return Path("/proc/net/unix").read_text().count(str(qmp)) == number
@@ -83,4 +83,4 @@ def test_lost_power_is_told_long_after_the_start_while_its_memory_still_goes(tmp
             os.kill(child.pid, signal.SIGKILL)
             assert ended.result(timeout=30) == "killed"
     finally:
-        proc.stop(child)
+        process.stop(child)

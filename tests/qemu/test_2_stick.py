@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from seedvm import proc
+from seedvm.base import process
 from seedvm.cli import main
-from seedvm.rack import gpt, vm
+from seedvm.rack.firmware import gpt
 from seedvm.rack.model import parse_rack
+from seedvm.rack.sandbox import vm
 from tests.qemu.appliance import KERNEL_SECONDS, STATE_BEGINS, SYSTEM_BEGINS, raw_image
 from tests.qemu.laptop import is_root, until
 from tests.qemu.sticks import stick_of
@@ -39,13 +40,13 @@ def test_firmware_boots_the_stick_and_the_appliance_makes_its_state_on_it(stick:
     assert main(["host", "usb", *words]) == 0
     whole = [*names(stick), "state"]  # "state-new" until its file system is there
     console = tmp_path / "console.log"
-    machine = proc.spawn(_machine(stick, tmp_path), log=console)
+    machine = process.spawn(_machine(stick, tmp_path), log=console)
     try:
         until("the appliance to begin", lambda: STATE_BEGINS in console.read_text(errors="replace"), KERNEL_SECONDS)
         until("its state to be laid out", lambda: names(stick) == whole, KERNEL_SECONDS)
         until("its system to begin", lambda: SYSTEM_BEGINS in console.read_text(errors="replace"), KERNEL_SECONDS)
     finally:
-        proc.stop(machine)
+        process.stop(machine)
 
 
 def names(disk: Path) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import scapy
 
-from seedvm import proc
+from seedvm.base import process
 from seedvm.image.build import build
 from seedvm.wire import slp
 from tests.contract.trunk_guest import BMC
@@ -37,11 +37,11 @@ def ramdisk(folder: Path, images: Path) -> Path:
     guest = folder / "root/guest"
     (guest / "tests").mkdir(parents=True)
     for name in ("seedvm", "tests/contract", "tests/__init__.py"):
-        proc.run(["cp", "-r", SOURCE / name, guest / name], timeout=60)
-    proc.run(["cp", "-r", Path(scapy.__file__).parent, guest / "scapy"], timeout=60)
+        process.run(["cp", "-r", SOURCE / name, guest / name], timeout=60)
+    process.run(["cp", "-r", Path(scapy.__file__).parent, guest / "scapy"], timeout=60)
     key, cert = guest / "key.pem", guest / "cert.pem"
     words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=bmc-test", "-days", "3000"]
-    proc.run(["openssl", *words, "-keyout", key, "-out", cert], timeout=60)
+    process.run(["openssl", *words, "-keyout", key, "-out", cert], timeout=60)
     host = {"ipmi": "00112233445566778899aabbccddee21", "redfish": "92384634-2938-2342-8820-489239905421"}
     plan = {"mac": MAC, "hosts": [{"address": one, **host} for one in (BMC, LINK_LOCAL)], "services": True}
     plan |= {"key": "/guest/key.pem", "cert": "/guest/cert.pem", "slp_v6": slp.group_v6("service:ipmi")}
@@ -50,7 +50,7 @@ def ramdisk(folder: Path, images: Path) -> Path:
     (folder / "root/begin").chmod(0o755)
     whole = folder / "whole"
     pack = 'cat "$1/ramdisk.initramfs" >"$0"; truncate --size=%512 "$0"; find . | cpio --create --format=newc --quiet >>"$0"'
-    proc.run(["sh", "-c", pack, whole, images], timeout=60, cwd=folder / "root")
+    process.run(["sh", "-c", pack, whole, images], timeout=60, cwd=folder / "root")
     return whole
 
 
@@ -76,11 +76,11 @@ def test_a_vlan_of_a_trunk_is_heard_made_scanned_and_taken_away(tmp_path: Path) 
         words += ["-netdev", f"hubport,hubid=1,id=port{number}"]
         words += ["-device", f"e1000,netdev=port{number},mac=52:54:00:aa:00:1{number}"]
     log = tmp_path / "console"
-    machine = proc.spawn(words, log=log)
+    machine = process.spawn(words, log=log)
     try:
         until("the guest to end", lambda: machine.poll() is not None, SECONDS)
     finally:
-        proc.stop(machine)
+        process.stop(machine)
     console = log.read_text(errors="replace")
     said = next((line for line in console.splitlines() if line.startswith("TRUNK ")), "")
     assert said, console[-3000:]

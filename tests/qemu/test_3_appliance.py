@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from seedvm import proc
-from seedvm.rack import gpt
+from seedvm.base import process
+from seedvm.rack.firmware import gpt
 from tests.qemu.appliance import KERNEL_SECONDS, STATE_BEGINS, SYSTEM_BEGINS, raw_image
 from tests.qemu.console import Console, console
 from tests.qemu.laptop import FOLDER, SOURCE, Laptop, is_root, laptop, until
@@ -173,7 +173,7 @@ mount -t ext4 -o ro,noload $device "$3"; sha256sum <"$3/images/golden.raw" """
     point = tmp_path / "state"
     point.mkdir()
     words = ["unshare", "--mount", "--propagation", "private", "bash", "-euc", script, "state"]
-    told = proc.run([*words, str(places["state"].start), disk, point], timeout=300).stdout
+    told = process.run([*words, str(places["state"].start), disk, point], timeout=300).stdout
     with GOLDEN.open("rb") as golden:
         assert told.split()[0] == hashlib.file_digest(golden, "sha256").hexdigest()
     disk.unlink()

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from seedvm import proc
+from seedvm.base import process
 from seedvm.image.build import build
-from seedvm.rack import vm
 from seedvm.rack.model import MachineSpec, parse_rack
+from seedvm.rack.sandbox import vm
 from tests.boot_servers import boot_servers
 from tests.qemu.laptop import SOURCE, until
 
@@ -109,12 +109,12 @@ class Wire:
         (folder / "console.log").write_text("")
         (folder / "qmp").unlink(missing_ok=True)
         words = vm.words(machine, folder, folder / "qmp", ("network", "disk"), fast=False)
-        child = proc.spawn(words, log=folder / "console.log", netns=self._namespace)
+        child = process.spawn(words, log=folder / "console.log", netns=self._namespace)
         with ThreadPoolExecutor(1) as pool:  # who asks for the reason when QEMU is gone comes too late
             try:
                 yield Boot(machine, folder, pool.submit(vm.reason_of_end, folder / "qmp", child))
             finally:
-                proc.stop(child)
+                process.stop(child)
 
 
 @contextlib.contextmanager
@@ -128,23 +128,23 @@ def wire(scratch: Path) -> Iterator[Wire]:
     (here.served / "grub").mkdir(parents=True)
     shutil.copy(images / "ramdisk.kernel", here.served / "kernel")
     _make_ramdisk(scratch, here.served / "ramdisk")
-    proc.run(["ip", "netns", "add", namespace], timeout=20)
-    servers: list[proc.Child] = []
+    process.run(["ip", "netns", "add", namespace], timeout=20)
+    servers: list[process.Child] = []
     try:
-        proc.run(["ip", "-n", namespace, "-batch", "-"], timeout=20, input=_NETWORK)
+        process.run(["ip", "-n", namespace, "-batch", "-"], timeout=20, input=_NETWORK)
         for words in boot_servers(here.served, *_UEFI):
-            servers.append(proc.spawn(words, log=scratch / "servers.log", netns=namespace))
+            servers.append(process.spawn(words, log=scratch / "servers.log", netns=namespace))
         yield here
     finally:
         for server in servers:
-            proc.stop(server)
-        proc.run(["ip", "netns", "del", namespace], timeout=20)
+            process.stop(server)
+        process.run(["ip", "netns", "del", namespace], timeout=20)
 
 
 def _make_ramdisk(scratch: Path, target: Path) -> None:
     root = scratch / "root"
     (root / "dev").mkdir(parents=True)
     (scratch / "init.c").write_text(_INIT)
-    proc.run(["gcc", "-static", "-O1", "-o", root / "init", scratch / "init.c"], timeout=60)
-    proc.run(["mknod", root / "dev/console", "c", "5", "1"], timeout=10)
-    proc.run(["sh", "-c", 'find . | cpio --create --format=newc --quiet >"$0"', str(target)], timeout=30, cwd=root)
+    process.run(["gcc", "-static", "-O1", "-o", root / "init", scratch / "init.c"], timeout=60)
+    process.run(["mknod", root / "dev/console", "c", "5", "1"], timeout=10)
+    process.run(["sh", "-c", 'find . | cpio --create --format=newc --quiet >"$0"', str(target)], timeout=30, cwd=root)

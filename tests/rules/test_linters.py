@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from seedvm import proc
+from seedvm.base import process
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -16,7 +16,7 @@ BIN = Path(sys.executable).parent
 
 def tracked() -> list[Path]:
     """The repository's files: what git knows and, in a tree being worked on, what it would add."""
-    listed = proc.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], timeout=20, cwd=ROOT)
+    listed = process.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], timeout=20, cwd=ROOT)
     return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 
@@ -33,12 +33,12 @@ def shell_scripts() -> list[Path]:
 def content(*argv: str | Path, **env: str) -> None:
     """Fail with what the linter says unless it is content."""
     path = f"{BIN}:/usr/sbin:/usr/bin:/sbin:/bin"
-    done = proc.run(argv, timeout=600, cwd=ROOT, env={"PATH": path, **env}, check=False)
+    done = process.run(argv, timeout=600, cwd=ROOT, env={"PATH": path, **env}, check=False)
     if done.returncode != 0:
         said = (
             line for line in (done.stdout + done.stderr).splitlines() if not line.startswith(("Checking ", "Parsing "))
         )
-        pytest.fail("\n".join([proc.pasteable(argv), *said]), pytrace=False)
+        pytest.fail("\n".join([process.pasteable(argv), *said]), pytrace=False)
 
 
 def test_ruff_finds_nothing() -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import aiohttp
 
-from seedvm import proc
+from seedvm.base import process
 
 SIZE = (1120, 660)
 _LIMIT_SECONDS = 120.0
@@ -118,7 +118,7 @@ class Browser:
 async def browser(folder: Path) -> AsyncIterator[Browser]:
     """A browser of its own, with its profile in `folder`, ended at the end."""
     folder.mkdir(parents=True, exist_ok=True)
-    child = proc.spawn([*_WORDS[:-1], f"--user-data-dir={folder}", _WORDS[-1]], log=folder / "chromium.log")
+    child = process.spawn([*_WORDS[:-1], f"--user-data-dir={folder}", _WORDS[-1]], log=folder / "chromium.log")
     try:
         port_file = folder / "DevToolsActivePort"
         async with asyncio.timeout(_LIMIT_SECONDS):
@@ -135,15 +135,15 @@ async def browser(folder: Path) -> AsyncIterator[Browser]:
                 yield one
                 listening.cancel()
     finally:
-        proc.stop(child)
+        process.stop(child)
 
 
 @asynccontextmanager
-async def served(*words: str, log: Path) -> AsyncIterator[tuple[str, proc.Child]]:
+async def served(*words: str, log: Path) -> AsyncIterator[tuple[str, process.Child]]:
     """`python -m tui --web` with these words, on a free port: its address as it tells it, and the server."""
     root = Path(__file__).parents[2]
     log.unlink(missing_ok=True)
-    child = proc.spawn([sys.executable, "-m", "tui", "--web", *words], log=log, cwd=root)
+    child = process.spawn([sys.executable, "-m", "tui", "--web", *words], log=log, cwd=root)
     try:
         async with asyncio.timeout(_LIMIT_SECONDS):
             while "Ctrl-C ends" not in (said := log.read_text()):
@@ -151,7 +151,7 @@ async def served(*words: str, log: Path) -> AsyncIterator[tuple[str, proc.Child]
                 await asyncio.sleep(0.05)
         yield next(word for word in said.split() if word.startswith("http")), child
     finally:
-        proc.stop(child)
+        process.stop(child)
 
 
 async def _readme_picture(journal: Path, picture: Path, scratch: Path) -> None:

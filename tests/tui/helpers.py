@@ -12,10 +12,10 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-from seedvm.journal import Event, encode
+from seedvm.engine.journal import Event, encode
 from tui.app import WizardApp
-from tui.fitness import Look
-from tui.link import Link
+from tui.backend.engine import Link
+from tui.backend.seed_checks import Look
 
 HERE = Path(__file__).parent
 EXAMPLE = HERE.parent / "recorded" / "example"

@@ -9,13 +9,13 @@ from textual.events import Key, Paste
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from seedvm.secret import Candidate, Secret, load_candidates, store_candidates
-from seedvm.site import load_site
+from seedvm.site.model import load_site
+from seedvm.site.secrets_file import Candidate, Secret, load_candidates, store_candidates
 from tests.tui.helpers import HANGS, cable, grid, loaded, state_dir, until, wizard
 from tui.app import PAGES, WizardApp
-from tui.form import FIELDS
-from tui.link import Link
-from tui.nics import Nic
+from tui.backend.engine import Link
+from tui.backend.nics import Nic
+from tui.backend.site_form import FIELDS
 from tui.screens.networks import NetworksPage
 from tui.screens.notes import Help
 

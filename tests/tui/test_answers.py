@@ -7,14 +7,14 @@ from pathlib import Path
 
 from textual.widgets import Input
 
-from seedvm import proc
-from seedvm.secret import Candidate, Secret, store_candidates
-from seedvm.site import load_site
+from seedvm.base import process
+from seedvm.site.model import load_site
+from seedvm.site.secrets_file import Candidate, Secret, store_candidates
 from tests.tui.helpers import SITE, grid, until, wizard
 from tests.tui.test_link import first
 from tests.tui.test_talk import Script, answers
-from tui.link import Link
-from tui.talk import Talk
+from tui.backend.engine import Link
+from tui.line_mode import Talk
 
 ROOT = Path(__file__).parents[2]
 
@@ -82,5 +82,5 @@ async def test_what_an_interactive_run_wrote_begins_another_without_a_question(t
         "--yes-wipe",
         "other",
     ]
-    done = proc.run([sys.executable, "-m", "seedvm", *words], timeout=120, check=False, cwd=ROOT)
+    done = process.run([sys.executable, "-m", "seedvm", *words], timeout=120, check=False, cwd=ROOT)
     assert done.returncode == 2 and "the site is cellar" in done.stderr

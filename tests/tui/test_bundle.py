@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from seedvm.secret import Candidate, Secret, ensure_generated, store_candidates
+from seedvm.site.secrets_file import Candidate, Secret, ensure_generated, store_candidates
 from tests.tui.helpers import grid, journal_line, loaded, state_dir, until, wizard
-from tui.bundle import gather, secrets_in, strike
-from tui.link import Link
+from tui.backend.engine import Link
+from tui.backend.support_bundle import gather, secrets_in, strike
 
 
 def contents(path: Path) -> dict[str, str]:

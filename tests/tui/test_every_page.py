@@ -16,8 +16,8 @@ from tests.tui.helpers import CONSOLE, THEMES, grid, loaded, state_dir, until, w
 from tests.tui.test_pages import name, test_every_page_is_reached_by_the_list_and_left_by_escape
 from tests.tui.test_snapshots import SIZES, WINDOWS
 from tui.app import PAGES
-from tui.page import Page
 from tui.screens.notes import Help
+from tui.screens.page import Page
 from tui.widgets.lines import Lines
 
 PICTURES = Path(__file__).with_name("snapshots")

@@ -11,7 +11,7 @@ from textual.screen import Screen
 import tui.app
 from tests.tui.helpers import THEMES, cable, loaded, state_dir, until
 from tui.app import PAGES, WizardApp
-from tui.link import Link
+from tui.backend.engine import Link
 from tui.screens.review import ReviewPage
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from seedvm.errors import SeedvmError
-from seedvm.lock import engine_pid
+from seedvm.base.errors import SeedvmError
+from seedvm.engine.lock import engine_pid
 from tests.tui.helpers import BROKEN, EXAMPLE, UNICODE, journal_line, state_dir
 from tui.app import WizardApp
-from tui.link import Link, write_whole
-from tui.watch import Tail, View
+from tui.backend.engine import Link, write_whole
+from tui.state.watcher import Tail, View
 
 
 async def first(link: Link) -> View:

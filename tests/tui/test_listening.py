@@ -10,15 +10,15 @@ import pytest
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import ARP, Ether
 
-from seedvm.errors import SeedvmError
+from seedvm.base.errors import SeedvmError
 from seedvm.scan.listen import Neighbour
 from tests.contract.isolated import isolated
 from tests.contract.test_scan_listen import MAC, sent_by, wire
 from tests.tui.helpers import SITE, grid, until
 from tests.unit.test_wire_listen import NOTIFY
 from tui.app import WizardApp
-from tui.ears import hear
-from tui.link import Link
+from tui.backend.engine import Link
+from tui.backend.listen import hear
 
 OTHER = "52:54:00:aa:00:02"
 ON_NEAR0 = SITE.replace("bmc_interface: none1", "bmc_interface: near0").split("machines:")[0]

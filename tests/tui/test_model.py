@@ -6,11 +6,11 @@ import json
 import time
 from typing import Any
 
-from seedvm.journal import Event, decode
+from seedvm.engine.journal import Event, decode
 from tests.tui.helpers import EXAMPLE, HANGS, journal_line
-from tui.estimate import overall, seconds_left
-from tui.fold import fold
-from tui.model import State
+from tui.state.estimate import overall, seconds_left
+from tui.state.model import State
+from tui.state.reducer import fold
 
 PLAN = [
     {"name": "one", "title": "First", "stretch": "seed", "usual_seconds": 10.0},

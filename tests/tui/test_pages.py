@@ -14,7 +14,7 @@ from textual.widgets import Input
 
 from tests.tui.helpers import BROKEN, CONSOLE, EXAMPLE, cable, grid, journal_line, loaded, state_dir, until, wizard
 from tui.app import PAGES, WizardApp
-from tui.link import Link
+from tui.backend.engine import Link
 from tui.screens.notes import Help, Jump
 from tui.widgets.keys import Keys
 

@@ -7,15 +7,15 @@ import socket
 from datetime import UTC, datetime
 from pathlib import Path
 
-from seedvm import proc
+from seedvm.base import process
 from seedvm.scan.evidence import Evidence
 from seedvm.scan.listen import Neighbour
 from tests.contract.isolated import isolated
 from tests.tui.helpers import CONSOLE, cable, grid, journal_line, loaded, state_dir, until, wizard
 from tests.tui.test_pages import name
-from tui.ears import heard, overhear
-from tui.fitness import images_to_come, looks
-from tui.nics import nics
+from tui.backend.listen import heard, overhear
+from tui.backend.nics import nics
+from tui.backend.seed_checks import images_to_come, looks
 
 
 async def test_the_first_page_leads_to_the_preflight_and_on_to_the_questions(tmp_path: Path) -> None:
@@ -89,9 +89,9 @@ LLDP = (
 
 @isolated
 async def test_the_switch_and_its_port_are_overheard() -> None:
-    proc.run(["ip", "link", "add", "near0", "type", "veth", "peer", "name", "far0"], timeout=60)
+    process.run(["ip", "link", "add", "near0", "type", "veth", "peer", "name", "far0"], timeout=60)
     for one in ("near0", "far0"):
-        proc.run(["ip", "link", "set", one, "up"], timeout=60)
+        process.run(["ip", "link", "set", one, "up"], timeout=60)
     told: dict[str, str] = {}
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as switch:
         switch.bind(("far0", 0))

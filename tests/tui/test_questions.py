@@ -11,13 +11,13 @@ from typing import cast
 import pytest
 from textual.widgets import Input
 
-from seedvm.secret import load_candidates
-from seedvm.site import load_site
+from seedvm.site.model import load_site
+from seedvm.site.secrets_file import load_candidates
 from tests.tui.helpers import CONSOLE, SITE, cable, grid, loaded, state_dir, until, wizard
 from tui.app import WizardApp
-from tui.form import FIELDS
-from tui.link import Link
-from tui.watch import View
+from tui.backend.engine import Link
+from tui.backend.site_form import FIELDS
+from tui.state.watcher import View
 
 
 def field(app: WizardApp, key: str) -> Input:

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from seedvm.errors import SeedvmError
+from seedvm.base.errors import SeedvmError
 from tests.tui.helpers import EXAMPLE
-from tui.records import confirmation, parse_receipt, parse_review, wipes
+from tui.state.files import confirmation, parse_receipt, parse_review, wipes
 
 REVIEW = (EXAMPLE / "review.json").read_text()
 

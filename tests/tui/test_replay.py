@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from seedvm import proc
-from seedvm.errors import SeedvmError
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
 from tests.tui.helpers import CONSOLE, EXAMPLE, grid, until
 from tui.app import PAGES, WizardApp
-from tui.link import Link
-from tui.replay import Replay
+from tui.backend.engine import Link
+from tui.backend.replay import Replay
 from tui.screenshots import RECORDINGS, picture, writing
-from tui.view import light
+from tui.text.progress import light
 
 THERE = [path for path in (*RECORDINGS, EXAMPLE / "journal.jsonl") if path.exists()]
 
@@ -98,9 +98,9 @@ async def test_a_picture_is_made_of_the_real_page() -> None:
 
 
 def test_replay_is_a_command_of_its_own(tmp_path: Path) -> None:
-    def replayed(journal: Path) -> proc.Completed:
+    def replayed(journal: Path) -> process.Completed:
         words = ["replay", str(journal), "--speed", "0", "--plain"]
-        return proc.run(
+        return process.run(
             [sys.executable, "-m", "seedvm", *words], timeout=120, check=False, cwd=Path(__file__).parents[2]
         )
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from seedvm import proc
+from seedvm.base import process
 from tests.tui.helpers import state_dir
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +25,7 @@ def on_a_line(folder: Path, *words: str) -> Any:
     lock = os.open(folder / "engine.lock", os.O_RDWR | os.O_CREAT)
     fcntl.flock(lock, fcntl.LOCK_EX)
     program = Path(__file__).with_name("on_a_line.py")
-    done = proc.run([sys.executable, str(program), str(folder), *words], timeout=180, cwd=ROOT)
+    done = process.run([sys.executable, str(program), str(folder), *words], timeout=180, cwd=ROOT)
     os.close(lock)
     return json.loads(done.stdout)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from seedvm.secret import Candidate, Secret, store_candidates
+from seedvm.site.secrets_file import Candidate, Secret, store_candidates
 from tests.tui.helpers import THEMES, SteadyLink, cable, grid, loaded, same_as_stored, state_dir, until, wizard
 from tui.app import PAGES
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from seedvm import proc
-from seedvm.secret import load_candidates
-from seedvm.site import load_site
+from seedvm.base import process
+from seedvm.site.model import load_site
+from seedvm.site.secrets_file import load_candidates
 from tests.tui.helpers import BROKEN, EXAMPLE, SITE, journal_line, state_dir
-from tui.form import FIELDS
-from tui.link import Link
-from tui.replay import Replay
-from tui.talk import Talk
+from tui.backend.engine import Link
+from tui.backend.replay import Replay
+from tui.backend.site_form import FIELDS
+from tui.line_mode import Talk
 
 
 class Script:
@@ -120,7 +120,7 @@ def test_the_program_speaks_lines_on_a_dumb_terminal_and_where_asked(tmp_path: P
     state_dir(tmp_path, review=True, receipt=True)
     more = [] if term == "dumb" else ["--plain"]
     argv = [sys.executable, "-m", "tui", "--state-dir", str(tmp_path), *more]
-    done = proc.run(argv, timeout=120, env={"TERM": term}, cwd=Path(__file__).parents[2])
+    done = process.run(argv, timeout=120, env={"TERM": term}, cwd=Path(__file__).parents[2])
     assert "SAFE TO LEAVE: YES" in done.stdout and "\x1b" not in done.stdout and done.stdout.isascii()
 
 
@@ -129,5 +129,5 @@ def test_another_sites_file_is_refused(tmp_path: Path) -> None:
     other = tmp_path / "other.yaml"
     other.write_text(SITE.replace("site: example", "site: other"))
     argv = [sys.executable, "-m", "tui", "--plain", "--state-dir", str(tmp_path), "--site", str(other)]
-    done = proc.run(argv, timeout=120, check=False, cwd=Path(__file__).parents[2])
+    done = process.run(argv, timeout=120, check=False, cwd=Path(__file__).parents[2])
     assert done.returncode == 2 and "is there already" in done.stderr

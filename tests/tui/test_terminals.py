@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from seedvm import proc
-from seedvm.lock import engine_pid
+from seedvm.base import process
+from seedvm.engine.lock import engine_pid
 from tests.terminal import Pane, Tmux, reading, wait_until
 from tests.tui.helpers import state_dir
 
@@ -39,19 +39,19 @@ def wizard(tmux: Tmux, state: Path, *words: str) -> Pane:
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[tuple[Path, Path, proc.Child]]:
+def engine(tmp_path: Path) -> Iterator[tuple[Path, Path, process.Child]]:
     """A real engine in the midst of a step: its state folder, the file that lets it go on, its process."""
     state, release = tmp_path / "state", tmp_path / "release"
     state.mkdir()
     words = [sys.executable, "-m", "tests.unit.file_road", str(state), str(release)]
-    child = proc.spawn(words, log=tmp_path / "engine.log", cwd=ROOT)
+    child = process.spawn(words, log=tmp_path / "engine.log", cwd=ROOT)
     wait_until("the engine is at work", lambda: engine_pid(state) is not None, SOON, every=0.05)
     yield state, release, child
-    proc.stop(child)
+    process.stop(child)
 
 
 def test_three_screens_watch_one_engine_and_may_vanish_and_come_back(
-    tmux: Tmux, engine: tuple[Path, Path, proc.Child]
+    tmux: Tmux, engine: tuple[Path, Path, process.Child]
 ) -> None:
     state, release, child = engine
     first, second, lines = wizard(tmux, state), wizard(tmux, state), wizard(tmux, state, "--plain")
@@ -72,7 +72,7 @@ def test_three_screens_watch_one_engine_and_may_vanish_and_come_back(
 
 
 def test_a_screen_ends_with_its_terminal_and_leaves_the_engine(
-    tmux: Tmux, engine: tuple[Path, Path, proc.Child]
+    tmux: Tmux, engine: tuple[Path, Path, process.Child]
 ) -> None:
     state, _, child = engine
     screen = wizard(tmux, state)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from seedvm.journal import decode
+from seedvm.engine.journal import decode
 from tests.tui.helpers import EXAMPLE
-from tui.dashboard import STAGES, TENANTS_STAGES, stage_lines
-from tui.fold import fold
-from tui.model import PhaseView, State
-from tui.plain import PlainFilter, ascii_text, wants_ascii, wants_lines
-from tui.records import parse_receipt, parse_review
-from tui.view import light, node_lines, overall_line, phase_lines, sorted_lanes, step_lines
-from tui.words import bar, duration, fit
+from tui.state.files import parse_receipt, parse_review
+from tui.state.model import PhaseView, State
+from tui.state.reducer import fold
+from tui.text.ascii import PlainFilter, ascii_text, wants_ascii, wants_lines
+from tui.text.dashboard import STAGES, TENANTS_STAGES, stage_lines
+from tui.text.format import bar, duration, fit
+from tui.text.progress import light, node_lines, overall_line, phase_lines, sorted_lanes, step_lines
 
 EVENTS = [event for line in (EXAMPLE / "journal.jsonl").read_text().splitlines() if (event := decode(line))]
 WHOLE = fold(State(), EVENTS)

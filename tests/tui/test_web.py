@@ -13,18 +13,18 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from seedvm import proc
-from seedvm.errors import SeedvmError
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
 from tests.tui.browser import browser, served
 from tests.tui.helpers import EXAMPLE, HANGS, state_dir
-from tui.web import KEY_FILE, TOKEN_FILE, Place
+from tui.web.server import KEY_FILE, TOKEN_FILE, Place
 
 HERE, ELSEWHERE = "127.0.0.1:0", "0.0.0.0:0"
 RECORDING = ("--replay", str(EXAMPLE / "journal.jsonl"), "--speed", "0")
 
 
 @asynccontextmanager
-async def wizard(folder: Path, listen: str) -> AsyncIterator[tuple[str, proc.Child, aiohttp.ClientSession]]:
+async def wizard(folder: Path, listen: str) -> AsyncIterator[tuple[str, process.Child, aiohttp.ClientSession]]:
     """A server on a state folder, the address at which this machine reaches it, and a client that keeps cookies."""
     jar = aiohttp.CookieJar(unsafe=True)  # it is an address and no name
     connector = aiohttp.TCPConnector(ssl=False)
@@ -154,7 +154,7 @@ def test_a_place_that_is_taken_is_told(tmp_path: Path) -> None:
 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         words = ["--web", "--listen", f"127.0.0.1:{taken.getsockname()[1]}", *RECORDING]
-        done = proc.run(
+        done = process.run(
             [sys.executable, "-m", "tui", *words], timeout=HANGS, check=False, cwd=Path(__file__).parents[2]
         )
     assert done.returncode == 2 and "cannot listen" in done.stderr and "--listen" in done.stderr

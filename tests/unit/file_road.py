@@ -10,11 +10,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from seedvm.engine import new_run_id, run
-from seedvm.errors import SeedvmError
-from seedvm.journal import Journal
-from seedvm.lock import engine_lock
-from seedvm.step import Blocked, Done, Report, Todo
+from seedvm.base.errors import SeedvmError
+from seedvm.engine.journal import Journal
+from seedvm.engine.lock import engine_lock
+from seedvm.engine.run import new_run_id, run
+from seedvm.engine.step import Blocked, Done, Report, Todo
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from seedvm import address as addr
+from seedvm.base import addresses as addr
 
 
 def test_ipv4_comes_before_ipv6_and_what_is_no_address_last() -> None:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from seedvm.bmc.bootmac import Alone, Ear, learn_alone
-from seedvm.steps.bootmac import boot_mode, own_uuid
+from seedvm.bmc.boot_mac import Alone, Ear, learn_alone
+from seedvm.steps.boot_mac import boot_mode, own_uuid
 
 OWN, NEIGHBOUR, KNOWN = "52:54:00:aa:00:01", "52:54:00:aa:00:02", "52:54:00:aa:00:03"
 HOW = Alone(seconds=0.3, quiet=0.02, settle=0.02)

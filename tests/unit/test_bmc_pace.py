@@ -8,14 +8,14 @@ import sys
 import time
 from pathlib import Path
 
-from seedvm import proc
-from seedvm.bmc.pace import Pace
+from seedvm.base import process
+from seedvm.bmc.rate_limit import Pace
 
 ROOT = Path(__file__).parents[2]
 OTHER = """
 import asyncio, sys, time
 from pathlib import Path
-from seedvm.bmc.pace import Pace
+from seedvm.bmc.rate_limit import Pace
 
 async def main():
     async with Pace(Path(sys.argv[1]), gap=1.0).turn("172.22.1.21"):
@@ -41,7 +41,7 @@ async def test_two_objects_on_one_folder_keep_the_gap_between_them(tmp_path: Pat
 
 async def test_another_process_waits_too(tmp_path: Path) -> None:
     async with Pace(tmp_path, gap=1.0).turn("172.22.1.21"):
-        child = proc.arun([sys.executable, "-c", OTHER, tmp_path], timeout=60, env={"PYTHONPATH": str(ROOT)})
+        child = process.arun([sys.executable, "-c", OTHER, tmp_path], timeout=60, env={"PYTHONPATH": str(ROOT)})
         waiting = asyncio.ensure_future(child)
         await asyncio.sleep(0)
     ended = time.time()

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from seedvm import proc
+from seedvm.base import process
 from seedvm.cli import main
-from seedvm.journal import Journal
-from seedvm.lock import engine_lock
+from seedvm.engine.journal import Journal
+from seedvm.engine.lock import engine_lock
 
 
 def test_help_is_quick_and_loads_no_library(tmp_path: Path) -> None:
     code = "import sys; from seedvm.cli import main\ntry: main(['--help'])\nexcept SystemExit: print(*sys.modules, sep='\\n')"
-    done = proc.run([sys.executable, "-c", code], timeout=60)
+    done = process.run([sys.executable, "-c", code], timeout=60)
     assert "walk the road" in done.stdout
     assert not {"openstack", "scapy", "textual", "pyghmi"} & set(done.stdout.splitlines())
 

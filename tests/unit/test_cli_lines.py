@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from seedvm.cli.lines import EventLines
-from seedvm.journal import Event
+from seedvm.cli.text import EventLines
+from seedvm.engine.journal import Event
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 STEPS = [{"name": name, "title": name, "stretch": "deploy", "usual_seconds": 1} for name in ("scan", "deploy")]

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from seedvm import proc
-from seedvm.engine import Checked, JournalReport, run, survey
-from seedvm.errors import SeedvmError
-from seedvm.journal import Event, Journal, read
-from seedvm.lock import EngineBusy, engine_lock, engine_pid
-from seedvm.report import make_report
-from seedvm.status import read_status
-from seedvm.step import Blocked, Done, Step, Todo
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
+from seedvm.engine.journal import Event, Journal, read
+from seedvm.engine.lock import EngineBusy, engine_lock, engine_pid
+from seedvm.engine.report import make_report
+from seedvm.engine.run import Checked, JournalReport, run, survey
+from seedvm.engine.status import read_status
+from seedvm.engine.step import Blocked, Done, Step, Todo
 from tests.unit.file_road import BrokenStep, ConsentStep, FileStep
 
 ROOT = Path(__file__).parents[2]
@@ -114,13 +114,13 @@ def test_a_second_engine_is_refused_with_the_pid_of_the_first(state_dir: Path) -
     assert engine_pid(state_dir) is None
 
 
-def start(state_dir: Path, release: Path) -> proc.Child:
-    return proc.spawn(
+def start(state_dir: Path, release: Path) -> process.Child:
+    return process.spawn(
         [sys.executable, "-m", "tests.unit.file_road", state_dir, release], cwd=ROOT, log=state_dir / "log"
     )
 
 
-def wait_until_half(state_dir: Path, child: proc.Child) -> None:
+def wait_until_half(state_dir: Path, child: process.Child) -> None:
     """Until step `second` is in the midst of its apply, in this child's run."""
     deadline = time.monotonic() + 120
     while True:

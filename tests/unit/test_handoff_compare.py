@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from seedvm.cloud.agree import by_database, differences
-from seedvm.cloud.galera import parse_status
-from seedvm.cloud.rabbit import parse_running
-from seedvm.member.services import changed
-from seedvm.steps.handoff_move import still_heard
+from seedvm.controller.galera import parse_status
+from seedvm.controller.rabbit import parse_running
+from seedvm.handoff.compare import by_database, differences
+from seedvm.handoff.services import changed
+from seedvm.steps.handoff_commit import still_heard
 from seedvm.steps.join import missing_images, missing_of_members, missing_workers
 
 

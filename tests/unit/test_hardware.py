@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seedvm.hardware import NOT_READ, Hardware, Nic, holds
+from seedvm.machines.hardware import NOT_READ, Hardware, Nic, holds
 
 ENDED = "2026-11-23T03:00:00+00:00"
 ENDED_SECONDS = 1795402800.0

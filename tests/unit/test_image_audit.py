@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from seedvm.errors import SeedvmError
+from seedvm.base.errors import SeedvmError
 from seedvm.image.audit import audit_tree
 
 PEM = "-----BEGIN PRIVATE KEY-----\n" + "A" * 64 + "\n-----END PRIVATE KEY-----\n"

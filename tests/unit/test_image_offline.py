@@ -12,8 +12,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from seedvm import proc
-from seedvm.errors import SeedvmError
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
 from seedvm.image.appliance import refuse_foreign
 from seedvm.image.offline import cut_off, served, serving
 
@@ -69,13 +69,13 @@ def test_a_folder_that_is_no_mirror_is_refused_by_what_it_lacks(mirror: Path) ->
 def test_who_builds_offline_reaches_the_folder_and_nothing_else(mirror: Path) -> None:
     here, name = NETWORK.readlink(), socket.gethostname()
     with served(mirror) as told, ThreadPoolExecutor(1) as pool:
-        devices = proc.run(["ip", "-json", "link"], timeout=60).stdout
+        devices = process.run(["ip", "-json", "link"], timeout=60).stdout
         assert [one["ifname"] for one in json.loads(devices)] == ["lo"]
         assert pool.submit(get, f"{told['SEEDVM_DEBIAN_MIRROR']}/dists/trixie/InRelease").result() == "Suite: trixie\n"
         suites = told["DIB_APT_SOURCES_CONF"].splitlines()
         assert [line.split()[3] for line in suites] == ["trixie", "trixie-updates", "trixie-security"]
         assert all(":deb [check-valid-until=no] http://127.0.0.1:" in line for line in suites)  # a folder may be old
-        assert proc.run(["hostname", "-f"], timeout=60).stdout == "localhost\n"
+        assert process.run(["hostname", "-f"], timeout=60).stdout == "localhost\n"
         with pytest.raises(OSError, match="unreachable"):
             socket.create_connection(("192.0.2.1", 80), timeout=5)
     assert NETWORK.readlink() == here and socket.gethostname() == name

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from seedvm.errors import SeedvmError
-from seedvm.image import rooms
+from seedvm.base.errors import SeedvmError
+from seedvm.image import elements
 from seedvm.image.build import refuse_changed
 
 PROJECT = '[project]\nname = "seedvm"\nversion = "1"\ndependencies = ["textual>=8", "PyYAML>=6"]\n'
@@ -27,7 +27,7 @@ FILES = {
     "elements/deploy-ramdisk/element-deps": "debian-os\n",
     "elements/deploy-ramdisk/package-installs.yaml": "ironic-python-agent:\n",
     "seedvm/cli.py": "print()\n",
-    "seedvm/rack/boot.py": "print()\n",
+    "seedvm/rack/firmware/boot.py": "print()\n",
     "seedvm/image/files.py": "print()\n",
     "seedvm/image/gpt.py": "print()\n",
     "seedvm/image/times.py": "print()\n",
@@ -50,16 +50,16 @@ def change(source: Path, name: str, content: str) -> None:
 
 
 def test_the_packages_of_every_room_and_of_what_it_needs_are_in_the_layer(source: Path) -> None:
-    found = rooms.inputs(source)
+    found = elements.inputs(source)
     assert found.packages == ("cloud-init", "keystone", "python3-venv")
     assert found.requirements == ("PyYAML>=6", "textual>=8")
 
 
 def test_nothing_changed_is_the_same_name_also_when_files_are_touched(source: Path) -> None:
-    before = rooms.inputs(source)
+    before = elements.inputs(source)
     for path in source.rglob("*"):
         os.utime(path)
-    assert rooms.inputs(source) == before
+    assert elements.inputs(source) == before
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_nothing_changed_is_the_same_name_also_when_files_are_touched(source: Pa
         ("elements/debian-os/element-deps", True, True, True),
         ("seedvm/cli.py", False, True, False),
         ("appliance/seedvm-engine.service", False, True, False),
-        ("seedvm/rack/boot.py", False, False, False),
+        ("seedvm/rack/firmware/boot.py", False, False, False),
         ("seedvm/image/gpt.py", False, True, True),
         ("seedvm/image/build.py", False, False, False),
     ],
@@ -79,9 +79,9 @@ def test_nothing_changed_is_the_same_name_also_when_files_are_touched(source: Pa
 def test_a_change_makes_anew_what_it_touches_and_no_more(
     source: Path, name: str, layer: bool, golden: bool, ramdisk: bool
 ) -> None:
-    before = rooms.inputs(source)
+    before = elements.inputs(source)
     change(source, name, FILES[name] + "\n" if name.endswith("deps") else "something-else:\n")
-    after = rooms.inputs(source)
+    after = elements.inputs(source)
     assert (
         before.layer_key != after.layer_key,
         before.golden_key != after.golden_key,
@@ -95,21 +95,21 @@ def test_a_change_makes_anew_what_it_touches_and_no_more(
 
 
 def test_a_script_that_becomes_executable_is_a_change(source: Path) -> None:
-    before = rooms.inputs(source)
+    before = elements.inputs(source)
     (source / "elements/tree-output/block-device.d/10-tree-output").chmod(0o755)
-    assert rooms.inputs(source).golden_key != before.golden_key
+    assert elements.inputs(source).golden_key != before.golden_key
 
 
 def test_a_room_that_is_not_there_is_named(source: Path) -> None:
     (source / "elements/layer/element-provides").unlink()
     (source / "elements/layer").rmdir()
     with pytest.raises(SeedvmError) as refused:
-        rooms.inputs(source)
+        elements.inputs(source)
     assert "layer" in str(refused.value)
 
 
 def test_the_real_rooms_ask_for_every_service_of_the_undercloud() -> None:
-    packages = rooms.inputs().packages
+    packages = elements.inputs().packages
     for name in (
         "mariadb-server",
         "galera-4",
@@ -133,9 +133,9 @@ def test_the_real_rooms_ask_for_every_service_of_the_undercloud() -> None:
 
 
 def test_what_was_built_while_its_sources_changed_is_thrown_away_by_name(source: Path) -> None:
-    began = rooms.inputs(source)
+    began = elements.inputs(source)
     change(source, "elements/keystone/os-apply-config/etc/keystone/keystone.conf", "[database]\nmax_retries = 1\n")
-    now = rooms.inputs(source)
+    now = elements.inputs(source)
     refuse_changed("deploy ramdisk", began.ramdisk_key, now.ramdisk_key)
     with pytest.raises(SeedvmError, match=r"golden image was thrown away.*changed while it was built"):
         refuse_changed("golden image", began.golden_key, now.golden_key)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from seedvm.cloud.ironic import Node
-from seedvm.cloud.leases import Lease, leases
-from seedvm.inspection import stage
+from seedvm.controller.leases import Lease, leases
+from seedvm.provisioning.inspection import stage
 from tests.unit.test_steps_review import node
 
 FIRMWARE = Lease(1795403697, "172.22.0.119", "")

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from seedvm.cloud.heat import Resource
-from seedvm.cloud.sockets import parse
-from seedvm.lanes import Lanes
-from seedvm.rollout import Place, resource_paths, stage
-from seedvm.step import JSON
+from seedvm.controller.sockets import parse
+from seedvm.engine.step import JSON
+from seedvm.provisioning.phases import Place, resource_paths, stage
+from seedvm.provisioning.progress import Lanes
 
 MIB = 2**20
 WRITE = Place("write", "the agent writes the image")

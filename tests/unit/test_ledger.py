@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from seedvm.base.errors import SeedvmError
 from seedvm.bmc.ledger import Ledger
-from seedvm.errors import SeedvmError
-from seedvm.secret import Candidate, Secret
+from seedvm.site.secrets_file import Candidate, Secret
 
 ADDRESS = "172.22.1.21"
 

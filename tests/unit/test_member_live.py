@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seedvm.member.live import gaps_of, parse
+from seedvm.handoff.live import gaps_of, parse
 from seedvm.member.watch import Sample
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from seedvm.metadata import node_tree, seed_tree, stack_metadata
-from seedvm.secret import Secrets, draft_secrets
-from seedvm.site import Site
+from seedvm.provisioning.metadata import node_tree, seed_tree, stack_metadata
+from seedvm.site.model import Site
+from seedvm.site.secrets_file import Secrets, draft_secrets
 
 
 @pytest.fixture

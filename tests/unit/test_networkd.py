@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from seedvm import networkd
-from seedvm.site import Site, parse_site
+from seedvm.controller import networkd
+from seedvm.site.model import Site, parse_site
 
 
 def test_a_plain_site_has_a_file_per_interface(site: Site) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from seedvm.bmc.pace import GAP_SECONDS
-from seedvm.cloud.leases import RAMDISK
+from seedvm.bmc.rate_limit import GAP_SECONDS
+from seedvm.controller.leases import RAMDISK
 
 ELEMENTS = Path(__file__).parents[2] / "elements"
 STATIC = ELEMENTS / "deploy-ramdisk/static"

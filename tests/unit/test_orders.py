@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from seedvm import orders
+from seedvm.base.errors import SeedvmError
 from seedvm.cli import main
-from seedvm.errors import SeedvmError
-from seedvm.site import parse_site
+from seedvm.site import orders
+from seedvm.site.model import parse_site
 
 SPARE = orders.Spare("172.22.1.24", "EX0024", "/dev/sda", "QM00024")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import groupby
 from pathlib import Path
 
+from seedvm.engine.step import STRETCHES, Context
 from seedvm.plan import build_plan
-from seedvm.secret import draft_secrets
-from seedvm.site import Site
-from seedvm.step import STRETCHES, Context
+from seedvm.site.model import Site
+from seedvm.site.secrets_file import draft_secrets
 
 
 def test_the_road_passes_each_stretch_once_and_in_order(site: Site, state_dir: Path) -> None:

@@ -9,19 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from seedvm import proc
-from seedvm.errors import SeedvmError
-from seedvm.secret import Secret
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
+from seedvm.site.secrets_file import Secret
 
 
 def test_output_and_exit_code_are_given_back() -> None:
-    done = proc.run(["sh", "-c", "echo out; echo err >&2; exit 3"], timeout=60, check=False)
+    done = process.run(["sh", "-c", "echo out; echo err >&2; exit 3"], timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (3, "out\n", "err\n")
 
 
 def test_a_failure_carries_a_command_to_paste_and_what_was_said() -> None:
     with pytest.raises(SeedvmError) as failed:
-        proc.run(["sh", "-c", "echo 'no such luck' >&2; exit 7"], timeout=60)
+        process.run(["sh", "-c", "echo 'no such luck' >&2; exit 7"], timeout=60)
     assert failed.value.what == "sh failed"
     assert "exit code 7\nno such luck" in failed.value.why
     assert "sh -c 'echo '" in failed.value.hint
@@ -29,13 +29,13 @@ def test_a_failure_carries_a_command_to_paste_and_what_was_said() -> None:
 
 def test_a_missing_program_is_named() -> None:
     with pytest.raises(SeedvmError, match="no-such-program cannot be started"):
-        proc.run(["no-such-program"], timeout=60)
+        process.run(["no-such-program"], timeout=60)
 
 
 def test_the_environment_is_clean_and_stdin_closed() -> None:
     os.environ["SESSION_TOKEN_OF_THE_OPERATOR"] = "x"
     try:
-        done = proc.run(["sh", "-c", "env; cat"], timeout=60, env={"MINE": "1"})
+        done = process.run(["sh", "-c", "env; cat"], timeout=60, env={"MINE": "1"})
     finally:
         del os.environ["SESSION_TOKEN_OF_THE_OPERATOR"]
     assert "SESSION_TOKEN_OF_THE_OPERATOR" not in done.stdout
@@ -44,34 +44,36 @@ def test_the_environment_is_clean_and_stdin_closed() -> None:
 
 
 def test_secrets_travel_by_stdin_and_environment_and_never_by_argv() -> None:
-    done = proc.run(["sh", "-c", 'printf %s "$WORD"; cat'], timeout=60, input="two", secret_env={"WORD": Secret("one")})
+    done = process.run(
+        ["sh", "-c", 'printf %s "$WORD"; cat'], timeout=60, input="two", secret_env={"WORD": Secret("one")}
+    )
     assert done.stdout == "onetwo"
     with pytest.raises(TypeError):
-        proc.run(["echo", Secret("one")], timeout=60)  # type: ignore[list-item]
+        process.run(["echo", Secret("one")], timeout=60)  # type: ignore[list-item]
 
 
 def test_what_takes_too_long_is_ended_with_all_its_children(tmp_path: Path) -> None:
     started = time.monotonic()
     with pytest.raises(SeedvmError, match=r"did not end within 2 s"):
-        proc.run(["sh", "-c", f"sleep 600 & echo $! >{tmp_path}/pid; wait"], timeout=2)
+        process.run(["sh", "-c", f"sleep 600 & echo $! >{tmp_path}/pid; wait"], timeout=2)
     assert time.monotonic() - started < 300
     assert gone(int((tmp_path / "pid").read_text()))
 
 
 async def test_the_asyncio_twin_does_the_same(tmp_path: Path) -> None:
-    done = await proc.arun(["cat"], timeout=60, input="hello")
+    done = await process.arun(["cat"], timeout=60, input="hello")
     assert done.stdout == "hello"
     with pytest.raises(SeedvmError, match="exit code 4"):
-        await proc.arun(["sh", "-c", "exit 4"], timeout=60)
+        await process.arun(["sh", "-c", "exit 4"], timeout=60)
     with pytest.raises(SeedvmError, match="did not end"):
-        await proc.arun(["sh", "-c", f"sleep 600 & echo $! >{tmp_path}/pid; wait"], timeout=2)
+        await process.arun(["sh", "-c", f"sleep 600 & echo $! >{tmp_path}/pid; wait"], timeout=2)
     assert gone(int((tmp_path / "pid").read_text()))
 
 
 async def test_a_cancelled_task_ends_its_process(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     task = asyncio.create_task(
-        proc.arun(["sh", "-c", f"echo $$ >{pid}.new; mv {pid}.new {pid}; exec sleep 60"], timeout=60)
+        process.arun(["sh", "-c", f"echo $$ >{pid}.new; mv {pid}.new {pid}; exec sleep 60"], timeout=60)
     )
     async with asyncio.timeout(60):
         while not pid.exists():
@@ -84,29 +86,29 @@ async def test_a_cancelled_task_ends_its_process(tmp_path: Path) -> None:
 
 def test_a_stream_hands_over_lines_as_they_come() -> None:
     lines: list[str] = []
-    done = proc.stream(["sh", "-c", "echo a; echo b >&2; printf c"], lines.append, timeout=60)
+    done = process.stream(["sh", "-c", "echo a; echo b >&2; printf c"], lines.append, timeout=60)
     assert lines == ["a", "b", "c"]
     assert done.stdout == "a\nb\nc"
     with pytest.raises(SeedvmError, match="exit code 9"):
-        proc.stream(["sh", "-c", "echo last words; exit 9"], lines.append, timeout=60)
+        process.stream(["sh", "-c", "echo last words; exit 9"], lines.append, timeout=60)
     with pytest.raises(SeedvmError, match="did not end within"):
-        proc.stream(["sleep", "60"], lines.append, timeout=0.3)
+        process.stream(["sleep", "60"], lines.append, timeout=0.3)
 
 
 def test_a_spawned_child_logs_privately_and_stops_with_its_family(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    child = proc.spawn(["sh", "-c", "echo up; sleep 60 & echo $!; wait"], log=log)
+    child = process.spawn(["sh", "-c", "echo up; sleep 60 & echo $!; wait"], log=log)
     deadline = time.monotonic() + 60
     while log.read_text().count("\n") < 2:
         assert time.monotonic() < deadline
     assert log.stat().st_mode & 0o777 == 0o600
-    assert proc.stop(child) != 0
+    assert process.stop(child) != 0
     assert gone(int(log.read_text().split()[1]))
-    assert proc.stop(child) != 0
+    assert process.stop(child) != 0
 
 
 def test_a_command_reads_as_a_shell_takes_it() -> None:
-    assert proc.pasteable(["echo", "a b", Path("/c")], netns="blue") == "ip netns exec blue echo 'a b' /c"
+    assert process.pasteable(["echo", "a b", Path("/c")], netns="blue") == "ip netns exec blue echo 'a b' /c"
 
 
 def gone(pid: int) -> bool:
@@ -123,6 +125,6 @@ def gone(pid: int) -> bool:
 
 
 def test_a_command_on_the_terminal_that_is_stopped_goes_on() -> None:
-    assert proc.interactive(["sh", "-c", "kill -STOP $$; exit 7"]) == 7
+    assert process.interactive(["sh", "-c", "kill -STOP $$; exit 7"]) == 7
     with pytest.raises(SeedvmError, match="cannot be started"):
-        proc.interactive(["/no/such/command"])
+        process.interactive(["/no/such/command"])

@@ -6,7 +6,8 @@ import ipaddress
 import struct
 import uuid
 
-from seedvm.rack import dhcp, guest
+from seedvm.rack.firmware import dhcp
+from seedvm.rack.sandbox import guest
 
 MAC = bytes.fromhex("525400aa0001")
 UUID = uuid.UUID("11111111-2222-3333-4444-555555555501")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from seedvm import proc
-from seedvm.rack import gpt
+from seedvm.base import process
+from seedvm.rack.firmware import gpt
 
 MIB = 1 << 20
 
@@ -19,9 +19,9 @@ def disk(tmp_path: Path) -> Path:
     with path.open("wb") as file:
         file.truncate(64 * MIB)
     layout = "label: gpt\nsize=1MiB,type=21686148-6449-6E6F-744E-656564454649\nsize=16MiB,name=system\n"
-    proc.run(["sfdisk", "--quiet", path], timeout=60, input=layout)
+    process.run(["sfdisk", "--quiet", path], timeout=60, input=layout)
     root = tmp_path / "root.ext4"
-    proc.run(["mke2fs", "-q", "-t", "ext4", "-L", "root", root, "16M"], timeout=60)
+    process.run(["mke2fs", "-q", "-t", "ext4", "-L", "root", root, "16M"], timeout=60)
     _write(path, root, gpt.partitions(path)[1].start)
     return path
 
@@ -76,5 +76,5 @@ def test_a_disk_larger_than_its_image_is_read_by_its_first_table(disk: Path) -> 
 
 def test_a_partition_that_may_only_be_read_says_so(disk: Path) -> None:
     assert [one.read_only for one in gpt.partitions(disk)] == [False, False]
-    proc.run(["sgdisk", "--attributes=2:set:60", disk], timeout=60)
+    process.run(["sgdisk", "--attributes=2:set:60", disk], timeout=60)
     assert [one.read_only for one in gpt.partitions(disk)] == [False, True]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from seedvm.rack import ipxe
+from seedvm.rack.firmware import ipxe
 
 MAC = "52:54:00:aa:00:01"
 BOOT = """#!ipxe

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from seedvm.errors import InvalidFile, SeedvmError
+from seedvm.base.errors import InvalidFile, SeedvmError
 from seedvm.rack.faults import Faults
 from seedvm.rack.model import RackSpec, made_up_mac, parse_rack
 

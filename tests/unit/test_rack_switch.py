@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seedvm.rack.switch import lldp_frame
+from seedvm.rack.sandbox.switch import lldp_frame
 from seedvm.wire.ether import LLDP, Lldp, parse_frame, parse_lldp
 
 

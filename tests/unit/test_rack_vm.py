@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from seedvm.errors import InvalidFile
-from seedvm.rack import vm
+from seedvm.base.errors import InvalidFile
 from seedvm.rack.model import MachineSpec, parse_rack
+from seedvm.rack.sandbox import vm
 
 _RACK = """\
 rack: desk

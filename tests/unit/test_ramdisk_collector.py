@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from seedvm import proc
+from seedvm.base import process
 from tests.unit.ramdisk_module import ramdisk_module
 
 MIB = 1 << 20
@@ -30,7 +30,7 @@ def disk(tmp_path: Path) -> Path:
 
 
 def lay_out(disk: Path, table: str) -> None:
-    proc.run(["sfdisk", "--quiet", disk], timeout=30, input=table)
+    process.run(["sfdisk", "--quiet", disk], timeout=30, input=table)
 
 
 def put(disk: Path, offset: int, content: bytes) -> None:
@@ -48,7 +48,7 @@ def physical_volume() -> bytes:
 
 def test_partitions_are_told_with_what_is_in_them(collector: ModuleType, disk: Path) -> None:
     lay_out(disk, "label: gpt\nsize=64MiB, type=L, name=system\nsize=64MiB, type=L\nsize=32MiB, type=L\n")
-    proc.run(["mke2fs", "-q", "-t", "ext4", "-L", "root", "-E", f"offset={MIB}", disk, "64M"], timeout=60)
+    process.run(["mke2fs", "-q", "-t", "ext4", "-L", "root", "-E", f"offset={MIB}", disk, "64M"], timeout=60)
     put(disk, 65 * MIB, physical_volume())
     before = hashlib.sha256(disk.read_bytes()).hexdigest()
     said = collector.contents(str(disk))
@@ -67,7 +67,7 @@ def test_logical_partitions_are_told_and_their_container_is_not(collector: Modul
 
 
 def test_a_file_system_without_a_table_is_told(collector: ModuleType, disk: Path) -> None:
-    proc.run(["mke2fs", "-q", "-t", "ext4", "-L", "data", disk], timeout=60)
+    process.run(["mke2fs", "-q", "-t", "ext4", "-L", "data", disk], timeout=60)
     assert collector.contents(str(disk))["found"] == {"type": "ext4", "label": "data", "usage": "filesystem"}
 
 

@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from seedvm import proc
+from seedvm.base import process
 from tests.unit.ramdisk_module import ramdisk_module
 
 MIB = 1 << 20
@@ -52,11 +52,11 @@ def test_a_disk_that_is_too_small_is_an_error_whenever_it_shows(
     tmp_path: Path, diskwrite: ModuleType, size: int
 ) -> None:
     (tmp_path / "file").write_bytes(b"\0" * (10 * MIB))
-    device = proc.run(["losetup", "--find", "--show", tmp_path / "file"], timeout=30).stdout.strip()
+    device = process.run(["losetup", "--find", "--show", tmp_path / "file"], timeout=30).stdout.strip()
     try:
         with diskwrite.Disk(device) as disk, pytest.raises(OSError, match="No space left"):
             for _ in itertools.repeat(None, size // MIB):
                 disk.write(b"i" * MIB)
             disk.flush()
     finally:
-        proc.run(["losetup", "--detach", device], timeout=30)
+        process.run(["losetup", "--detach", device], timeout=30)

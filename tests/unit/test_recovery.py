@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from seedvm.base.errors import SeedvmError
 from seedvm.cloud.ironic import Node
-from seedvm.errors import SeedvmError
-from seedvm.orders import Order, Spare, replace
-from seedvm.recovery import hangs, refuse, swapped, way_back
+from seedvm.provisioning.recovery import hangs, refuse, swapped, way_back
+from seedvm.site.orders import Order, Spare, replace
 
 SPARE = Spare("172.22.1.24", "EX0024", "/dev/sda", "QM00024")
 ORDER: Order = replace("demo", "demo-undercloud-1", SPARE, "demo")

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from seedvm.journal import Event, encode
-from seedvm.report import make_report, write_report
+from seedvm.engine.journal import Event, encode
+from seedvm.engine.report import make_report, write_report
 
 KEYS = {
     "road_seconds", "stretches", "image_build_seconds", "seed_pss_mib", "handoff_longest_gap_seconds",

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from seedvm import inventory
+from seedvm.base.errors import InvalidFile
 from seedvm.cli import main
-from seedvm.errors import InvalidFile
-from seedvm.inventory import Machine
-from seedvm.scan.lists import LISTED, give, take
-from seedvm.secret import Candidate, Secret, load_accounts, load_candidates, store_candidates, store_proven
-from seedvm.site import Site
+from seedvm.machines import inventory
+from seedvm.machines.import_export import LISTED, give, take
+from seedvm.machines.inventory import Machine
+from seedvm.site.model import Site
+from seedvm.site.secrets_file import Candidate, Secret, load_accounts, load_candidates, store_candidates, store_proven
 
 LIST = """\
 Server;BMC IP;User;Password;Boot MAC

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seedvm.errors import SeedvmError
+from seedvm.base.errors import SeedvmError
 from seedvm.scan.evidence import REDFISH, Bmc, Evidence
 from seedvm.scan.ranges import addresses, wires
 from seedvm.scan.root import parse_root

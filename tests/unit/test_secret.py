@@ -11,10 +11,10 @@ import pytest
 from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key, load_ssh_private_key
 
-from seedvm import proc
-from seedvm._generate import sha512_crypt
-from seedvm.errors import SeedvmError
-from seedvm.secret import (
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
+from seedvm.site.generate import sha512_crypt
+from seedvm.site.secrets_file import (
     Candidate,
     Rotation,
     Secret,
@@ -81,7 +81,9 @@ def test_the_keys_are_keys(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("password", ["a", "Hello world!", "x" * 70, "päßwort"])
 def test_the_console_password_is_hashed_as_openssl_does(password: str) -> None:
-    theirs = proc.run(["openssl", "passwd", "-6", "-salt", "saltstring", "-stdin"], timeout=60, input=password + "\n")
+    theirs = process.run(
+        ["openssl", "passwd", "-6", "-salt", "saltstring", "-stdin"], timeout=60, input=password + "\n"
+    )
     assert sha512_crypt(password, "saltstring") == theirs.stdout.strip()
 
 

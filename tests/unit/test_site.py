@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from seedvm.errors import InvalidFile, SeedvmError
-from seedvm.site import AddressRange, Site, load_site, parse_site
+from seedvm.base.errors import InvalidFile, SeedvmError
+from seedvm.site.model import AddressRange, Site, load_site, parse_site
 
 
 def problems(text: str) -> list[str]:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from seedvm.errors import SeedvmError
-from seedvm.imagefiles import open_images, proofs, prove
-from seedvm.inventory import Machine
-from seedvm.networkd import network_unit
-from seedvm.secret import Candidate, Secret
+from seedvm.base.errors import SeedvmError
+from seedvm.controller.networkd import network_unit
+from seedvm.machines.inventory import Machine
+from seedvm.provisioning.images import open_images, proofs, prove
+from seedvm.site.secrets_file import Candidate, Secret
 from seedvm.steps.register import driver_info, enrolment, node_name
 from seedvm.wire.arp import Claim, claim, probe
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from seedvm.cloud.ironic import Node
-from seedvm.hardware import Disk, Hardware
-from seedvm.inventory import Machine
-from seedvm.site import Site, parse_site
+from seedvm.machines.hardware import Disk, Hardware
+from seedvm.machines.inventory import Machine
+from seedvm.site.model import Site, parse_site
 from seedvm.steps.review import Wipe, build_review, wipes
-from tui.records import confirmation, parse_review
-from tui.records import wipes as confirmed_wipes
+from tui.state.files import confirmation, parse_review
+from tui.state.files import wipes as confirmed_wipes
 
 FOUND = Hardware(
     2, 6144, "x86_64", (Disk("/dev/sda", "R", 20 << 30, ""), Disk("/dev/sdb", "D", 99 << 30, "")), "SN1", "Acme"

@@ -8,7 +8,7 @@ import pytest
 
 from seedvm.cloud.heat import Resource
 from seedvm.cloud.ironic import Node, innermost
-from seedvm.rollout import DEPLOYMENT, SERVER, failure, place
+from seedvm.provisioning.phases import DEPLOYMENT, SERVER, failure, place
 
 NAMES = {0: "demo-undercloud-0", 1: "demo-undercloud-1"}
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from seedvm.together import Together
+from seedvm.base.group_commit import Together
 
 
 class Disk:

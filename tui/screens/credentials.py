@@ -14,12 +14,12 @@ from textual.containers import Horizontal
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from seedvm.errors import SeedvmError
-from seedvm.secret import Candidate, Secret
-from tui.page import Page, matches
-from tui.watch import View
+from seedvm.base.errors import SeedvmError
+from seedvm.site.secrets_file import Candidate, Secret
+from tui.screens.page import Page, matches
+from tui.state.watcher import View
+from tui.text.format import fit
 from tui.widgets.lines import Line, Lines
-from tui.words import fit
 
 Candidates = tuple[Candidate, ...]
 

@@ -10,20 +10,20 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
-from seedvm.errors import SeedvmError
+from seedvm.base.errors import SeedvmError
 from seedvm.scan.evidence import Bmc
 from seedvm.scan.listen import Neighbour
 from seedvm.scan.run import Cost
 from seedvm.scan.sweep import PACKETS_A_BMC
-from seedvm.site import BmcSite
-from tui.ears import SECONDS
-from tui.found import Heard, Row, facts_of, row_line, row_text
-from tui.page import Page, matches, put
-from tui.records import Known
-from tui.wait import Wait
-from tui.watch import View
+from seedvm.site.model import BmcSite
+from tui.backend.listen import SECONDS
+from tui.screens.page import Page, matches, put
+from tui.state.files import Known
+from tui.state.watcher import View
+from tui.text.discovery import Heard, Row, facts_of, row_line, row_text
+from tui.text.format import duration
+from tui.text.waiting import Wait
 from tui.widgets.lines import Line, Lines, Rows
-from tui.words import duration
 
 
 class DiscoveryPage(Page):

@@ -8,10 +8,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
-from tui.dashboard import evidence_lines, no_return_line
-from tui.page import Page, put
-from tui.view import failure_lines, log_lines, names, phase_lines
-from tui.watch import View
+from tui.screens.page import Page, put
+from tui.state.watcher import View
+from tui.text.dashboard import evidence_lines, no_return_line
+from tui.text.progress import failure_lines, log_lines, names, phase_lines
 from tui.widgets.lines import Lines
 
 _STEPS = ("handoff", "leave", "join")

@@ -11,13 +11,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
-from seedvm.errors import SeedvmError
-from tui.page import Page, matches
-from tui.records import Known, Machine
-from tui.watch import View
+from seedvm.base.errors import SeedvmError
+from tui.screens.page import Page, matches
+from tui.state.files import Known, Machine
+from tui.state.watcher import View
+from tui.text.format import fit
 from tui.widgets.lines import Line, Lines, Rows
 from tui.widgets.table import Table
-from tui.words import fit
 
 _ROLES = {"": "as proposed", "undercloud": "undercloud", "spare": "spare", "exclude": "leave out"}
 

@@ -11,10 +11,10 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.timer import Timer
 from textual.widgets import Input, Static
 
-from seedvm.errors import SeedvmError
-from tui.form import FIELDS, problems, propose, to_text
-from tui.page import Page, put
-from tui.watch import View
+from seedvm.base.errors import SeedvmError
+from tui.backend.site_form import FIELDS, problems, propose, to_text
+from tui.screens.page import Page, put
+from tui.state.watcher import View
 
 
 class NetworksPage(Page):

@@ -15,14 +15,14 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Input, Static
 
-from seedvm import orders
-from seedvm.errors import SeedvmError
-from tui.dashboard import failed_nodes, stage_lines
-from tui.model import Failure, NodeView
-from tui.page import Page, put
-from tui.records import Machine, Review
-from tui.view import failure_lines, log_lines, names, sorted_lanes
-from tui.watch import View
+from seedvm.base.errors import SeedvmError
+from seedvm.site import orders
+from tui.screens.page import Page, put
+from tui.state.files import Machine, Review
+from tui.state.model import Failure, NodeView
+from tui.state.watcher import View
+from tui.text.dashboard import failed_nodes, stage_lines
+from tui.text.progress import failure_lines, log_lines, names, sorted_lanes
 from tui.widgets.lines import Line, Lines
 
 

@@ -10,16 +10,16 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
-from seedvm.errors import SeedvmError
-from tui.ears import SECONDS
-from tui.fitness import Look
-from tui.model import State, StepView
-from tui.page import Page, matches, put
-from tui.view import failure_lines, step_seconds
-from tui.wait import Wait
-from tui.watch import View
+from seedvm.base.errors import SeedvmError
+from tui.backend.listen import SECONDS
+from tui.backend.seed_checks import Look
+from tui.screens.page import Page, matches, put
+from tui.state.model import State, StepView
+from tui.state.watcher import View
+from tui.text.format import MARKS, fit
+from tui.text.progress import failure_lines, step_seconds
+from tui.text.waiting import Wait
 from tui.widgets.lines import Line, Lines
-from tui.words import MARKS, fit
 
 _STRETCHES = ("preflight", "seed")
 _ENGINE = (

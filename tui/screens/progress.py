@@ -9,10 +9,12 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
-from tui.dashboard import failed_nodes, stack_lines, waiting
-from tui.model import State
-from tui.page import Page, put
-from tui.view import (
+from tui.screens.page import Page, put
+from tui.state.model import State
+from tui.state.watcher import View
+from tui.text.dashboard import failed_nodes, stack_lines, waiting
+from tui.text.format import fit
+from tui.text.progress import (
     failure_lines,
     log_lines,
     names,
@@ -23,10 +25,8 @@ from tui.view import (
     standing,
     step_lines,
 )
-from tui.watch import View
 from tui.widgets.lines import Lines
 from tui.widgets.table import Table
-from tui.words import fit
 
 _PARTS = {"log": "Log", "steps": "Steps", "stack": "Heat's stack"}
 

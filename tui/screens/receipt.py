@@ -8,10 +8,10 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.widgets import Static
 
-from tui.page import Page, matches, put
-from tui.watch import View
+from tui.screens.page import Page, matches, put
+from tui.state.watcher import View
+from tui.text.format import fit
 from tui.widgets.lines import Lines
-from tui.words import fit
 
 _INDENT = " " * 10
 """Where the receipt's values stand."""

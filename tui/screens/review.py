@@ -11,12 +11,12 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Input, Static
 
-from seedvm.errors import SeedvmError
-from tui.page import Page, matches, put
-from tui.records import Machine, Review
-from tui.watch import View
+from seedvm.base.errors import SeedvmError
+from tui.screens.page import Page, matches, put
+from tui.state.files import Machine, Review
+from tui.state.watcher import View
+from tui.text.format import fit
 from tui.widgets.lines import Line, Lines
-from tui.words import fit
 
 
 def review_lines(review: Review, wanted: str, width: int) -> list[Line]:

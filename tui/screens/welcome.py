@@ -9,10 +9,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
-from tui.page import Page, put
-from tui.view import standing
-from tui.watch import View
-from tui.words import clock, duration
+from tui.screens.page import Page, put
+from tui.state.watcher import View
+from tui.text.format import clock, duration
+from tui.text.progress import standing
 
 # Made at each start of the appliance (appliance/access), readable by root alone.
 ACCESS = Path("/run/seedvm-access")

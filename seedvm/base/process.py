@@ -1,0 +1,309 @@
+"""The only place which starts processes.
+
+Every process gets a clean environment, a closed stdin, a session of its own and a limit of time. A failure is a SeedvmError with
+a command that can be pasted back. It refuses secrets on a command line: a Secret in argv is a TypeError, they travel by stdin
+(`input`) or by `secret_env`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import selectors
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TypeAlias
+
+from seedvm.base.errors import SeedvmError
+from seedvm.site.secrets_file import Secret
+
+Argv: TypeAlias = Sequence[str | Path]
+
+_AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO")
+# What a child may inherit: how to reach mirrors, nothing about the operator.
+_KEPT = ("http_proxy", "https_proxy", "no_proxy", "all_proxy", "TMPDIR", *_AUTHORITIES)
+_KEPT_PREFIXES = ("PIP_", "SEEDVM_")
+_SBIN = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+_GRACE_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Completed:
+    """A process that has ended; its output decoded as UTF-8 with replacement."""
+
+    argv: tuple[str, ...]
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def run(
+    argv: Argv,
+    *,
+    timeout: float,
+    input: str | bytes | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    check: bool = True,
+    netns: str | None = None,
+    secret_env: Mapping[str, Secret] | None = None,
+) -> Completed:
+    """Run to the end, at most `timeout` seconds. `env` comes on top of the clean environment; `netns` is a namespace's name."""
+    words = _words(argv, netns)
+    with _explained(words):
+        child = subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=_environment(env, secret_env),
+            cwd=cwd,
+            start_new_session=True,
+        )
+    try:
+        out, err = child.communicate(input.encode() if isinstance(input, str) else input, timeout=timeout)
+    except subprocess.TimeoutExpired:
+        _end(child)
+        raise _too_slow(words, timeout) from None
+    except BaseException:
+        _end(child)
+        raise
+    return _finish(words, child.returncode, out, err, check)
+
+
+async def arun(
+    argv: Argv,
+    *,
+    timeout: float,
+    input: str | bytes | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    check: bool = True,
+    netns: str | None = None,
+    secret_env: Mapping[str, Secret] | None = None,
+) -> Completed:
+    """`run` for asyncio: a cancelled task ends its process."""
+    words = _words(argv, netns)
+    with _explained(words):
+        child = await asyncio.create_subprocess_exec(
+            *words,
+            stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=_environment(env, secret_env),
+            cwd=cwd,
+            start_new_session=True,
+        )
+    try:
+        async with asyncio.timeout(timeout):
+            out, err = await child.communicate(input.encode() if isinstance(input, str) else input)
+    except TimeoutError:
+        _kill_group(child.pid, signal.SIGKILL)
+        await child.wait()
+        raise _too_slow(words, timeout) from None
+    except BaseException:
+        _kill_group(child.pid, signal.SIGKILL)
+        raise
+    return _finish(words, child.returncode or 0, out, err, check)
+
+
+def spawn(
+    argv: Argv,
+    *,
+    log: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    netns: str | None = None,
+    secret_env: Mapping[str, Secret] | None = None,
+    pass_fds: Sequence[int] = (),
+    stdout: IO[bytes] | int | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start a long-lived child in a session of its own; its output is added to `log` (0600). End it with `stop`.
+
+    `stdout` (for example PIPE) takes the place of the log for standard output alone.
+    """
+    words = _words(argv, netns)
+    descriptor = os.open(log or os.devnull, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        with _explained(words):
+            return subprocess.Popen(
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=descriptor if stdout is None else stdout,
+                stderr=descriptor,
+                env=_environment(env, secret_env),
+                cwd=cwd,
+                start_new_session=True,
+                pass_fds=tuple(pass_fds),
+            )
+    finally:
+        os.close(descriptor)
+
+
+PIPE = subprocess.PIPE
+Child: TypeAlias = subprocess.Popen[bytes]
+
+
+def stop(child: Child, *, grace: float = _GRACE_SECONDS) -> int:
+    """End a spawned child and all of its session: SIGTERM, after `grace` seconds SIGKILL. Returns its exit code."""
+    if child.poll() is None:
+        _kill_group(child.pid, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(timeout=grace)
+    _kill_group(child.pid, signal.SIGKILL)
+    return child.wait()
+
+
+def interactive(argv: Argv) -> int:
+    """Run a command on this terminal, as long as its user likes; its exit code. Ctrl-C is the command's.
+
+    A command that is stopped is let go on: `nsenter` stops itself when its machine stops all processes to switch itself off,
+    nobody there can wake it, and the machine would wait for it for ever.
+    """
+    words = _words(argv, None)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with _explained(words):
+            child = os.posix_spawnp(words[0], words, os.environ, setsigdef=[signal.SIGINT, signal.SIGPIPE])
+        while True:
+            _, status = os.waitpid(child, os.WUNTRACED)
+            if not os.WIFSTOPPED(status):
+                return os.waitstatus_to_exitcode(status)
+            os.kill(child, signal.SIGCONT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def stream(
+    argv: Argv,
+    on_line: Callable[[str], None],
+    *,
+    timeout: float,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    check: bool = True,
+    netns: str | None = None,
+    secret_env: Mapping[str, Secret] | None = None,
+) -> Completed:
+    """Run to the end and hand over each line of standard output and error as it comes: for what takes minutes."""
+    words = _words(argv, netns)
+    with _explained(words):
+        child = subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=_environment(env, secret_env),
+            cwd=cwd,
+            start_new_session=True,
+        )
+    kept: list[str] = []
+    try:
+        for line in _lines(child, words, timeout):
+            kept.append(line)
+            on_line(line)
+        code = child.wait(timeout=_GRACE_SECONDS)
+    except BaseException:
+        _end(child)
+        raise
+    text = "\n".join(kept)
+    return _finish(words, code, text.encode(), b"", check)
+
+
+def pasteable(argv: Argv, netns: str | None = None) -> str:
+    """The command as a shell takes it."""
+    return shlex.join(_words(argv, netns))
+
+
+def _words(argv: Argv, netns: str | None) -> list[str]:
+    for word in argv:
+        if not isinstance(word, str | Path):
+            raise TypeError(f"argv holds a {type(word).__name__}; only strings and paths travel by command line")
+    return [*(["ip", "netns", "exec", netns] if netns else []), *(str(word) for word in argv)]
+
+
+def _environment(env: Mapping[str, str] | None, secret_env: Mapping[str, Secret] | None) -> dict[str, str]:
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _KEPT or name.lower() in _KEPT or name.startswith(_KEPT_PREFIXES)
+    }
+    path = [folder for folder in os.environ.get("PATH", "").split(":") if folder]
+    clean["PATH"] = ":".join(dict.fromkeys([*path, *_SBIN]))
+    clean["LANG"] = clean["LC_ALL"] = "C.UTF-8"
+    clean["HOME"] = os.environ.get("HOME", "/root")
+    clean.update(env or {})
+    clean.update({name: secret.reveal() for name, secret in (secret_env or {}).items()})
+    return clean
+
+
+def _lines(child: Child, words: list[str], timeout: float) -> Iterator[str]:
+    assert child.stdout is not None
+    deadline = time.monotonic() + timeout
+    pending = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(child.stdout, selectors.EVENT_READ)
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0 or not selector.select(left):
+                raise _too_slow(words, timeout)
+            chunk = os.read(child.stdout.fileno(), 65536)
+            if not chunk:
+                break
+            *whole, pending = (pending + chunk).split(b"\n")
+            yield from (line.decode(errors="replace").rstrip("\r") for line in whole)
+    if pending:
+        yield pending.decode(errors="replace")
+
+
+@contextlib.contextmanager
+def _explained(words: list[str]) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        missing = error.filename or words[0]
+        raise SeedvmError(
+            f"{missing} cannot be started",
+            why="there is no such file",
+            hint=f"install it, then try: {shlex.join(words)}",
+        ) from error
+    except PermissionError as error:
+        raise SeedvmError(f"{words[0]} may not be started", why=str(error), hint="are you root?") from error
+
+
+def _finish(words: list[str], code: int, out: bytes, err: bytes, check: bool) -> Completed:
+    done = Completed(tuple(words), code, out.decode(errors="replace"), err.decode(errors="replace"))
+    if check and code != 0:
+        said = (done.stderr.strip() or done.stdout.strip()).splitlines()[-12:]
+        ended = f"exit code {code}" if code > 0 else f"signal {-code}"
+        raise SeedvmError(
+            f"{Path(words[0]).name} failed", why="\n".join([ended, *said]), hint=f"to see it again: {shlex.join(words)}"
+        )
+    return done
+
+
+def _too_slow(words: list[str], timeout: float) -> SeedvmError:
+    return SeedvmError(
+        f"{Path(words[0]).name} did not end within {timeout:g} s",
+        why="it was ended",
+        hint=f"to see it again: {shlex.join(words)}",
+    )
+
+
+def _end(child: Child) -> None:
+    _kill_group(child.pid, signal.SIGKILL)
+    child.wait()
+    for pipe in (child.stdin, child.stdout, child.stderr):
+        if pipe is not None:
+            pipe.close()
+
+
+def _kill_group(leader: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader, number)

@@ -1,0 +1,161 @@
+"""One account of one BMC over every protocol that it was proven by: does a password open it, and changing it.
+
+Source: IPMI v2.0 section 22.30 (Set User Password), 22.20 (Get Session Info), 22.29 (Get User Name); DSP0268
+ManagerAccount. Refused here: to guess a user's number. Each login is counted in the ledger where it may fail.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol
+
+from seedvm.base.errors import SeedvmError
+from seedvm.bmc.credentials import MakeRedfish, still_opens
+from seedvm.bmc.ipmi import Session
+from seedvm.bmc.ipmi15_session import login15
+from seedvm.bmc.ipmi20_session import Refused, login
+from seedvm.bmc.ledger import Ledger
+from seedvm.bmc.quirks import lock_window
+from seedvm.bmc.rate_limit import Pace
+from seedvm.bmc.redfish import RedfishBmc, Rejected
+from seedvm.site.secrets_file import Candidate, Secret
+from seedvm.wire import rakp
+from seedvm.wire.rmcp import NETFN_APP
+
+SET_PASSWORD = 0x02
+IPMI_BYTES = 16  # every version keeps 16; the 20 of IPMI 2.0 are cut by some (ipmi_sim among them) and win nothing
+Change = Callable[[Secret], Awaitable[None]]
+
+
+class NotTaken(SeedvmError):
+    """The BMC said no to a new password; the old one is as it was."""
+
+
+class Access(Protocol):
+    """What a rotation needs of a BMC. `longest` is the most characters that every protocol of it takes."""
+
+    address: str
+    user: str
+
+    async def longest(self, password: Secret) -> int: ...
+
+    async def opens(self, password: Secret) -> bool:
+        """Whether a fresh login with it works over every protocol."""
+
+    async def first_opens(self, password: Secret) -> bool:
+        """Whether it works over the protocol by which passwords are changed."""
+
+    def change(self, password: Secret) -> contextlib.AbstractAsyncContextManager[Change]:
+        """Log in with it; the way to set another stays open until the end."""
+
+
+@dataclass
+class BmcAccess:
+    """`ipmi` is "2.0", "1.5" or None, `redfish` makes its client or is None: those that were proven. Passwords are changed over
+    Redfish where it is there. IPMI sessions keep the pace, also the fresh login beside the one that changes."""
+
+    address: str
+    user: str
+    ledger: Ledger
+    pace: Pace
+    ipmi: str | None
+    redfish: MakeRedfish | None
+    vendor: str | None = None
+    port: int = 623
+    _turn: bool = field(default=False, init=False)
+
+    async def longest(self, password: Secret) -> int:
+        most = 255 if self.ipmi is None else IPMI_BYTES
+        if self.redfish is None:
+            return most
+        if not await self._redfish_opens(password):  # counted; what follows is not, and needs not be
+            why = "somebody changed it"
+            hint = "add the right one to the candidates; seedvm run proves it"
+            raise SeedvmError("the proven account no longer opens the BMC", machine=self.address, why=why, hint=hint)
+        said = await self.redfish(self.user, password).longest_password()
+        return min(most, said or most)
+
+    async def opens(self, password: Secret) -> bool:
+        # IPMI 2.0 first: it tells a wrong password without a failed login
+        if self.ipmi is not None and not await self._ipmi_opens(password):
+            return False
+        return self.redfish is None or await self._redfish_opens(password)
+
+    async def first_opens(self, password: Secret) -> bool:
+        return await (self._ipmi_opens(password) if self.redfish is None else self._redfish_opens(password))
+
+    @contextlib.asynccontextmanager
+    async def change(self, password: Secret) -> AsyncIterator[Change]:
+        if self.redfish is not None:
+            bmc = self.redfish(self.user, password)
+            async with bmc.session(expired=True):
+                yield partial(self._set_redfish, bmc)
+        else:
+            async with self._session(password) as session:
+                yield partial(self._set_ipmi, session, await self._user_number(session))
+
+    async def _redfish_opens(self, password: Secret) -> bool:
+        assert self.redfish is not None
+        return await still_opens(self.address, Candidate(self.user, password), self.ledger, self.redfish)
+
+    async def _ipmi_opens(self, password: Secret) -> bool:
+        if self.ipmi == "1.5":
+            pair = Candidate(self.user, password)
+            return await still_opens(self.address, pair, self.ledger, None, port=self.port, old=True)
+        try:
+            async with self._session(password):
+                return True
+        except Refused as refused:
+            if refused.status == rakp.STATUS_BAD_INTEGRITY_CHECK and not refused.proven:
+                return False
+            raise
+
+    @contextlib.asynccontextmanager
+    async def _session(self, password: Secret) -> AsyncIterator[Session]:
+        guard = partial(self.ledger.attempt, self.address, self.user, window=lock_window(self.vendor))
+        async with contextlib.AsyncExitStack() as stack:
+            if not self._turn:
+                await stack.enter_async_context(self.pace.turn(self.address))
+                stack.callback(setattr, self, "_turn", False)
+                self._turn = True
+            else:
+                await asyncio.sleep(self.pace.gap)  # the turn is ours already, by the session that changes
+            if self.ipmi == "1.5":
+                old = login15(self.address, self.user, password, port=self.port, guard=guard)
+                session: Session = await stack.enter_async_context(old)
+            else:
+                new = login(self.address, self.user, (password,), port=self.port, guard=guard)
+                session = await stack.enter_async_context(new)
+            yield session
+
+    async def _user_number(self, session: Session) -> int:
+        """Our own number: of this session, or the one whose name is ours."""
+        info = await session.command(NETFN_APP, 0x3D, b"\x00")
+        if not info.code and len(info.data) >= 4 and info.data[3] & 0x3F:
+            return info.data[3] & 0x3F
+        for number in range(1, 17):
+            said = await session.command(NETFN_APP, 0x46, bytes((number,)))
+            if not said.code and said.data.rstrip(b"\0").decode(errors="replace") == self.user:
+                return number
+        raise SeedvmError(f"the number of user {self.user} is not told", machine=self.address, why="16 were asked for")
+
+    async def _set_redfish(self, bmc: RedfishBmc, password: Secret) -> None:
+        try:
+            await bmc.set_password(password)
+        except Rejected as error:
+            raise NotTaken(error.what, machine=self.address, why=error.why) from None
+
+    async def _set_ipmi(self, session: Session, number: int, password: Secret) -> None:
+        """The old password may be one of 20 bytes, which then goes back in the long form (22.30)."""
+        raw = password.reveal().encode()
+        long = len(raw) > IPMI_BYTES
+        data = bytes((number | (0x80 if long else 0), SET_PASSWORD)) + raw.ljust(20 if long else IPMI_BYTES, b"\0")
+        said = await session.command(NETFN_APP, 0x47, data)
+        if said.code:
+            raise NotTaken(
+                "the new password was refused", machine=self.address, why=f"completion code {said.code:#04x}"
+            )

@@ -1,0 +1,213 @@
+"""Learns boot MACs from the machines' own DHCP requests: powers dark machines on, listens, powers them off again.
+
+A request belongs to a machine only if the UUID in it can be no other machine's. Where a BMC gives no UUID, its machine is powered on
+alone, twice: the one MAC that asks both times, and never while the machine is dark, is its own. Refuses machines that run: nobody's work
+is interrupted for a MAC. Listening and matching are given by the caller.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Container, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from seedvm.base.errors import SeedvmError
+from seedvm.bmc.ipmi import IpmiBmc
+from seedvm.bmc.rate_limit import Pace
+from seedvm.bmc.redfish import RedfishBmc
+
+QUIET_SECONDS = 10.0  # who asks while the machine is dark is somebody else
+SETTLE_SECONDS = 5.0  # whoever else asks beside the first one makes it doubtful
+LEARN_SECONDS = 600.0  # a server with much memory takes minutes to its first DHCP request
+
+
+class Switch(Protocol):
+    """The power of one machine."""
+
+    async def power(self) -> str: ...
+
+    async def start(self) -> None:
+        """Power on, to boot from the network."""
+
+    async def stop(self) -> None:
+        """Power off and see it off."""
+
+
+class IpmiSwitch:
+    """Over IPMI, at the pace that is kept with everybody else who asks this BMC."""
+
+    def __init__(self, bmc: IpmiBmc, pace: Pace) -> None:
+        self._bmc = bmc
+        self._pace = pace
+
+    async def power(self) -> str:
+        async with self._pace.turn(self._bmc.address):
+            return await self._bmc.power()
+
+    async def start(self) -> None:
+        async with self._pace.turn(self._bmc.address):
+            await self._bmc.start_from_network()
+
+    async def stop(self) -> None:
+        async with self._pace.turn(self._bmc.address):
+            await self._bmc.set_power("off")
+
+
+class RedfishSwitch:
+    def __init__(self, bmc: RedfishBmc, path: str) -> None:
+        self._bmc = bmc
+        self._path = path
+
+    async def power(self) -> str:
+        return await self._bmc.power(self._path)
+
+    async def start(self) -> None:
+        with contextlib.suppress(SeedvmError):  # the order of the firmware does as well
+            await self._bmc.boot_from_network(self._path)
+        await self._bmc.set_power(self._path, "on")
+
+    async def stop(self) -> None:
+        await self._bmc.set_power(self._path, "off")
+
+
+class Heard:
+    """Requests as they come in: which machine, which MAC. A MAC that two machines claim is nobody's."""
+
+    def __init__(self) -> None:
+        self._macs: dict[str, str] = {}
+        self._doubtful: set[str] = set()
+        self._news = asyncio.Condition()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def hear(self, machine: str, mac: str) -> None:
+        """Note the first request of a machine."""
+        if any(other != machine and known == mac for other, known in self._macs.items()):
+            self._doubtful.add(mac)
+        self._macs.setdefault(machine, mac)
+        task = asyncio.get_running_loop().create_task(self._tell())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def mac(self, machine: str) -> str | None:
+        known = self._macs.get(machine)
+        return None if known in self._doubtful else known
+
+    async def wait(self, machine: str, seconds: float) -> str | None:
+        """The machine's MAC as soon as it is heard, None after `seconds`."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds), self._news:
+                await self._news.wait_for(lambda: machine in self._macs)
+        return self.mac(machine)
+
+    async def _tell(self) -> None:
+        async with self._news:
+            self._news.notify_all()
+
+
+async def learn(
+    switches: Mapping[str, Switch],
+    heard: Heard,
+    *,
+    mark: Callable[[str, bool], None],
+    told: Callable[[str, str | None, str], Awaitable[None]],
+    seconds: float = LEARN_SECONDS,
+) -> None:
+    """Start every machine, wait for its request, stop it. `mark(machine, True)` before power on and False after power off
+    (so that a killed run knows what it left on), `told(machine, mac, why)` with the result of each."""
+
+    async def one(machine: str, switch: Switch) -> None:
+        try:
+            mark(machine, True)
+            await switch.start()
+            try:
+                mac = await heard.wait(machine, seconds)
+            finally:
+                await asyncio.shield(switch.stop())
+            mark(machine, False)
+            await told(machine, mac, "" if mac else f"no DHCP request with its UUID within {seconds:.0f} s of power on")
+        except SeedvmError as error:
+            await told(machine, None, f"{error.what}: {error.why}")
+
+    async with asyncio.TaskGroup() as group:
+        for machine, switch in switches.items():
+            group.create_task(one(machine, switch))
+
+
+class Ear:
+    """Every MAC that asks for an address, since it was last cleared."""
+
+    def __init__(self) -> None:
+        self.macs: set[str] = set()
+        self._heard = asyncio.Event()
+
+    def hear(self, mac: str) -> None:
+        self.macs.add(mac)
+        self._heard.set()
+
+    def clear(self) -> None:
+        self.macs.clear()
+        self._heard.clear()
+
+    async def wait_new(self, known: Container[str], seconds: float) -> None:
+        """Return when somebody asks who is not among the known, or after `seconds`."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while all(mac in known for mac in self.macs):
+                    self._heard.clear()
+                    await self._heard.wait()
+
+
+@dataclass(frozen=True)
+class Alone:
+    """How a machine without a UUID is learned: seconds to wait for its request, before power on, and after its first request."""
+
+    seconds: float = LEARN_SECONDS
+    quiet: float = QUIET_SECONDS
+    settle: float = SETTLE_SECONDS
+
+
+async def learn_alone(
+    switch: Switch, ear: Ear, others: Container[str], how: Alone, mark: Callable[[bool], None]
+) -> tuple[str | None, str]:
+    """The MAC of a machine that is powered on alone, and why there is none. `others` are the boot MACs of other machines.
+
+    The caller sees to it that nothing else is powered on meanwhile."""
+    strangers: set[str] = set()
+    first: str | None = None
+    for _ in range(2):
+        ear.clear()
+        await asyncio.sleep(how.quiet)
+        strangers |= ear.macs
+        if first in strangers:
+            return None, f"{first} asked for an address while the machine was dark too"
+        mark(True)
+        await switch.start()
+        try:
+            await ear.wait_new(_Either(strangers, others), how.seconds)
+            await asyncio.sleep(how.settle)
+            asked = sorted(mac for mac in ear.macs if mac not in strangers and mac not in others)
+        finally:
+            await asyncio.shield(switch.stop())
+        mark(False)
+        if len(asked) != 1:
+            told = (
+                f"{', '.join(asked)} asked at once"
+                if asked
+                else f"nobody new asked within {how.seconds:.0f} s of power on"
+            )
+            return None, told
+        if first is not None and asked != [first]:
+            return None, f"{first} asked at the first power on, {asked[0]} at the second"
+        first = asked[0]
+    return first, ""
+
+
+@dataclass(frozen=True)
+class _Either:
+    one: Container[str]
+    other: Container[str]
+
+    def __contains__(self, mac: object) -> bool:
+        return mac in self.one or mac in self.other

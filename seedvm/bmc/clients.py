@@ -1,0 +1,150 @@
+"""From a machine of the inventory to the clients of its BMC, and back: what came of proving its account.
+
+Refuses protocols that no login was proven by.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from seedvm.bmc.account import BmcAccess
+from seedvm.bmc.credentials import Known, prove, still_opens
+from seedvm.bmc.findings import WIRE, login_findings
+from seedvm.bmc.ledger import Ledger
+from seedvm.bmc.login_result import EXPIRED, Proven, Unproven
+from seedvm.bmc.quirks import vendor
+from seedvm.bmc.rate_limit import Pace
+from seedvm.bmc.redfish import RedfishBmc
+from seedvm.machines.inventory import Machine
+from seedvm.site.secrets_file import Candidate, Secret
+
+IMAGE = "x86_64"  # the golden image's architecture
+
+
+@dataclass(frozen=True)
+class BmcPorts:
+    """Where BMCs listen: IPMI by UDP, Redfish with and without TLS by TCP."""
+
+    ipmi: int = 623
+    redfish: int = 443
+    redfish_clear: int = 80
+
+
+def redfish_of(machine: Machine, ports: BmcPorts, user: str, password: Secret) -> RedfishBmc:
+    """Its Redfish service, pinned to the certificate of the discovery."""
+    tls = "redfish" in machine.protocols or "redfish-http" not in machine.protocols
+    port = ports.redfish if tls else ports.redfish_clear
+    return RedfishBmc(machine.bmc, user, password, port=port, tls=tls, pin=machine.certificate)
+
+
+def access_of(machine: Machine, user: str, ledger: Ledger, pace: Pace, ports: BmcPorts) -> BmcAccess:
+    """The account over every protocol that it was proven by: IPMI 2.0 always comes first, Redfish where it is the driver."""
+    some_ipmi = "ipmi-2.0" in machine.protocols or machine.old_ipmi
+    redfish = machine.driver not in (None, "ipmi") or (machine.driver is None and not some_ipmi)
+    ipmi = "2.0" if "ipmi-2.0" in machine.protocols else "1.5" if machine.old_ipmi and not redfish else None
+    make = partial(redfish_of, machine, ports) if redfish else None
+    return BmcAccess(machine.bmc, user, ledger, pace, ipmi, make, vendor=machine.vendor, port=ports.ipmi)
+
+
+def expired(machine: Machine) -> bool:
+    """Whether its account demands a new password before anything else."""
+    return any(one.name == EXPIRED for one in machine.findings)
+
+
+async def opens(
+    machine: Machine,
+    pair: Candidate,
+    ledger: Ledger,
+    pace: Pace,
+    ports: BmcPorts,
+    *,
+    gate: asyncio.Semaphore | None = None,
+) -> bool:
+    """Whether a proven pair still opens it, be it only to change its password. Raises SeedvmError where that is not tried or not told.
+    `gate` is as for `identify`."""
+    make = partial(redfish_of, machine, ports) if machine.driver == "redfish" else None
+    turn = pace.turn(machine.bmc) if machine.old_ipmi else contextlib.nullcontext()
+    async with turn, gate or contextlib.nullcontext():
+        return await still_opens(machine.bmc, pair, ledger, make, port=ports.ipmi, old=machine.old_ipmi)
+
+
+async def identify(
+    machine: Machine,
+    candidates: Sequence[Candidate],
+    ledger: Ledger,
+    pace: Pace,
+    ports: BmcPorts,
+    *,
+    elsewhere: Sequence[Candidate] = (),
+    gate: asyncio.Semaphore | None = None,
+) -> tuple[Machine, Proven | Unproven]:
+    """Prove one of the candidates, look for what is wrong with the BMC, and note the findings on the machine. `gate` limits how
+    many are asked at once; nobody waits in it for a BMC's pace."""
+    talks_ipmi = any(one.startswith("ipmi") for one in machine.protocols)
+    turn = pace.turn(machine.bmc) if talks_ipmi else contextlib.nullcontext()
+    async with turn, gate or contextlib.nullcontext():
+        make = partial(redfish_of, machine, ports)
+        known = Known(machine.vendor, machine.proven_user)
+        answer = await prove(
+            machine.bmc, machine.protocols, candidates, ledger, make, port=ports.ipmi, elsewhere=elsewhere, known=known
+        )
+        found = await login_findings(machine.bmc, machine.protocols, answer, port=ports.ipmi)
+    return replace(machine, findings=tuple(one for one in machine.findings if one.name in WIRE) + found), answer
+
+
+def with_account(machine: Machine, answer: Proven) -> Machine:
+    """The machine with the account that opened it and what it said of itself."""
+    changed = replace(
+        machine,
+        proven_user=answer.user,
+        driver=answer.protocol,
+        unfit_reason=None,
+        cure=None,
+        tried=None,
+        retry_at=None,
+    )
+    if answer.identity:
+        changed = replace(
+            changed,
+            guid=answer.identity.guid.hex() or machine.guid,
+            power=answer.identity.power,
+            vendor=machine.vendor or vendor(answer.identity.manufacturer),
+        )
+    if system := answer.system:
+        certain = system.linked if len(system.linked) == 1 else system.macs if len(system.macs) == 1 else ()
+        changed = replace(
+            changed,
+            redfish_url=answer.url,
+            redfish_system=system.path,
+            uuid=system.uuid or machine.uuid,
+            serial=system.serial or machine.serial,
+            vendor=system.manufacturer or machine.vendor,
+            model=system.model or machine.model,
+            power=system.power,
+            macs=system.macs,
+        )
+        if certain and changed.boot_mac is None:
+            changed = replace(changed, boot_mac=certain[0], boot_mac_source="Redfish EthernetInterfaces")
+        if system.architecture not in ("", IMAGE):
+            reason = f"its processors are {system.architecture} as Redfish says, and the image is {IMAGE}"
+            changed = replace(changed, unfit_reason=reason, cure="exclude it")
+    return changed
+
+
+def without_account(machine: Machine, answer: Unproven, tried: str) -> Machine:
+    """The machine with the reason why it cannot be used. An account that may only change its password is kept: `rotate` does it."""
+    retry_at = time.time() + answer.retry_seconds if answer.retry_seconds > 0 else None
+    return replace(
+        machine,
+        proven_user=answer.pair.user if answer.pair else None,
+        driver="redfish" if answer.pair else None,
+        unfit_reason=answer.reason,
+        cure=answer.cure,
+        tried=tried,
+        retry_at=retry_at,
+    )

@@ -1,0 +1,164 @@
+"""IPMI 2.0: one handshake per user tests every candidate password offline, one login confirms the one that is right.
+
+A login that is refused after the password was shown to be right tells a locked or disabled account from a wrong password.
+A handshake for a locked account is a try too on some BMCs (OpenBMC asks PAM at RAKP 1): refused ones are not repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from seedvm.base.errors import SeedvmError
+from seedvm.bmc.address_block import block, connects, present
+from seedvm.bmc.ipmi import read_identity
+from seedvm.bmc.ipmi20_session import Refused, granted_suite, login
+from seedvm.bmc.ledger import Ledger, NotNow
+from seedvm.bmc.login_result import Proven, Unproven, minutes
+from seedvm.bmc.quirks import Default, default_passwords, lock_window
+from seedvm.bmc.udp import Silent
+from seedvm.site.secrets_file import Candidate
+from seedvm.wire import rakp
+
+WEAK = (rakp.STATUS_NO_PRIVILEGE, 0x0B, 0x0E)  # table 13-15: not for this user, no room at this privilege, unsupported
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a BMC before it is tried: its vendor, the user who opened it before, its Redfish port if it has one."""
+
+    vendor: str | None = None
+    user: str | None = None
+    redfish_port: int | None = None
+
+    @property
+    def window(self) -> float:
+        """Seconds after which its locks are over."""
+        return lock_window(self.vendor)
+
+
+@dataclass
+class Notes:
+    """What each user's try ended in, for one clear sentence at the end."""
+
+    unknown: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    weak: list[str] = field(default_factory=list)
+    silent: list[str] = field(default_factory=list)
+    default: Default | None = None
+
+
+async def prove_ipmi(
+    address: str, candidates: Sequence[Candidate], ledger: Ledger, *, port: int = 623, known: Known | None = None
+) -> Proven | Unproven:
+    """One handshake per user, every candidate password tested offline."""
+    known = known or Known()
+    notes = Notes()
+    for user in dict.fromkeys(one.user for one in candidates):
+        own = [one.password for one in candidates if one.user == user]
+        passwords = tuple(dict.fromkeys(own + [one.password for one in candidates]))
+        try:
+            guard = partial(ledger.attempt, address, user, window=known.window)
+            async with login(address, user, passwords, port=port, guard=guard) as session:
+                identity = await read_identity(session, address)
+                if identity.privilege is None or identity.privilege >= rakp.ADMINISTRATOR:
+                    return Proven(user, session.password, "ipmi", identity=identity)
+                notes.weak.append(user)
+        except Refused as refused:
+            notes.default = notes.default or factory_account(user, refused.exchange)
+            if (verdict := _judged(refused, user, known, notes)) is not None:
+                return verdict
+        except Silent as silent:
+            if "RAKP 1" not in silent.what:
+                return await _silence(address, port, silent, known, ledger)
+            notes.silent.append(user)  # some BMCs do not answer for users they do not know
+        except NotNow as wait:
+            return Unproven(f"{wait.what}: {wait.why}", wait.hint, retry_seconds=wait.seconds)
+        except SeedvmError as error:
+            return Unproven(f"{error.what}: {error.why}", error.hint)
+    return _sum_up(notes, len({one.password for one in candidates}))
+
+
+def factory_account(user: str, said: rakp.Exchange | None) -> Default | None:
+    """The factory password that this user still has, tested offline on an exchange that took place anyway."""
+    if said is None:
+        return None
+    return next((one for one in default_passwords(user) if said.accepts(one.password.encode())), None)
+
+
+def weak(user: str) -> Unproven:
+    """The account is right and may not do what is needed."""
+    return Unproven(
+        f"user {user} may not be administrator over LAN",
+        f"make {user} administrator on the LAN channel",
+        finding="privilege-too-low",
+    )
+
+
+def locked(reason: str, seconds: float) -> Unproven:
+    """The account is locked: nothing is tried before the time is over."""
+    cure = f"wait {minutes(seconds)}; seedvm does not try before, as each try would start the time again"
+    return Unproven(reason, cure, retry_seconds=seconds, finding="account-locked")
+
+
+def _judged(refused: Refused, user: str, known: Known, notes: Notes) -> Unproven | None:
+    """What a refusal means for the BMC as a whole; None after noting one after which the next user may be asked."""
+    if refused.status in WEAK:
+        notes.weak.append(user)
+    elif refused.proven and refused.status != rakp.STATUS_NO_RESOURCES:
+        said = rakp.status_text(refused.status)
+        return locked(
+            f"the password of {user} is right, but {refused.what}: {said}: it is locked or disabled", known.window
+        )
+    elif refused.status == rakp.STATUS_UNKNOWN_USER and user == known.user:
+        return locked(
+            f"user {user}, who opened this BMC before, is refused by name: locked, disabled or renamed", known.window
+        )
+    elif refused.status == rakp.STATUS_UNKNOWN_USER:
+        notes.unknown.append(user)
+    elif refused.status == rakp.STATUS_BAD_INTEGRITY_CHECK:
+        notes.wrong.append(user)
+    elif refused.status == rakp.STATUS_NO_RESOURCES:
+        cure = "all session slots are taken: wait a few minutes or reset the BMC"
+        return Unproven(str(refused), cure, retry_seconds=300, finding="no-session-slot")
+    elif refused.status == rakp.STATUS_NO_SUITE:
+        return Unproven(str(refused), "allow cipher suite 3 or 17 on the BMC")
+    else:
+        return Unproven(str(refused), "look at the BMC's log; reset it if it goes on")
+    return None
+
+
+async def _silence(address: str, port: int, silent: Silent, known: Known, ledger: Ledger) -> Unproven:
+    """Gone, blocking us, or with IPMI sessions turned off: looked at from every side that counts nothing."""
+    try:
+        await granted_suite(address, rakp.SUITE_3, port=port)
+    except Silent:
+        if await present(address, port):
+            if known.redfish_port is None or not await connects(address, known.redfish_port):
+                why = (
+                    "the BMC answers presence but no session request: it blocks this address, or IPMI sessions are off"
+                )
+                return await block(address, why, known.window, ledger)
+            cure = "turn IPMI over LAN on in the BMC's web page, or let Redfish do"
+            return Unproven("the BMC answers presence but no session request", cure, finding="ipmi-lan-off")
+    except SeedvmError:
+        pass  # it answers after all: packets were lost
+    return Unproven(silent.what, silent.hint, retry_seconds=60)
+
+
+def _sum_up(notes: Notes, passwords: int) -> Unproven:
+    if notes.weak:
+        return weak(notes.weak[0])
+    if notes.wrong:
+        users = ", ".join(notes.wrong)
+        tested = "the one candidate was" if passwords == 1 else f"{passwords} candidates were"
+        cure = "add the right password to the candidates, or set one on the BMC"
+        if notes.default:
+            cure = f"it has the factory password of {notes.default.vendor}: set your own on the BMC, or add that one to the candidates"
+        return Unproven(f"wrong password for user {users} ({tested} tested, offline)", cure, default=notes.default)
+    users = ", ".join(notes.unknown + notes.silent)
+    if not users:
+        return Unproven("there is no password to try", "add a candidate for this BMC")
+    cure = "add the right user name to the candidates; OpenBMC says the same of a user who is locked"
+    return Unproven(f"the BMC does not know user {users}", cure)

@@ -1,0 +1,168 @@
+"""Where nothing can be tested offline (Redfish, IPMI 1.5): at most one failed attempt per account and window, from the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+
+from seedvm.base.errors import SeedvmError
+from seedvm.bmc.address_block import block, present
+from seedvm.bmc.ipmi import read_identity
+from seedvm.bmc.ipmi15_session import NoProof, Unheard, login15
+from seedvm.bmc.ipmi20_session import Refused
+from seedvm.bmc.ledger import Ledger, NotNow
+from seedvm.bmc.login_result import EXPIRED, Proven, Unproven, minutes
+from seedvm.bmc.prove_offline import Known, locked, weak
+from seedvm.bmc.redfish import RedfishBmc
+from seedvm.bmc.redfish_http import Busy, PasswordChangeRequired, Unauthorized, Unreachable
+from seedvm.bmc.udp import Silent
+from seedvm.site.secrets_file import Candidate, Secret
+from seedvm.wire import rakp
+
+MakeRedfish = Callable[[str, Secret], RedfishBmc]
+Attempt = Callable[[Candidate], Awaitable[Proven | Unproven]]
+WRONG = "wrong user or password"
+READ_ONLY = ("ReadOnly",)
+
+
+async def prove_redfish(
+    address: str,
+    candidates: Sequence[Candidate],
+    ledger: Ledger,
+    make: MakeRedfish,
+    *,
+    elsewhere: Sequence[Candidate] = (),
+    known: Known | None = None,
+) -> Proven | Unproven:
+    """Pairs that opened other BMCs of the site go first."""
+
+    async def attempt(candidate: Candidate) -> Proven | Unproven:
+        return await try_redfish(address, candidate, ledger, make, known=known)
+
+    return await _one_by_one(address, candidates, ledger, attempt, elsewhere, "Redfish")
+
+
+async def prove_ipmi15(
+    address: str,
+    candidates: Sequence[Candidate],
+    ledger: Ledger,
+    *,
+    elsewhere: Sequence[Candidate] = (),
+    port: int = 623,
+    known: Known | None = None,
+) -> Proven | Unproven:
+    """As over Redfish; a password that IPMI 1.5 cannot hold is not tried."""
+
+    async def attempt(candidate: Candidate) -> Proven | Unproven:
+        return await _try_ipmi15(address, candidate, ledger, port, known or Known())
+
+    short = [one for one in candidates if len(one.password.reveal().encode()) <= 16 and len(one.user.encode()) <= 16]
+    return await _one_by_one(address, short, ledger, attempt, elsewhere, "IPMI 1.5")
+
+
+async def try_redfish(
+    address: str, candidate: Candidate, ledger: Ledger, make: MakeRedfish, *, known: Known | None = None
+) -> Proven | Unproven:
+    """One login, counted. The reason is WRONG when the pair is wrong and another candidate may be tried."""
+    known = known or Known()
+    user = candidate.user
+    bmc = make(user, candidate.password)
+    try:
+        async with ledger.attempt(address, user, candidate.password, known.window) as charge:
+            try:
+                async with bmc.session():
+                    await bmc.get("/redfish/v1/Systems")
+                    charge.succeeded()
+                    system = await bmc.system()
+                    if await bmc.role() in READ_ONLY:
+                        return weak(user)
+                return Proven(user, candidate.password, "redfish", system=system, url=bmc.url)
+            except Unauthorized as error:
+                charge.failed(error.locked_seconds)
+                if error.locked_seconds:
+                    return locked(f"user {user} is locked", error.locked_seconds)
+                return Unproven(WRONG, "")
+            except PasswordChangeRequired as error:
+                charge.succeeded()
+                return Unproven(f"{error.what}: {error.why}", error.hint, 60, finding=EXPIRED, pair=candidate)
+            except Busy as error:
+                charge.never_arrived()
+                return Unproven(f"{error.what}: {error.why}", error.hint, retry_seconds=error.seconds)
+            except SeedvmError as error:
+                if charge.outcome is None:
+                    charge.never_arrived()
+                if isinstance(error, Unreachable) and await present(address):
+                    why = "Redfish takes no connection while the BMC answers presence: it blocks this address, or restarts"
+                    return await block(address, why, known.window, ledger)
+                return Unproven(f"{error.what}: {error.why}", error.hint, retry_seconds=60)
+    except NotNow as wait:
+        return Unproven(f"{wait.what}: {wait.why}", wait.hint, retry_seconds=wait.seconds)
+
+
+async def _try_ipmi15(address: str, candidate: Candidate, ledger: Ledger, port: int, known: Known) -> Proven | Unproven:
+    user = candidate.user
+
+    guard = partial(ledger.attempt, address, user, window=known.window)
+    try:
+        async with login15(address, user, candidate.password, port=port, guard=guard) as session:
+            identity = await read_identity(session, address)
+            if identity.privilege is not None and identity.privilege < rakp.ADMINISTRATOR:
+                return weak(user)
+            return Proven(user, candidate.password, "ipmi", identity=identity)
+    except Unheard:
+        return Unproven(WRONG, "")
+    except Refused as refused:
+        if refused.status == rakp.STATUS_UNKNOWN_USER:
+            return Unproven(WRONG, "")  # by name alone: no password left, nothing was counted
+        if refused.status == rakp.STATUS_NO_PRIVILEGE:
+            return weak(user)
+        return Unproven(
+            str(refused), "wait a few minutes or reset the BMC", retry_seconds=300, finding="no-session-slot"
+        )
+    except NoProof as error:
+        cure = "turn MD5 on and authentication type none off for the LAN channel"
+        return Unproven(f"{error.what}: {error.why}", cure)
+    except NotNow as wait:
+        return Unproven(f"{wait.what}: {wait.why}", wait.hint, retry_seconds=wait.seconds)
+    except Silent as error:
+        return Unproven(f"{error.what}: {error.why}", error.hint, retry_seconds=60)
+    except SeedvmError as error:
+        return Unproven(f"{error.what}: {error.why}", error.hint)
+
+
+async def _one_by_one(
+    address: str,
+    candidates: Sequence[Candidate],
+    ledger: Ledger,
+    attempt: Attempt,
+    elsewhere: Sequence[Candidate],
+    protocol: str,
+) -> Proven | Unproven:
+    """Try what the budget allows, best chances first."""
+    order = [*(one for one in elsewhere if one in candidates), *candidates]
+    wrong: list[str] = []
+    wait = 0.0
+    for candidate in dict.fromkeys(order):
+        if lock := ledger.locked_seconds(address, candidate.user):
+            return locked(f"user {candidate.user} is locked", lock)
+        seconds = ledger.wait_seconds(address, candidate.user, candidate.password)
+        if seconds > 0:
+            wait = min(wait, seconds) if wait else seconds
+            continue
+        answer = await attempt(candidate)
+        if isinstance(answer, Proven) or answer.reason != WRONG:
+            return answer
+        wrong.append(candidate.user)
+    if not candidates:
+        return Unproven("there is no password to try", "add a candidate for this BMC")
+    users = ", ".join(dict.fromkeys(wrong or [one.user for one in candidates]))
+    if wait and len({one.user for one in candidates}) < len(candidates):
+        return Unproven(
+            f"{protocol} refused {users}; the next candidate waits so that the account is not locked",
+            f"run again in {minutes(wait)}, or give the right password alone",
+            retry_seconds=wait,
+        )
+    return Unproven(
+        f"wrong password for {users}",
+        "add the right password to the candidates, or set this one on the BMC and wait a day",
+    )

@@ -1,0 +1,131 @@
+"""One UDP socket to one BMC: ask, wait, ask again. Refuses a second question while one is open."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Callable
+from typing import TypeVar, cast
+
+from seedvm.base.errors import SeedvmError
+from seedvm.wire import WireError
+
+T = TypeVar("T")
+TRIES = 6  # with a tenth of all packets lost one question in 20,000 stays unheard
+ANSWER_SECONDS = 1.0
+LATE_SECONDS = 2.0
+
+
+class Silent(SeedvmError):
+    """The BMC did not answer in time."""
+
+
+class Link(asyncio.DatagramProtocol):
+    """A connected UDP socket. A packet that the open question's decoder refuses is passed over.
+
+    `overhear` hears every packet, also one that comes too late for its question; `farewell` is done once more before the socket
+    closes; `owe` counts answers that may still come and must be heard before that.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self._transport: asyncio.DatagramTransport | None = None
+        self._hear: Callable[[bytes], None] | None = None
+        self._turn = asyncio.Lock()
+        self.overhear: Callable[[bytes], None] | None = None
+        self.farewell: list[Callable[[], None]] = []
+        self._owed = 0
+        self._settled = asyncio.Event()
+        self._settled.set()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.DatagramTransport, transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        if self.overhear:
+            self.overhear(data)
+        if self._hear:
+            self._hear(data)
+
+    def error_received(self, exc: Exception) -> None:
+        """An unreachable port is silence."""
+
+    def send(self, packet: bytes) -> None:
+        """Send without waiting for an answer."""
+        assert self._transport is not None
+        self._transport.sendto(packet)
+
+    def owe(self, answers: int) -> None:
+        """So many answers more (or, when they came, fewer) are under way."""
+        self._owed += answers
+        if self._owed > 0:
+            self._settled.clear()
+        else:
+            self._settled.set()
+
+    async def settle(self) -> None:
+        """Wait for what is owed, at most LATE_SECONDS, then say farewell."""
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LATE_SECONDS):
+                    await self._settled.wait()
+        finally:
+            for again in self.farewell:
+                again()
+
+    def close(self) -> None:
+        if self._transport:
+            self._transport.close()
+
+    async def ask(
+        self,
+        make: Callable[[], bytes],
+        decode: Callable[[bytes], T | None],
+        what: str,
+        tries: int = TRIES,
+        seconds: float = ANSWER_SECONDS,
+    ) -> T:
+        """Send what `make` gives (anew for each try) until `decode` gives a value. `what` names the question in errors."""
+        async with self._turn:
+            for attempt in range(tries):
+                answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+
+                def hear(packet: bytes, answer: asyncio.Future[T] = answer) -> None:
+                    with contextlib.suppress(WireError):
+                        value = decode(packet)
+                        if value is not None and not answer.done():
+                            answer.set_result(value)
+
+                self._hear = hear
+                self.send(make())
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(seconds * (1 + attempt / 4) * random.uniform(1.0, 1.3)):
+                        return await answer
+                if answer.done() and not answer.cancelled():
+                    return answer.result()  # it came in the same turn of the loop as the end of our patience
+        raise Silent(
+            f"no answer to {what}",
+            machine=self.address,
+            why=f"{tries} tries over UDP",
+            hint="look at the BMC's network and whether IPMI over LAN is on",
+        )
+
+
+@contextlib.asynccontextmanager
+async def link_to(address: str, port: int) -> AsyncIterator[Link]:
+    """A socket of its own, closed at the end."""
+    loop = asyncio.get_running_loop()
+    try:
+        _, link = await loop.create_datagram_endpoint(lambda: Link(address), remote_addr=(address, port))
+    except OSError as error:
+        raise Silent(
+            "no way to the BMC", machine=address, why=str(error), hint="check the BMC network's route"
+        ) from None
+    try:
+        yield link
+    finally:
+        try:
+            await link.settle()
+        finally:
+            link.close()

@@ -1,0 +1,137 @@
+"""The commands at the operator's desk: rack and demo."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seedvm.cli.common import EXIT_DONE, EXIT_FAILED, Commands, answer, say
+from seedvm.cli.text import EventLines
+
+if TYPE_CHECKING:
+    from seedvm.engine.journal import Event
+
+BUILD = Path("build")
+
+
+def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
+    demo = commands.add_parser("demo", parents=[shared], help="the whole road on a virtual rack on this machine")
+    demo.add_argument("--headless", action="store_true", help="without the wizard; wipes the demo's machines unasked")
+    demo.set_defaults(handler=_demo)
+    _rack(commands.add_parser("rack", parents=[shared], help="a virtual rack: its networks, BMCs and machines"), shared)
+
+
+def _rack(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    for name, handler, text in (
+        ("up", _rack_up, "bring it up, machines dark, seed on"),
+        ("status", _rack_status, "where each machine stands"),
+        ("down", _rack_down, "cut the power and take it away; disks and logs stay"),
+        ("exec", _rack_exec, "run a command on a machine that is on, on this terminal"),
+    ):
+        verb = verbs.add_parser(name, parents=[shared], help=text)
+        verb.add_argument("--file", type=Path, required=True, help="the rack file")
+        verb.set_defaults(handler=handler)
+        if name == "exec":
+            verb.add_argument("machine", help="the machine's name, or seed")
+            verb.add_argument("words", nargs=argparse.REMAINDER, metavar="-- COMMAND", help="what to run there")
+    power = verbs.add_parser("power", parents=[shared], help="press a machine's power button, through its BMC")
+    power.add_argument("--file", type=Path, required=True, help="the rack file")
+    power.add_argument("machine", help="the machine's name")
+    power.add_argument("action", choices=("on", "off", "reset"))
+    power.set_defaults(handler=_rack_power)
+    fault = verbs.add_parser("fault", parents=[shared], help="break or mend a machine while the rack runs")
+    fault.add_argument("--file", type=Path, required=True, help="the rack file")
+    fault.add_argument("machine", help="the machine's name")
+    fault.add_argument(
+        "fault", choices=("dead-power", "none"), help="its BMC refuses to switch it on; or nothing is wrong"
+    )
+    fault.set_defaults(handler=_rack_fault)
+    clean = verbs.add_parser("clean", parents=[shared], help="take every rack away, with its disks and logs")
+    clean.set_defaults(handler=_rack_clean)
+
+
+def _rack_up(args: argparse.Namespace) -> int:
+    from seedvm.rack import rack
+    from seedvm.rack.model import load_rack
+
+    rack.up(load_rack(args.file), on_progress=say)
+    return EXIT_DONE
+
+
+def _rack_status(args: argparse.Namespace) -> int:
+    from seedvm.rack import rack
+    from seedvm.rack.model import load_rack
+
+    found = rack.status(load_rack(args.file))
+    if args.json:
+        answer({"rack": found.rack, "up": found.up, "machines": {one.name: vars(one) for one in found.machines}})
+        return EXIT_DONE
+    say(f"rack {found.rack}: {'up' if found.up else 'down'}")
+    for one in found.machines:
+        boot = f"next boot {one.boot_device}" if one.boot_device else ""
+        say(
+            f"  {one.name:<12} {one.power:<4} {one.where:<9} {one.pss_mib:7.0f} MiB  {one.reboots} reboots  {boot}".rstrip()
+        )
+    return EXIT_DONE
+
+
+def _rack_down(args: argparse.Namespace) -> int:
+    from seedvm.rack import rack
+    from seedvm.rack.model import load_rack
+
+    rack.down(load_rack(args.file))
+    return EXIT_DONE
+
+
+def _rack_exec(args: argparse.Namespace) -> int:
+    from seedvm.rack import rack
+    from seedvm.rack.model import load_rack
+
+    words = args.words[1:] if args.words[:1] == ["--"] else args.words
+    return rack.attach(load_rack(args.file), args.machine, words or ["bash", "-l"])
+
+
+def _rack_power(args: argparse.Namespace) -> int:
+    from seedvm.rack.model import load_rack
+    from seedvm.rack.press import press
+
+    press(load_rack(args.file), args.machine, args.action)
+    return EXIT_DONE
+
+
+def _rack_fault(args: argparse.Namespace) -> int:
+    from seedvm.rack import rack
+    from seedvm.rack.model import load_rack
+
+    rack.set_supply(load_rack(args.file), args.machine, dead=args.fault == "dead-power")
+    return EXIT_DONE
+
+
+def _rack_clean(args: argparse.Namespace) -> int:
+    from seedvm.rack import rack
+
+    for name in rack.clean_all():
+        say(f"rack {name} is gone")
+    return EXIT_DONE
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from seedvm.rack.demo import Teller, run_demo
+
+    lines = EventLines()
+
+    def show(event: Event) -> None:
+        line = lines.line(event)
+        if line is not None:
+            say(line)
+
+    finished = run_demo(BUILD, headless=args.headless, tell=Teller(say, show))
+    if not finished:
+        say(
+            "the road is not at its end; build/demo/seed/journal.jsonl says where it stands; run the same command to go on"
+        )
+        return EXIT_FAILED
+    say("done: the undercloud stands alone; build/demo/receipt.txt is its receipt, build/demo/report.json its figures")
+    return EXIT_DONE

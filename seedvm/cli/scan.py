@@ -1,0 +1,131 @@
+"""The command scan: list the BMCs in declared ranges, as they are found. No password is sent."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from seedvm.cli.common import EXIT_DONE, EXIT_FAILED, Commands, say
+
+if TYPE_CHECKING:
+    from seedvm.cli.scan_view import ScanView
+    from seedvm.scan.evidence import Bmc
+    from seedvm.scan.run import Ended, Plan
+    from seedvm.scan.state import Progress
+
+
+def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
+    scan = commands.add_parser("scan", parents=[shared], help="list the BMCs in ranges; no password is sent")
+    scan.add_argument(
+        "ranges",
+        nargs="*",
+        metavar="RANGE",
+        help="a-b, a network, one address, or fe80::/10%%NIC for link-local BMCs (default: the site's)",
+    )
+    scan.add_argument("--rate", type=_rate, default=500.0, help="packets per second in all (default 500)")
+    scan.add_argument("--deadline", type=float, metavar="SECONDS", help="stop after so long")
+    scan.add_argument(
+        "--nic",
+        "--interface",
+        dest="interface",
+        action="append",
+        default=[],
+        metavar="NIC",
+        help="ask this whole wire by SSDP, SLP and mDNS too; eth1.123 is VLAN 123 of eth1, made for the time of the scan",
+    )
+    scan.add_argument("--listen", type=float, default=0.0, metavar="SECONDS", help="listen silently on the NICs first")
+    scan.add_argument("--fresh", action="store_true", help="start anew, and not where the last scan stopped")
+    scan.add_argument("--evidence", action="store_true", help="each fact with the packet that it came from")
+    scan.add_argument("--export", choices=("csv", "instackenv", "ironic"), help="print the list in this format alone")
+    scan.set_defaults(handler=_scan)
+
+
+def _rate(text: str) -> float:
+    rate = float(text)
+    if not 1 <= rate <= 100_000:
+        raise argparse.ArgumentTypeError("1 to 100000 packets per second")
+    return rate
+
+
+def _scan(args: argparse.Namespace) -> int:
+    from seedvm.cli.scan_view import ScanView
+    from seedvm.scan.identity import merged
+    from seedvm.scan.run import Plan
+    from seedvm.scan.state import Progress
+    from seedvm.site.model import load_site
+
+    ranges = tuple(args.ranges)
+    if not ranges and not args.interface:
+        ranges = load_site(args.state_dir / "site.yaml").bmc.targets
+    plan = Plan(ranges, tuple(args.interface), args.listen, args.rate)
+    progress = Progress(args.state_dir, ranges, fresh=args.fresh)
+    view = ScanView(progress.bmcs.values(), quiet=args.export is not None, stream=args.json)
+    ended: Ended | None = None
+    try:
+        ended = asyncio.run(_run(args, plan, progress, view))
+    except KeyboardInterrupt:
+        progress.save()
+    complete = ended is not None and ended.complete
+    bmcs = merged(view.end(), ((mac, one.evidence) for mac, one in view.heard.items()))
+    if args.json:
+        _close(view, bmcs, ended)
+    elif args.export:
+        _export(bmcs, args.export)
+    else:
+        _tell(bmcs, view, args.evidence, ended)
+    return EXIT_DONE if complete else EXIT_FAILED
+
+
+async def _run(args: argparse.Namespace, plan: Plan, progress: Progress, view: ScanView) -> Ended:
+    from seedvm.scan.run import cost, scan
+
+    view.begin(await cost(plan), len(progress.done()))
+    return await scan(plan, on_found=view.show, on_heard=view.hear, progress=progress, deadline=args.deadline)
+
+
+def _close(view: ScanView, bmcs: Sequence[Bmc], ended: Ended | None) -> None:
+    from seedvm.scan.identity import maker
+    from seedvm.scan.layers import owner_of_mac
+    from seedvm.scan.table import contradictions
+
+    measured = {"packets": ended.packets, "seconds": ended.seconds} if ended else {}
+    remarks = list(contradictions(bmcs))
+    complete = ended is not None and ended.complete
+    view.close(
+        bmcs,
+        lambda one: {**one.to_json(), "maker": asdict(maker(one, owner_of_mac))},
+        complete=complete,
+        remarks=remarks,
+        **measured,
+    )
+
+
+def _tell(bmcs: Sequence[Bmc], view: ScanView, evidence: bool, ended: Ended | None) -> None:
+    from seedvm.scan.table import contradictions, tagged_vlans
+
+    for bmc in bmcs if evidence else ():
+        say(" = ".join((bmc.address, *bmc.also)))
+        for one in bmc.evidence:
+            say(f"    {one.fact}: {one.value} ({one.source}, {one.time})")
+    for mac in sorted(view.heard):
+        said = "; ".join(f"{one.fact} {one.value} ({one.source})" for one in view.heard[mac].evidence)
+        say(f"heard {mac}: {said}")
+    if vlans := tagged_vlans(view.heard.values()):
+        say(vlans)
+    for remark in contradictions(bmcs):
+        say(remark)
+    end = "" if ended and ended.complete else "; the scan did not come to its end: run it again, it goes on from here"
+    figures = f", {ended.packets} packets in {ended.seconds:g} s" if ended else ""
+    say(f"{len(bmcs)} BMCs{figures}{end}")
+
+
+def _export(bmcs: Sequence[Bmc], form: str) -> None:
+    from seedvm.machines.formats import Entry, write
+
+    entries = [
+        Entry(bmc.address, driver="redfish" if "redfish" in bmc.protocols else "ipmi") for bmc in bmcs if bmc.protocols
+    ]
+    say(write(entries, form).rstrip("\n"))

@@ -1,0 +1,98 @@
+"""A scan as it runs: redrawn in place on a terminal, a line per BMC elsewhere, a JSON object per line for programs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from seedvm.base.addresses import order
+from seedvm.scan.evidence import Bmc
+from seedvm.scan.table import head, row
+
+if TYPE_CHECKING:
+    from seedvm.scan.listen import Neighbour
+    from seedvm.scan.run import Cost
+
+REDRAW_SECONDS = 0.25
+
+
+class ScanView:
+    """Keeps what was found, also when the scan is interrupted. `stream` writes JSON lines; `quiet` shows nothing."""
+
+    def __init__(self, found: Iterable[Bmc] = (), *, quiet: bool = False, stream: bool = False) -> None:
+        self.found: dict[str, Bmc] = {one.address: one for one in found}
+        self.heard: dict[str, Neighbour] = {}
+        self._quiet = quiet
+        self._stream = stream
+        self._live = sys.stdout.isatty() and not quiet and not stream
+        self._lines = 0
+        self._drawn = 0.0
+        self._told: set[str] = set()
+
+    def begin(self, cost: Cost, resumed: int) -> None:
+        """The cost, before anything is sent; `resumed` addresses are known from before."""
+        if self._stream:
+            budget = cost.sweep
+            self._event(
+                "start",
+                addresses=budget.addresses,
+                on_link=budget.on_link,
+                packets=cost.packets,
+                seconds=cost.seconds,
+                resumed=resumed,
+            )
+        elif not self._quiet:
+            print(cost, flush=True)
+            if resumed:
+                print(
+                    f"going on where the last scan stopped: {resumed} addresses are done (--fresh starts anew)",
+                    flush=True,
+                )
+
+    def show(self, bmc: Bmc) -> None:
+        """Something more is known of a BMC."""
+        self.found[bmc.address] = bmc
+        if self._stream:
+            self._event("bmc", bmc=bmc.to_json())
+        elif self._live and time.monotonic() - self._drawn > REDRAW_SECONDS:
+            self._draw()
+        elif (
+            not self._live and not self._quiet and (bmc.protocols or not bmc.answered) and bmc.address not in self._told
+        ):
+            self._told.add(bmc.address)
+            print(row(bmc), flush=True)
+
+    def hear(self, neighbour: Neighbour) -> None:
+        """Something more was heard of a neighbour."""
+        self.heard[neighbour.mac] = neighbour
+        if self._stream:
+            self._event("heard", neighbour=neighbour.to_json())
+
+    def end(self) -> tuple[Bmc, ...]:
+        """The last drawing, and all that was found in the order of the addresses."""
+        if self._live:
+            self._draw(whole=True)
+        return tuple(self.found[address] for address in sorted(self.found, key=order))
+
+    def close(self, bmcs: Iterable[Bmc], describe: Callable[[Bmc], dict[str, object]], **more: object) -> None:
+        """The last JSON line: the whole list, one entry per BMC."""
+        neighbours = [self.heard[mac].to_json() for mac in sorted(self.heard)]
+        self._event("end", bmcs=[describe(one) for one in bmcs], neighbours=neighbours, **more)
+
+    def _event(self, event: str, **values: Any) -> None:
+        print(json.dumps({"event": event, **values}, ensure_ascii=False, default=str), flush=True)
+
+    def _draw(self, *, whole: bool = False) -> None:
+        """The last screenful; at the end everything."""
+        self._drawn = time.monotonic()
+        rows = [row(self.found[address]) for address in sorted(self.found, key=order)]
+        if not whole:
+            rows = rows[-(shutil.get_terminal_size().lines - 3) :]
+        text = [head(), *rows]
+        back = f"\x1b[{self._lines}A\x1b[J" if self._lines else ""
+        print(back + "\n".join(text), flush=True)
+        self._lines = len(text)

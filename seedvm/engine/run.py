@@ -1,0 +1,185 @@
+"""The engine: check, apply, check, in the order of the plan. It may be killed at any line and run again.
+
+It decides by what the real system says and never by the journal. It refuses a second engine on the same state folder, and to call
+a step done whose check does not say so after `apply`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import threading
+import time
+import traceback
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from seedvm.base.errors import SeedvmError
+from seedvm.engine.journal import Journal
+from seedvm.engine.step import JSON, Blocked, Done, Step, Todo, Verdict
+
+_LEAST_SECONDS_BETWEEN_PROGRESS = 0.5
+
+Ending: TypeAlias = Literal["done", "failed", "blocked", "stopped"]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run ended; `step` is the one it ended at, `error` what is to be said of it."""
+
+    verdict: Ending
+    step: str | None = None
+    error: SeedvmError | None = None
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One step's check; `verdict` is an error where it cannot be told yet."""
+
+    step: Step
+    verdict: Verdict | SeedvmError
+
+
+async def survey(steps: Sequence[Step]) -> AsyncIterator[Checked]:
+    """`plan`: every check in order, nothing applied. A check that fails is told and does not end the survey."""
+    for step in steps:
+        try:
+            yield Checked(step, await step.check())
+        except Exception as error:
+            yield Checked(step, _explained(step, error))
+
+
+async def run(steps: Sequence[Step], journal: Journal) -> Ended:
+    """Bring about every step in order; hold `engine_lock` around it. Cancelling the task ends it as `stopped`, journalled."""
+    described = [
+        {"name": step.name, "title": step.title, "stretch": step.stretch, "usual_seconds": step.usual_seconds}
+        for step in steps
+    ]
+    journal.append("run-started", pid=os.getpid(), steps=described)
+    try:
+        ended = await _walk(steps, journal)
+    except asyncio.CancelledError:
+        journal.append("run-ended", verdict="stopped")
+        return Ended("stopped")
+    journal.append("run-ended", verdict=ended.verdict)
+    return ended
+
+
+def new_run_id() -> str:
+    return secrets.token_hex(4)
+
+
+async def _walk(steps: Sequence[Step], journal: Journal) -> Ended:
+    for step in steps:
+        try:
+            verdict = await _bring_about(step, journal)
+        except Exception as error:
+            told = _explained(step, error)
+            journal.append(
+                "step-failed", step=step.name, what=told.what, machine=told.machine, why=told.why, hint=told.hint
+            )
+            return Ended("failed", step.name, told)
+        if isinstance(verdict, Blocked):
+            told = SeedvmError(f"{step.title}: blocked", why=verdict.why, hint=verdict.hint)
+            return Ended("blocked", step.name, told)
+    return Ended("done")
+
+
+async def _bring_about(step: Step, journal: Journal) -> Done | Blocked:
+    started = time.monotonic()
+    verdict = await _check(step, journal)
+    if not isinstance(verdict, Todo):
+        return verdict
+    journal.append("step-started", step=step.name, why=verdict.why)
+    await step.apply(JournalReport(journal, step.name))
+    verdict = await _check(step, journal)
+    if isinstance(verdict, Todo):
+        raise SeedvmError(
+            f"{step.title}: applied, and yet not done",
+            why=verdict.why,
+            hint="seedvm run tries again; if it ends here again, seedvm report and the log tell more",
+        )
+    if isinstance(verdict, Done):
+        journal.append(
+            "step-done", step=step.name, seconds=round(time.monotonic() - started, 3), evidence=dict(verdict.evidence)
+        )
+    return verdict
+
+
+async def _check(step: Step, journal: Journal) -> Verdict:
+    verdict = await step.check()
+    match verdict:
+        case Done(evidence):
+            journal.append("step-checked", step=step.name, verdict="done", evidence=dict(evidence))
+        case Todo(why):
+            journal.append("step-checked", step=step.name, verdict="todo", why=why)
+        case Blocked(why, hint):
+            journal.append("step-checked", step=step.name, verdict="blocked", why=why, hint=hint)
+    return verdict
+
+
+def _explained(step: Step, error: Exception) -> SeedvmError:
+    """Any failure as one that an operator can read. A group of failures is told by its first one, the others counted."""
+    if isinstance(error, SeedvmError):
+        return error
+    if isinstance(error, ExceptionGroup):
+        first = _explained(step, error.exceptions[0])
+        others = len(error.exceptions) - 1
+        why = f"{first.why} (and {others} more failed)" if others else first.why
+        return SeedvmError(first.what, machine=first.machine, why=why, hint=first.hint)
+    frames = traceback.extract_tb(error.__traceback__)
+    place = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames[-4:]))
+    return SeedvmError(
+        f"{step.title}: failed unexpectedly",
+        why=f"{type(error).__name__}: {error} [{place}]",
+        hint="seedvm run tries again; please report it with the journal",
+    )
+
+
+class JournalReport:
+    """A step's Report into the journal. Progress is thinned to two lines a second per node; a change of phase always passes."""
+
+    def __init__(self, journal: Journal, step: str) -> None:
+        self._journal = journal
+        self._step = step
+        self._lock = threading.Lock()
+        self._last: dict[str | None, tuple[float, str]] = {}
+
+    def log(self, message: str, *, node: str | None = None) -> None:
+        self._append("log", message=message, **({"node": node} if node else {}))
+
+    def progress(self, done: float, total: float, unit: str = "") -> None:
+        if self._may_pass(None, "ended" if done >= total else ""):
+            self._append("progress", done=done, total=total, unit=unit)
+
+    def node(self, node: str, phase: str, *, percent: float | None = None, detail: str = "") -> None:
+        if self._may_pass(node, f"{phase} {percent == 100}"):
+            more = {} if percent is None else {"percent": round(percent, 1)}
+            self._append("node", node=node, phase=phase, detail=detail, **more)
+
+    def fact(self, name: str, value: JSON) -> None:
+        self._append("fact", name=name, value=value)
+
+    def resource(self, resource: str, kind: str, status: str, reason: str = "") -> None:
+        self._append("resource", resource=resource, kind=kind, status=status, reason=reason)
+
+    def phase(self, phase: str, state: str, detail: str = "") -> None:
+        self._append("phase", phase=phase, state=state, detail=detail)
+
+    def confirmed(self, wipe: Sequence[Mapping[str, JSON]]) -> None:
+        self._append("confirmed", wipe=[dict(disk) for disk in wipe])
+
+    def _append(self, event: str, **more: JSON) -> None:
+        self._journal.append(event, step=self._step, **more)
+
+    def _may_pass(self, node: str | None, phase: str) -> bool:
+        now = time.monotonic()
+        with self._lock:
+            when, before = self._last.get(node, (float("-inf"), ""))
+            if phase == before and now - when < _LEAST_SECONDS_BETWEEN_PROGRESS:
+                return False
+            self._last[node] = (now, phase)
+            return True

@@ -1,0 +1,79 @@
+"""The API's gap and the VIP's holder while they happen: the watching member's last samples, read every second and told as facts.
+
+It refuses to disturb the hand-off: a second without a word from the watcher is passed over, and nothing here is ever decided by.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+from seedvm.base.errors import SeedvmError
+from seedvm.engine.step import Report
+from seedvm.handoff.members import Reach
+from seedvm.member.watch import SAMPLES, Sample
+
+_EVERY_SECONDS = 1.0
+_KEPT_LINES = 600
+_ASK_SECONDS = 6.0
+
+
+@asynccontextmanager
+async def told_live(reach: Reach, report: Report) -> AsyncIterator[None]:
+    """Tell `api_gap_now_seconds` and `api_gap_longest_seconds` every second for as long as the block runs, where somebody watches."""
+    watcher = next((one for one in reach.nodes if one.name == reach.notes().get("watch", {}).get("member")), None)
+    if watcher is None:
+        yield
+        return
+    task = asyncio.create_task(_tell(reach, watcher.name, report))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def _tell(reach: Reach, member: str, report: Report) -> None:
+    watcher = next(one for one in reach.nodes if one.name == member)
+    since = float(reach.notes()["watch"]["since"])
+    longest = 0.0
+    while True:
+        words = ["tail", "-n", str(_KEPT_LINES), str(SAMPLES)]
+        with contextlib.suppress(SeedvmError):
+            said = await reach.ssh.run(watcher, words, timeout=_ASK_SECONDS, check=False)
+            now, seen, polls = gaps_of(parse(said.stdout.splitlines(), since))
+            longest = max(longest, seen)
+            if polls:
+                report.fact("api_gap_now_seconds", round(now, 1))
+                report.fact("api_gap_longest_seconds", round(longest, 1))
+        await asyncio.sleep(_EVERY_SECONDS)
+
+
+def parse(lines: Iterable[str], since: float) -> list[Sample]:
+    """The whole samples among these lines, from `since` (epoch, the member's clock) on."""
+    found = []
+    for line in lines:
+        with contextlib.suppress(ValueError, TypeError):
+            sample = Sample(**json.loads(line))
+            if sample.at >= since:
+                found.append(sample)
+    return found
+
+
+def gaps_of(samples: Iterable[Sample]) -> tuple[float, float, int]:
+    """(the worst gap that is open now, the longest one so far, polls): seconds between answers of one API, by the member's clock."""
+    listed = sorted(samples, key=lambda one: one.at)
+    now = longest = 0.0
+    for api in {one.api for one in listed}:
+        own = [one for one in listed if one.api == api]
+        last = own[0].at
+        for sample in own:
+            if sample.good:
+                longest = max(longest, sample.at - last)
+                last = sample.at
+        now = max(now, own[-1].at - last)
+    return now, max(longest, now), len(listed)

@@ -1,0 +1,137 @@
+"""The rooms (elements/) of each image, what they ask for, and the hash of all that goes in: the same inputs, the same name.
+
+It refuses a room that is not there. Time, mirrors and the state of the Debian archive are not inputs: `--force` builds anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from seedvm.base.errors import SeedvmError
+
+SOURCE = Path(__file__).resolve().parents[2]
+_ELEMENTS = "elements"
+# What the packages' layer is made of; the second run adds everything else.
+LAYER_ROOMS = ("tree-output", "at-once", "debian-os", "seedvm-python")
+GOLDEN_ROOMS = ("tree-output", "layer", "undercloud-base", "undercloud", "seedvm")
+RAMDISK_ROOMS = ("tree-output", "deploy-ramdisk")
+# Our code that a machine runs. The virtual rack and the image's own build stay on the operator's desk.
+_CODE = ("seedvm", "tui", "appliance")
+_STAYS = ("seedvm/rack", "seedvm/image", "seedvm/host")
+_MAKER = ("files.py", "gpt.py", "times.py")
+_IGNORED = ("__pycache__",)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What one build is made from."""
+
+    packages: tuple[str, ...]
+    requirements: tuple[str, ...]
+    rooms: tuple[str, ...]
+    layer_key: str
+    golden_key: str
+    ramdisk_key: str
+
+    @property
+    def key(self) -> str:
+        """The name of the whole set of files."""
+        return _digest([self.golden_key, self.ramdisk_key])
+
+
+def inputs(source: Path = SOURCE) -> Inputs:
+    """Read everything that goes in."""
+    golden = _with_dependencies(source, GOLDEN_ROOMS)
+    ramdisk = _with_dependencies(source, RAMDISK_ROOMS)
+    layer = _with_dependencies(source, LAYER_ROOMS)
+    packages = tuple(sorted({name for room in {*golden, *layer} for name in _packages(source, room)}))
+    project = tomllib.loads((source / "pyproject.toml").read_text())["project"]
+    requirements = tuple(sorted(str(one) for one in project["dependencies"]))
+    tool = importlib.metadata.version("diskimage-builder")
+    layer_key = _digest([tool, *packages, *requirements, *_rooms_digests(source, layer)])
+    return Inputs(
+        packages=packages,
+        requirements=requirements,
+        rooms=tuple(sorted({*golden, *layer})),
+        layer_key=layer_key,
+        golden_key=_digest([layer_key, *_rooms_digests(source, golden), *_code_digests(source), _maker_digest(source)]),
+        ramdisk_key=_digest([tool, *_rooms_digests(source, ramdisk), _maker_digest(source)]),
+    )
+
+
+def code_files(source: Path = SOURCE) -> Iterable[Path]:
+    """Our code as it goes into the image, below `source`."""
+    for top in _CODE:
+        for path in _files(source / top):
+            if not str(path.relative_to(source)).startswith(tuple(f"{name}/" for name in _STAYS)):
+                yield path
+
+
+def _with_dependencies(source: Path, rooms: Iterable[str]) -> tuple[str, ...]:
+    """These rooms and our own that they need, sorted; diskimage-builder's own are known by its version."""
+    found: set[str] = set()
+    ahead = list(rooms)
+    while ahead:
+        room = ahead.pop()
+        folder = source / _ELEMENTS / room
+        if room in found or not folder.is_dir():
+            if room in rooms and not folder.is_dir():
+                raise SeedvmError(
+                    f"there is no room {room}", why=f"{folder} is missing", hint="is this the whole source tree?"
+                )
+            continue
+        found.add(room)
+        needs = folder / "element-deps"
+        ahead += needs.read_text().split() if needs.exists() else []
+    return tuple(sorted(found))
+
+
+def _packages(source: Path, room: str) -> tuple[str, ...]:
+    listed = source / _ELEMENTS / room / "package-installs.yaml"
+    if not listed.exists():
+        return ()
+    tree = yaml.safe_load(listed.read_text()) or {}
+    if not isinstance(tree, dict):
+        raise SeedvmError(
+            f"{listed} is no list of packages", why="it is not a mapping", hint="a package a line: `name:`"
+        )
+    return tuple(str(name) for name in tree)
+
+
+def _rooms_digests(source: Path, rooms: Iterable[str]) -> list[str]:
+    return [_folder_digest(source, _files(source / _ELEMENTS / room)) for room in rooms]
+
+
+def _code_digests(source: Path) -> list[str]:
+    return [_folder_digest(source, code_files(source))]
+
+
+def _maker_digest(source: Path) -> str:
+    """What makes files of a tree."""
+    return _folder_digest(source, (source / "seedvm/image" / name for name in _MAKER))
+
+
+def _folder_digest(source: Path, files: Iterable[Path]) -> str:
+    lines = []
+    for path in files:
+        content = str(path.readlink()).encode() if path.is_symlink() else path.read_bytes()
+        executable = "x" if path.lstat().st_mode & 0o100 else "-"
+        lines.append(f"{path.relative_to(source)} {executable} {hashlib.sha256(content).hexdigest()}")
+    return _digest(lines)
+
+
+def _files(folder: Path) -> Iterable[Path]:
+    for path in sorted(folder.rglob("*")):
+        if (path.is_file() or path.is_symlink()) and not any(part in _IGNORED for part in path.parts):
+            yield path
+
+
+def _digest(lines: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]

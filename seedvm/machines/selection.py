@@ -1,0 +1,136 @@
+"""Who becomes what: a verdict per machine against the undercloud's needs, and the roles. Pure; it asks nobody."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from seedvm.machines.hardware import Disk, Hardware
+from seedvm.site.model import Needs, Site
+
+Given: TypeAlias = Literal["undercloud", "spare"]
+TRAIT = "CUSTOM_SEEDVM_UNDERCLOUD"  # the undercloud's flavor demands it, and its machines alone have it
+ARCHITECTURE = "x86_64"  # of the golden image
+LEAST_MBPS = 1000
+# The agent's certificate is valid from an hour before its own clock's time to 90 days after it; the boot takes some of that.
+CLOCK_AHEAD_SECONDS, CLOCK_BEHIND_SECONDS = 3000.0, 80 * 86400.0
+CLOCK_REMARK_SECONDS = 600.0
+_GROW = "give it what it lacks, or exclude it"
+_MEMORY_KEPT_BACK = 0.05  # firmware and kernel keep some of what was bought
+
+
+@dataclass(frozen=True)
+class Fall:
+    """A requirement that a machine falls short of (`architecture`, `cpus`, `memory`, `disk`, `serial`, `link` or `clock`), the
+    sentence, and what the operator does about it."""
+
+    requirement: str
+    reason: str
+    cure: str = ""
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Who has which role, by BMC; `lacking` is how many undercloud machines there are too few."""
+
+    roles: Mapping[str, Given]
+    lacking: int
+
+    def order(self, bmc: str) -> int:
+        """The place of an undercloud machine among its like, from 0."""
+        return [one for one, role in self.roles.items() if role == "undercloud"].index(bmc)
+
+
+def falls(found: Hardware, needs: Needs) -> tuple[Fall, ...]:
+    """At which requirements a machine falls; empty when it is fit. What could not be read is not held against it."""
+    said = []
+    if found.architecture not in ("", ARCHITECTURE):
+        said.append(Fall("architecture", f"{found.architecture}, and the image is {ARCHITECTURE}", "exclude it"))
+    if found.cpus < needs.cpus:
+        said.append(Fall("cpus", f"{found.cpus} CPUs of {needs.cpus}", _GROW))
+    if found.memory_mib < needs.memory_mib * (1 - _MEMORY_KEPT_BACK):
+        said.append(Fall("memory", f"{found.memory_mib} MiB of memory of {needs.memory_mib}", _GROW))
+    disk = root_disk(found, needs)
+    if disk is None:
+        largest = max((one.size for one in found.disks), default=0)
+        reason = f"largest disk {largest / 2**30:.0f} GiB of {needs.disk_gib}" if largest else "no disk"
+        said.append(Fall("disk", reason, _GROW))
+    elif root_hint(found, disk) is None:
+        cure = "exclude it, or have its controller show the disk with a number"
+        said.append(Fall("serial", f"{disk.device} has no serial number or WWN of its own to know it by", cure))
+    said += _of_link(found)
+    if _clock_breaks(found.clock_ahead):
+        cure = "set its clock to UTC in its firmware setup; else the agent's certificate is refused"
+        said.append(Fall("clock", _of_clock(found.clock_ahead or 0), cure))
+    return tuple(said)
+
+
+def remarks(found: Hardware) -> tuple[str, ...]:
+    """What the operator had better know of a machine that is fit all the same."""
+    said = []
+    ahead = found.clock_ahead or 0.0
+    if abs(ahead) > CLOCK_REMARK_SECONDS and not _clock_breaks(ahead):
+        said.append(f"{_of_clock(ahead)}: set it to UTC")
+    slow = [one for one in found.nics if one != found.boot_nic and one.mbps is not None and one.mbps < LEAST_MBPS]
+    said += [f"{one.name} has a link of {one.mbps} Mb/s" for one in slow]
+    return tuple(said)
+
+
+def _clock_breaks(ahead: float | None) -> bool:
+    return ahead is not None and not -CLOCK_BEHIND_SECONDS < ahead < CLOCK_AHEAD_SECONDS
+
+
+def _of_clock(ahead: float) -> str:
+    return f"its clock is {abs(ahead) / 60:.0f} minutes {'ahead' if ahead > 0 else 'behind'}"
+
+
+def _of_link(found: Hardware) -> list[Fall]:
+    """The 100 Mb trap: one bad pair in the cable, and the image takes an hour."""
+    nic = found.boot_nic
+    if nic is None or nic.mbps is None or nic.mbps >= LEAST_MBPS:
+        return []
+    where = f" (switch {nic.switch}, port {nic.port})" if nic.port else ""
+    cure = f"another cable, or the speed of the switch's port{where}"
+    return [Fall("link", f"{nic.name} has a link of {nic.mbps} Mb/s of {LEAST_MBPS}", cure)]
+
+
+def root_disk(found: Hardware, needs: Needs) -> Disk | None:
+    """The smallest disk that is large enough, so that large data disks stay untouched; one that can be known again goes before one
+    that cannot, and equal ones go by device name."""
+    fitting = [one for one in found.disks if one.size >= needs.disk_gib * 2**30]
+    return min(fitting, key=lambda one: (root_hint(found, one) is None, one.size, one.device), default=None)
+
+
+def root_hint(found: Hardware, disk: Disk) -> Mapping[str, str] | None:
+    """By what Ironic finds the disk again: its serial number, else its WWN (World Wide Name); None where neither is its alone."""
+    for name in ("serial", "wwn_with_extension", "wwn"):
+        value = getattr(disk, name)
+        if value and [getattr(one, name) for one in found.disks].count(value) == 1:
+            return {name: value}
+    return None
+
+
+def is_root(disk: Disk, hint: Mapping[str, object]) -> bool:
+    """Whether a node's `root_device`, as root_hint makes it, means this disk."""
+    return bool(hint) and all(getattr(disk, name, None) == value for name, value in hint.items())
+
+
+def assign(site: Site, fit: Sequence[str]) -> Assignment:
+    """Roles for the fit machines, given by BMC address in the order of the addresses. The operator's word goes first."""
+    wanted = len(site.controllers)
+    said = {bmc: site.machine(bmc).role for bmc in fit}
+    undercloud = [bmc for bmc in fit if said[bmc] == "undercloud"][:wanted]
+    undercloud += [bmc for bmc in fit if said[bmc] is None][: wanted - len(undercloud)]
+    roles: dict[str, Given] = {
+        bmc: "undercloud" if bmc in undercloud else "spare" for bmc in fit if said[bmc] != "exclude"
+    }
+    return Assignment(roles, wanted - len(undercloud))
+
+
+def shortage(lacking: int, wanted: int, fallen: Sequence[Fall], others: Sequence[str]) -> str:
+    """One sentence on why there are too few: how many fell at which requirement, and what else speaks against machines."""
+    counts = Counter(one.requirement for one in fallen)
+    parts = [f"{count} fell at {name}" for name, count in counts.most_common()] + list(others)
+    return f"{lacking} of {wanted} undercloud machines are missing" + (f": {'; '.join(parts)}" if parts else "")

@@ -1,0 +1,1 @@
+"""Ironic and Heat at work: metadata, images, inspection, progress, recovery, ownership."""

@@ -1,0 +1,1 @@
+"""What isolates rack machines on this host: namespaces, cgroups, loop devices, containers and QEMU."""

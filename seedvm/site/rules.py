@@ -1,0 +1,169 @@
+"""Rules of a site that reach across its parts: addresses inside their network, nothing used twice, ranges apart.
+
+It only adds to the findings of `seedvm.site.model`, at the line of the value that is wrong.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+
+from seedvm.base.yaml_cursor import Cursor, Findings
+from seedvm.site.model import AddressRange, BmcAddress, Site
+
+
+def check_site(site: Site, root: Cursor, findings: Findings) -> None:
+    """Note every problem of a site whose single values are all right."""
+    quiet = Findings()  # keys were checked on the first walk; this one only finds the lines again
+    lines = _Lines(Cursor(root.node, root.where, root.line, quiet))
+    for check in (_inside, _single, _ranges, _count, _bmc_network, _link_local, _machines):
+        check(site, lines, findings)
+
+
+class _Lines:
+    """The line of each value, by its dotted name."""
+
+    def __init__(self, root: Cursor) -> None:
+        self._lines: dict[str, int] = {}
+        self._walk(root)
+
+    def of(self, where: str) -> int:
+        return self._lines.get(where, 0)
+
+    def _walk(self, cursor: Cursor) -> None:
+        self._lines[cursor.where] = cursor.line
+        value = getattr(cursor.node, "value", None)
+        if not isinstance(value, list):
+            return
+        pairs = all(isinstance(item, tuple) for item in value)
+        names = tuple(str(key.value) for key, _ in value) if pairs else ()
+        for below in cursor.mapping((), names).values() if pairs else cursor.sequence():
+            self._walk(below)
+
+
+def _addresses(site: Site) -> list[tuple[str, IPv4Address]]:
+    net = site.provisioning
+    return [
+        ("provisioning.gateway", net.gateway),
+        ("provisioning.vip", net.vip),
+        ("seed.address", site.seed.address),
+        *((f"provisioning.undercloud[{index}]", address) for index, address in enumerate(net.undercloud)),
+    ]
+
+
+def _inside(site: Site, lines: _Lines, findings: Findings) -> None:
+    cidr = site.provisioning.cidr
+    ends = {cidr.network_address, cidr.broadcast_address}
+    for where, address in _addresses(site):
+        if address not in cidr or address in ends:
+            findings.add(lines.of(where), where, f"{address} is no host address of {cidr}")
+    for where, span in (("instances", site.provisioning.instances), ("boot", site.provisioning.boot)):
+        where = f"provisioning.{where}"
+        if span.first not in cidr or span.last not in cidr or span.first in ends or span.last in ends:
+            findings.add(lines.of(where), where, f"{span} is not wholly among the host addresses of {cidr}")
+
+
+def _single(site: Site, lines: _Lines, findings: Findings) -> None:
+    seen: dict[IPv4Address, str] = {}
+    for where, address in _addresses(site):
+        if address in seen:
+            findings.add(
+                lines.of(where), where, f"{address} is {seen[address]} already, line {lines.of(seen[address])}"
+            )
+        seen.setdefault(address, where)
+
+
+def _ranges(site: Site, lines: _Lines, findings: Findings) -> None:
+    net = site.provisioning
+    for where, span in (("provisioning.instances", net.instances), ("provisioning.boot", net.boot)):
+        for other, address in _addresses(site):
+            if address in span:
+                findings.add(
+                    lines.of(where), where, f"{span} holds {address}, which is {other}, line {lines.of(other)}"
+                )
+    if net.instances.overlaps(net.boot):
+        line = lines.of("provisioning.instances")
+        findings.add(
+            lines.of("provisioning.boot"),
+            "provisioning.boot",
+            f"{net.boot} overlaps instances {net.instances}, line {line}",
+        )
+    for index, span in enumerate(site.bmc.ranges):
+        _range_apart(f"bmc.ranges[{index}]", span, site, lines, findings)
+
+
+def _range_apart(where: str, span: AddressRange, site: Site, lines: _Lines, findings: Findings) -> None:
+    net = site.provisioning
+    others = [("provisioning.instances", net.instances), ("provisioning.boot", net.boot)]
+    others += [(name, AddressRange(address, address)) for name, address in _addresses(site)]
+    if site.seed.bmc_address is not None:
+        others.append(("seed.bmc_address", AddressRange(site.seed.bmc_address.ip, site.seed.bmc_address.ip)))
+    others += [(f"bmc.ranges[{index}]", other) for index, other in enumerate(site.bmc.ranges)]
+    for name, other in others:
+        if name == where:
+            break  # of two overlapping ranges the later one is told
+        if span.overlaps(other):
+            findings.add(lines.of(where), where, f"{span} overlaps {name} {other}, line {lines.of(name)}")
+
+
+def _count(site: Site, lines: _Lines, findings: Findings) -> None:
+    count = len(site.provisioning.undercloud)
+    if count < 3 or count % 2 == 0:
+        where = "provisioning.undercloud"
+        findings.add(
+            lines.of(where), where, f"names {count} addresses; to outlive a node it takes 3, 5 or another odd count"
+        )
+    for index, address in enumerate(site.undercloud.without):
+        where = f"undercloud.without[{index}]"
+        if address not in site.provisioning.undercloud:
+            findings.add(lines.of(where), where, f"{address} is none of provisioning.undercloud")
+    if site.undercloud.without and len(site.controllers) < 3:
+        where = "undercloud.without"
+        findings.add(
+            lines.of(where), where, f"leaves {len(site.controllers)} nodes; fewer than 3 do not outlive a node"
+        )
+
+
+def _bmc_network(site: Site, lines: _Lines, findings: Findings) -> None:
+    address = site.seed.bmc_address
+    if site.seed.bmc_interface == site.seed.interface and site.seed.bmc_vlan is None:
+        findings.add(
+            lines.of("seed.bmc_interface"),
+            "seed.bmc_interface",
+            "is seed.interface too; leave it out for a single wire",
+        )
+    if address is not None and address.network.overlaps(site.provisioning.cidr):
+        findings.add(
+            lines.of("seed.bmc_address"), "seed.bmc_address", f"{address.network} overlaps {site.provisioning.cidr}"
+        )
+
+
+def _link_local(site: Site, lines: _Lines, findings: Findings) -> None:
+    ours = {site.seed.interface, site.seed.bmc_nic}
+    for index, name in enumerate(site.bmc.link_local):
+        if name not in ours:
+            where = f"bmc.link_local[{index}]"
+            findings.add(
+                lines.of(where), where, f"{name} is no interface of the seed; it has {', '.join(sorted(ours))}"
+            )
+
+
+def _machines(site: Site, lines: _Lines, findings: Findings) -> None:
+    bmcs: dict[BmcAddress, str] = {}
+    macs: dict[str, str] = {}
+    for index, machine in enumerate(site.machines):
+        where = f"machines[{index}]"
+        if machine.bmc not in site.bmc:
+            findings.add(
+                lines.of(f"{where}.bmc"), f"{where}.bmc", f"{machine.bmc} is in none of bmc.ranges{_or_wire(site)}"
+            )
+        if machine.bmc in bmcs:
+            findings.add(lines.of(f"{where}.bmc"), f"{where}.bmc", f"{machine.bmc} is {bmcs[machine.bmc]} already")
+        bmcs.setdefault(machine.bmc, f"machines[{index}] in line {lines.of(f'{where}.bmc')}")
+        if machine.mac is not None:
+            if machine.mac in macs:
+                findings.add(lines.of(f"{where}.mac"), f"{where}.mac", f"{machine.mac} is {macs[machine.mac]} already")
+            macs.setdefault(machine.mac, f"machines[{index}] in line {lines.of(f'{where}.mac')}")
+
+
+def _or_wire(site: Site) -> str:
+    return " and on no wire of bmc.link_local" if site.bmc.link_local else ""

@@ -1,0 +1,345 @@
+"""What is hidden: the Secret type, and secrets.yaml with what the operator gave and what is made once per site.
+
+It refuses a secrets file that others may read, and to make anything twice: whatever stands in the file stays.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+
+from seedvm.base.errors import SeedvmError
+from seedvm.site.generate import generate
+
+# libyaml where it is: with a thousand BMCs the file is read and written seven times as fast
+_LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+class Secret:
+    """A string that shows itself only to `reveal`. It does not pickle, format or compare into the open."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The string itself: for a protocol's bytes, a 0600 file or a child's stdin; never for a log."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "****"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return "****"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret is not pickled")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A BMC account to try: user name and password."""
+
+    user: str
+    password: Secret
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """A BMC password that is being changed: while this stands in the file either of the two may be in force.
+
+    `sent` is set once the BMC was told the new one.
+    """
+
+    user: str
+    old: Secret
+    new: Secret
+    sent: bool = False
+
+
+@dataclass(frozen=True)
+class Generated:
+    """What is made once per site. Names and shapes are those of the metadata's `secrets`, see docs/architecture.md.
+
+    Beyond the metadata: `ssh_private_key` (OpenSSH, ed25519; the engine's way into nodes), `receipt_key` (PEM, ed25519; signs the
+    receipt) with its public half, and the console's password itself.
+    """
+
+    admin_password: Secret
+    mysql_password: Secret
+    rabbit_password: Secret
+    erlang_cookie: Secret
+    service_password: Secret
+    stack_domain_admin_password: Secret
+    heat_auth_encryption_key: Secret
+    keepalived_password: Secret
+    fernet_keys: tuple[Secret, ...]
+    credential_keys: tuple[Secret, ...]
+    handoff_key: Secret
+    ssh_private_key: Secret
+    ssh_public_key: str
+    receipt_key: Secret
+    receipt_public_key: str
+    console_password: Secret
+    console_password_hash: Secret
+
+    def metadata(self) -> dict[str, Any]:
+        """The `secrets` of a node's metadata, in the open: for a 0600 file or Heat only."""
+        plain = {name: _plain(getattr(self, name)) for name in _METADATA_NAMES}
+        for name in ("fernet_keys", "credential_keys"):
+            plain[name] = [{"index": str(index), "key": key} for index, key in enumerate(plain[name])]
+        return plain
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """All of secrets.yaml. `bmc_candidates` are tried on every BMC, `bmc_accounts` on the one whose address it is; `bmc_passwords` are
+    those that were proven and, while they are changed, the old and the new, as they were when the file was read."""
+
+    bmc_candidates: tuple[Candidate, ...]
+    generated: Generated
+    bmc_accounts: Mapping[str, Candidate] = field(default_factory=dict)
+    bmc_passwords: tuple[Secret, ...] = ()
+
+    def every(self) -> tuple[Secret, ...]:
+        """Each secret there is: for the search that proves that none of them leaked."""
+        found = [account.password for account in (*self.bmc_candidates, *self.bmc_accounts.values())]
+        found += self.bmc_passwords
+        for item in fields(self.generated):
+            value = getattr(self.generated, item.name)
+            found += [one for one in (value if isinstance(value, tuple) else (value,)) if isinstance(one, Secret)]
+        return tuple(found)
+
+
+_METADATA_NAMES = tuple(
+    item.name
+    for item in fields(Generated)
+    if item.name not in ("ssh_private_key", "receipt_key", "receipt_public_key", "console_password")
+)
+
+
+def load_secrets(path: Path) -> Secrets:
+    """The secrets of a site whose secrets have been made."""
+    tree = _read(path)
+    if not isinstance(tree.get("generated"), dict):
+        raise SeedvmError(
+            "the site's own secrets are not made yet", why=f"{path} has no 'generated'", hint="seedvm run makes them"
+        )
+    return _whole(path, tree, tree["generated"])
+
+
+def draft_secrets(path: Path) -> Secrets:
+    """The stored secrets or, where none are made yet, ones that live in memory only: for `plan`, which changes nothing."""
+    tree = _read(path)
+    return _whole(path, tree, {**generate(), **(tree.get("generated") or {})})
+
+
+def ensure_generated(path: Path) -> Secrets:
+    """Make what is not in the file yet and store it: each secret exactly once, also when killed halfway."""
+    with _locked(path):
+        tree = _read(path)
+        _candidates(path, tree)  # a file that is refused is not written
+        stored = tree.get("generated") or {}
+        if set(stored) != {item.name for item in fields(Generated)}:
+            stored = {**generate(), **stored}
+            _store(path, {**tree, "generated": stored})
+        return _whole(path, tree, stored)
+
+
+def load_candidates(path: Path) -> tuple[Candidate, ...]:
+    """The BMC accounts that the operator gave; none when there is no file."""
+    return _candidates(path, _read(path))
+
+
+def store_candidates(path: Path, candidates: tuple[Candidate, ...]) -> None:
+    """Write the operator's BMC accounts and leave everything else in the file as it is."""
+    plain = [{"user": candidate.user, "password": candidate.password.reveal()} for candidate in candidates]
+    with _locked(path):
+        _store(path, {**_read(path), "bmc_candidates": plain})
+
+
+def load_proven(path: Path) -> dict[str, Candidate]:
+    """The account that was proven for each BMC, by its address."""
+    return _accounts(_read(path), "proven")
+
+
+def load_accounts(path: Path) -> dict[str, Candidate]:
+    """The account that the operator gave for one BMC alone, by its address."""
+    return _accounts(_read(path), "bmc_accounts")
+
+
+def store_proven(path: Path, proven: Mapping[str, Candidate]) -> None:
+    """Add or replace proven accounts and leave everything else in the file as it is."""
+    _put(path, "proven", proven)
+
+
+def store_accounts(path: Path, accounts: Mapping[str, Candidate]) -> None:
+    """Add or replace accounts for one BMC each and leave everything else in the file as it is."""
+    _put(path, "bmc_accounts", accounts)
+
+
+def load_rotations(path: Path) -> dict[str, Rotation]:
+    """The changes of BMC passwords that have not come to their end, by address."""
+    return _rotations(_read(path))
+
+
+def _rotations(tree: Mapping[str, Any]) -> dict[str, Rotation]:
+    known = (tree.get("rotating") or {}).items()
+    return {
+        str(address): Rotation(str(one["user"]), Secret(one["old"]), Secret(one["new"]), one.get("sent") == "true")
+        for address, one in known
+    }
+
+
+def store_rotation(path: Path, address: str, rotation: Rotation) -> None:
+    """Keep both passwords before the BMC is told the new one, and again once it was."""
+    plain = {"user": rotation.user, "old": rotation.old.reveal(), "new": rotation.new.reveal()}
+    with _locked(path):
+        tree = _read(path)
+        sent = {"sent": "true"} if rotation.sent else {}
+        _store(path, {**tree, "rotating": {**(tree.get("rotating") or {}), address: plain | sent}})
+
+
+def end_rotation(path: Path, address: str, account: Candidate) -> None:
+    """The account that is in force now is the proven one; the other password goes. One write."""
+    with _locked(path):
+        tree = _read(path)
+        rest = {one: pair for one, pair in (tree.get("rotating") or {}).items() if one != address}
+        proven = {**(tree.get("proven") or {}), address: {"user": account.user, "password": account.password.reveal()}}
+        tree = {**tree, "proven": proven, "rotating": rest}
+        _store(path, tree if rest else {key: value for key, value in tree.items() if key != "rotating"})
+
+
+def write_private(path: Path, text: str) -> None:
+    """A 0600 file that is there whole or not at all: written aside, fsync, rename, fsync of the folder."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Secret):
+        return value.reveal()
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value
+
+
+def _store(path: Path, tree: Mapping[str, Any]) -> None:
+    head = "# Secrets of the site. Keep it 0600, never copy it into a ticket.\n"
+    write_private(path, head + yaml.dump(dict(tree), Dumper=_DUMPER, sort_keys=False, default_flow_style=False))
+
+
+def _put(path: Path, key: str, accounts: Mapping[str, Candidate]) -> None:
+    plain = {address: {"user": one.user, "password": one.password.reveal()} for address, one in accounts.items()}
+    with _locked(path):
+        tree = _read(path)
+        known = tree.get(key) or {}
+        if any(known.get(address) != pair for address, pair in plain.items()):
+            _store(path, {**tree, key: {**known, **plain}})
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Engine, screen and commands change the file one after the other: none may undo what another has just stored."""
+    descriptor = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _accounts(tree: Mapping[str, Any], key: str) -> dict[str, Candidate]:
+    known = (tree.get(key) or {}).items()
+    return {str(address): Candidate(str(pair["user"]), Secret(str(pair["password"]))) for address, pair in known}
+
+
+def _bmc_passwords(tree: Mapping[str, Any]) -> tuple[Secret, ...]:
+    changed = [one for pair in _rotations(tree).values() for one in (pair.old, pair.new)]
+    return tuple(dict.fromkeys([*(one.password for one in _accounts(tree, "proven").values()), *changed]))
+
+
+def _whole(path: Path, tree: Mapping[str, Any], generated: Mapping[str, Any]) -> Secrets:
+    accounts = _accounts(tree, "bmc_accounts")
+    return Secrets(_candidates(path, tree), _generated(path, generated), accounts, _bmc_passwords(tree))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        mode = path.stat().st_mode
+        text = path.read_text()
+    except FileNotFoundError:
+        return {}
+    if stat.S_IMODE(mode) & 0o077:
+        raise SeedvmError(
+            f"{path} may be read by others", why=f"its mode is {stat.S_IMODE(mode):04o}", hint=f"chmod 0600 {path}"
+        )
+    try:
+        tree = yaml.load(text, Loader=_LOADER) or {}  # strings only: a password of digits is no number
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        raise SeedvmError(
+            f"{path} is not YAML", why=f"line {line}", hint="mend that line"
+        ) from None  # its text may be secret
+    if not isinstance(tree, dict) or set(tree) - {"bmc_candidates", "bmc_accounts", "generated", "proven", "rotating"}:
+        raise SeedvmError(
+            f"{path} holds more than 'bmc_candidates', 'bmc_accounts', 'proven', 'rotating' and 'generated'",
+            why="an unknown key",
+            hint="take it out of the file",
+        )
+    return tree
+
+
+def _candidates(path: Path, tree: Mapping[str, Any]) -> tuple[Candidate, ...]:
+    found = []
+    for number, entry in enumerate(tree.get("bmc_candidates") or [], 1):
+        if not isinstance(entry, dict) or set(entry) != {"user", "password"}:
+            raise SeedvmError(
+                f"{path}: BMC candidate {number} is refused",
+                why="it needs 'user' and 'password', nothing else",
+                hint="bmc_candidates: [{user: ..., password: ...}]",
+            )
+        found.append(Candidate(str(entry["user"]), Secret(str(entry["password"]))))
+    return tuple(found)
+
+
+def _generated(path: Path, stored: Mapping[str, Any]) -> Generated:
+    names = {item.name for item in fields(Generated)}
+    if set(stored) != names:
+        wrong = ", ".join(sorted(set(stored) ^ names))
+        raise SeedvmError(
+            f"{path}: 'generated' is not whole", why=f"missing or unknown: {wrong}", hint="seedvm run mends it"
+        )
+    shown = ("ssh_public_key", "receipt_public_key")
+    made: dict[str, Any] = {
+        name: value if name in shown else tuple(map(Secret, value)) if isinstance(value, list) else Secret(value)
+        for name, value in stored.items()
+    }
+    return Generated(**made)

@@ -1,0 +1,235 @@
+"""The boot MAC of every machine, without typing it: from Redfish, or from the machine's own DHCP request.
+
+Runs after the credentials. Powers on only dark machines whose account was proven, and only where the site allows it by
+`bmc.learn_mac_by_power_on`: all at once those whose request is told by its UUID, then one at a time those of which the BMC tells no UUID
+that is theirs alone. What was powered on is powered off again. Refuses doubtful matches, and MACs that two machines claim.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from functools import partial
+
+from seedvm.base.errors import SeedvmError
+from seedvm.bmc.boot_mac import Alone, Ear, Heard, IpmiSwitch, RedfishSwitch, Switch, learn, learn_alone
+from seedvm.bmc.clients import BmcPorts, opens
+from seedvm.bmc.ipmi import IpmiBmc
+from seedvm.bmc.ledger import Ledger
+from seedvm.bmc.rate_limit import Pace
+from seedvm.bmc.redfish import RedfishBmc
+from seedvm.engine.step import Context, Done, Report, Todo, Verdict
+from seedvm.machines import inventory
+from seedvm.machines.inventory import Machine
+from seedvm.scan.sniff import match_machine, sniff_dhcp
+from seedvm.scan.sweep import USUAL_PORTS, Ports
+from seedvm.site.secrets_file import Candidate, load_proven
+from seedvm.wire.dhcp import Dhcp
+from seedvm.wire.rmcp import guid_readings
+
+UNKNOWN = "its boot MAC"
+TYPE_IT = "write its MAC under `machines` in site.yaml"
+ALLOW_IT = f"set bmc.learn_mac_by_power_on in site.yaml, or {TYPE_IT}"
+BY_UUID = "DHCP request with the BMC's UUID (option 97)"
+BY_POWER = "DHCP request while it alone was powered on, twice"
+ALONE = Alone()
+PC_BIOS, ARM64 = (0, 20), (11, 19)
+
+
+class BootMacStep:
+    """Every usable machine has a boot MAC that is certain, or a reason why not."""
+
+    name = "boot-mac"
+    title = "Learn the boot MACs"
+    stretch = "credentials"
+    usual_seconds = 40.0
+
+    def __init__(self, context: Context, *, ports: Ports = USUAL_PORTS, alone: Alone = ALONE) -> None:
+        self._state_dir = context.state_dir
+        self._secrets_file = context.state_dir / "secrets.yaml"
+        self._interface = context.site.seed.interface
+        self._site = context.site
+        self._allowed = context.site.bmc.learn_mac_by_power_on
+        self._ports = ports
+        self._alone = alone
+        self._pace = Pace(context.state_dir)
+
+    async def check(self) -> Verdict:
+        known = inventory.load(self._state_dir)
+        if not known.machines:
+            return Todo("no BMC is known yet")
+        waiting = [one.bmc for one in known.machines if self._waits(one)]
+        if waiting:
+            return Todo(f"boot MAC not known yet: {', '.join(waiting)}")
+        return Done({one.bmc: f"{one.boot_mac} ({one.boot_mac_source})" for one in known.machines if one.boot_mac})
+
+    async def apply(self, report: Report) -> None:
+        for machine in inventory.load(self._state_dir).machines:
+            if self._typed(machine):
+                self._take(machine)
+        known = inventory.load(self._state_dir).machines
+        guids = {one.bmc: raw for one in known if guid_readings(raw := raw_guid(one))}
+        switches = await self._dark([one for one in known if self._waits(one)], report)
+        by_uuid = {bmc: switch for bmc, switch in switches.items() if own_uuid(bmc, guids)}
+        if by_uuid:
+            await self._learn_by_uuid(by_uuid, guids, report)
+        for bmc in [one for one in switches if one not in by_uuid]:
+            await self._learn_alone(bmc, switches[bmc], guids, report)
+        self._contradictions(report)
+
+    async def _learn_by_uuid(self, switches: dict[str, Switch], guids: dict[str, bytes], report: Report) -> None:
+        """All at once: each request says whose it is."""
+        heard = Heard()
+        requests: dict[str, Dhcp] = {}
+
+        def on_request(request: Dhcp) -> None:
+            machine = match_machine(request, guids)
+            if machine in switches:
+                requests.setdefault(request.mac, request)
+                heard.hear(machine, request.mac)
+
+        async def told(machine: str, mac: str | None, why: str) -> None:
+            if mac is None:
+                self._unfit(machine, f"{UNKNOWN} could not be learned: {why}", report)
+            else:
+                self._learned(machine, requests[mac], BY_UUID, report)
+
+        until = learn(switches, heard, mark=self._mark, told=told, seconds=self._alone.seconds)
+        await sniff_dhcp(self._interface, until=until, on_request=on_request)
+
+    async def _learn_alone(self, bmc: str, switch: Switch, guids: dict[str, bytes], report: Report) -> None:
+        """One machine, and nothing else is powered meanwhile."""
+        ear = Ear()
+        requests: dict[str, Dhcp] = {}
+        machines = inventory.load(self._state_dir).machines
+        others = {one.boot_mac.lower() for one in machines if one.boot_mac and one.bmc != bmc}
+
+        def on_request(request: Dhcp) -> None:
+            if match_machine(request, guids) in (None, bmc):
+                requests[request.mac] = request
+                ear.hear(request.mac)
+
+        async def work() -> None:
+            try:
+                mac, why = await learn_alone(switch, ear, others, self._alone, lambda on: self._mark(bmc, on))
+            except SeedvmError as error:
+                mac, why = None, f"{error.what}: {error.why}"
+            if mac is None:
+                self._unfit(bmc, f"{UNKNOWN} could not be learned: {why}", report)
+            else:
+                self._learned(bmc, requests[mac], BY_POWER, report)
+
+        report.log("its BMC tells no UUID of its own: powered on alone, twice, to hear its request", node=bmc)
+        await sniff_dhcp(self._interface, until=work(), on_request=on_request)
+
+    def _learned(self, bmc: str, request: Dhcp, source: str, report: Report) -> None:
+        """Note the MAC and what the request says of the firmware."""
+        values = {"boot_mac": request.mac, "boot_mac_source": source, "power": "off"}
+        inventory.change(self._state_dir, bmc, **values, boot_mode=boot_mode(request.architecture))
+        report.log(f"boot MAC {request.mac} from its own DHCP request", node=bmc)
+        if request.architecture in ARM64:
+            self._unfit(
+                bmc, f"its firmware says ARM64 (option 93: {request.architecture}), and the image is x86_64", report
+            )
+
+    def _mark(self, bmc: str, on: bool) -> None:
+        inventory.change(self._state_dir, bmc, powered_by_us=on)
+
+    def _contradictions(self, report: Report) -> None:
+        """A MAC that two machines claim is nobody's."""
+        machines = [one for one in inventory.load(self._state_dir).machines if one.usable and one.boot_mac]
+        for one in machines:
+            others = [other.bmc for other in machines if other.bmc != one.bmc and other.boot_mac == one.boot_mac]
+            if others:
+                self._unfit(one.bmc, f"{UNKNOWN} {one.boot_mac} is claimed by {', '.join(others)} too", report)
+
+    def _waits(self, machine: Machine) -> bool:
+        """Whether this machine still needs its MAC, or was left powered on by a run that was killed."""
+        return (
+            self._typed(machine)
+            or machine.powered_by_us
+            or (machine.usable and not machine.silent and machine.boot_mac is None)
+        )
+
+    def _typed(self, machine: Machine) -> bool:
+        """Whether the operator wrote a MAC that the inventory does not have yet."""
+        said = self._site.machine(machine.bmc).mac
+        return said is not None and said != machine.boot_mac
+
+    def _take(self, machine: Machine) -> None:
+        values: dict[str, str | None] = {
+            "boot_mac": self._site.machine(machine.bmc).mac,
+            "boot_mac_source": "site.yaml",
+        }
+        if (machine.unfit_reason or "").startswith(UNKNOWN):
+            values |= {"unfit_reason": None, "cure": None}
+        inventory.change(self._state_dir, machine.bmc, **values)
+
+    async def _dark(self, machines: list[Machine], report: Report) -> dict[str, Switch]:
+        """The machines that may be powered on; for the others the reason is noted."""
+        proven = load_proven(self._secrets_file)
+        switches: dict[str, Switch] = {}
+        for machine in machines:
+            if not self._allowed:
+                self._unfit(
+                    machine.bmc, f"{UNKNOWN} is not known and power on is not allowed to learn it", report, ALLOW_IT
+                )
+            elif pair := proven.get(machine.bmc):
+                switch = self._switch(machine, pair)
+                if reason := await self._busy(machine, pair, switch):
+                    self._unfit(machine.bmc, reason, report)
+                else:
+                    switches[machine.bmc] = switch
+        return switches
+
+    async def _busy(self, machine: Machine, pair: Candidate, switch: Switch) -> str | None:
+        """Why a machine must not be started; one that a killed run of ours left on is switched off first. The first login is a counted
+        one: what follows it is sent only with a pair that has just opened the BMC."""
+        ports = BmcPorts(self._ports.ipmi, self._ports.redfish, self._ports.redfish_clear or 80)
+        try:
+            if not await opens(machine, pair, Ledger(self._state_dir), self._pace, ports):
+                return f"{UNKNOWN} is not known and its account no longer opens the BMC"
+            if await switch.power() != "on":
+                return None
+            if not machine.powered_by_us:
+                return f"{UNKNOWN} is not known and the machine is running: power it off first"
+            await switch.stop()
+        except SeedvmError as error:
+            return f"{UNKNOWN} is not known and its power cannot be read: {error.what}"
+        return None
+
+    def _switch(self, machine: Machine, pair: Candidate) -> Switch:
+        if machine.driver == "redfish" and machine.redfish_system:
+            tls = (machine.redfish_url or "https:").startswith("https:")
+            port = self._ports.redfish if tls else self._ports.redfish_clear or 80
+            make = partial(RedfishBmc, machine.bmc, pair.user, pair.password, port=port, tls=tls)
+            return RedfishSwitch(make(pin=machine.certificate), machine.redfish_system)
+        ipmi = IpmiBmc(machine.bmc, pair.user, pair.password, port=self._ports.ipmi, old=machine.old_ipmi)
+        return IpmiSwitch(ipmi, self._pace)
+
+    def _unfit(self, bmc: str, reason: str, report: Report, cure: str = TYPE_IT) -> None:
+        inventory.change(self._state_dir, bmc, unfit_reason=reason, cure=cure, powered_by_us=False)
+        report.node(bmc, "unfit", detail=f"{reason}. Cure: {cure}")
+
+
+def own_uuid(bmc: str, guids: Mapping[str, bytes]) -> bool:
+    """Whether the BMC tells a UUID that can be no other machine's, whatever order its bytes are in."""
+    own = set(guid_readings(guids.get(bmc, b"")))
+    return bool(own) and not any(own & set(guid_readings(raw)) for other, raw in guids.items() if other != bmc)
+
+
+def boot_mode(architecture: int | None) -> str | None:
+    """What a client's architecture (RFC 4578 section 2.1, and IANA's list of it) says of its firmware."""
+    if architecture is None:
+        return None
+    return "bios" if architecture in PC_BIOS else "uefi"
+
+
+def raw_guid(machine: Machine) -> bytes:
+    """The 16 bytes by which the machine's DHCP request can be told: the system's UUID, else the BMC's GUID."""
+    if machine.uuid:
+        try:
+            return uuid.UUID(machine.uuid).bytes
+        except ValueError:
+            return b""
+    return bytes.fromhex(machine.guid) if machine.guid else b""

@@ -1,0 +1,58 @@
+"""A seed that has left: its receipt speaks for every step, as long as the undercloud answers. Nothing is ever applied again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from seedvm.base.errors import SeedvmError
+from seedvm.cloud.api import Api
+from seedvm.engine.step import Blocked, Done, Report, Step, Verdict
+
+_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Finished:
+    """`step` on a seed that has left, with the tree of its receipt."""
+
+    step: Step
+    receipt: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.step.name
+
+    @property
+    def title(self) -> str:
+        return self.step.title
+
+    @property
+    def stretch(self) -> str:
+        return self.step.stretch
+
+    @property
+    def usual_seconds(self) -> float:
+        return self.step.usual_seconds
+
+    async def check(self) -> Verdict:
+        address = self.receipt["vip"]["address"]
+        try:
+            answer = await asyncio.to_thread(Api(address, timeout=_SECONDS).ask, "GET", "keystone", "/v3")
+        except SeedvmError as error:
+            return Blocked(
+                f"the undercloud does not answer: {error}", "look at its nodes; the seed has left and cannot help"
+            )
+        if answer.status != 200:
+            return Blocked(
+                f"the undercloud's Keystone says HTTP {answer.status}",
+                "look at its nodes; the seed has left and cannot help",
+            )
+        return Done(
+            {"receipt": self.receipt["time"], "verdict": self.receipt["verdict"], "keystone": f"answers at {address}"}
+        )
+
+    async def apply(self, report: Report) -> None:
+        raise SeedvmError("the seed has left, it changes nothing any more", hint="the undercloud is the cloud now")

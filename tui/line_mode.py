@@ -1,0 +1,255 @@
+"""Line mode: the same questions, the same progress and the same way as the pages, as plain lines.
+
+For dumb terminals, screen readers and logs. It is the same flow and not a second one: questions from `form`, words from `view`,
+deeds through `link`. It never overwrites a line, and asks only what the pages ask.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import sys
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from seedvm.base.errors import SeedvmError
+from seedvm.site.secrets_file import Candidate, Secret
+from tui.backend.engine import Link
+from tui.backend.site_form import FIELDS, Field, problems, propose, to_text
+from tui.screens.review import review_lines
+from tui.state.watcher import View
+from tui.text.ascii import ascii_text
+from tui.text.progress import failure_lines, lanes, light, log_text, names, overall_line, standing
+from tui.widgets.lines import Line
+
+WIDTH = 100
+EXIT_DONE, EXIT_STOPPED, EXIT_WAITS = 0, 1, 3
+_TELL_EVERY_SECONDS = 30.0
+
+
+class Desk(Protocol):
+    """Whoever reads and answers. `ask` gives None when nobody will answer any more."""
+
+    def say(self, text: str) -> None: ...
+
+    async def ask(self, question: str, *, hidden: bool = False) -> str | None: ...
+
+
+class Terminal:
+    """Standard output and input; a hidden answer is not echoed."""
+
+    def say(self, text: str) -> None:
+        """A line, flushed at once."""
+        sys.stdout.write(ascii_text(text).rstrip() + "\n")
+        sys.stdout.flush()
+
+    async def ask(self, question: str, *, hidden: bool = False) -> str | None:
+        """A line from whoever is there; None at the end of input."""
+
+        def read() -> str | None:
+            try:
+                if hidden and sys.stdin.isatty():
+                    return getpass.getpass(question)
+                sys.stdout.write(question)
+                sys.stdout.flush()
+                line = sys.stdin.readline()
+            except (EOFError, OSError):
+                return None
+            return line.rstrip("\n") if line else None
+
+        return await asyncio.to_thread(read)
+
+
+def plain(line: Line) -> str:
+    """A styled line without its styles."""
+    return "".join(text for text, _ in line)
+
+
+class Talk:
+    """One conversation about one site."""
+
+    def __init__(self, link: Link, desk: Desk, *, replaying: bool = False) -> None:
+        self._link, self._desk, self._replaying = link, desk, replaying
+        self._logged = 0
+        self._told = (-1, 0.0)
+        self._stale = False
+
+    async def run(self) -> int:
+        """Until the receipt (0), a stop that nobody retries (1), or a question that nobody answers (3)."""
+        views = self._link.follow()
+        view = await anext(views, None)
+        if view is None:
+            return EXIT_STOPPED
+        self._logged = 0 if self._replaying else view.state.logged
+        self._desk.say(f"seedvm, site {view.state.site or 'not described yet'}. {standing(view.state, view.running)}.")
+        try:
+            if not self._replaying and not await self._begin(view):
+                return EXIT_WAITS
+            return await self._watch(view, views)
+        except SeedvmError as error:
+            for text in error.lines():
+                self._desk.say(text)
+            return EXIT_STOPPED
+
+    async def _begin(self, view: View) -> bool:
+        if not view.running and not view.state.steps:
+            if "networks" in view.lacks and not await self._describe(view.has_site):
+                return False
+            if "credentials" in view.lacks and not await self._accounts():
+                return False
+        waits = _waits_for_review(view)
+        if not waits and not view.running and not view.state.all_done:
+            await self._link.start_engine()
+            self._stale = True
+            self._desk.say("The engine is started. It works on when this conversation ends.")
+        return True
+
+    async def _watch(self, first: View, views: AsyncIterator[View]) -> int:
+        async for view in views if self._stale else _first_then(first, views):
+            self._tell(view)
+            if (view.receipt is not None and view.receipt.may_leave) or view.state.all_done:
+                return self._end(view)
+            stopped = not view.running and (view.state.failure is not None or bool(view.notice))
+            if stopped and not self._replaying:
+                code = await self._stopped(view)
+                if code is not None:
+                    return code
+        return EXIT_DONE
+
+    def _tell(self, view: View) -> None:
+        state = view.state
+        named = names(view.review)
+        fresh = state.logged - self._logged
+        self._logged = state.logged
+        for line in state.log[-fresh:] if fresh > 0 else ():
+            self._desk.say(log_text(line, named))
+        if state.current is None or not view.running:
+            return
+        text = plain(overall_line(state, state.last, 24))
+        share = int(text.split("]")[1].split("%")[0]) // 5
+        if share != self._told[0] or state.last - self._told[1] > _TELL_EVERY_SECONDS:
+            self._told = (share, state.last)
+            busy = [f"{named.get(n.node, n.node)} {n.phase}{'' if n.percent is None else f' {n.percent:.0f}%'}"
+                    for n in lanes(state, view.review) if n.phase not in ("active", "unfit", "inspected")]  # fmt: skip
+            self._desk.say(f"-- {text.split(']')[1].strip()}. {state.current.title}. {', '.join(busy[:8])}")
+
+    async def _stopped(self, view: View) -> int | None:
+        """What to do now: None goes on, a number ends the conversation."""
+        if view.state.failure is not None:
+            for line in failure_lines(view.state.failure, WIDTH):
+                self._desk.say(plain(line))
+        else:
+            self._desk.say(view.notice)
+        if _waits_for_review(view):
+            return await self._review(view)
+        answer = await self._desk.ask("r: start the engine again, q: leave it so > ")
+        if answer is None or answer.strip().lower() != "r":
+            return EXIT_STOPPED
+        await self._link.start_engine()
+        self._desk.say("The engine is started again; it looks first and goes on.")
+        return None
+
+    async def _review(self, view: View) -> int | None:
+        assert view.review is not None
+        for line in review_lines(view.review, "", WIDTH):
+            self._desk.say(plain(line))
+        while True:
+            question = (
+                f"Type the site's name, {view.review.site}, to allow the wiping; empty leaves everything as it is > "
+            )
+            answer = await self._desk.ask(question)
+            if not answer:
+                self._desk.say(f"Nothing was changed. Later: this again, or seedvm run --yes-wipe {view.review.site}")
+                return EXIT_WAITS
+            try:
+                await self._link.confirm(answer)
+            except SeedvmError as error:
+                self._desk.say(str(error))
+                continue
+            await self._link.start_engine()
+            self._desk.say("Confirmed; the engine goes on.")
+            return None
+
+    def _end(self, view: View) -> int:
+        safe, words = light(view.state, view.receipt)
+        if view.receipt is not None:
+            for text in view.receipt.page or tuple(f"{name}: {value}" for name, value in view.receipt.lines):
+                self._desk.say(text)
+        self._desk.say(words)
+        return EXIT_DONE if safe or view.state.all_done else EXIT_STOPPED
+
+    async def _describe(self, begun: bool) -> bool:
+        """The form's questions until nothing is wrong, then the file; of a site that is `begun` only those that are wrong.
+
+        False when nobody answers, or where a site file is wrong at something that no question is about.
+        """
+        values, found = await self._link.site_values()
+        self._desk.say(
+            "This seed has " + ("; ".join(str(nic) for nic in found if nic.link or nic.address) or "no link")
+        )
+        self._desk.say("Empty takes what stands in brackets; - leaves it empty.")
+        left = await self._tell_wrong(values) if begun else {field.key: "" for field in FIELDS}
+        while left:
+            if not any(field.key in left for field in FIELDS):
+                self._desk.say("Mend that in site.yaml.")
+                return False
+            for field in (one for one in FIELDS if one.key in left):
+                answered = await self._answer(field, propose(values))
+                if answered is None:
+                    return False
+                values = answered
+            left = await self._tell_wrong(values)
+        await self._link.write_site(values)
+        self._desk.say("site.yaml is written.")
+        return True
+
+    async def _tell_wrong(self, values: dict[str, str]) -> dict[str, str]:
+        wrong = await self._link.wrong(values)
+        labels = {field.key: f"{field.label}: " for field in FIELDS}
+        for key, text in wrong.items():
+            self._desk.say(f"! {labels.get(key, '')}{text}")
+        return wrong
+
+    async def _answer(self, field: Field, values: dict[str, str]) -> dict[str, str] | None:
+        """The values with this field answered; asked again while the answer is wrong in itself."""
+        while True:
+            answer = await self._desk.ask(_question(field, values[field.key]))
+            if answer is None:
+                return None
+            entered = {**values, field.key: "" if answer.strip() == "-" else answer.strip() or values[field.key]}
+            wrong = problems(to_text(entered)).get(field.key, "")
+            if not wrong:
+                return entered
+            self._desk.say(f"! {wrong}")
+
+    async def _accounts(self) -> bool:
+        self._desk.say("BMC accounts to try, the likeliest first. An empty user ends the list.")
+        candidates = await self._link.candidates()
+        while True:
+            user = await self._desk.ask(f"user ({len(candidates)} so far) > ")
+            if user is None or (not user and not candidates):
+                return False
+            if not user:
+                return True
+            password = await self._desk.ask("password > ", hidden=True)
+            if password is None:
+                return False
+            candidates = (*candidates, Candidate(user, Secret(password)))
+            await self._link.store_candidates(candidates)
+
+
+def _question(field: Field, value: str) -> str:
+    tell = f" ({field.tell})" if field.tell else ""
+    return f"{field.label}{tell} [{value}] > "
+
+
+def _waits_for_review(view: View) -> bool:
+    failure = view.state.failure
+    asked = failure is not None and failure.step == "review" and failure.kind == "blocked" and not view.running
+    return asked and view.review is not None and not view.confirmed
+
+
+async def _first_then(first: View, rest: AsyncIterator[View]) -> AsyncIterator[View]:
+    yield first
+    async for view in rest:
+        yield view

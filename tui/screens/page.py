@@ -1,0 +1,195 @@
+"""What every page has: a title, a body, the light, the keys, help, search and the way back.
+
+Knows the shell (the app) by the few words in `Shell`; imports no page.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from typing import ClassVar, Protocol, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.css.query import NoMatches
+from textual.screen import Screen
+from textual.widgets import Input, Static
+from textual.worker import Worker, WorkerState
+
+from tui.backend.engine import Link
+from tui.state.watcher import View
+from tui.text.format import fit
+from tui.text.progress import light
+from tui.text.waiting import Wait
+from tui.widgets.keys import Keys
+
+
+class Shell(Protocol):
+    """What a page may ask of the app."""
+
+    link: Link
+    view: View
+    looked: bool
+    replaying: bool
+    node: str
+    wait: Wait | None
+
+    def open_node(self, name: str) -> None: ...
+
+    def go(self, name: str) -> None: ...
+
+    def start_engine(self) -> None: ...
+
+    def order_given(self, node: str) -> None: ...
+
+    def make_bundle(self) -> None: ...
+
+
+class Page(Screen[None]):
+    """A page of the wizard. Subclasses give NAME, ABOUT (a few words for lists), HELP, `body` and `show`."""
+
+    NAME: ClassVar[str] = ""
+    ABOUT: ClassVar[str] = ""
+    HELP: ClassVar[str] = ""
+    SEARCHES: ClassVar[bool] = False
+    AUTO_FOCUS: ClassVar[str | None] = ""
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "Back", key_display="Esc"),
+        Binding("f1", "app.help", "Help", key_display="F1"),
+        Binding("f2", "app.jump", "Go to", key_display="F2"),
+        Binding("f4", "app.plain", "Plain", key_display="F4", show=False),
+        Binding("f3", "search", "Search", key_display="F3"),
+        Binding("slash", "search", "Search", key_display="/", show=False),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wanted = ""
+
+    @property
+    def shell(self) -> Shell:
+        """The app, as far as a page may know it."""
+        return cast(Shell, self.app)
+
+    def compose(self) -> ComposeResult:
+        """Title, body, search line, light, keys."""
+        yield Static(id="title", markup=False)
+        with Vertical(id="body"):
+            yield from self.body()
+        yield Input(
+            placeholder="search; Enter keeps it, Esc ends it",
+            id="search",
+            classes="hidden",
+            max_length=200,
+            disabled=True,
+        )
+        yield Static(id="light", markup=False)
+        yield Keys()
+
+    def body(self) -> ComposeResult:
+        """The page's own widgets."""
+        raise NotImplementedError
+
+    def show(self, view: View, now: float) -> None:
+        """Bring the page's widgets up to the view; called on every change and once a second."""
+        raise NotImplementedError
+
+    def on_mount(self) -> None:
+        """Everything is there at the first paint."""
+        self.refresh_view()
+
+    def on_screen_resume(self) -> None:
+        """Back in front: show how things stand now."""
+        self.call_after_refresh(self.refresh_view)
+
+    def on_resize(self) -> None:
+        """Columns depend on the width."""
+        self.call_after_refresh(self.refresh_view)
+
+    def refresh_view(self) -> None:
+        """Title, body and light from the app's current view; nothing while the page is being built or taken down."""
+        if not self.is_attached:
+            return
+        view = self.shell.view
+        with suppress(NoMatches):  # a page's widgets come and go one after the other
+            self._frame(view)
+            self.show(view, self.now(view))
+
+    def _frame(self, view: View) -> None:
+        site = view.state.site or (view.review.site if view.review else "")
+        right = str(self.shell.wait or ("engine at work" if view.running else "engine not running"))
+        left = f" seedvm {site}  {self.NAME}"
+        put(self.query_one("#title", Static), fit(left, max(1, self.size.width - len(right) - 2)) + f" {right} ")
+        safe, words = light(view.state, view.receipt)
+        lamp = self.query_one("#light", Static)
+        lamp.set_class(safe, "safe")
+        put(lamp, " " + words)
+
+    def answer(self, text: str, *, bad: bool = False) -> None:
+        """What came of a key, in the page's line for it."""
+        line = self.query_one("#answer", Static)
+        line.set_class(bad, "bad")
+        put(line, text)
+
+    def now(self, view: View) -> float:
+        """The clock that counts: the wall's while an engine works, else the journal's last word."""
+        return max(time.time(), view.state.last) if view.running and not self.shell.replaying else view.state.last
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """What went wrong unexpectedly in the background is said, and the page stays."""
+        if event.state is WorkerState.ERROR:
+            self.notify(
+                f"{event.worker.name}: {event.worker.error}", title="Unexpected error", severity="error", timeout=30
+            )
+
+    def action_back(self) -> None:
+        """End the search, else go back a page; the first page stays."""
+        field = self.query_one("#search", Input)
+        if not field.has_class("hidden"):
+            field.value = ""
+            self._end_search()
+        elif len(self.app.screen_stack) > 2:
+            self.app.pop_screen()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """No search where a page has nothing to search."""
+        return self.SEARCHES if action == "search" else super().check_action(action, parameters)
+
+    def action_search(self) -> None:
+        """Open the search line."""
+        field = self.query_one("#search", Input)
+        field.disabled = False
+        field.remove_class("hidden")
+        field.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Search as it is typed."""
+        if event.input.id == "search":
+            self.wanted = event.value
+            self.refresh_view()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter keeps what was found in view and gives the keys back."""
+        if event.input.id == "search":
+            event.stop()
+            self._end_search()
+
+    def _end_search(self) -> None:
+        field = self.query_one("#search", Input)
+        self.focus_next()
+        field.add_class("hidden")
+        field.disabled = True
+
+
+def put(widget: Static, text: str) -> None:
+    """Set a Static's text only where it differs: unchanged lines cost a serial line nothing."""
+    if widget.content != text:
+        widget.update(text)
+
+
+def matches(text: str, wanted: str) -> bool:
+    """Whether a row holds what is searched for, without regard to case."""
+    return not wanted or wanted.lower() in text.lower()

@@ -1,0 +1,216 @@
+"""Review, confirmation and receipt as frozen types: the files of the state folder parsed once, at the edge.
+
+Pure: text in, types out. It refuses a file of the wrong shape with the name of what is missing, and never
+guesses that a disk may be wiped or that the seed may leave.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from seedvm.base.errors import SeedvmError
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A disk as inspection saw it; `wipe` says whether the deployment would write it."""
+
+    name: str
+    serial: str
+    size_gib: float
+    wipe: bool
+    holds: str
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine of the review; `why` is the reason of its verdict."""
+
+    bmc: str
+    name: str
+    role: str
+    driver: str
+    serial: str
+    cpus: int
+    memory_mib: int
+    disks: tuple[Disk, ...]
+    verdict: str
+    why: str
+
+    @property
+    def wiped(self) -> tuple[Disk, ...]:
+        """The disks that would be written."""
+        return tuple(disk for disk in self.disks if disk.wipe)
+
+
+@dataclass(frozen=True)
+class Review:
+    """What the engine asks the operator to confirm."""
+
+    site: str
+    machines: tuple[Machine, ...]
+
+    @property
+    def to_wipe(self) -> tuple[Machine, ...]:
+        """Machines with a disk that would be written."""
+        return tuple(machine for machine in self.machines if machine.wiped)
+
+    @property
+    def untouched(self) -> tuple[Machine, ...]:
+        """Machines of which nothing would be written."""
+        return tuple(machine for machine in self.machines if not machine.wiped)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong with a BMC, and its cure."""
+
+    name: str
+    detail: str
+    cure: str
+
+
+@dataclass(frozen=True)
+class Known:
+    """A machine of `inventory.json`: what the wire and the first login told; `facts` are (fact, value, source)."""
+
+    bmc: str
+    protocols: tuple[str, ...]
+    driver: str
+    user: str
+    maker: str
+    serial: str
+    boot_mac: str
+    power: str
+    unfit: str
+    cure: str
+    findings: tuple[Finding, ...]
+    facts: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The receipt: whether it lets the seed leave, its page for people where there is one, and its figures."""
+
+    may_leave: bool
+    since: str
+    because: str
+    lines: tuple[tuple[str, str], ...]
+    page: tuple[str, ...] = ()
+
+
+def _tree(text: str, name: str) -> Mapping[str, Any]:
+    try:
+        tree = json.loads(text)
+    except ValueError as error:
+        raise SeedvmError(
+            f"{name} cannot be read", why=str(error), hint="run the engine again: it writes it anew"
+        ) from None
+    if not isinstance(tree, dict):
+        raise SeedvmError(f"{name} cannot be read", why="it is not a JSON object", hint="run the engine again")
+    return tree
+
+
+def _disk(item: Mapping[str, Any]) -> Disk:
+    return Disk(str(item["name"]), str(item.get("serial") or ""), float(item.get("size_gib") or 0),
+                item.get("wipe") is True, str(item.get("holds") or ""))  # fmt: skip
+
+
+def _machine(item: Mapping[str, Any]) -> Machine:
+    return Machine(
+        bmc=str(item["bmc"]), name=str(item.get("name") or ""), role=str(item.get("role") or ""),
+        driver=str(item.get("driver") or ""), serial=str(item.get("serial") or ""), cpus=int(item.get("cpus") or 0),
+        memory_mib=int(item.get("memory_mib") or 0), disks=tuple(_disk(disk) for disk in item.get("disks") or ()),
+        verdict=str(item.get("verdict") or ""), why=str(item.get("why") or ""),
+    )  # fmt: skip
+
+
+def parse_review(text: str) -> Review:
+    """The review in `review.json`. Raises SeedvmError where it is not one."""
+    tree = _tree(text, "review.json")
+    try:
+        return Review(str(tree["site"]), tuple(_machine(item) for item in tree["machines"]))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise SeedvmError(
+            "review.json cannot be read", why=f"missing or wrong: {error}", hint="run the engine again"
+        ) from None
+
+
+def confirmation(review: Review, typed: str, time: str) -> str:
+    """Text of `confirmed.json`, once the site's name was typed exactly. Raises SeedvmError otherwise."""
+    if typed != review.site:
+        raise SeedvmError(
+            "Not confirmed", why="what was typed is not the site's name", hint=f"type {review.site} exactly"
+        )
+    wipe = [{"bmc": m.bmc, "serial": m.serial, "disk": disk.name} for m in review.machines for disk in m.wiped]
+    return json.dumps({"site": review.site, "time": time, "wipe": wipe}, indent=1) + "\n"
+
+
+def wipes(text: str) -> frozenset[tuple[str, str, str]]:
+    """(bmc, serial, disk) of each disk that a `confirmed.json` names."""
+    try:
+        return frozenset(
+            (str(i["bmc"]), str(i["serial"]), str(i["disk"])) for i in _tree(text, "confirmed.json")["wipe"]
+        )
+    except (KeyError, TypeError) as error:
+        raise SeedvmError(
+            "confirmed.json cannot be read", why=f"missing or wrong: {error}", hint="confirm again"
+        ) from None
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    lines: list[tuple[str, str]] = []
+    for key, value in tree.items():
+        name = f"{prefix}{key}".replace("_", " ")
+        if isinstance(value, dict):
+            lines.extend(_flat(value, f"{name}: "))
+        elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+            for number, item in enumerate(value, 1):
+                lines.extend(_flat(item, f"{name} {number}: "))
+        elif isinstance(value, list):
+            lines.append((name, ", ".join(str(item) for item in value) or "none"))
+        else:
+            lines.append((name, "not measured" if value is None else str(value)))
+    return lines
+
+
+def _known(item: Mapping[str, Any]) -> Known:
+    def text(key: str) -> str:
+        return str(item.get(key) or "")
+
+    findings = tuple(
+        Finding(str(one.get("name") or ""), str(one.get("detail") or ""), str(one.get("cure") or ""))
+        for one in item.get("findings") or ()
+    )
+    facts = tuple((str(f.get("fact")), str(f.get("value")), str(f.get("source"))) for f in item.get("facts") or ())
+    return Known(
+        bmc=str(item["bmc"]), protocols=tuple(map(str, item.get("protocols") or ())), driver=text("driver"),
+        user=text("proven_user"), maker=f"{text('vendor')} {text('model')}".strip(), serial=text("serial"),
+        boot_mac=text("boot_mac"), power=text("power"), unfit=text("unfit_reason"), cure=text("cure"),
+        findings=findings, facts=facts,
+    )  # fmt: skip
+
+
+def parse_inventory(text: str) -> tuple[Known, ...]:
+    """The machines in `inventory.json`. Raises SeedvmError where it is not one."""
+    try:
+        return tuple(_known(item) for item in _tree(text, "inventory.json").get("machines") or ())
+    except (KeyError, TypeError, AttributeError) as error:
+        raise SeedvmError(
+            "inventory.json cannot be read", why=f"missing or wrong: {error}", hint="run the engine again"
+        ) from None
+
+
+def parse_receipt(text: str, page: str = "") -> Receipt:
+    """The receipt in `receipt.json` with its page `receipt.txt`; it lets the seed leave only where it says `may_leave: true`."""
+    tree = _tree(text, "receipt.json")
+    return Receipt(
+        may_leave=tree.get("may_leave") is True,
+        since=str(tree.get("time") or ""),
+        because=str(tree.get("why") or ""),
+        lines=tuple(_flat(tree)),
+        page=tuple(page.splitlines()),
+    )

@@ -1,0 +1,155 @@
+"""Where a site stands, as told by its journal: frozen types alone; `tui.state.reducer` makes them of events.
+
+Times are seconds since the epoch (UTC), as floats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+LOG_KEPT = 4000
+"""Lines of log kept for the screen; the journal has them all."""
+
+NODE_PHASES = (
+    "found", "login", "registered", "inspecting", "inspected", "power", "pxe", "ramdisk", "write", "boot",
+    "configure", "joined", "active",
+)  # fmt: skip
+"""The way of a node that goes well; `unfit` and `failed` stand beside it."""
+
+HANDOFF_PHASES = ("QUIESCE", "JOIN", "COMPARE", "FENCE", "COMMIT", "OWN", "REHEARSE", "RECEIPT")
+
+
+@dataclass(frozen=True)
+class StepView:
+    """One step of the plan. `state` is waiting, todo, running, done, failed or blocked; seconds are measured.
+
+    `told` is the evidence of a done step in a few words.
+    """
+
+    name: str
+    title: str
+    stretch: str
+    usual_seconds: float
+    state: str = "waiting"
+    seconds: float | None = None
+    started: float | None = None
+    done: float = 0.0
+    total: float = 0.0
+    unit: str = ""
+    why: str = ""
+    hint: str = ""
+    told: str = ""
+
+
+@dataclass(frozen=True)
+class NodeView:
+    """One machine as the journal names it; `since` is when its phase began, `before` the phase in which a failed one failed."""
+
+    node: str
+    phase: str
+    percent: float | None = None
+    detail: str = ""
+    since: float = 0.0
+    before: str = ""
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line of the log; `node` and `step` are empty where the event named none."""
+
+    time: float
+    message: str
+    node: str = ""
+    step: str = ""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why the engine stopped; `kind` is failed or blocked."""
+
+    step: str
+    kind: str
+    what: str
+    machine: str = ""
+    why: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class ResourceView:
+    """A resource of Heat's stack; `path` is NODE/NAME below a node, `since` is when it got this status."""
+
+    path: str
+    kind: str
+    status: str
+    reason: str = ""
+    since: float = 0.0
+
+
+@dataclass(frozen=True)
+class PhaseView:
+    """One phase of the hand-off and the last thing said of it; `since` is when it came into its state."""
+
+    name: str
+    state: str
+    time: float
+    detail: str = ""
+    since: float = 0.0
+
+
+_NO_NODES: Mapping[str, NodeView] = MappingProxyType({})
+_NO_FACTS: Mapping[str, Any] = MappingProxyType({})
+_NO_PHASES: Mapping[str, PhaseView] = MappingProxyType({})
+_NO_RESOURCES: Mapping[str, ResourceView] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class State:
+    """All that the screen knows from the journal. `verdict` is empty while the last run has not ended.
+
+    `logged` counts every line of log there was, `log` holds the last of them.
+    """
+
+    site: str = ""
+    run: str = ""
+    steps: tuple[StepView, ...] = ()
+    nodes: Mapping[str, NodeView] = field(default_factory=lambda: _NO_NODES)
+    log: tuple[LogLine, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=lambda: _NO_FACTS)
+    phases: Mapping[str, PhaseView] = field(default_factory=lambda: _NO_PHASES)
+    resources: Mapping[str, ResourceView] = field(default_factory=lambda: _NO_RESOURCES)
+    failure: Failure | None = None
+    verdict: str = ""
+    confirmed: float | None = None
+    started: float | None = None
+    ended: float | None = None
+    last: float = 0.0
+    events: int = 0
+    unknown: int = 0
+    logged: int = 0
+
+    def step(self, name: str) -> StepView | None:
+        """The step of that name, or None."""
+        return next((step for step in self.steps if step.name == name), None)
+
+    @property
+    def current(self) -> StepView | None:
+        """The step that runs, else the one that stopped the engine, else None."""
+        for wanted in (("running",), ("failed", "blocked")):
+            for step in self.steps:
+                if step.state in wanted:
+                    return step
+        return None
+
+    @property
+    def finished(self) -> int:
+        """How many steps are done."""
+        return sum(1 for step in self.steps if step.state == "done")
+
+    @property
+    def all_done(self) -> bool:
+        """Every step of the plan is done."""
+        return bool(self.steps) and self.finished == len(self.steps)

@@ -1,0 +1,157 @@
+"""The state folder as it is now, read only: the journal as it grows, the files beside it, and whether an engine is at work.
+
+It refuses to write, to start anything, and to touch the engine's lock: it looks the lock up in the kernel's list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from seedvm.base.errors import InvalidFile, SeedvmError
+from seedvm.engine.journal import Event, tail
+from seedvm.engine.lock import engine_pid
+from seedvm.site.model import parse_site
+from seedvm.site.orders import pending
+from seedvm.site.secrets_file import load_accounts, load_candidates
+from tui.state.files import Known, Receipt, Review, parse_inventory, parse_receipt, parse_review, wipes
+from tui.state.model import State
+from tui.state.reducer import fold
+
+Parsed = TypeVar("Parsed")
+
+_CHUNK_BYTES = 1 << 16
+"""Read at a time: so few events are gone again before the garbage collector looks at all that there is, which stops the screen."""
+
+
+@dataclass(frozen=True)
+class View:
+    """All that a screen may show: the journal's State, the files beside it, and whether the engine works.
+
+    `lacks` are the pages at which something is missing or wrong before an engine can begin: networks, credentials.
+    """
+
+    state: State = field(default_factory=State)
+    inventory: tuple[Known, ...] = ()
+    review: Review | None = None
+    receipt: Receipt | None = None
+    confirmed: bool = False
+    running: bool = False
+    has_site: bool = False
+    orders: Mapping[str, str] = field(default_factory=dict)
+    notice: str = ""
+    lacks: tuple[str, ...] = ()
+
+
+class Tail:
+    """Reads a journal as it grows. A journal that was replaced by another or a shorter one is read from its start."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._offset = 0
+        self._inode = 0
+
+    def read(self) -> tuple[bool, tuple[Event, ...]]:
+        """(whether the journal was begun anew, some events since the last call); no event when all were read."""
+        try:
+            status = self.path.stat()
+        except FileNotFoundError:
+            anew, self._offset = self._offset > 0, 0
+            return anew, ()
+        anew = self._offset > 0 and (status.st_ino != self._inode or status.st_size < self._offset)
+        self._inode = status.st_ino
+        if anew:
+            self._offset = 0
+        if status.st_size == self._offset:
+            return anew, ()
+        events, self._offset = tail(self.path, self._offset, _CHUNK_BYTES)
+        return anew, events
+
+
+class _File(Generic[Parsed]):
+    """A file parsed again only when it has changed; what is wrong with it is told until it changes."""
+
+    def __init__(self, path: Path, parser: Callable[[str], Parsed], nothing: Parsed) -> None:
+        self._path, self._parser, self._nothing = path, parser, nothing
+        self._seen: tuple[int, int, int] | None = None
+        self.value = nothing
+        self.trouble = ""
+
+    def look(self) -> None:
+        try:
+            status = self._path.stat()
+            seen: tuple[int, int, int] | None = (status.st_ino, status.st_mtime_ns, status.st_size)
+            if seen != self._seen:
+                self.value, self.trouble = self._parser(self._path.read_text()), ""
+        except FileNotFoundError:
+            seen, self.value, self.trouble = None, self._nothing, ""
+        except (SeedvmError, UnicodeDecodeError) as error:
+            self.value, self.trouble = self._nothing, str(error)
+        self._seen = seen
+
+
+class Watch:
+    """Looks at a state folder again and again; `look` gives the view and whether there was something new in the journal."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._dir = state_dir
+        self._state = State()
+        self._tail = Tail(state_dir / "journal.jsonl")
+        self._inventory = _File[tuple[Known, ...]](state_dir / "inventory.json", parse_inventory, ())
+        self._review = _File[Review | None](state_dir / "review.json", parse_review, None)
+        self._receipt = _File[Receipt | None](state_dir / "receipt.json", self._with_page, None)
+        self._confirmed = _File[frozenset[tuple[str, str, str]]](state_dir / "confirmed.json", wipes, frozenset())
+        self._asked = {
+            "networks": _File[bool](state_dir / "site.yaml", _is_right, False),
+            "credentials": _File[bool](state_dir / "secrets.yaml", lambda _text: self._has_accounts(), False),
+        }
+
+    def look(self) -> tuple[View, bool]:
+        """The folder as it is now. May take seconds when a long journal is read for the first time: call it in a thread."""
+        fresh = False
+        while (read := self._tail.read()) != (False, ()):
+            anew, events = read
+            self._state = fold(State() if anew else self._state, events)
+            fresh = fresh or bool(events)
+        files: tuple[_File[Any], ...] = (self._inventory, self._review, self._receipt, self._confirmed)
+        for file in (*files, *self._asked.values()):
+            file.look()
+        review = self._review.value
+        named = {(m.bmc, m.serial, disk.name) for m in review.machines for disk in m.wiped} if review else set()
+        view = View(
+            state=self._state,
+            inventory=self._inventory.value,
+            review=review,
+            receipt=self._receipt.value,
+            confirmed=bool(named) and named == self._confirmed.value,
+            running=engine_pid(self._dir) is not None,
+            has_site=(self._dir / "site.yaml").exists(),
+            orders=self._orders(),
+            notice="; ".join(file.trouble for file in files if file.trouble),
+            lacks=tuple(page for page, file in self._asked.items() if not file.value),
+        )
+        return view, fresh
+
+    def _has_accounts(self) -> bool:
+        path = self._dir / "secrets.yaml"
+        return bool(load_candidates(path) or load_accounts(path))
+
+    def _orders(self) -> dict[str, str]:
+        try:
+            return {order.node: str(order) for order in pending(self._dir, self._state.site)}
+        except SeedvmError as error:
+            return {"": str(error)}
+
+    def _with_page(self, text: str) -> Receipt:
+        page = self._dir / "receipt.txt"
+        return parse_receipt(text, page.read_text() if page.exists() else "")
+
+
+def _is_right(site: str) -> bool:
+    try:
+        parse_site(site)
+    except InvalidFile:  # the page about it says what is wrong
+        return False
+    return True

@@ -1,0 +1,127 @@
+"""What the deploy dashboard tells beside the lanes: Heat's resource tree, one node's way with its cause and cure, and what is waited for.
+
+Pure: no widget, no file. It refuses to call a stage done that the journal did not tell of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tui.state.model import NodeView, ResourceView, State, StepView
+from tui.text.format import clock, duration, fit
+from tui.text.progress import AT_THE_END, evidence_of
+from tui.widgets.lines import Line
+
+STAGES = ("power", "pxe", "ramdisk", "write", "boot", "configure", "joined")
+"""The way of an undercloud's node through its deployment, in order."""
+
+TENANTS_STAGES = STAGES[:5]
+"""The way of a machine that the undercloud deploys for a tenant: it is active once it runs from its own disk."""
+
+_TOLD = {
+    "power": "its BMC switches it on", "pxe": "it boots from the network", "ramdisk": "the agent runs in its memory",
+    "write": "the image goes to its disk", "boot": "it boots from its own disk", "configure": "its services are set up",
+    "joined": "it has told Heat that it stands",
+}  # fmt: skip
+
+
+def stack_lines(state: State, wanted: str, width: int) -> list[Line]:
+    """Heat's resources as a tree: the group, each node, and what it is made of."""
+    shown = sorted(state.resources.values(), key=lambda one: ("/" in one.path or one.kind.endswith(".yaml"), one.path))
+    lines = [_resource_line(one, width) for one in shown if wanted.lower() in f"{one.path} {one.status}".lower()]
+    return lines or [[("Heat has told of no resource yet", "dim")]]
+
+
+def _resource_line(one: ResourceView, width: int) -> Line:
+    depth = one.path.count("/") + (1 if one.kind.endswith(".yaml") or "/" in one.path else 0)
+    style = "bad" if one.status.endswith("FAILED") else "good" if one.status.endswith("COMPLETE") else "busy"
+    mark = {"bad": "!", "good": "x"}.get(style, ">")
+    name = "  " * depth + f"[{mark}] " + one.path.rsplit("/", 1)[-1]
+    kind = one.kind.removeprefix("OS::")
+    head = [(fit(name, 30) + " ", style), (fit(kind, 26) + " ", "dim"), (clock(one.since) + " ", "dim")]
+    return [*head, (fit(f"{one.status} {one.reason}".rstrip(), max(1, width - 67)).rstrip(), style)]
+
+
+def stage_lines(node: NodeView | None, now: float, width: int) -> list[Line]:
+    """The stages of a node's way: which are behind it, where it is and for how long, what is still to come."""
+    if node is None:
+        return [[("nothing has been told of this node yet", "dim")]]
+    failed = node.phase == "failed"
+    stages = TENANTS_STAGES if node.phase == "active" and node.before != "joined" else STAGES
+    phase = node.before if failed else node.phase
+    at = stages.index(phase) if phase in stages else -1
+    if node.phase in AT_THE_END:
+        at = len(stages)
+    lines: list[Line] = []
+    for number, stage in enumerate(stages):
+        mark, style = ("x", "good") if number < at else (">", "busy") if number == at else (" ", "dim")
+        told = _TOLD[stage]
+        if number == at and failed:
+            mark, style, told = "!", "bad", f"failed here: {node.detail}"
+        elif number == at:
+            percent = f"{node.percent:.0f}%  " if node.percent is not None else ""
+            told = f"{percent}{node.detail or told}  for {duration(now - node.since)}"
+        lines.append([(f"[{mark}] {stage:<10} ", style), (fit(told, max(1, width - 15)).rstrip(), style)])
+    return lines
+
+
+def waiting(step: StepView | None, now: float) -> str:
+    """What is waited for, how long it usually takes and how long it has taken; blank where nothing runs."""
+    if step is None or step.state != "running" or step.started is None:
+        return ""
+    usual = f", usually {duration(step.usual_seconds)}" if step.usual_seconds else ""
+    return f"{step.title}: {duration(now - step.started)} so far{usual}"
+
+
+def failed_nodes(lanes: Sequence[tuple[str, NodeView]]) -> list[str]:
+    """The names of lanes that need somebody: failed, or standing still in the middle of the write."""
+    return [name for name, node in lanes if node.phase == "failed" or "STANDS STILL" in node.detail]
+
+
+_EVIDENCE = (
+    ("Members", "JOIN", "members_whole", "{} nodes are whole members of the seed's cluster"),
+    ("Tables", "COMPARE", "tables_compared", "{}, the same rows and checksums"),
+    ("Images", "COMPARE", "images_compared", "{}, the same SHA-512"),
+    ("Secrets", "COMPARE", "secrets_proven", "decrypted on every member: {}"),
+    ("VIP", "COMMIT", "vip_holder", "held by {}"),
+)
+
+
+def evidence_lines(state: State, width: int) -> list[Line]:
+    """The hand-off's evidence as it stands: what was proved, who holds the VIP, the API's gap, and the pause of writes."""
+    lines = []
+    for head, name, fact, told in _EVIDENCE:
+        phase = state.phases.get(name)
+        value = state.facts.get(fact)
+        if value is None and phase is not None and phase.state == "done":
+            value, told = phase.detail or f"{name} is done", "{}"
+        elif value is None and (seen := evidence_of(state, name)):
+            value, told = seen, "{}"
+        lines.append(_evidence_line(head, value, told, width))
+    now, longest = state.facts.get("api_gap_now_seconds"), state.facts.get("api_gap_longest_seconds")
+    final = state.facts.get("handoff_longest_gap_seconds")
+    gap = f"longest {final} s, measured at 5 Hz to the end" if final is not None else None
+    if gap is None and longest is not None:
+        gap = f"{now} s now, longest {longest} s so far (polled at 5 Hz through the VIP)"
+    lines.append(_evidence_line("API gap", gap, "{}", width))
+    lines.append(_evidence_line("Writes", state.facts.get("handoff_write_pause_seconds"), "paused for {} s", width))
+    return lines
+
+
+def _evidence_line(head: str, value: object, told: str, width: int) -> Line:
+    words = told.format(value) if value is not None else "not yet"
+    return [
+        (fit(head, 8) + " ", "strong"),
+        (fit(words, max(1, width - 9)).rstrip(), "good" if value is not None else "dim"),
+    ]
+
+
+def no_return_line(state: State, width: int) -> Line:
+    """Whether the point of no return is passed."""
+    commit = state.phases.get("COMMIT")
+    if commit is None:
+        return [(fit("Point of no return (COMMIT): ahead; every failure still goes back", width).rstrip(), "strong")]
+    if commit.state == "done":
+        text = f"Point of no return (COMMIT): PASSED at {clock(commit.time)}; every failure goes forward"
+        return [(fit(text, width).rstrip(), "strong")]
+    return [(fit(f"Point of no return (COMMIT): {commit.state} at {clock(commit.since)}", width).rstrip(), "busy")]

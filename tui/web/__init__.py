@@ -1,0 +1,1 @@
+"""The wizard in a browser: server, driver, its own certificate."""
