@@ -11,10 +11,13 @@ from seedvm.steps.credentials import CredentialsStep
 from seedvm.steps.departed import Finished
 from seedvm.steps.deploy import DeployStep
 from seedvm.steps.discover import DiscoverStep
-from seedvm.steps.handoff_commit import Commit, Fence
+from seedvm.steps.handoff_commit import Commit
+from seedvm.steps.handoff_compare import Compare
+from seedvm.steps.handoff_fence import Fence
 from seedvm.steps.handoff_own import Own, Retire
-from seedvm.steps.handoff_quiesce import Compare, Quiesce
-from seedvm.steps.handoff_rehearse import Rehearse, WriteReceipt
+from seedvm.steps.handoff_quiesce import Quiesce
+from seedvm.steps.handoff_receipt import WriteReceipt
+from seedvm.steps.handoff_rehearse import Rehearse
 from seedvm.steps.images import ImagesStep
 from seedvm.steps.inspect import InspectStep
 from seedvm.steps.join import Join

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from seedvm.site.model import Site, parse_site
+from seedvm.site.load import parse_site
+from seedvm.site.model import Site
 
 SITE_TEXT = """\
 site: demo

@@ -13,7 +13,8 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 
 from seedvm.base.errors import SeedvmError
-from seedvm.site.secrets_file import Candidate, Secret
+from seedvm.base.secret import Secret
+from seedvm.site.accounts import Candidate
 from tui.backend.engine import Link
 from tui.backend.site_form import FIELDS, Field, problems, propose, to_text
 from tui.screens.review import review_lines

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, TypeAlias
 
 from seedvm.base.errors import SeedvmError
-from seedvm.site.secrets_file import Secret
+from seedvm.base.secret import Secret
 
 Argv: TypeAlias = Sequence[str | Path]
 

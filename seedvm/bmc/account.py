@@ -14,6 +14,7 @@ from functools import partial
 from typing import Protocol
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.secret import Secret
 from seedvm.bmc.credentials import MakeRedfish, still_opens
 from seedvm.bmc.ipmi import Session
 from seedvm.bmc.ipmi15_session import login15
@@ -22,7 +23,7 @@ from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.quirks import lock_window
 from seedvm.bmc.rate_limit import Pace
 from seedvm.bmc.redfish import RedfishBmc, Rejected
-from seedvm.site.secrets_file import Candidate, Secret
+from seedvm.site.accounts import Candidate
 from seedvm.wire import rakp
 from seedvm.wire.rmcp import NETFN_APP
 

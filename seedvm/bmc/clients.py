@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from seedvm.base.secret import Secret
 from seedvm.bmc.account import BmcAccess
 from seedvm.bmc.credentials import Known, prove, still_opens
 from seedvm.bmc.findings import WIRE, login_findings
@@ -21,7 +22,7 @@ from seedvm.bmc.quirks import vendor
 from seedvm.bmc.rate_limit import Pace
 from seedvm.bmc.redfish import RedfishBmc
 from seedvm.machines.inventory import Machine
-from seedvm.site.secrets_file import Candidate, Secret
+from seedvm.site.accounts import Candidate
 
 IMAGE = "x86_64"  # the golden image's architecture
 

@@ -21,7 +21,7 @@ from seedvm.bmc.login_result import Proven, Unproven
 from seedvm.bmc.prove_offline import Known, prove_ipmi
 from seedvm.bmc.prove_online import MakeRedfish, prove_ipmi15, prove_redfish, try_redfish
 from seedvm.bmc.redfish_http import PasswordChangeRequired, Unauthorized
-from seedvm.site.secrets_file import Candidate
+from seedvm.site.accounts import Candidate
 from seedvm.wire import rakp
 
 __all__ = ["Known", "MakeRedfish", "Proven", "Unproven", "prove", "prove_ipmi", "prove_redfish", "still_opens"]

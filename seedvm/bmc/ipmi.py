@@ -16,9 +16,9 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.secret import Secret
 from seedvm.bmc.ipmi15_session import login15
 from seedvm.bmc.ipmi20_session import login
-from seedvm.site.secrets_file import Secret
 from seedvm.wire.rmcp import NETFN_APP, NETFN_CHASSIS, NETFN_STORAGE, Message
 
 GAP_SECONDS = 5.0

@@ -12,9 +12,9 @@ import os
 from collections.abc import AsyncIterator
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.secret import Secret
 from seedvm.bmc.ipmi20_session import Guard, Refused
 from seedvm.bmc.udp import Link, Silent, link_to
-from seedvm.site.secrets_file import Secret
 from seedvm.wire import WireError, lan, rakp
 from seedvm.wire.rmcp import (
     NETFN_APP,

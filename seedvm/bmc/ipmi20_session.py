@@ -14,8 +14,8 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeVar
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.secret import Secret
 from seedvm.bmc.udp import TRIES, Link, Silent, link_to
-from seedvm.site.secrets_file import Secret
 from seedvm.wire import WireError, lanplus, rakp
 from seedvm.wire.rmcp import NETFN_APP, Message, encode_request, parse_response
 

@@ -24,8 +24,10 @@ from pathlib import Path
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.file_lock import LOOK_AGAIN, take
+from seedvm.base.files import write_private
 from seedvm.base.group_commit import Together
-from seedvm.site.secrets_file import Candidate, Secret, write_private
+from seedvm.base.secret import Secret
+from seedvm.site.accounts import Candidate
 
 WINDOW_SECONDS = 3600.0  # the longest lock-out in seedvm.bmc.quirks; a known vendor's own window may be shorter
 SAME_PAIR_SECONDS = 86400.0

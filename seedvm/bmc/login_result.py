@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from seedvm.base.secret import Secret
 from seedvm.bmc.ipmi import Identity
 from seedvm.bmc.quirks import Default, default_of
 from seedvm.bmc.redfish import System
 from seedvm.machines.inventory import Finding
-from seedvm.site.secrets_file import Candidate, Secret
+from seedvm.site.accounts import Candidate
 
 EXPIRED = "password-change-required"  # the finding that a new password cures
 

@@ -18,7 +18,7 @@ from seedvm.bmc.ledger import Ledger, NotNow
 from seedvm.bmc.login_result import Proven, Unproven, minutes
 from seedvm.bmc.quirks import Default, default_passwords, lock_window
 from seedvm.bmc.udp import Silent
-from seedvm.site.secrets_file import Candidate
+from seedvm.site.accounts import Candidate
 from seedvm.wire import rakp
 
 WEAK = (rakp.STATUS_NO_PRIVILEGE, 0x0B, 0x0E)  # table 13-15: not for this user, no room at this privilege, unsupported

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.secret import Secret
 from seedvm.bmc.address_block import block, present
 from seedvm.bmc.ipmi import read_identity
 from seedvm.bmc.ipmi15_session import NoProof, Unheard, login15
@@ -16,7 +17,7 @@ from seedvm.bmc.prove_offline import Known, locked, weak
 from seedvm.bmc.redfish import RedfishBmc
 from seedvm.bmc.redfish_http import Busy, PasswordChangeRequired, Unauthorized, Unreachable
 from seedvm.bmc.udp import Silent
-from seedvm.site.secrets_file import Candidate, Secret
+from seedvm.site.accounts import Candidate
 from seedvm.wire import rakp
 
 MakeRedfish = Callable[[str, Secret], RedfishBmc]

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.secret import Secret
 from seedvm.bmc.redfish_http import (
     PasswordChangeRequired,
     RedfishHttp,
@@ -26,7 +27,6 @@ from seedvm.bmc.redfish_http import (
     text,
     tree,
 )
-from seedvm.site.secrets_file import Secret
 
 __all__ = ["PasswordChangeRequired", "RedfishBmc", "Rejected", "System", "Unauthorized"]
 

@@ -22,8 +22,8 @@ from typing import Any
 
 from seedvm.base.addresses import in_url
 from seedvm.base.errors import SeedvmError
+from seedvm.base.secret import Secret
 from seedvm.bmc import quirks
-from seedvm.site.secrets_file import Secret
 
 ANSWER_SECONDS = 15.0
 MOST_BYTES = 4 * 1024 * 1024

@@ -14,10 +14,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.secret import Secret
 from seedvm.bmc.account import Access, NotTaken
 from seedvm.bmc.ledger import NotNow
 from seedvm.bmc.quirks import PasswordRule
-from seedvm.site.secrets_file import Candidate, Rotation, Secret, end_rotation, load_rotations, store_rotation
+from seedvm.site.accounts import Candidate, Rotation
+from seedvm.site.secrets_file import end_rotation, load_rotations, store_rotation
 
 CONFUSING = "0O1lI"
 Tell = Callable[[Candidate], Awaitable[None]]

@@ -152,7 +152,7 @@ def _known(args: argparse.Namespace, step: RotateStep) -> list[Machine]:
 
 def _context(args: argparse.Namespace) -> Context:
     from seedvm.engine.step import Context
-    from seedvm.site.model import load_site
+    from seedvm.site.load import load_site
     from seedvm.site.secrets_file import load_secrets
 
     site = load_site(args.state_dir / "site.yaml")

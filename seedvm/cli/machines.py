@@ -38,7 +38,7 @@ def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
 
 def _import(args: argparse.Namespace) -> int:
     from seedvm.machines.import_export import take
-    from seedvm.site.model import load_site
+    from seedvm.site.load import load_site
 
     try:
         data = sys.stdin.buffer.read() if str(args.file) == "-" else args.file.read_bytes()
@@ -57,9 +57,9 @@ def _import(args: argparse.Namespace) -> int:
 
 
 def _export(args: argparse.Namespace) -> int:
+    from seedvm.base.files import write_private
     from seedvm.machines.formats import write
     from seedvm.machines.import_export import give
-    from seedvm.site.secrets_file import write_private
 
     if args.passwords and args.output is None:
         hint = "--output FILE writes them into a file that its owner alone may read"

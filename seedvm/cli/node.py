@@ -7,10 +7,11 @@ import json
 from pathlib import Path
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.files import write_private
 from seedvm.cli.common import EXIT_DONE, Commands, answer, say
 from seedvm.site import orders
-from seedvm.site.model import Site, load_site
-from seedvm.site.secrets_file import write_private
+from seedvm.site.load import load_site
+from seedvm.site.model import Site
 
 
 def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:

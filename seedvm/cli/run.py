@@ -63,7 +63,7 @@ def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
 def _plan(args: argparse.Namespace) -> int:
     from seedvm.engine.run import Checked, survey
     from seedvm.engine.step import Context
-    from seedvm.site.model import load_site
+    from seedvm.site.load import load_site
     from seedvm.site.secrets_file import draft_secrets
 
     site = load_site(args.site or args.state_dir / "site.yaml")
@@ -90,7 +90,7 @@ def _run(args: argparse.Namespace) -> int:
     from seedvm.engine.run import new_run_id
     from seedvm.engine.step import Context
     from seedvm.handoff.receipt import departed
-    from seedvm.site.model import load_site
+    from seedvm.site.load import load_site
     from seedvm.site.secrets_file import draft_secrets, ensure_generated
 
     site = load_site(args.site or args.state_dir / "site.yaml")

@@ -55,7 +55,7 @@ def _scan(args: argparse.Namespace) -> int:
     from seedvm.scan.identity import merged
     from seedvm.scan.run import Plan
     from seedvm.scan.state import Progress
-    from seedvm.site.model import load_site
+    from seedvm.site.load import load_site
 
     ranges = tuple(args.ranges)
     if not ranges and not args.interface:

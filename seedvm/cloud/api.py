@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from seedvm.base.errors import SeedvmError
-from seedvm.site.secrets_file import Secret
+from seedvm.base.secret import Secret
 
 PORTS: Mapping[str, int] = {
     "keystone": 5000,

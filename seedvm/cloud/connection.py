@@ -19,7 +19,8 @@ from keystoneauth1 import exceptions as keystone_errors
 from openstack import exceptions as sdk_errors
 
 from seedvm.base.errors import SeedvmError
-from seedvm.site.secrets_file import Secret, write_private
+from seedvm.base.files import write_private
+from seedvm.base.secret import Secret
 
 Body: TypeAlias = Any  # JSON of a foreign service; each adapter parses it once into its own types
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
-from seedvm.site.secrets_file import Secret, write_private
+from seedvm.base.files import write_private
+from seedvm.base.secret import Secret
 
 _RUN = Path("/run/seedvm")
 _OPTIONS = (

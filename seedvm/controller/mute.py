@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
-from seedvm.site.secrets_file import Secret
+from seedvm.base.secret import Secret
 from seedvm.wire.verdict import PORT, Verdict, unpack
 
 TABLE = "seedvm_mute"

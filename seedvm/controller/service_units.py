@@ -33,5 +33,7 @@ SERVICES = (
 )
 # The member of Galera. Off when the seed leaves.
 DATABASE = ("mariadb.service",)
+# How long a unit may take to stop by itself before it is killed.
+GRACE_SECONDS = 8.0
 # Ports on which a machine that boots, or another conductor, would find this one.
 BOOT_PORTS = (8088, 8089)

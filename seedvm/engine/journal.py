@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from seedvm.site.secrets_file import Secret
+from seedvm.base.secret import Secret
 
 _JSON = json.JSONDecoder()
 

@@ -11,19 +11,18 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
-from seedvm.base.errors import SeedvmError
+from seedvm.base.files import write_private
+from seedvm.base.tcp import tcp_open
 from seedvm.cloud.api import Api, login
 from seedvm.cloud.ssh import Machine, Ssh, way_in
 from seedvm.controller import units, vip
 from seedvm.engine.step import Context
-from seedvm.member.boot import tcp_open
 from seedvm.provisioning.metadata import SEED_NAME
 from seedvm.site.model import Site
-from seedvm.site.secrets_file import Secrets, write_private
+from seedvm.site.secrets_file import Secrets
 
-T = TypeVar("T")
 Requests: TypeAlias = Mapping[str, Any] | Callable[[Machine], Mapping[str, Any]]
 STACK = "undercloud"
 HOLD_TIMER = "seedvm-hold-end"
@@ -133,21 +132,3 @@ class Reach:
     @property
     def _notes(self) -> Path:
         return self.state_dir / "handoff.json"
-
-
-async def wait_for(look: Callable[[], Any], *, seconds: float, what: str, hint: str = "", pause: float = 1.0) -> Any:
-    """Await `look()` until it returns something true. A SeedvmError counts as "not yet"; the last one is told at the end."""
-    last: SeedvmError | None = None
-    try:
-        async with asyncio.timeout(seconds):
-            while True:
-                try:
-                    if found := await look():
-                        return found
-                except SeedvmError as error:
-                    last = error
-                except ExceptionGroup as group:
-                    last = next((error for error in group.exceptions if isinstance(error, SeedvmError)), last)
-                await asyncio.sleep(pause)
-    except TimeoutError:
-        raise SeedvmError(f"{what}: not within {seconds:g} s", why=str(last or "it was never so"), hint=hint) from None

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seedvm.base import process
-from seedvm.site.secrets_file import Secret, Secrets
+from seedvm.base.secret import Secret
+from seedvm.site.secrets_file import Secrets
 
 FOLDERS = tuple(
     Path(name)

@@ -18,8 +18,8 @@ from typing import TypeVar
 import yaml
 
 from seedvm.base.errors import InvalidFile, SeedvmError
+from seedvm.base.secret import Secret
 from seedvm.base.yaml_cursor import Cursor, Findings, open_tree
-from seedvm.site.secrets_file import Secret
 
 FORMATS = ("csv", "instackenv", "ironic")
 DRIVERS = {

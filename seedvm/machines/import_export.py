@@ -17,8 +17,9 @@ from seedvm.base.yaml_cursor import Findings
 from seedvm.machines import inventory
 from seedvm.machines.formats import Entry, read
 from seedvm.machines.inventory import Machine
+from seedvm.site.accounts import Candidate
 from seedvm.site.model import Site
-from seedvm.site.secrets_file import Candidate, load_accounts, load_proven, store_accounts
+from seedvm.site.secrets_file import load_accounts, load_proven, store_accounts
 
 LISTED = "the operator's list"
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from seedvm.base.addresses import order
 from seedvm.base.errors import SeedvmError
-from seedvm.site.secrets_file import write_private
+from seedvm.base.files import write_private
 
 FILE = "inventory.json"
 

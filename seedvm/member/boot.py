@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from seedvm.base.tcp import tcp_open
 from seedvm.wire import WireError
 from seedvm.wire.dhcp import ETHERTYPE_IPV4, OFFER, discover_frame, parse_frame
 
@@ -57,12 +58,3 @@ def tftp_answers(address: str, seconds: float) -> bool:
         except OSError:
             return False
         return True
-
-
-def tcp_open(address: str, port: int, *, seconds: float = 1.0) -> bool:
-    """Does somebody accept a connection there?"""
-    try:
-        with socket.create_connection((address, port), timeout=seconds):
-            return True
-    except OSError:
-        return False

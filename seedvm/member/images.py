@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from seedvm.site.secrets_file import write_private
+from seedvm.base.files import write_private
 
 STORE = Path("/var/lib/glance/images")
 _KNOWN = Path("/var/lib/seedvm/images.json")

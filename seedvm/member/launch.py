@@ -12,7 +12,7 @@ from typing import Any
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
-from seedvm.site.secrets_file import write_private
+from seedvm.base.files import write_private
 
 RUN = Path("/run/seedvm")
 _LAUNCHED = ("watch", "rehearse", "mute")

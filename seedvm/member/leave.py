@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.secret import Secret
 from seedvm.cloud.api import Api, login
 from seedvm.controller import galera
-from seedvm.site.secrets_file import Secret
 
 
 def cleanup(request: Mapping[str, Any]) -> dict[str, int]:

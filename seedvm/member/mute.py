@@ -11,8 +11,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from seedvm.base.files import write_private
+from seedvm.base.secret import Secret
 from seedvm.controller import mute as silence
-from seedvm.site.secrets_file import Secret, write_private
 
 OUTCOME = Path("/run/seedvm/mute.json")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from seedvm.base.errors import SeedvmError
-from seedvm.site.secrets_file import write_private
+from seedvm.base.files import write_private
 
 FOLDER = Path("/var/lib/seedvm")
 _RECORD = "handoff.jsonl"

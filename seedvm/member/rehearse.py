@@ -16,9 +16,10 @@ from typing import Any
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
+from seedvm.base.files import write_private
+from seedvm.base.secret import Secret
 from seedvm.cloud.api import until
 from seedvm.member.work import Work, work_of
-from seedvm.site.secrets_file import Secret, write_private
 from seedvm.wire.verdict import PORT, Verdict, pack
 
 OUTCOME = Path("/var/lib/seedvm/rehearsal.json")

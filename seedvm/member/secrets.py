@@ -12,9 +12,9 @@ from typing import Any
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
+from seedvm.base.secret import Secret
 from seedvm.cloud.api import Api
 from seedvm.controller import galera
-from seedvm.site.secrets_file import Secret
 from seedvm.wire.verdict import seal
 
 # Heat's own library and configuration do the decryption: the key under test is the one that its engine will use.

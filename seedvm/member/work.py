@@ -14,9 +14,9 @@ from typing import Any
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
+from seedvm.base.secret import Secret
+from seedvm.base.tcp import tcp_open
 from seedvm.cloud.api import Api, Hopeless, login, until
-from seedvm.member.boot import tcp_open
-from seedvm.site.secrets_file import Secret
 
 SITE_KEY = Path("/var/lib/seedvm/site_key")
 MANIFEST = Path("/etc/seedvm-image.json")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from seedvm.base.errors import SeedvmError
-from seedvm.site.secrets_file import write_private
+from seedvm.base.files import write_private
 
 PROOFS = "images-verified.json"
 _PIECE = 4 << 20

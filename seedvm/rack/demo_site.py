@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from seedvm.site.secrets_file import write_private
+from seedvm.base.files import write_private
 
 SITE = "demo"
 UNDERCLOUD_MEMORY_MIB = 6144

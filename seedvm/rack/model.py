@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from seedvm.base.errors import InvalidFile, SeedvmError
+from seedvm.base.secret import Secret
 from seedvm.base.yaml_cursor import Cursor, Findings, open_tree
 from seedvm.rack.faults import Faults, parse_faults
-from seedvm.site.secrets_file import Secret
 
 RUN = Path("/run/seedvm-rack")
 STATE = Path("build/rack")

@@ -9,9 +9,9 @@ import json
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
+from seedvm.base.secret import Secret
 from seedvm.rack.bmc.behind import door_of
 from seedvm.rack.model import MachineSpec, RackSpec
-from seedvm.site.secrets_file import Secret
 
 ACTIONS = ("on", "off", "reset")
 _RESET_TYPES = {"on": "On", "off": "ForceOff", "reset": "ForceRestart"}

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.files import write_private
 from seedvm.scan.evidence import Bmc
 from seedvm.scan.ranges import addresses
-from seedvm.site.secrets_file import write_private
 
 FILE = "scan.json"
 

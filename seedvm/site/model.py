@@ -1,29 +1,20 @@
 """The site: what the operator wants, complete before anything is changed, and without a secret.
 
-Reading refuses the file as a whole, with every problem by name and line: unknown or missing keys, wrong addresses, overlapping
-ranges, duplicate addresses and MACs. Networks are IPv4; BMCs may have an IPv6 link-local address alone.
+Networks are IPv4; BMCs may have an IPv6 link-local address alone. `load` reads it, `rules` refuse what does not fit together.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address
-from pathlib import Path
 from typing import Literal, TypeAlias
 
 from seedvm.base import addresses
-from seedvm.base.errors import InvalidFile, SeedvmError
-from seedvm.base.yaml_cursor import Cursor, Findings, open_tree
 
 Role: TypeAlias = Literal["undercloud", "spare", "exclude"]
 BmcAddress: TypeAlias = IPv4Address | IPv6Address
-_ROLES: dict[str, Role] = {"undercloud": "undercloud", "spare": "spare", "exclude": "exclude"}
 
-_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]|[a-z]")
-_INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")
-_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _LARGEST_RANGE = 65536
 
 
@@ -182,143 +173,3 @@ class Site:
     def node_name(self, index: int) -> str:
         """The name of an undercloud node, counted from 0."""
         return f"{self.name}-undercloud-{index}"
-
-
-def load_site(path: Path) -> Site:
-    """Read and validate; an InvalidFile holds every problem."""
-    try:
-        text = path.read_text()
-    except FileNotFoundError:
-        raise SeedvmError(
-            f"there is no {path}", why="the site is not described yet", hint="seedvm wizard writes it"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SeedvmError(f"{path} cannot be read", why=str(error)) from error
-    return parse_site(text, str(path))
-
-
-def parse_site(text: str, path: str = "site.yaml") -> Site:
-    """`load_site` for text that is not in a file yet."""
-    from seedvm.site.rules import check_site
-
-    findings = Findings()
-    root = open_tree(text, findings)
-    site = _site(root) if root.present else None
-    if site is not None:
-        check_site(site, root, findings)
-    if site is None or findings.problems:
-        raise InvalidFile(path, findings.problems)
-    return site
-
-
-def _site(root: Cursor) -> Site | None:
-    keys = root.mapping(("site", "seed", "provisioning", "bmc"), ("undercloud", "machines"))
-    name = keys["site"].parsed(_matching(_NAME, "a name of lower-case letters, digits and hyphens"))
-    seed, provisioning, bmc = _seed(keys["seed"]), _provisioning(keys["provisioning"]), _bmc(keys["bmc"])
-    undercloud = _undercloud(keys["undercloud"])
-    machines = tuple(machine for entry in keys["machines"].sequence() if (machine := _machine(entry)) is not None)
-    if name is None or seed is None or provisioning is None or bmc is None:
-        return None
-    return Site(name, seed, provisioning, bmc, undercloud, machines)
-
-
-def _seed(cursor: Cursor) -> SeedSite | None:
-    keys = cursor.mapping(("interface", "address"), ("bmc_interface", "bmc_address", "bmc_vlan"))
-    interface = keys["interface"].parsed(_matching(_INTERFACE, "the name of a network interface"))
-    own = keys["address"].parsed(IPv4Address)
-    bmc_interface = keys["bmc_interface"].parsed(_matching(_INTERFACE, "the name of a network interface"))
-    bmc_address = keys["bmc_address"].parsed(_interface)
-    if keys["bmc_interface"].present != keys["bmc_address"].present:
-        cursor.problem("bmc_interface and bmc_address go together: give both or none")
-    vlan = keys["bmc_vlan"].parsed(_vlan) if keys["bmc_vlan"].present else None
-    if vlan is not None and not keys["bmc_interface"].present:
-        keys["bmc_vlan"].problem("needs bmc_interface, the trunk that it is on")
-    if interface is None or own is None:
-        return None
-    return SeedSite(interface, own, bmc_interface, bmc_address, vlan)
-
-
-def _vlan(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= 4094:
-        raise ValueError(f"'{text}' is no VLAN; they are 1 to 4094")
-    return int(text)
-
-
-def _provisioning(cursor: Cursor) -> Provisioning | None:
-    keys = cursor.mapping(("cidr", "gateway", "vip", "undercloud", "instances", "boot"))
-    cidr, gateway, vip = (
-        keys["cidr"].parsed(IPv4Network),
-        keys["gateway"].parsed(IPv4Address),
-        keys["vip"].parsed(IPv4Address),
-    )
-    undercloud = [entry.parsed(IPv4Address) for entry in keys["undercloud"].sequence()]
-    instances, boot = keys["instances"].parsed(AddressRange.parse), keys["boot"].parsed(AddressRange.parse)
-    if cidr is None or gateway is None or vip is None or instances is None or boot is None:
-        return None
-    return Provisioning(cidr, gateway, vip, tuple(one for one in undercloud if one is not None), instances, boot)
-
-
-def _bmc(cursor: Cursor) -> BmcSite | None:
-    needed, more = (("ranges",), ("link_local",)) if not _names_wire(cursor) else ((), ("link_local", "ranges"))
-    keys = cursor.mapping(needed, ("learn_mac_by_power_on", "rotate_passwords", *more))
-    ranges = [entry.parsed(AddressRange.parse) for entry in keys["ranges"].sequence()]
-    if keys["ranges"].present and not ranges:
-        keys["ranges"].problem("names no address; only what is named here is scanned")
-    learn = keys["learn_mac_by_power_on"].boolean(False)
-    wires = [entry.parsed(_matching(_INTERFACE, "an interface's name")) for entry in keys["link_local"].sequence()]
-    rotate = keys["rotate_passwords"].boolean(False)
-    if not cursor.present:
-        return None
-    found = tuple(one for one in ranges if one is not None)
-    return BmcSite(found, learn, tuple(dict.fromkeys(one for one in wires if one is not None)), rotate)
-
-
-def _names_wire(cursor: Cursor) -> bool:
-    """Whether link_local is given, so that ranges may be left out."""
-    value = getattr(cursor.node, "value", None)
-    return isinstance(value, list) and any(
-        isinstance(item, tuple) and item[0].value == "link_local" and item[1].value for item in value
-    )
-
-
-def _undercloud(cursor: Cursor) -> UndercloudSite:
-    keys = cursor.mapping((), ("needs", "rehearse_on_spare", "without"))
-    needs = keys["needs"].mapping((), ("cpus", "memory_mib", "disk_gib"))
-    return UndercloudSite(
-        Needs(
-            needs["cpus"].integer(4, minimum=1),
-            needs["memory_mib"].integer(16384, minimum=1),
-            needs["disk_gib"].integer(64, minimum=1),
-        ),
-        keys["rehearse_on_spare"].boolean(True),
-        tuple(one for entry in keys["without"].sequence() if (one := entry.parsed(IPv4Address)) is not None),
-    )
-
-
-def _machine(cursor: Cursor) -> Machine | None:
-    keys = cursor.mapping(("bmc",), ("mac", "role"))
-    bmc = keys["bmc"].parsed(addresses.parse)
-    mac = keys["mac"].parsed(lambda text: _matching(_MAC, "a MAC address like 52:54:00:12:34:56")(text.lower()))
-    role = keys["role"].parsed(_role)
-    return Machine(bmc, mac, role) if bmc is not None else None
-
-
-def _role(text: str) -> Role:
-    if text not in _ROLES:
-        raise ValueError(f"'{text}' is no role; roles are {', '.join(_ROLES)}")
-    return _ROLES[text]
-
-
-def _interface(text: str) -> IPv4Interface:
-    if "/" not in text:
-        raise ValueError(f"'{text}' needs its prefix length, like {text}/24")
-    return IPv4Interface(text)
-
-
-def _matching(pattern: re.Pattern[str], wanted: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if not pattern.fullmatch(text):
-            raise ValueError(f"'{text}' is not {wanted}")
-        return text
-
-    return parse

@@ -17,8 +17,9 @@ from typing import Any, Literal, TypeAlias
 import yaml
 
 from seedvm.base.errors import SeedvmError
-from seedvm.site.model import Site, parse_site
-from seedvm.site.secrets_file import write_private
+from seedvm.base.files import write_private
+from seedvm.site.load import parse_site
+from seedvm.site.model import Site
 
 FOLDER = "orders"
 Verb: TypeAlias = Literal["retry", "replace"]

@@ -1,4 +1,4 @@
-"""What is hidden: the Secret type, and secrets.yaml with what the operator gave and what is made once per site.
+"""secrets.yaml: what the operator gave, and what is made once per site.
 
 It refuses a secrets file that others may read, and to make anything twice: whatever stands in the file stays.
 """
@@ -12,67 +12,19 @@ import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import yaml
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.files import write_private
+from seedvm.base.secret import Secret
+from seedvm.site.accounts import Candidate, Rotation
 from seedvm.site.generate import generate
 
 # libyaml where it is: with a thousand BMCs the file is read and written seven times as fast
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-
-
-class Secret:
-    """A string that shows itself only to `reveal`. It does not pickle, format or compare into the open."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        """The string itself: for a protocol's bytes, a 0600 file or a child's stdin; never for a log."""
-        return self._value
-
-    def __repr__(self) -> str:
-        return "****"
-
-    __str__ = __repr__
-
-    def __format__(self, spec: str) -> str:
-        return "****"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._value == self._value
-
-    def __hash__(self) -> int:
-        return hash(self._value)
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a Secret is not pickled")
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A BMC account to try: user name and password."""
-
-    user: str
-    password: Secret
-
-
-@dataclass(frozen=True)
-class Rotation:
-    """A BMC password that is being changed: while this stands in the file either of the two may be in force.
-
-    `sent` is set once the BMC was told the new one.
-    """
-
-    user: str
-    old: Secret
-    new: Secret
-    sent: bool = False
 
 
 @dataclass(frozen=True)
@@ -226,23 +178,6 @@ def end_rotation(path: Path, address: str, account: Candidate) -> None:
         proven = {**(tree.get("proven") or {}), address: {"user": account.user, "password": account.password.reveal()}}
         tree = {**tree, "proven": proven, "rotating": rest}
         _store(path, tree if rest else {key: value for key, value in tree.items() if key != "rotating"})
-
-
-def write_private(path: Path, text: str) -> None:
-    """A 0600 file that is there whole or not at all: written aside, fsync, rename, fsync of the folder."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        os.fchmod(file.fileno(), 0o600)
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _plain(value: Any) -> Any:

@@ -23,7 +23,8 @@ from seedvm.machines import inventory
 from seedvm.machines.inventory import Machine
 from seedvm.scan.sniff import match_machine, sniff_dhcp
 from seedvm.scan.sweep import USUAL_PORTS, Ports
-from seedvm.site.secrets_file import Candidate, load_proven
+from seedvm.site.accounts import Candidate
+from seedvm.site.secrets_file import load_proven
 from seedvm.wire.dhcp import Dhcp
 from seedvm.wire.rmcp import guid_readings
 

@@ -23,7 +23,8 @@ from seedvm.engine.step import Blocked, Context, Done, Report, Todo, Verdict
 from seedvm.machines import inventory
 from seedvm.machines.inventory import Machine
 from seedvm.scan.sweep import USUAL_PORTS, Ports
-from seedvm.site.secrets_file import Candidate, load_proven, store_proven
+from seedvm.site.accounts import Candidate
+from seedvm.site.secrets_file import load_proven, store_proven
 
 AT_ONCE = 64
 KEEP_REST = 0.5  # seconds; to write a thousand machines takes a fifth of one

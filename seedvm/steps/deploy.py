@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.files import write_private
 from seedvm.cloud import glance, heat, ironic, neutron, nova
 from seedvm.cloud.connection import Cloud, write_clouds
 from seedvm.engine.step import Context, Done, Report, Todo, Verdict
@@ -26,7 +27,6 @@ from seedvm.provisioning.ownership import cloud_of, look
 from seedvm.provisioning.phases import SERVER
 from seedvm.provisioning.watch import Deployment
 from seedvm.site import orders
-from seedvm.site.secrets_file import write_private
 
 FLAVOR = "undercloud"
 NETWORK = "provisioning"

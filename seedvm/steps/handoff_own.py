@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.waiting import wait_for
 from seedvm.cloud.api import Api
 from seedvm.cloud.connection import Access
 from seedvm.controller import units
@@ -22,7 +23,7 @@ from seedvm.controller.service_units import SERVICES, WORKERS
 from seedvm.engine.step import Blocked, Done, Report, Todo, Verdict
 from seedvm.handoff import services
 from seedvm.handoff.live import told_live
-from seedvm.handoff.members import STACK, Reach, wait_for
+from seedvm.handoff.members import STACK, Reach
 
 KEPT = ("site.yaml", "secrets.yaml", "inventory.json", "review.json")
 _UPDATE_SECONDS = 900.0

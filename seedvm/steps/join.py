@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.waiting import wait_for
 from seedvm.cloud.api import Api
 from seedvm.engine.step import Context, Done, Report, Todo, Verdict
 from seedvm.handoff import services
-from seedvm.handoff.members import Reach, wait_for
+from seedvm.handoff.members import Reach
 
 _WORKERS = ("ironic-conductor", "heat-engine", "nova-conductor", "nova-scheduler")
 _JOIN_SECONDS = 420.0

@@ -14,16 +14,18 @@ from typing import Any
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
+from seedvm.base.files import write_private
+from seedvm.base.waiting import wait_for
 from seedvm.cloud.connection import Access, write_clouds
 from seedvm.controller import units
 from seedvm.controller.service_units import DATABASE
 from seedvm.engine.step import Blocked, Done, Report, Todo, Verdict
 from seedvm.handoff import services
-from seedvm.handoff.members import Reach, wait_for
+from seedvm.handoff.members import Reach
 from seedvm.handoff.receipt import verify
 from seedvm.handoff.wipe import FOLDERS, Sweep, holds_anything
 from seedvm.member.status import booted
-from seedvm.site.secrets_file import load_secrets, write_private
+from seedvm.site.secrets_file import load_secrets
 
 _VIEW_SECONDS = 60.0
 _OFF_UNIT = "seedvm-off"

@@ -23,7 +23,8 @@ from seedvm.machines import inventory
 from seedvm.machines.inventory import Machine
 from seedvm.provisioning.images import ImageFiles, open_images
 from seedvm.provisioning.ownership import cloud_of, look
-from seedvm.site.secrets_file import Candidate, load_proven
+from seedvm.site.accounts import Candidate
+from seedvm.site.secrets_file import load_proven
 
 RESOURCE_CLASS = "baremetal"
 NETWORK = "provisioning"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from seedvm.base.files import write_private
 from seedvm.cloud import ironic
 from seedvm.engine.step import Blocked, Context, Done, Report, Todo, Verdict
 from seedvm.machines import inventory
@@ -19,7 +20,6 @@ from seedvm.machines.hardware import Disk, Hardware
 from seedvm.machines.selection import is_root, remarks
 from seedvm.provisioning.ownership import cloud_of, look
 from seedvm.site.model import Site
-from seedvm.site.secrets_file import write_private
 
 REVIEW, CONFIRMED = "review.json", "confirmed.json"
 

@@ -23,7 +23,8 @@ from seedvm.machines import inventory
 from seedvm.machines.inventory import Machine
 from seedvm.provisioning.ownership import cloud_of
 from seedvm.scan.sweep import USUAL_PORTS, Ports
-from seedvm.site.secrets_file import Candidate, Rotation, load_proven, load_rotations
+from seedvm.site.accounts import Candidate, Rotation
+from seedvm.site.secrets_file import load_proven, load_rotations
 
 AT_ONCE = 16
 

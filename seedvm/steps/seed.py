@@ -13,13 +13,13 @@ from pathlib import Path
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
+from seedvm.base.files import write_private
 from seedvm.cloud import heat, ironic, keystone, neutron, nova
 from seedvm.cloud.connection import Cloud, Refused, Unreachable
 from seedvm.controller import mute, networkd, service_units, units, vip
 from seedvm.engine.step import Blocked, Context, Done, Report, Todo, Verdict
 from seedvm.provisioning.metadata import seed_tree
 from seedvm.provisioning.ownership import cloud_of, look
-from seedvm.site.secrets_file import write_private
 
 LOCAL_DATA = Path("/var/lib/os-collect-config/local-data/seedvm.json")
 NETWORK_UNITS = Path("/etc/systemd/network")

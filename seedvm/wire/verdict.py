@@ -11,7 +11,7 @@ import hmac
 import json
 from dataclasses import asdict, dataclass
 
-from seedvm.site.secrets_file import Secret
+from seedvm.base.secret import Secret
 
 PORT = 5999
 _MAGIC = b"seedvm1 "

@@ -14,9 +14,9 @@ import flask
 from sushy_tools.emulator import main as emulator
 from sushy_tools.emulator.resources.systems import fakedriver
 
+from seedvm.base.secret import Secret
 from seedvm.rack.bmc.account import Door
 from seedvm.rack.bmc.redfish_login import ROOT_LINKS, RedfishDoor, Rules
-from seedvm.site.secrets_file import Secret
 
 
 class Prompt(fakedriver.FakeDriver):

@@ -17,13 +17,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from seedvm.base.secret import Secret
 from seedvm.bmc.account import BmcAccess
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.quirks import ANY_RULE
 from seedvm.bmc.rate_limit import Pace
 from seedvm.bmc.redfish import RedfishBmc
 from seedvm.bmc.rotate import Store, rotate
-from seedvm.site.secrets_file import Candidate, Secret, load_proven, load_rotations, store_proven
+from seedvm.site.accounts import Candidate
+from seedvm.site.secrets_file import load_proven, load_rotations, store_proven
 
 TRACED = ("/bmc/rotate.py", "/bmc/access.py", "/seedvm/site/secrets_file.py")
 

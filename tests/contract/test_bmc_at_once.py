@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.secret import Secret
 from seedvm.bmc.ledger import Ledger
-from seedvm.site.secrets_file import Secret
 from tests.contract.isolated import child, isolated, until
 from tests.datacenter.accounts import Accounts
 from tests.datacenter.faults import UdpPort

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from seedvm.base.secret import Secret
 from seedvm.bmc.credentials import still_opens
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.redfish import RedfishBmc
@@ -16,8 +17,9 @@ from seedvm.bmc.redfish_http import Answer
 from seedvm.engine.step import Context, Done, Todo
 from seedvm.machines import inventory
 from seedvm.machines.inventory import Machine
+from seedvm.site.accounts import Candidate
 from seedvm.site.model import Site
-from seedvm.site.secrets_file import Candidate, Secret, ensure_generated, load_proven, load_rotations, store_candidates
+from seedvm.site.secrets_file import ensure_generated, load_proven, load_rotations, store_candidates
 from seedvm.steps.credentials import CredentialsStep
 from seedvm.steps.rotate import RotateStep
 from tests.contract.bmcs import ipmi_sim, redfish_sim

@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 
 from seedvm.base import process
+from seedvm.base.secret import Secret
 from seedvm.machines import inventory
 from seedvm.machines.inventory import Finding, Machine
-from seedvm.site.secrets_file import Candidate, Secret, ensure_generated, load_proven, store_candidates, store_proven
+from seedvm.site.accounts import Candidate
+from seedvm.site.secrets_file import ensure_generated, load_proven, store_candidates, store_proven
 from tests.contract.bmcs import ipmi_sim, redfish_sim
 from tests.contract.isolated import isolated
 

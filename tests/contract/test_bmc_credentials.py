@@ -6,12 +6,13 @@ from functools import partial
 from pathlib import Path
 from uuid import UUID
 
+from seedvm.base.secret import Secret
 from seedvm.bmc.credentials import MakeRedfish, Proven, Unproven, prove, still_opens
 from seedvm.bmc.ipmi import IpmiBmc
 from seedvm.bmc.ipmi20_session import exchange
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.redfish import RedfishBmc
-from seedvm.site.secrets_file import Candidate, Secret
+from seedvm.site.accounts import Candidate
 from seedvm.wire.rmcp import guid_readings
 from tests.contract.bmcs import GUID, ipmi_sim, pyghmi_bmc, redfish_sim
 from tests.contract.isolated import isolated

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from seedvm.base.secret import Secret
 from seedvm.bmc.credentials import Proven, prove
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.redfish import RedfishBmc
-from seedvm.site.secrets_file import Candidate, Secret
+from seedvm.site.accounts import Candidate
 from tests.contract.isolated import isolated
 from tests.datacenter.accounts import Accounts
 from tests.datacenter.faults import UdpPort

@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+from seedvm.base.secret import Secret
 from seedvm.bmc.credentials import Proven, Unproven, prove
 from seedvm.bmc.findings import login_findings
 from seedvm.bmc.ipmi20_session import login
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.redfish import RedfishBmc
-from seedvm.site.secrets_file import Candidate, Secret
+from seedvm.site.accounts import Candidate
 from tests.contract.bmcs import ipmi_sim, pyghmi_bmc, redfish_sim
 from tests.contract.isolated import isolated
 

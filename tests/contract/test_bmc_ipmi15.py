@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from seedvm.base.secret import Secret
 from seedvm.bmc.credentials import MakeRedfish, Proven, Unproven, prove, still_opens
 from seedvm.bmc.ipmi import IpmiBmc
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.redfish import RedfishBmc
-from seedvm.site.secrets_file import Candidate, Secret
+from seedvm.site.accounts import Candidate
 from tests.contract.bmcs import GUID, ipmi_sim
 from tests.contract.isolated import isolated
 

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from seedvm.base.secret import Secret
 from seedvm.bmc.credentials import Known, Proven, Unproven, prove
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.redfish import RedfishBmc
-from seedvm.site.secrets_file import Candidate, Secret
+from seedvm.site.accounts import Candidate
 from tests.contract.bmcs import ipmi_sim, redfish_sim
 from tests.contract.isolated import isolated
 from tests.contract.small_bmc import small_bmc

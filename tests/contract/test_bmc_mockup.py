@@ -16,12 +16,13 @@ from typing import Any
 
 import pytest
 
+from seedvm.base.secret import Secret
 from seedvm.bmc.clients import with_account
 from seedvm.bmc.credentials import Proven, prove
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.redfish import RedfishBmc
 from seedvm.machines.inventory import Machine
-from seedvm.site.secrets_file import Candidate, Secret
+from seedvm.site.accounts import Candidate
 from seedvm.steps.register import driver_of
 
 PARTS = ("root", "system_collection", "system", "ethernet_interfaces_collection", "ethernet_interfaces")

@@ -13,6 +13,7 @@ import pytest
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
+from seedvm.base.secret import Secret
 from seedvm.bmc.account import BmcAccess
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.quirks import ANY_RULE, PASSWORD_RULES, PasswordRule, password_rule
@@ -22,16 +23,9 @@ from seedvm.bmc.rotate import RolledBack, Store, new_password, rotate, settle
 from seedvm.engine.step import Context, Done, Todo
 from seedvm.machines import inventory
 from seedvm.machines.inventory import Machine
+from seedvm.site.accounts import Candidate
 from seedvm.site.model import Site
-from seedvm.site.secrets_file import (
-    Candidate,
-    Secret,
-    ensure_generated,
-    load_proven,
-    load_rotations,
-    store_candidates,
-    store_proven,
-)
+from seedvm.site.secrets_file import ensure_generated, load_proven, load_rotations, store_candidates, store_proven
 from seedvm.steps.rotate import RotateStep
 from tests.contract.bmcs import ipmi_sim, redfish_sim
 from tests.contract.isolated import isolated

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from seedvm.base.secret import Secret
 from seedvm.bmc.credentials import Proven, Unproven, prove
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.redfish import RedfishBmc
 from seedvm.bmc.redfish_http import Unauthorized
-from seedvm.site.secrets_file import Candidate, Secret
+from seedvm.site.accounts import Candidate
 from tests.contract.bmcs import redfish_sim
 from tests.contract.isolated import isolated
 

@@ -10,15 +10,14 @@ from typing import Any
 import pytest
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.secret import Secret
 from seedvm.engine.step import Context, Done, Todo
 from seedvm.machines import inventory
 from seedvm.machines.inventory import Machine
 from seedvm.plan import build_plan
+from seedvm.site.accounts import Candidate, Rotation
 from seedvm.site.model import Site
 from seedvm.site.secrets_file import (
-    Candidate,
-    Rotation,
-    Secret,
     ensure_generated,
     load_proven,
     load_rotations,

@@ -10,13 +10,15 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from seedvm.base import process
+from seedvm.base.secret import Secret
 from seedvm.bmc.boot_mac import Alone
 from seedvm.bmc.ledger import Ledger
 from seedvm.engine.step import JSON, Blocked, Context, Done, Step, Todo
 from seedvm.machines import inventory
 from seedvm.scan.sniff import foreign_dhcp_servers
+from seedvm.site.accounts import Candidate
 from seedvm.site.model import Machine, Site
-from seedvm.site.secrets_file import Candidate, Secret, ensure_generated, store_candidates, store_proven
+from seedvm.site.secrets_file import ensure_generated, store_candidates, store_proven
 from seedvm.steps.boot_mac import BootMacStep
 from seedvm.steps.credentials import CredentialsStep
 from seedvm.steps.discover import DiscoverStep

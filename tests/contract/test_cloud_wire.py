@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from seedvm.base import process
+from seedvm.base.secret import Secret
 from seedvm.cloud import heat, keystone
 from seedvm.cloud.connection import Access, Cloud, Unreachable
-from seedvm.site.secrets_file import Secret
 from seedvm.steps.preflight import claims_on
 from tests.contract.cloud_http import VIP, Answer, cloud, versions
 from tests.contract.isolated import isolated

@@ -12,7 +12,7 @@ import pytest
 from seedvm.base.errors import SeedvmError
 from seedvm.engine.step import JSON, Context, Done
 from seedvm.site import orders
-from seedvm.site.model import parse_site
+from seedvm.site.load import parse_site
 from seedvm.site.secrets_file import ensure_generated
 from seedvm.steps.deploy import DeployStep
 from tests.contract.cloud_http import DIGEST

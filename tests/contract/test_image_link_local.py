@@ -17,8 +17,9 @@ from seedvm.bmc.ledger import Ledger
 from seedvm.image.build import build
 from seedvm.machines import inventory
 from seedvm.rack.firmware import gpt
+from seedvm.site.accounts import Candidate
 from seedvm.site.model import Site
-from seedvm.site.secrets_file import Candidate, store_proven
+from seedvm.site.secrets_file import store_proven
 from seedvm.steps.register import RegisterStep
 from tests.contract.ironic_api import Metal, ironic_api
 from tests.contract.isolated import isolated

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from seedvm.base import process
+from seedvm.base.secret import Secret
 from seedvm.bmc.clients import with_account
 from seedvm.bmc.credentials import Proven, Unproven, prove
 from seedvm.bmc.ipmi import IpmiBmc
@@ -21,7 +22,7 @@ from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.redfish import RedfishBmc
 from seedvm.machines.inventory import Machine
 from seedvm.scan.sweep import sweep
-from seedvm.site.secrets_file import Candidate, Secret
+from seedvm.site.accounts import Candidate
 from seedvm.steps.register import driver_info, driver_of
 from tests.contract.isolated import isolated, until
 from tests.datacenter.accounts import Accounts

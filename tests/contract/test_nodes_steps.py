@@ -10,12 +10,14 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
+from seedvm.base.secret import Secret
 from seedvm.engine.step import Blocked, Context, Done, Todo
 from seedvm.machines import inventory
 from seedvm.machines.inventory import Machine
+from seedvm.site.accounts import Candidate
 from seedvm.site.model import Machine as Said
 from seedvm.site.model import Site
-from seedvm.site.secrets_file import Candidate, Secret, ensure_generated, store_proven
+from seedvm.site.secrets_file import ensure_generated, store_proven
 from seedvm.steps.inspect import InspectStep
 from seedvm.steps.register import RegisterStep
 from seedvm.steps.review import ReviewStep

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from seedvm.base import process
+from seedvm.base.secret import Secret
 from seedvm.bmc import ipmi20_session
 from seedvm.bmc.account import BmcAccess
 from seedvm.bmc.credentials import Known, prove
@@ -27,7 +28,8 @@ from seedvm.bmc.redfish import RedfishBmc
 from seedvm.bmc.redfish_http import Unauthorized, Unreachable
 from seedvm.bmc.rotate import Store, rotate
 from seedvm.bmc.udp import link_to
-from seedvm.site.secrets_file import Candidate, Secret, load_proven, store_proven
+from seedvm.site.accounts import Candidate
+from seedvm.site.secrets_file import load_proven, store_proven
 from tests.contract.bmcs import tcp_listens, udp_listens
 from tests.contract.isolated import child, isolated
 

@@ -16,7 +16,7 @@ from seedvm.engine.step import Done
 from seedvm.machines import inventory
 from seedvm.scan.state import Progress
 from seedvm.scan.vlan import vlan
-from seedvm.site.model import parse_site
+from seedvm.site.load import parse_site
 from seedvm.steps.discover import DiscoverStep
 from tests.contract.cable import cable
 from tests.contract.isolated import child, isolated, until

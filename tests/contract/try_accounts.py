@@ -12,10 +12,11 @@ from functools import partial
 from pathlib import Path
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.secret import Secret
 from seedvm.bmc.credentials import Proven, prove, still_opens
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.redfish import RedfishBmc
-from seedvm.site.secrets_file import Candidate, Secret
+from seedvm.site.accounts import Candidate
 
 WRONG = Candidate("admin", Secret("wrong"))
 

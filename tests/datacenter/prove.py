@@ -14,10 +14,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from seedvm.base.secret import Secret
 from seedvm.engine.step import JSON, Context
 from seedvm.machines import inventory
-from seedvm.site.model import AddressRange, Site, parse_site
-from seedvm.site.secrets_file import Candidate, Secret, ensure_generated, store_candidates
+from seedvm.site.accounts import Candidate
+from seedvm.site.load import parse_site
+from seedvm.site.model import AddressRange, Site
+from seedvm.site.secrets_file import ensure_generated, store_candidates
 from seedvm.steps.credentials import CredentialsStep
 from seedvm.steps.discover import DiscoverStep
 from tests.conftest import SITE_TEXT

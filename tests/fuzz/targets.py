@@ -18,8 +18,8 @@ from types import ModuleType
 from typing import Any
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.secret import Secret
 from seedvm.scan.root import RedfishRoot
-from seedvm.site.secrets_file import Secret
 from seedvm.wire import WireError, rakp
 from tests.fuzz.deeper import DEEPER
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
+from seedvm.base.files import write_private
 from seedvm.image.build import build
 from seedvm.provisioning.metadata import seed_tree
 from seedvm.rack import rack
@@ -22,8 +23,8 @@ from seedvm.rack.firmware import disk as disks
 from seedvm.rack.firmware import gpt
 from seedvm.rack.model import RackSpec, load_rack
 from seedvm.rack.sandbox import loop
-from seedvm.site.model import parse_site
-from seedvm.site.secrets_file import ensure_generated, write_private
+from seedvm.site.load import parse_site
+from seedvm.site.secrets_file import ensure_generated
 from tests.contract import config_drive
 from tests.qemu.laptop import SOURCE, until
 

@@ -17,11 +17,11 @@ from typing import Any
 
 import yaml
 
+from seedvm.base.files import write_private
 from seedvm.image.build import build
 from seedvm.rack import rack
 from seedvm.rack.demo_site import site_tree
 from seedvm.rack.model import RackSpec, load_rack
-from seedvm.site.secrets_file import write_private
 from tests.qemu.laptop import SOURCE
 
 SITE = "metal"

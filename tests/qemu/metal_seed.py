@@ -23,7 +23,7 @@ from seedvm.machines.selection import TRAIT
 from seedvm.plan import build_plan
 from seedvm.provisioning.images import open_images
 from seedvm.provisioning.ownership import cloud_of
-from seedvm.site.model import load_site
+from seedvm.site.load import load_site
 from seedvm.site.secrets_file import ensure_generated
 from seedvm.steps.deploy import FLAVOR, DeployStep, key_name
 from seedvm.steps.handoff_rehearse import spare_template

@@ -9,8 +9,10 @@ from textual.events import Key, Paste
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from seedvm.site.model import load_site
-from seedvm.site.secrets_file import Candidate, Secret, load_candidates, store_candidates
+from seedvm.base.secret import Secret
+from seedvm.site.accounts import Candidate
+from seedvm.site.load import load_site
+from seedvm.site.secrets_file import load_candidates, store_candidates
 from tests.tui.helpers import HANGS, cable, grid, loaded, state_dir, until, wizard
 from tui.app import PAGES, WizardApp
 from tui.backend.engine import Link

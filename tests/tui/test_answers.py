@@ -8,8 +8,10 @@ from pathlib import Path
 from textual.widgets import Input
 
 from seedvm.base import process
-from seedvm.site.model import load_site
-from seedvm.site.secrets_file import Candidate, Secret, store_candidates
+from seedvm.base.secret import Secret
+from seedvm.site.accounts import Candidate
+from seedvm.site.load import load_site
+from seedvm.site.secrets_file import store_candidates
 from tests.tui.helpers import SITE, grid, until, wizard
 from tests.tui.test_link import first
 from tests.tui.test_talk import Script, answers

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from seedvm.site.secrets_file import Candidate, Secret, ensure_generated, store_candidates
+from seedvm.base.secret import Secret
+from seedvm.site.accounts import Candidate
+from seedvm.site.secrets_file import ensure_generated, store_candidates
 from tests.tui.helpers import grid, journal_line, loaded, state_dir, until, wizard
 from tui.backend.engine import Link
 from tui.backend.support_bundle import gather, secrets_in, strike

@@ -11,7 +11,7 @@ import pytest
 from textual.widgets import Input
 
 from seedvm.site import orders
-from seedvm.site.model import load_site
+from seedvm.site.load import load_site
 from tests.tui.helpers import BROKEN, SITE, grid, journal_line, loaded, state_dir, until, wizard
 from tests.tui.test_pages import hold_lock, name
 

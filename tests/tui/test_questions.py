@@ -11,7 +11,7 @@ from typing import cast
 import pytest
 from textual.widgets import Input
 
-from seedvm.site.model import load_site
+from seedvm.site.load import load_site
 from seedvm.site.secrets_file import load_candidates
 from tests.tui.helpers import CONSOLE, SITE, cable, grid, loaded, state_dir, until, wizard
 from tui.app import WizardApp

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from seedvm.site.secrets_file import Candidate, Secret, store_candidates
+from seedvm.base.secret import Secret
+from seedvm.site.accounts import Candidate
+from seedvm.site.secrets_file import store_candidates
 from tests.tui.helpers import THEMES, SteadyLink, cable, grid, loaded, same_as_stored, state_dir, until, wizard
 from tui.app import PAGES
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from seedvm.base import process
-from seedvm.site.model import load_site
+from seedvm.site.load import load_site
 from seedvm.site.secrets_file import load_candidates
 from tests.tui.helpers import BROKEN, EXAMPLE, SITE, journal_line, state_dir
 from tui.backend.engine import Link

@@ -6,7 +6,7 @@ from seedvm.controller.galera import parse_status
 from seedvm.controller.rabbit import parse_running
 from seedvm.handoff.compare import by_database, differences
 from seedvm.handoff.services import changed
-from seedvm.steps.handoff_commit import still_heard
+from seedvm.steps.handoff_fence import still_heard
 from seedvm.steps.join import missing_images, missing_of_members, missing_workers
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from seedvm.base.secret import Secret
 from seedvm.engine.journal import Event, Journal, decode, encode, read, tail
-from seedvm.site.secrets_file import Secret
 
 
 def test_what_is_appended_is_read_back_in_order(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.secret import Secret
 from seedvm.bmc.ledger import Ledger
-from seedvm.site.secrets_file import Candidate, Secret
+from seedvm.site.accounts import Candidate
 
 ADDRESS = "172.22.1.21"
 

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.secret import Secret
 from seedvm.handoff.wipe import Sweep, holds_anything
 from seedvm.member.images import images
 from seedvm.member.notes import keep, kept, note, notes
 from seedvm.member.verbs import VERBS, answer
-from seedvm.site.secrets_file import Candidate, Secret, Secrets, ensure_generated, load_secrets, store_proven
+from seedvm.site.accounts import Candidate
+from seedvm.site.secrets_file import Secrets, ensure_generated, load_secrets, store_proven
 
 IMAGE = "0a1b2c3d-0000-4000-8000-00000000000a"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from seedvm.site.secrets_file import Secret
+from seedvm.base.secret import Secret
 from seedvm.wire.verdict import Verdict, pack, seal, unpack
 
 KEY = Secret("ab" * 32)

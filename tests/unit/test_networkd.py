@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from seedvm.controller import networkd
-from seedvm.site.model import Site, parse_site
+from seedvm.site.load import parse_site
+from seedvm.site.model import Site
 
 
 def test_a_plain_site_has_a_file_per_interface(site: Site) -> None:

@@ -10,7 +10,7 @@ import pytest
 from seedvm.base.errors import SeedvmError
 from seedvm.cli import main
 from seedvm.site import orders
-from seedvm.site.model import parse_site
+from seedvm.site.load import parse_site
 
 SPARE = orders.Spare("172.22.1.24", "EX0024", "/dev/sda", "QM00024")
 

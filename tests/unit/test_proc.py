@@ -11,7 +11,7 @@ import pytest
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
-from seedvm.site.secrets_file import Secret
+from seedvm.base.secret import Secret
 
 
 def test_output_and_exit_code_are_given_back() -> None:

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.secret import Secret
 from seedvm.handoff.receipt import Receipt, departed, page, sign, verify
 from seedvm.site.generate import generate
-from seedvm.site.secrets_file import Secret
 
 MADE = generate()
 KEY, PUBLIC = Secret(MADE["receipt_key"]), MADE["receipt_public_key"]

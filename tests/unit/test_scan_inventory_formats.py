@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seedvm.base.errors import InvalidFile, SeedvmError
+from seedvm.base.secret import Secret
 from seedvm.machines.formats import Entry, mac_of, read, write
-from seedvm.site.secrets_file import Secret
 
 CLEAN = "name,address,driver,user,password,mac\nn1,172.22.1.21,ipmi,admin,horse,52:54:00:aa:00:01\n"
 ONE = (Entry("172.22.1.21", "admin", Secret("horse"), ("52:54:00:aa:00:01",), "n1", "ipmi", 2),)

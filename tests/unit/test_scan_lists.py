@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from seedvm.base.errors import InvalidFile
+from seedvm.base.secret import Secret
 from seedvm.cli import main
 from seedvm.machines import inventory
 from seedvm.machines.import_export import LISTED, give, take
 from seedvm.machines.inventory import Machine
+from seedvm.site.accounts import Candidate
 from seedvm.site.model import Site
-from seedvm.site.secrets_file import Candidate, Secret, load_accounts, load_candidates, store_candidates, store_proven
+from seedvm.site.secrets_file import load_accounts, load_candidates, store_candidates, store_proven
 
 LIST = """\
 Server;BMC IP;User;Password;Boot MAC

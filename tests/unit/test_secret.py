@@ -13,11 +13,10 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
+from seedvm.base.secret import Secret
+from seedvm.site.accounts import Candidate, Rotation
 from seedvm.site.generate import sha512_crypt
 from seedvm.site.secrets_file import (
-    Candidate,
-    Rotation,
-    Secret,
     draft_secrets,
     end_rotation,
     ensure_generated,

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from seedvm.base.errors import InvalidFile, SeedvmError
-from seedvm.site.model import AddressRange, Site, load_site, parse_site
+from seedvm.site.load import load_site, parse_site
+from seedvm.site.model import AddressRange, Site
 
 
 def problems(text: str) -> list[str]:

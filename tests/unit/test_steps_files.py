@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.secret import Secret
 from seedvm.controller.networkd import network_unit
 from seedvm.machines.inventory import Machine
 from seedvm.provisioning.images import open_images, proofs, prove
-from seedvm.site.secrets_file import Candidate, Secret
+from seedvm.site.accounts import Candidate
 from seedvm.steps.register import driver_info, enrolment, node_name
 from seedvm.wire.arp import Claim, claim, probe
 

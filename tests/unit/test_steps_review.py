@@ -9,7 +9,8 @@ from typing import Any
 from seedvm.cloud.ironic import Node
 from seedvm.machines.hardware import Disk, Hardware
 from seedvm.machines.inventory import Machine
-from seedvm.site.model import Site, parse_site
+from seedvm.site.load import parse_site
+from seedvm.site.model import Site
 from seedvm.steps.review import Wipe, build_review, wipes
 from tui.state.files import confirmation, parse_review
 from tui.state.files import wipes as confirmed_wipes

@@ -8,7 +8,8 @@ import pytest
 
 from seedvm.machines.hardware import Disk, Hardware, Nic
 from seedvm.machines.selection import Fall, assign, falls, is_root, remarks, root_disk, root_hint, shortage
-from seedvm.site.model import Needs, Site, parse_site
+from seedvm.site.load import parse_site
+from seedvm.site.model import Needs, Site
 
 NEEDS = Needs(cpus=1, memory_mib=3000, disk_gib=12)
 FIT = ("172.22.1.21", "172.22.1.22", "172.22.1.23", "172.22.1.24")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seedvm.site.secrets_file import Secret
+from seedvm.base.secret import Secret
 from seedvm.wire import WireError, dhcp, lan, lanplus, rakp, rmcp
 from seedvm.wire.md2 import md2
 

@@ -22,8 +22,10 @@ from seedvm.scan.evidence import Bmc
 from seedvm.scan.listen import Neighbour
 from seedvm.scan.run import Cost, Ended, Plan, cost, scan
 from seedvm.site import orders
-from seedvm.site.model import BmcSite, load_site
-from seedvm.site.secrets_file import Candidate, load_candidates, store_candidates
+from seedvm.site.accounts import Candidate
+from seedvm.site.load import load_site
+from seedvm.site.model import BmcSite
+from seedvm.site.secrets_file import load_candidates, store_candidates
 from tui.backend import site_form
 from tui.backend.listen import hear, overhear
 from tui.backend.nics import SYS_NET, Nic, nics

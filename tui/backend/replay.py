@@ -15,8 +15,8 @@ from seedvm.engine.journal import read
 from seedvm.scan.evidence import Bmc
 from seedvm.scan.listen import Neighbour
 from seedvm.scan.run import Ended
+from seedvm.site.accounts import Candidate
 from seedvm.site.orders import Order
-from seedvm.site.secrets_file import Candidate
 from tui.backend.engine import Link
 from tui.backend.seed_checks import Look
 from tui.state.files import Known, parse_inventory, parse_receipt, parse_review

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from seedvm.base.errors import InvalidFile
-from seedvm.site.model import parse_site
+from seedvm.site.load import parse_site
 
 Values = Mapping[str, str]
 

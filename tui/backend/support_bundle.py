@@ -21,7 +21,7 @@ import yaml
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
-from seedvm.site.secrets_file import Secret
+from seedvm.base.secret import Secret
 
 FILES = (
     "site.yaml", "journal.jsonl", "inventory.json", "review.json", "confirmed.json", "receipt.json", "receipt.txt",

@@ -15,7 +15,8 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from seedvm.base.errors import SeedvmError
-from seedvm.site.secrets_file import Candidate, Secret
+from seedvm.base.secret import Secret
+from seedvm.site.accounts import Candidate
 from tui.screens.page import Page, matches
 from tui.state.watcher import View
 from tui.text.format import fit

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 from seedvm.base.errors import InvalidFile, SeedvmError
 from seedvm.engine.journal import Event, tail
 from seedvm.engine.lock import engine_pid
-from seedvm.site.model import parse_site
+from seedvm.site.load import parse_site
 from seedvm.site.orders import pending
 from seedvm.site.secrets_file import load_accounts, load_candidates
 from tui.state.files import Known, Receipt, Review, parse_inventory, parse_receipt, parse_review, wipes

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from seedvm.site.secrets_file import write_private
+from seedvm.base.files import write_private
 
 _FROM, _UNTIL = datetime(2000, 1, 1, tzinfo=UTC), datetime(2099, 12, 31, tzinfo=UTC)
 """A machine's clock may be wrong by years in a cold aisle: the fingerprint counts, not the date."""

@@ -23,7 +23,8 @@ from aiohttp import web
 from textual_serve.server import Server
 
 from seedvm.base.errors import SeedvmError
-from seedvm.site.secrets_file import Secret, write_private
+from seedvm.base.files import write_private
+from seedvm.base.secret import Secret
 from tui.web.certificate import ensure_certificate, fingerprint
 
 TOKEN_FILE = "web-token"

@@ -10,7 +10,8 @@ import hmac
 import time
 from pathlib import Path
 
-from seedvm.site.secrets_file import Secret, write_private
+from seedvm.base.files import write_private
+from seedvm.base.secret import Secret
 
 
 class Door:

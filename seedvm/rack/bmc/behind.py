@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seedvm.base.secret import Secret
 from seedvm.rack import control
 from seedvm.rack.bmc.account import Door
 from seedvm.rack.model import MachineSpec
-from seedvm.site.secrets_file import Secret
 
 
 @dataclass(frozen=True)

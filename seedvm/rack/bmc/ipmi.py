@@ -16,10 +16,10 @@ from pyghmi.ipmi.private import constants, serversession
 from pyghmi.ipmi.private import session as ipmisession
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.secret import Secret
 from seedvm.rack.bmc.account import Door
 from seedvm.rack.bmc.behind import Behind
 from seedvm.rack.model import MachineSpec
-from seedvm.site.secrets_file import Secret
 
 _NO_SUCH_USER, _BAD_CHECK, _NO_MATCHING_SUITE, _NO_SESSIONS = 0x0D, 0x0F, 0x11, 0x01
 _ADMINISTRATOR, _USER = 4, 2  # privilege; the number of the one user

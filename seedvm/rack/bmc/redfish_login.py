@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from seedvm.base.secret import Secret
 from seedvm.rack.bmc.account import Door
-from seedvm.site.secrets_file import Secret
 
 OPEN_PATHS = ("", "redfish", "redfish/v1", "redfish/v1/odata", "redfish/v1/$metadata")
 SESSIONS = "/redfish/v1/SessionService/Sessions"
