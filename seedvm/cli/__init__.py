@@ -15,15 +15,52 @@ from pathlib import Path
 
 from seedvm import __version__
 from seedvm.base.errors import InvalidFile, SeedvmError
-from seedvm.cli import bmc, host, image, member, rack, run, scan
-from seedvm.cli import machines as lists
-from seedvm.cli import node as orders
+from seedvm.cli import (
+    bmc,
+    demo,
+    export,
+    host,
+    image,
+    import_list,
+    machines,
+    member,
+    node,
+    plan,
+    rack,
+    replay,
+    report,
+    run,
+    scan,
+    status,
+    wizard,
+)
 from seedvm.cli.common import EXIT_BUSY, EXIT_FAILED, EXIT_USAGE, fail
+
+# As `seedvm --help` lists them.
+COMMANDS = (
+    plan,
+    run,
+    status,
+    report,
+    wizard,
+    replay,
+    scan,
+    bmc,
+    import_list,
+    export,
+    machines,
+    node,
+    demo,
+    rack,
+    image,
+    host,
+    member,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    args = _parser().parse_args(argv)
+    args = parser().parse_args(argv)
     logging.getLogger().addHandler(
         logging.NullHandler()
     )  # what libraries mutter is neither an answer nor free of secrets
@@ -42,7 +79,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_FAILED
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """The parser of every command, for those who run, complete or document it. It loads no library."""
     parser = argparse.ArgumentParser(
         prog="seedvm",
         description="From a rack of dark machines to an OpenStack that stands alone.",
@@ -52,8 +90,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(state_dir=Path("/var/lib/seedvm"), images_dir=Path("/srv/seedvm/images"), json=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     shared = _shared()  # one of its own: the defaults just set stay with the main parser
-    for part in (run, scan, bmc, lists, orders, rack, image, host, member):
-        part.add_commands(commands, shared)
+    for command in COMMANDS:
+        command.add_command(commands, shared)
     return parser
 
 

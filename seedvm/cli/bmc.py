@@ -1,4 +1,4 @@
-"""The commands about BMC accounts: bmc test, bmc rotate."""
+"""The command bmc: the accounts of the BMCs, tested or rotated."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from seedvm.steps.rotate import RotateStep
 
 
-def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
+def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
     bmc = commands.add_parser("bmc", help="the accounts of the BMCs: test, rotate")
     verbs = bmc.add_subparsers(required=True, metavar="VERB")
     test = verbs.add_parser("test", parents=[shared], help="whether each proven account still opens its BMC")

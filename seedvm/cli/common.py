@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from seedvm.base.errors import SeedvmError
+
+if TYPE_CHECKING:
+    from seedvm.engine.step import Context, Step
 
 EXIT_DONE = 0
 EXIT_FAILED = 1
@@ -34,3 +37,9 @@ def fail(error: SeedvmError, as_json: bool) -> None:
         print(json.dumps({"error": tree}, ensure_ascii=False), file=sys.stderr)
     else:
         print("\n".join(["seedvm: " + error.lines()[0], *error.lines()[1:]]), file=sys.stderr, flush=True)
+
+
+def steps_of(context: Context) -> tuple[Step, ...]:
+    from seedvm.plan import build_plan  # the last import: it loads OpenStack's SDK, and a wrong site is refused before
+
+    return build_plan(context)

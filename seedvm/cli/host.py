@@ -1,4 +1,4 @@
-"""The commands on the operator's laptop: seedvm host check, up, console, status, snapshot, back, down, wipe, usb."""
+"""The command host, on the operator's laptop: check, up, console, status, snapshot, back, down, wipe, usb."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ IMAGE, RAW = IMAGES / "seedvm-appliance.qcow2", IMAGES / "seedvm-appliance.raw"
 _LEAVE = "Ctrl+] leaves the console and the wizard goes on; Ctrl+L draws its screen anew"
 
 
-def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
+def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
     host = commands.add_parser("host", parents=[shared], help="the seed on this laptop, or on a USB stick")
     verbs = host.add_subparsers(required=True, metavar="VERB")
     place = argparse.ArgumentParser(add_help=False)

@@ -1,4 +1,4 @@
-"""The commands that make images: golden image, deploy ramdisk, appliance, and the folder that a build without the network takes from."""
+"""The command image: golden image, deploy ramdisk, appliance, and the folder that a build without the network takes from."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 CACHE = Path("build/cache")
 
 
-def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
+def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
     parser = commands.add_parser("image", parents=[shared], help="golden image, deploy ramdisk and appliance")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     build = verbs.add_parser(

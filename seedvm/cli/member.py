@@ -11,7 +11,7 @@ from seedvm.base.errors import SeedvmError
 from seedvm.cli.common import Commands, answer
 
 
-def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
+def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
     member = commands.add_parser("member", parents=[shared], help="on a node: answer the engine about this controller")
     member.add_argument("verb", help="which answer; an unknown one lists them all")
     member.add_argument(

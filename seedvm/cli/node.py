@@ -14,7 +14,7 @@ from seedvm.site.load import load_site
 from seedvm.site.model import Site
 
 
-def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
+def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
     node = commands.add_parser(
         "node", parents=[shared], help="what to do with a node that failed: retry, replace, drop"
     )

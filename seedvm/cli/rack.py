@@ -1,28 +1,15 @@
-"""The commands at the operator's desk: rack and demo."""
+"""The command rack: a virtual rack at the operator's desk."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from seedvm.cli.common import EXIT_DONE, EXIT_FAILED, Commands, answer, say
-from seedvm.cli.text import EventLines
-
-if TYPE_CHECKING:
-    from seedvm.engine.journal import Event
-
-BUILD = Path("build")
+from seedvm.cli.common import EXIT_DONE, Commands, answer, say
 
 
-def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
-    demo = commands.add_parser("demo", parents=[shared], help="the whole road on a virtual rack on this machine")
-    demo.add_argument("--headless", action="store_true", help="without the wizard; wipes the demo's machines unasked")
-    demo.set_defaults(handler=_demo)
-    _rack(commands.add_parser("rack", parents=[shared], help="a virtual rack: its networks, BMCs and machines"), shared)
-
-
-def _rack(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
+def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
+    parser = commands.add_parser("rack", parents=[shared], help="a virtual rack: its networks, BMCs and machines")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     for name, handler, text in (
         ("up", _rack_up, "bring it up, machines dark, seed on"),
@@ -114,24 +101,4 @@ def _rack_clean(args: argparse.Namespace) -> int:
 
     for name in rack.clean_all():
         say(f"rack {name} is gone")
-    return EXIT_DONE
-
-
-def _demo(args: argparse.Namespace) -> int:
-    from seedvm.rack.demo import Teller, run_demo
-
-    lines = EventLines()
-
-    def show(event: Event) -> None:
-        line = lines.line(event)
-        if line is not None:
-            say(line)
-
-    finished = run_demo(BUILD, headless=args.headless, tell=Teller(say, show))
-    if not finished:
-        say(
-            "the road is not at its end; build/demo/seed/journal.jsonl says where it stands; run the same command to go on"
-        )
-        return EXIT_FAILED
-    say("done: the undercloud stands alone; build/demo/receipt.txt is its receipt, build/demo/report.json its figures")
     return EXIT_DONE

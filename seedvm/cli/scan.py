@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from seedvm.scan.state import Progress
 
 
-def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
+def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
     scan = commands.add_parser("scan", parents=[shared], help="list the BMCs in ranges; no password is sent")
     scan.add_argument(
         "ranges",

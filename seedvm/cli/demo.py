@@ -1,0 +1,41 @@
+"""The command demo: the whole road on a virtual rack on this machine."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seedvm.cli.common import EXIT_DONE, EXIT_FAILED, Commands, say
+from seedvm.cli.text import EventLines
+
+if TYPE_CHECKING:
+    from seedvm.engine.journal import Event
+
+BUILD = Path("build")
+
+
+def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
+    demo = commands.add_parser("demo", parents=[shared], help="the whole road on a virtual rack on this machine")
+    demo.add_argument("--headless", action="store_true", help="without the wizard; wipes the demo's machines unasked")
+    demo.set_defaults(handler=_demo)
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from seedvm.rack.demo import Teller, run_demo
+
+    lines = EventLines()
+
+    def show(event: Event) -> None:
+        line = lines.line(event)
+        if line is not None:
+            say(line)
+
+    finished = run_demo(BUILD, headless=args.headless, tell=Teller(say, show))
+    if not finished:
+        say(
+            "the road is not at its end; build/demo/seed/journal.jsonl says where it stands; run the same command to go on"
+        )
+        return EXIT_FAILED
+    say("done: the undercloud stands alone; build/demo/receipt.txt is its receipt, build/demo/report.json its figures")
+    return EXIT_DONE

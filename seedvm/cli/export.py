@@ -1,0 +1,41 @@
+"""The command export: the machines that are known, as other tools read them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from seedvm.base.errors import SeedvmError
+from seedvm.cli.common import EXIT_DONE, Commands, say
+
+FORMATS = ("csv", "instackenv", "ironic")
+
+
+def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
+    export = commands.add_parser(
+        "export", parents=[shared], help="the machines that are known, as other tools read them"
+    )
+    export.add_argument("--format", choices=FORMATS, default="csv", help="default csv")
+    export.add_argument(
+        "--output", type=Path, metavar="FILE", help="write it there, readable by its owner alone (0600)"
+    )
+    export.add_argument("--passwords", action="store_true", help="with the BMCs' passwords; only into a file")
+    export.set_defaults(handler=_export)
+
+
+def _export(args: argparse.Namespace) -> int:
+    from seedvm.base.files import write_private
+    from seedvm.machines.formats import write
+    from seedvm.machines.import_export import give
+
+    if args.passwords and args.output is None:
+        hint = "--output FILE writes them into a file that its owner alone may read"
+        raise SeedvmError("passwords are not put on a terminal", why="--passwords without --output", hint=hint)
+    entries = give(args.state_dir, passwords=args.passwords)
+    text = write(entries, args.format, passwords=args.passwords)
+    if args.output is None:
+        say(text.rstrip("\n"))
+    else:
+        write_private(args.output, text)
+        say(f"{len(entries)} machines written to {args.output}")
+    return EXIT_DONE
