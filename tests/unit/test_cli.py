@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
 from seedvm.base import process
-from seedvm.cli import main
+from seedvm.cli import COMMANDS, main, parser
 from seedvm.engine.journal import Journal
 from seedvm.engine.lock import engine_lock
 
@@ -19,6 +20,12 @@ def test_help_is_quick_and_loads_no_library(tmp_path: Path) -> None:
     done = process.run([sys.executable, "-c", code], timeout=60)
     assert "walk the road" in done.stdout
     assert not {"openstack", "scapy", "textual", "pyghmi"} & set(done.stdout.splitlines())
+
+
+def test_each_command_has_a_file_of_its_name() -> None:
+    modules = [command.__name__.rpartition(".")[2] for command in COMMANDS]
+    listed = re.findall(r"^    ([a-z]+) ", parser().format_help(), re.MULTILINE)
+    assert [name.removesuffix("_list") for name in modules] == listed
 
 
 @pytest.mark.parametrize("command", ["run", "plan"])
