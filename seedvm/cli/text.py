@@ -71,12 +71,12 @@ def verdict_line(number: int, count: int, step: Step, verdict: Verdict | SeedvmE
     tree = verdict_tree(step, verdict)
     told = brief(tree["evidence"]) if tree["verdict"] == "done" else tree["why"]
     hint = f" ({tree['hint']})" if tree.get("hint") else ""
-    return f"[{number}/{count}] {step.stretch:<11} {step.title:<56} {tree['verdict']:<8} {told}{hint}"
+    return f"[{number}/{count}] {step.stage:<11} {step.title:<56} {tree['verdict']:<8} {told}{hint}"
 
 
 def verdict_tree(step: Step, verdict: Verdict | SeedvmError) -> dict[str, Any]:
     """A checked step for programs."""
-    head: dict[str, Any] = {"name": step.name, "title": step.title, "stretch": step.stretch}
+    head: dict[str, Any] = {"name": step.name, "title": step.title, "stage": step.stage, "stretch": step.stage}
     match verdict:
         case Done(evidence):
             return {**head, "verdict": "done", "evidence": dict(evidence)}
@@ -92,6 +92,6 @@ def status_lines(status: Status) -> Iterator[str]:
     engine = f", engine PID {status.engine_pid}" if status.engine_pid is not None else ""
     yield f"site {status.site}: {status.verdict} (run {status.run}{engine})"
     for step in status.steps:
-        yield f"  {step.stretch:<11} {step.title:<56} {step.state:<8} {step.told}".rstrip()
+        yield f"  {step.stage:<11} {step.title:<56} {step.state:<8} {step.told}".rstrip()
     for node, phase in status.nodes.items():
         yield f"  node {node}: {phase}"

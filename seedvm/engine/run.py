@@ -19,6 +19,7 @@ from typing import Literal, TypeAlias
 
 from seedvm.base.errors import SeedvmError
 from seedvm.engine.journal import Journal
+from seedvm.engine.stages import HandoffPhase, NodePhase, PhaseState
 from seedvm.engine.step import JSON, Blocked, Done, Step, Todo, Verdict
 
 _LEAST_SECONDS_BETWEEN_PROGRESS = 0.5
@@ -55,7 +56,7 @@ async def survey(steps: Sequence[Step]) -> AsyncIterator[Checked]:
 async def run(steps: Sequence[Step], journal: Journal) -> Ended:
     """Bring about every step in order; hold `engine_lock` around it. Cancelling the task ends it as `stopped`, journalled."""
     described = [
-        {"name": step.name, "title": step.title, "stretch": step.stretch, "usual_seconds": step.usual_seconds}
+        {"name": step.name, "title": step.title, "stretch": step.stage, "usual_seconds": step.usual_seconds}
         for step in steps
     ]
     journal.append("run-started", pid=os.getpid(), steps=described)
@@ -155,7 +156,7 @@ class JournalReport:
         if self._may_pass(None, "ended" if done >= total else ""):
             self._append("progress", done=done, total=total, unit=unit)
 
-    def node(self, node: str, phase: str, *, percent: float | None = None, detail: str = "") -> None:
+    def node(self, node: str, phase: NodePhase, *, percent: float | None = None, detail: str = "") -> None:
         if self._may_pass(node, f"{phase} {percent == 100}"):
             more = {} if percent is None else {"percent": round(percent, 1)}
             self._append("node", node=node, phase=phase, detail=detail, **more)
@@ -166,7 +167,7 @@ class JournalReport:
     def resource(self, resource: str, kind: str, status: str, reason: str = "") -> None:
         self._append("resource", resource=resource, kind=kind, status=status, reason=reason)
 
-    def phase(self, phase: str, state: str, detail: str = "") -> None:
+    def phase(self, phase: HandoffPhase, state: PhaseState, detail: str = "") -> None:
         self._append("phase", phase=phase, state=state, detail=detail)
 
     def confirmed(self, wipe: Sequence[Mapping[str, JSON]]) -> None:

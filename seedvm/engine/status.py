@@ -18,7 +18,7 @@ class StepState:
 
     name: str
     title: str
-    stretch: str
+    stage: str
     state: str
     told: str
 
@@ -40,7 +40,7 @@ class Status:
             "run": self.run,
             "verdict": self.verdict,
             "engine_pid": self.engine_pid,
-            "steps": [vars(step) for step in self.steps],
+            "steps": [{**vars(step), "stretch": step.stage} for step in self.steps],
             "nodes": dict(self.nodes),
         }
 

@@ -10,43 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
+from seedvm.engine.stages import HandoffPhase, NodePhase, PhaseState, Stage
 from seedvm.site.model import Site
 from seedvm.site.secrets_file import Secrets
 
 JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
-
-STRETCHES = (
-    "preflight",
-    "seed",
-    "discover",
-    "credentials",
-    "register",
-    "inspect",
-    "review",
-    "images",
-    "deploy",
-    "join",
-    "handoff",
-    "leave",
-)
-
-NODE_PHASES = (
-    "found",
-    "login",
-    "registered",
-    "inspecting",
-    "inspected",
-    "unfit",
-    "power",
-    "pxe",
-    "ramdisk",
-    "write",
-    "boot",
-    "configure",
-    "joined",
-    "active",
-    "failed",
-)
 
 
 @dataclass(frozen=True)
@@ -81,22 +49,22 @@ class Report(Protocol):
 
     def progress(self, done: float, total: float, unit: str = "") -> None: ...
 
-    def node(self, node: str, phase: str, *, percent: float | None = None, detail: str = "") -> None: ...
+    def node(self, node: str, phase: NodePhase, *, percent: float | None = None, detail: str = "") -> None: ...
 
     def fact(self, name: str, value: JSON) -> None: ...
 
     def resource(self, resource: str, kind: str, status: str, reason: str = "") -> None:
         """A resource of Heat's stack and its status; `resource` is a path like `demo-undercloud-0/server`."""
 
-    def phase(self, phase: str, state: str, detail: str = "") -> None:
-        """A phase of the hand-off and its state: started, done, failed or undone."""
+    def phase(self, phase: HandoffPhase, state: PhaseState, detail: str = "") -> None:
+        """A phase of the hand-off and its state."""
 
     def confirmed(self, wipe: Sequence[Mapping[str, JSON]]) -> None:
         """The operator's consent, as in confirmed.json: `bmc`, `serial` and `disk` of each disk to be wiped."""
 
 
 class Step(Protocol):
-    """A named outcome. `stretch` is one of STRETCHES; `usual_seconds` is what `apply` takes as a rule."""
+    """A named outcome. A class of steps says the four names as class variables; `usual_seconds` is what `apply` usually takes."""
 
     @property
     def name(self) -> str: ...
@@ -105,7 +73,7 @@ class Step(Protocol):
     def title(self) -> str: ...
 
     @property
-    def stretch(self) -> str: ...
+    def stage(self) -> Stage: ...
 
     @property
     def usual_seconds(self) -> float: ...

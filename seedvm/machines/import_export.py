@@ -1,4 +1,4 @@
-"""The operator's own list of machines, in and out: where discovery and the credentials' stretch find it, and as other tools read it.
+"""The operator's own list of machines, in and out: where discovery and the credentials' stage find it, and as other tools read it.
 
 What a list brings is checked whole before anything is written: addresses outside the declared ranges, and MACs that contradict what a
 machine itself has said, are refused by row and column. Accounts go to secrets.yaml (0600) and nowhere else.

@@ -35,24 +35,24 @@ class Failed:
 
 
 @dataclass(frozen=True)
-class Stage:
+class InspectionProgress:
     """How far an inspection is, in percent and words."""
 
     percent: float
     words: str
 
 
-HEARD = Stage(35, "boots from the network")
+HEARD = InspectionProgress(35, "boots from the network")
 
 
 async def inspect(
-    cloud: Cloud, node: ironic.Node, *, fresh: bool, mode_proven: bool, tell: Callable[[Stage], None]
+    cloud: Cloud, node: ironic.Node, *, fresh: bool, mode_proven: bool, tell: Callable[[InspectionProgress], None]
 ) -> Hardware | Failed:
     """Bring one inspection to its end, whether this run or a killed one began it. `fresh` wants a new one although there is a result;
     `mode_proven` says that the boot mode is no guess. `tell` hears of every new stage."""
     run = _Inspection(cloud, node, fresh, mode_proven)
     deadline = time.monotonic() + INSPECT_SECONDS
-    told: Stage | None = None
+    told: InspectionProgress | None = None
     while time.monotonic() < deadline:
         try:
             result = await run.step()
@@ -69,7 +69,7 @@ async def inspect(
 
 class _Inspection:
     def __init__(self, cloud: Cloud, node: ironic.Node, fresh: bool, mode_proven: bool) -> None:
-        self.stage = Stage(0, "waits for Ironic")
+        self.stage = InspectionProgress(0, "waits for Ironic")
         self._cloud = cloud
         self._id = node.id
         self._fresh = fresh
@@ -114,7 +114,7 @@ class _Inspection:
         self._macs = await ironic.ports(self._cloud, self._id)
         if not self._macs:
             self._portless_since = self._portless_since or time.monotonic()
-            self.stage = Stage(0, "waits for its port in Ironic")
+            self.stage = InspectionProgress(0, "waits for its port in Ironic")
             late = time.monotonic() - self._portless_since > PORT_SECONDS
             return Failed("Ironic has no port for it", "run again: registration makes the port") if late else None
         if now.maintenance and not await ironic.take_back(self._cloud, now):
@@ -123,20 +123,30 @@ class _Inspection:
         if self._asked and not self._mode_proven and now.boots_in in _OTHER:
             now = await ironic.set_boot_mode(self._cloud, now, _OTHER[now.boots_in])
         self._asked += 1
-        self._furthest = Stage(0, "nothing")
+        self._furthest = InspectionProgress(0, "nothing")
         self._before = await asyncio.to_thread(leases)
         await ironic.provision(self._cloud, self._id, "inspect")
-        self.stage = Stage(5, f"Ironic prepares its boot ({now.boots_in or 'default mode'}, try {self._asked})")
+        self.stage = InspectionProgress(
+            5, f"Ironic prepares its boot ({now.boots_in or 'default mode'}, try {self._asked})"
+        )
         return None
 
 
-def stage(now: ironic.Node, news: Sequence[Lease]) -> Stage:
+def stage(now: ironic.Node, news: Sequence[Lease]) -> InspectionProgress:
     """How far an inspection is: by the node's state, and by the leases that its NICs took since the order."""
     ramdisk = any(lease.of_ramdisk for lease in news)
     if now.state != "inspect wait":
-        return Stage(90, "Ironic takes in what it found") if news else Stage(5, "Ironic prepares its boot")
+        return (
+            InspectionProgress(90, "Ironic takes in what it found")
+            if news
+            else InspectionProgress(5, "Ironic prepares its boot")
+        )
     if ramdisk:
-        return Stage(60, "the ramdisk runs and reads the hardware")
+        return InspectionProgress(60, "the ramdisk runs and reads the hardware")
     if news:
-        return Stage(HEARD.percent, f"{HEARD.words} as {news[0].address}")
-    return Stage(15, "its firmware starts") if now.power == "power on" else Stage(10, "powering on")
+        return InspectionProgress(HEARD.percent, f"{HEARD.words} as {news[0].address}")
+    return (
+        InspectionProgress(15, "its firmware starts")
+        if now.power == "power on"
+        else InspectionProgress(10, "powering on")
+    )

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 from seedvm.cloud.heat import Resource
 from seedvm.cloud.ironic import Node
+from seedvm.engine.stages import NodePhase
 
 SERVER, DEPLOYMENT, PORT = "OS::Nova::Server", "OS::Heat::StructuredDeployment", "OS::Neutron::Port"
 _CONFIGURATION = "its configuration failed"
 _SCRIPT = re.compile(r"/os-refresh-config/([a-z-]+)\.d/(\d+)-(\S+)")
 _DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 _BOOTING = frozenset({"prepare_instance_boot", "tear_down_agent", "switch_to_tenant_network", "boot_instance"})
-PERCENT: Mapping[str, float] = {
+PERCENT: Mapping[NodePhase, float] = {
     "power": 2,
     "pxe": 4,
     "ramdisk": 10,
@@ -29,9 +30,9 @@ PERCENT: Mapping[str, float] = {
 
 @dataclass(frozen=True)
 class Place:
-    """Where a machine's deployment stands: a node phase of seedvm.engine.step and a few words."""
+    """Where a machine's deployment stands: a phase of a machine and a few words."""
 
-    phase: str
+    phase: NodePhase
     detail: str
 
     def percent_with(self, part: float) -> float:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from functools import partial
+from typing import ClassVar
 
 from seedvm.base.errors import SeedvmError
 from seedvm.bmc.boot_mac import Alone, Ear, Heard, IpmiSwitch, RedfishSwitch, Switch, learn, learn_alone
@@ -18,6 +19,7 @@ from seedvm.bmc.ipmi import IpmiBmc
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.rate_limit import Pace
 from seedvm.bmc.redfish import RedfishBmc
+from seedvm.engine.stages import Stage
 from seedvm.engine.step import Context, Done, Report, Todo, Verdict
 from seedvm.machines import inventory
 from seedvm.machines.inventory import Machine
@@ -40,10 +42,10 @@ PC_BIOS, ARM64 = (0, 20), (11, 19)
 class BootMacStep:
     """Every usable machine has a boot MAC that is certain, or a reason why not."""
 
-    name = "boot-mac"
-    title = "Learn the boot MACs"
-    stretch = "credentials"
-    usual_seconds = 40.0
+    name: ClassVar[str] = "boot-mac"
+    title: ClassVar[str] = "Learn the boot MACs"
+    stage: ClassVar[Stage] = "credentials"
+    usual_seconds: ClassVar[float] = 40.0
 
     def __init__(self, context: Context, *, ports: Ports = USUAL_PORTS, alone: Alone = ALONE) -> None:
         self._state_dir = context.state_dir

@@ -1,4 +1,4 @@
-"""The stretch credentials: one proven account for each BMC.
+"""The stage credentials: one proven account for each BMC.
 
 A machine that cannot be used stays in the inventory with the reason and the cure; whether enough are left is decided
 later. Refuses to send a password to an address outside the declared ranges or to a machine the operator excluded.
@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
+from typing import ClassVar
 
 from seedvm.base.addresses import parse
 from seedvm.base.errors import SeedvmError
@@ -19,6 +20,7 @@ from seedvm.bmc.credentials import Proven
 from seedvm.bmc.findings import WIRE
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.rate_limit import Pace
+from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Context, Done, Report, Todo, Verdict
 from seedvm.machines import inventory
 from seedvm.machines.inventory import Machine
@@ -34,10 +36,10 @@ _Kept = tuple[Machine, Candidate | None]  # with the account that opened it
 class CredentialsStep:
     """Each BMC has one proven account, or a reason why not with its cure."""
 
-    name = "credentials"
-    title = "Prove one account per BMC"
-    stretch = "credentials"
-    usual_seconds = 15.0
+    name: ClassVar[str] = "credentials"
+    title: ClassVar[str] = "Prove one account per BMC"
+    stage: ClassVar[Stage] = "credentials"
+    usual_seconds: ClassVar[float] = 15.0
 
     def __init__(self, context: Context, *, ports: Ports = USUAL_PORTS) -> None:
         self._state_dir = context.state_dir

@@ -9,6 +9,7 @@ from typing import Any
 
 from seedvm.base.errors import SeedvmError
 from seedvm.cloud.api import Api
+from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Done, Report, Step, Verdict
 
 _SECONDS = 10.0
@@ -30,8 +31,8 @@ class Finished:
         return self.step.title
 
     @property
-    def stretch(self) -> str:
-        return self.step.stretch
+    def stage(self) -> Stage:
+        return self.step.stage
 
     @property
     def usual_seconds(self) -> float:

@@ -10,7 +10,7 @@ import json
 import math
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -18,6 +18,7 @@ from seedvm.base.errors import SeedvmError
 from seedvm.base.files import write_private
 from seedvm.cloud import glance, heat, ironic, neutron, nova
 from seedvm.cloud.connection import Cloud, write_clouds
+from seedvm.engine.stages import Stage
 from seedvm.engine.step import Context, Done, Report, Todo, Verdict
 from seedvm.machines.selection import TRAIT
 from seedvm.provisioning import recovery
@@ -42,10 +43,10 @@ class DeployStep:
     """The stack `undercloud` is complete: every node is deployed, configured, and has signalled so."""
 
     context: Context
-    name: str = "deploy"
-    title: str = "Deploy the undercloud"
-    stretch: str = "deploy"
-    usual_seconds: float = 240.0
+    name: ClassVar[str] = "deploy"
+    title: ClassVar[str] = "Deploy the undercloud"
+    stage: ClassVar[Stage] = "deploy"
+    usual_seconds: ClassVar[float] = 240.0
     look_every: float = 5.0
 
     async def check(self) -> Verdict:

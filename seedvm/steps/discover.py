@@ -1,4 +1,4 @@
-"""The stretch discover: which BMCs there are.
+"""The stage discover: which BMCs there are.
 
 Refuses to ask an address outside the declared ranges. A BMC that no longer answers stays in the inventory as silent.
 """
@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import socket
 from dataclasses import replace
+from typing import ClassVar
 
 from seedvm.base import addresses
 from seedvm.base.errors import SeedvmError
 from seedvm.bmc.findings import WIRE, wire_findings
+from seedvm.engine.stages import Stage
 from seedvm.engine.step import Context, Done, Report, Todo, Verdict
 from seedvm.machines import inventory
 from seedvm.machines.inventory import Fact, Machine
@@ -25,10 +27,10 @@ from seedvm.scan.table import contradictions
 class DiscoverStep:
     """Every BMC in the declared ranges is listed once, each fact with the packet it came from."""
 
-    name = "discover"
-    title = "Find the BMCs"
-    stretch = "discover"
-    usual_seconds = 10.0
+    name: ClassVar[str] = "discover"
+    title: ClassVar[str] = "Find the BMCs"
+    stage: ClassVar[Stage] = "discover"
+    usual_seconds: ClassVar[float] = 10.0
 
     def __init__(self, context: Context, *, ports: Ports = USUAL_PORTS) -> None:
         self._state_dir = context.state_dir

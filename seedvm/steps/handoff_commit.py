@@ -9,10 +9,12 @@ import asyncio
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 from seedvm.base.waiting import wait_for
 from seedvm.cloud.api import Api
 from seedvm.controller import service_units, units, vip
+from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
 from seedvm.handoff.live import told_live
 from seedvm.handoff.members import Reach
@@ -26,10 +28,10 @@ class Commit:
     """The VIP is a node's. Point of no return."""
 
     reach: Reach
-    name: str = "handoff-commit"
-    title: str = "COMMIT: the VIP moves; point of no return"
-    stretch: str = "handoff"
-    usual_seconds: float = 6
+    name: ClassVar[str] = "handoff-commit"
+    title: ClassVar[str] = "COMMIT: the VIP moves; point of no return"
+    stage: ClassVar[Stage] = "handoff"
+    usual_seconds: ClassVar[float] = 6
 
     async def check(self) -> Verdict:
         if not await self.reach.committed():

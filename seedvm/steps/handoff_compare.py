@@ -9,10 +9,11 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from seedvm.base.errors import SeedvmError
 from seedvm.controller import galera, vip
+from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
 from seedvm.handoff import compare, services
 from seedvm.handoff.members import Reach
@@ -26,10 +27,10 @@ class Compare:
     """Tables, images and secrets are the same on the seed and on every node."""
 
     reach: Reach
-    name: str = "handoff-compare"
-    title: str = "COMPARE: every table, image and secret on every node"
-    stretch: str = "handoff"
-    usual_seconds: float = 15
+    name: ClassVar[str] = "handoff-compare"
+    title: ClassVar[str] = "COMPARE: every table, image and secret on every node"
+    stage: ClassVar[Stage] = "handoff"
+    usual_seconds: ClassVar[float] = 15
 
     async def check(self) -> Verdict:
         if await self.reach.committed():

@@ -9,11 +9,12 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.waiting import wait_for
 from seedvm.controller import service_units, units
+from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
 from seedvm.handoff import services
 from seedvm.handoff.live import told_live
@@ -27,10 +28,10 @@ class Fence:
     """The seed's DHCP, TFTP, conductor, compute and engines are stopped, and a node saw them silent."""
 
     reach: Reach
-    name: str = "handoff-fence"
-    title: str = "FENCE: the seed's workers are silent on the wire"
-    stretch: str = "handoff"
-    usual_seconds: float = 8
+    name: ClassVar[str] = "handoff-fence"
+    title: ClassVar[str] = "FENCE: the seed's workers are silent on the wire"
+    stage: ClassVar[Stage] = "handoff"
+    usual_seconds: ClassVar[float] = 8
 
     async def check(self) -> Verdict:
         if await self.reach.committed():

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -20,6 +20,7 @@ from seedvm.cloud.api import Api
 from seedvm.cloud.connection import Access
 from seedvm.controller import units
 from seedvm.controller.service_units import SERVICES, WORKERS
+from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Done, Report, Todo, Verdict
 from seedvm.handoff import services
 from seedvm.handoff.live import told_live
@@ -35,10 +36,10 @@ class Own:
     """The undercloud's own stack no longer names the seed; same ids, no reboot."""
 
     reach: Reach
-    name: str = "handoff-own"
-    title: str = "OWN: the undercloud updates itself without the seed"
-    stretch: str = "handoff"
-    usual_seconds: float = 45
+    name: ClassVar[str] = "handoff-own"
+    title: ClassVar[str] = "OWN: the undercloud updates itself without the seed"
+    stage: ClassVar[Stage] = "handoff"
+    usual_seconds: ClassVar[float] = 45
 
     async def check(self) -> Verdict:
         if not await self.reach.committed():
@@ -180,10 +181,10 @@ class Retire:
     """The seed's own services are off; it is a member of Galera and nothing else."""
 
     reach: Reach
-    name: str = "handoff-retire"
-    title: str = "The seed's own services end"
-    stretch: str = "handoff"
-    usual_seconds: float = 8
+    name: ClassVar[str] = "handoff-retire"
+    title: ClassVar[str] = "The seed's own services end"
+    stage: ClassVar[Stage] = "handoff"
+    usual_seconds: ClassVar[float] = 8
 
     async def check(self) -> Verdict:
         if not await self.reach.committed():

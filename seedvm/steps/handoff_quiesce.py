@@ -9,11 +9,13 @@ import asyncio
 import secrets
 import time
 from dataclasses import dataclass
+from typing import ClassVar
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.waiting import wait_for
 from seedvm.cloud.api import Api
 from seedvm.controller import units, vip
+from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
 from seedvm.handoff import services
 from seedvm.handoff.members import HOLD_TIMER, Reach
@@ -30,10 +32,10 @@ class Quiesce:
     """No operation in flight, and writes are refused with a clear answer."""
 
     reach: Reach
-    name: str = "handoff-quiesce"
-    title: str = "QUIESCE: nothing in flight, writes wait"
-    stretch: str = "handoff"
-    usual_seconds: float = 6
+    name: ClassVar[str] = "handoff-quiesce"
+    title: ClassVar[str] = "QUIESCE: nothing in flight, writes wait"
+    stage: ClassVar[Stage] = "handoff"
+    usual_seconds: ClassVar[float] = 6
 
     async def check(self) -> Verdict:
         if await self.reach.committed():

@@ -9,10 +9,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.files import write_private
+from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
 from seedvm.handoff.members import Reach
 from seedvm.handoff.receipt import Receipt, page, sign, verify
@@ -23,10 +24,10 @@ class WriteReceipt:
     """The signed statement that the seed may leave, on the seed and on every node."""
 
     reach: Reach
-    name: str = "receipt"
-    title: str = "RECEIPT: the seed may leave"
-    stretch: str = "handoff"
-    usual_seconds: float = 3
+    name: ClassVar[str] = "receipt"
+    title: ClassVar[str] = "RECEIPT: the seed may leave"
+    stage: ClassVar[Stage] = "handoff"
+    usual_seconds: ClassVar[float] = 3
 
     async def check(self) -> Verdict:
         path = self.reach.state_dir / "receipt.json"

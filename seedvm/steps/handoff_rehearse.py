@@ -10,12 +10,13 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.waiting import wait_for
 from seedvm.cloud import ironic
 from seedvm.cloud.ssh import Machine
+from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
 from seedvm.handoff.members import STACK, Reach
 from seedvm.member import launch
@@ -30,10 +31,10 @@ class Rehearse:
     """The undercloud has done its own work while not a frame left the seed."""
 
     reach: Reach
-    name: str = "handoff-rehearse"
-    title: str = "REHEARSE: the seed is mute, the undercloud works alone"
-    stretch: str = "handoff"
-    usual_seconds: float = 150
+    name: ClassVar[str] = "handoff-rehearse"
+    title: ClassVar[str] = "REHEARSE: the seed is mute, the undercloud works alone"
+    stage: ClassVar[Stage] = "handoff"
+    usual_seconds: ClassVar[float] = 150
 
     async def check(self) -> Verdict:
         if not await self.reach.committed():

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from seedvm.base.errors import SeedvmError
 from seedvm.cloud import glance
+from seedvm.engine.stages import Stage
 from seedvm.engine.step import Context, Done, Report, Todo, Verdict
 from seedvm.provisioning.images import ImageFiles, open_images, proofs
 from seedvm.provisioning.ownership import cloud_of, look
@@ -16,10 +18,10 @@ class ImagesStep:
     """The golden image is in Glance."""
 
     context: Context
-    name: str = "images"
-    title: str = "Golden image to Glance"
-    stretch: str = "images"
-    usual_seconds: float = 45.0
+    name: ClassVar[str] = "images"
+    title: ClassVar[str] = "Golden image to Glance"
+    stage: ClassVar[Stage] = "images"
+    usual_seconds: ClassVar[float] = 45.0
 
     async def check(self) -> Verdict:
         cloud = cloud_of(self.context)

@@ -9,17 +9,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from seedvm.base.errors import SeedvmError
 from seedvm.cloud import ironic
 from seedvm.cloud.connection import Cloud
+from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Context, Done, Report, Todo, Verdict
 from seedvm.machines import inventory
 from seedvm.machines.hardware import Hardware
 from seedvm.machines.inventory import Machine
 from seedvm.machines.selection import TRAIT, Assignment, Fall, assign, falls, remarks, root_disk, root_hint, shortage
-from seedvm.provisioning.inspection import Failed, Stage, inspect
+from seedvm.provisioning.inspection import Failed, InspectionProgress, inspect
 from seedvm.provisioning.ownership import cloud_of, look
 
 _PROVIDE_SECONDS = 300.0
@@ -31,10 +32,10 @@ _MOST_NAMED = 3  # of those that never came into Ironic; with forty machines the
 class InspectStep:
     """Every node is judged; those that are fit are available, with role, root disk and size."""
 
-    name = "inspect"
-    title = "Inspect the machines"
-    stretch = "inspect"
-    usual_seconds = 60.0
+    name: ClassVar[str] = "inspect"
+    title: ClassVar[str] = "Inspect the machines"
+    stage: ClassVar[Stage] = "inspect"
+    usual_seconds: ClassVar[float] = 60.0
 
     def __init__(self, context: Context, *, power_seconds: float = _POWER_SECONDS) -> None:
         self.context = context
@@ -81,7 +82,7 @@ class InspectStep:
         async def one(node: ironic.Node) -> None:
             mode = node.boot_mode or (known[node.bmc].boot_mode if node.bmc in known else None)
 
-            def tell(stage: Stage) -> None:
+            def tell(stage: InspectionProgress) -> None:
                 report.node(node.bmc, "inspecting", percent=stage.percent, detail=stage.words)
                 told(node.bmc, stage.percent)
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.waiting import wait_for
 from seedvm.cloud.api import Api
+from seedvm.engine.stages import Stage
 from seedvm.engine.step import Context, Done, Report, Todo, Verdict
 from seedvm.handoff import services
 from seedvm.handoff.members import Reach
@@ -27,10 +28,10 @@ class Join:
     """Every node is a whole controller beside the seed."""
 
     reach: Reach
-    name: str = "join"
-    title: str = "The nodes join the seed's cluster"
-    stretch: str = "join"
-    usual_seconds: float = 40
+    name: ClassVar[str] = "join"
+    title: ClassVar[str] = "The nodes join the seed's cluster"
+    stage: ClassVar[Stage] = "join"
+    usual_seconds: ClassVar[float] = 40
 
     async def check(self) -> Verdict:
         if await self.reach.committed():

@@ -10,7 +10,7 @@ import asyncio
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
@@ -19,6 +19,7 @@ from seedvm.base.waiting import wait_for
 from seedvm.cloud.connection import Access, write_clouds
 from seedvm.controller import units
 from seedvm.controller.service_units import DATABASE
+from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Done, Report, Todo, Verdict
 from seedvm.handoff import services
 from seedvm.handoff.members import Reach
@@ -47,10 +48,10 @@ class LeaveCluster:
     """Galera is the nodes' alone, and no service lists the seed."""
 
     reach: Reach
-    name: str = "leave-cluster"
-    title: str = "The seed leaves the cluster for good"
-    stretch: str = "leave"
-    usual_seconds: float = 15
+    name: ClassVar[str] = "leave-cluster"
+    title: ClassVar[str] = "The seed leaves the cluster for good"
+    stage: ClassVar[Stage] = "leave"
+    usual_seconds: ClassVar[float] = 15
 
     async def check(self) -> Verdict:
         if blocked := allowed(self.reach):
@@ -104,10 +105,10 @@ class Wipe:
     """No secret of the site is left on the seed but the operator's own clouds.yaml."""
 
     reach: Reach
-    name: str = "wipe"
-    title: str = "The seed forgets its secrets"
-    stretch: str = "leave"
-    usual_seconds: float = 15
+    name: ClassVar[str] = "wipe"
+    title: ClassVar[str] = "The seed forgets its secrets"
+    stage: ClassVar[Stage] = "leave"
+    usual_seconds: ClassVar[float] = 15
 
     async def check(self) -> Verdict:
         if blocked := allowed(self.reach):
@@ -147,10 +148,10 @@ class SeedOff:
     """The seed's machine is powered off, a moment after the engine's last word."""
 
     reach: Reach
-    name: str = "seed-off"
-    title: str = "The seed goes off"
-    stretch: str = "leave"
-    usual_seconds: float = 1
+    name: ClassVar[str] = "seed-off"
+    title: ClassVar[str] = "The seed goes off"
+    stage: ClassVar[Stage] = "leave"
+    usual_seconds: ClassVar[float] = 1
 
     async def check(self) -> Verdict:
         if blocked := allowed(self.reach):

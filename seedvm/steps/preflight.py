@@ -14,9 +14,11 @@ import time
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import ClassVar
 
 from seedvm.base.errors import SeedvmError
 from seedvm.controller import vip
+from seedvm.engine.stages import Stage
 from seedvm.engine.step import JSON, Blocked, Context, Done, Report, Todo, Verdict
 from seedvm.provisioning.images import ImageFiles, open_images, proofs, prove
 from seedvm.provisioning.ownership import cloud_of, look
@@ -45,10 +47,10 @@ class PreflightStep:
     """Machine, images and wire are fit for the road."""
 
     context: Context
-    name: str = "preflight"
-    title: str = "Preflight"
-    stretch: str = "preflight"
-    usual_seconds: float = 25.0
+    name: ClassVar[str] = "preflight"
+    title: ClassVar[str] = "Preflight"
+    stage: ClassVar[Stage] = "preflight"
+    usual_seconds: ClassVar[float] = 25.0
 
     async def check(self) -> Verdict:
         standing = await look(self.context, cloud_of(self.context))

@@ -11,13 +11,14 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from seedvm.base.addresses import in_url
 from seedvm.base.errors import SeedvmError
 from seedvm.bmc.rate_limit import Pace
 from seedvm.cloud import glance, ironic
 from seedvm.cloud.connection import Cloud, Refused
+from seedvm.engine.stages import Stage
 from seedvm.engine.step import Context, Done, Report, Todo, Verdict
 from seedvm.machines import inventory
 from seedvm.machines.inventory import Machine
@@ -39,10 +40,10 @@ class RamdiskStep:
     """The deploy ramdisk is in Glance."""
 
     context: Context
-    name: str = "ramdisk"
-    title: str = "Deploy ramdisk to Glance"
-    stretch: str = "register"
-    usual_seconds: float = 8.0
+    name: ClassVar[str] = "ramdisk"
+    title: ClassVar[str] = "Deploy ramdisk to Glance"
+    stage: ClassVar[Stage] = "register"
+    usual_seconds: ClassVar[float] = 8.0
 
     async def check(self) -> Verdict:
         cloud = cloud_of(self.context)
@@ -75,10 +76,10 @@ class RegisterStep:
     """The usable machines are managed nodes of Ironic."""
 
     context: Context
-    name: str = "register"
-    title: str = "Register the machines"
-    stretch: str = "register"
-    usual_seconds: float = 20.0
+    name: ClassVar[str] = "register"
+    title: ClassVar[str] = "Register the machines"
+    stage: ClassVar[Stage] = "register"
+    usual_seconds: ClassVar[float] = 20.0
 
     async def check(self) -> Verdict:
         cloud = cloud_of(self.context)

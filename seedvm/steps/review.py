@@ -10,10 +10,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from seedvm.base.files import write_private
 from seedvm.cloud import ironic
+from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Context, Done, Report, Todo, Verdict
 from seedvm.machines import inventory
 from seedvm.machines.hardware import Disk, Hardware
@@ -38,10 +39,10 @@ class ReviewStep:
     """The operator has confirmed exactly the disks that will be wiped."""
 
     context: Context
-    name: str = "review"
-    title: str = "Review and confirmation"
-    stretch: str = "review"
-    usual_seconds: float = 1.0
+    name: ClassVar[str] = "review"
+    title: ClassVar[str] = "Review and confirmation"
+    stage: ClassVar[Stage] = "review"
+    usual_seconds: ClassVar[float] = 1.0
 
     async def check(self) -> Verdict:
         cloud = cloud_of(self.context)

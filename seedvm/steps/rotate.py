@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from typing import ClassVar
 
 from seedvm.base.addresses import parse
 from seedvm.base.errors import SeedvmError
@@ -18,6 +19,7 @@ from seedvm.bmc.quirks import password_rule
 from seedvm.bmc.rate_limit import GAP_SECONDS, Pace
 from seedvm.bmc.rotate import Store, rotate, settle
 from seedvm.cloud import ironic
+from seedvm.engine.stages import Stage
 from seedvm.engine.step import Context, Done, Report, Todo, Verdict
 from seedvm.machines import inventory
 from seedvm.machines.inventory import Machine
@@ -32,10 +34,10 @@ AT_ONCE = 16
 class RotateStep:
     """Each proven BMC has a password that no other BMC has. `only` names addresses, `again` rotates what was rotated before."""
 
-    name = "rotate"
-    title = "Give each BMC a password of its own"
-    stretch = "credentials"
-    usual_seconds = 40.0
+    name: ClassVar[str] = "rotate"
+    title: ClassVar[str] = "Give each BMC a password of its own"
+    stage: ClassVar[Stage] = "credentials"
+    usual_seconds: ClassVar[float] = 40.0
 
     def __init__(
         self,
@@ -135,10 +137,10 @@ class RotateStep:
 class SettleStep:
     """Changes of passwords that were cut off: which of the two is in force is seen by a login. Stands before anything logs in."""
 
-    name = "settle-passwords"
-    title = "Settle passwords that were half changed"
-    stretch = "credentials"
-    usual_seconds = 10.0
+    name: ClassVar[str] = "settle-passwords"
+    title: ClassVar[str] = "Settle passwords that were half changed"
+    stage: ClassVar[Stage] = "credentials"
+    usual_seconds: ClassVar[float] = 10.0
 
     def __init__(self, context: Context, *, ports: Ports = USUAL_PORTS, gap: float = GAP_SECONDS) -> None:
         self._context = context

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Interface
 from pathlib import Path
+from typing import ClassVar
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
@@ -17,6 +18,7 @@ from seedvm.base.files import write_private
 from seedvm.cloud import heat, ironic, keystone, neutron, nova
 from seedvm.cloud.connection import Cloud, Refused, Unreachable
 from seedvm.controller import mute, networkd, service_units, units, vip
+from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Context, Done, Report, Todo, Verdict
 from seedvm.provisioning.metadata import seed_tree
 from seedvm.provisioning.ownership import cloud_of, look
@@ -35,10 +37,10 @@ class SeedNetworkStep:
     """The seed has its addresses and may speak."""
 
     context: Context
-    name: str = "seed-network"
-    title: str = "Addresses of the seed"
-    stretch: str = "preflight"
-    usual_seconds: float = 2.0
+    name: ClassVar[str] = "seed-network"
+    title: ClassVar[str] = "Addresses of the seed"
+    stage: ClassVar[Stage] = "preflight"
+    usual_seconds: ClassVar[float] = 2.0
 
     async def check(self) -> Verdict:
         wanted = self._wanted()
@@ -121,10 +123,10 @@ class SeedServicesStep:
     """The seed's OpenStack answers: seven APIs through the VIP, and their workers are alive."""
 
     context: Context
-    name: str = "seed-services"
-    title: str = "OpenStack on the seed"
-    stretch: str = "seed"
-    usual_seconds: float = 100.0
+    name: ClassVar[str] = "seed-services"
+    title: ClassVar[str] = "OpenStack on the seed"
+    stage: ClassVar[Stage] = "seed"
+    usual_seconds: ClassVar[float] = 100.0
 
     async def check(self) -> Verdict:
         cloud = cloud_of(self.context)

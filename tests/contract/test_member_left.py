@@ -11,6 +11,7 @@ import pytest
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
 from seedvm.cloud.api import Api
+from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Done, Report, Todo, Verdict
 from seedvm.steps.departed import Finished
 from tests.contract.isolated import child, isolated, until
@@ -25,7 +26,7 @@ class NeverAsked:
 
     name: str = "deploy"
     title: str = "Deploy"
-    stretch: str = "deploy"
+    stage: Stage = "deploy"
     usual_seconds: float = 1
 
     async def check(self) -> Verdict:
@@ -55,7 +56,7 @@ async def test_the_receipt_speaks_only_while_the_undercloud_answers(tmp_path: Pa
         verdict = await step.check()
     assert isinstance(verdict, Done)
     assert verdict.evidence["verdict"] == "SAFE TO LEAVE: YES"
-    assert (step.name, step.stretch) == ("deploy", "deploy")
+    assert (step.name, step.stage) == ("deploy", "deploy")
 
 
 @isolated

@@ -14,6 +14,7 @@ from seedvm.base.errors import SeedvmError
 from seedvm.engine.journal import Journal
 from seedvm.engine.lock import engine_lock
 from seedvm.engine.run import new_run_id, run
+from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Done, Report, Todo
 
 
@@ -23,7 +24,7 @@ class FileStep:
 
     name: str
     path: Path
-    stretch: str = "seed"
+    stage: Stage = "seed"
     usual_seconds: float = 1.0
     wait_for: Path | None = None
 
@@ -82,7 +83,7 @@ def main(state: Path, release: Path) -> int:
     steps = (
         FileStep("first", state / "first"),
         FileStep("second", state / "second", wait_for=release),
-        FileStep("third", state / "third", stretch="leave"),
+        FileStep("third", state / "third", stage="leave"),
     )
     with engine_lock(state):
         ended = asyncio.run(run(steps, Journal(state / "journal.jsonl", "demo", new_run_id())))

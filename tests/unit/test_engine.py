@@ -33,7 +33,7 @@ def told(state_dir: Path, *, run: str | None = None) -> list[tuple[str, str | No
 
 
 def road(state_dir: Path) -> tuple[Step, ...]:
-    return FileStep("first", state_dir / "first"), FileStep("last", state_dir / "last", stretch="leave")
+    return FileStep("first", state_dir / "first"), FileStep("last", state_dir / "last", stage="leave")
 
 
 async def test_a_step_is_applied_between_two_checks(state_dir: Path) -> None:

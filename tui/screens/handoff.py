@@ -61,13 +61,13 @@ c   the receipt      h  the progress      /  searches in the log"""
         self.query_one("#log", Lines).focus()
 
     def show(self, view: View, now: float) -> None:
-        """Phases, evidence and the log of these stretches."""
+        """Phases, evidence and the log of these stages."""
         state = view.state
         lines = {name: self.query_one(f"#{name}", Lines) for name in ("phases", "commit", "evidence", "failure", "log")}
         lines["phases"].fill(lambda width: phase_lines(state, now, width))
         lines["commit"].fill(lambda width: [no_return_line(state, width)])
         lines["evidence"].fill(lambda width: evidence_lines(state, width))
-        theirs = {step.name for step in state.steps if step.stretch in _STEPS}
+        theirs = {step.name for step in state.steps if step.stage in _STEPS}
         failure = state.failure
         stopped = failure is not None and not view.running and failure.step in theirs
         lines["failure"].set_class(not stopped, "hidden")

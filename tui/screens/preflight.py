@@ -21,7 +21,7 @@ from tui.text.progress import failure_lines, step_seconds
 from tui.text.waiting import Wait
 from tui.widgets.lines import Line, Lines
 
-_STRETCHES = ("preflight", "seed")
+_STAGES = ("preflight", "seed")
 _ENGINE = (
     "the NIC named in the site has link and speed", "its addresses and the VIP are free", "no foreign DHCP server answers",
     "disk, memory and clock of the seed", "the images are what their digests say",
@@ -144,7 +144,7 @@ F10 goes on to the questions      / searches"""
 
 
 def _steps(state: State) -> list[StepView]:
-    return [step for step in state.steps if step.stretch in _STRETCHES]
+    return [step for step in state.steps if step.stage in _STAGES]
 
 
 def _step_lines(state: State, now: float, width: int) -> list[Line]:

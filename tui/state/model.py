@@ -13,14 +13,6 @@ from typing import Any
 LOG_KEPT = 4000
 """Lines of log kept for the screen; the journal has them all."""
 
-NODE_PHASES = (
-    "found", "login", "registered", "inspecting", "inspected", "power", "pxe", "ramdisk", "write", "boot",
-    "configure", "joined", "active",
-)  # fmt: skip
-"""The way of a node that goes well; `unfit` and `failed` stand beside it."""
-
-HANDOFF_PHASES = ("QUIESCE", "JOIN", "COMPARE", "FENCE", "COMMIT", "OWN", "REHEARSE", "RECEIPT")
-
 
 @dataclass(frozen=True)
 class StepView:
@@ -31,7 +23,7 @@ class StepView:
 
     name: str
     title: str
-    stretch: str
+    stage: str
     usual_seconds: float
     state: str = "waiting"
     seconds: float | None = None

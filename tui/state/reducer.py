@@ -87,7 +87,7 @@ def _said(name: str, value: str | float) -> str:
 def _plan(event: Event) -> list[StepView]:
     planned = [item for item in event.get("steps") or () if isinstance(item, Mapping) and item.get("name")]
     return [
-        StepView(str(item["name"]), _string(item.get("title")) or str(item["name"]), _string(item.get("stretch")),
+        StepView(str(item["name"]), _string(item.get("title")) or str(item["name"]), _string(item.get("stage") or item.get("stretch")),
                  _figure(item.get("usual_seconds")) or 0.0)
         for item in planned
     ]  # fmt: skip

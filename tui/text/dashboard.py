@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from seedvm.engine.stages import LAST_NODE_PHASES, NodePhase
 from tui.state.model import NodeView, ResourceView, State, StepView
 from tui.text.format import clock, duration, fit
-from tui.text.progress import AT_THE_END, evidence_of
+from tui.text.progress import evidence_of
 from tui.widgets.lines import Line
 
-STAGES = ("power", "pxe", "ramdisk", "write", "boot", "configure", "joined")
+STAGES: tuple[NodePhase, ...] = ("power", "pxe", "ramdisk", "write", "boot", "configure", "joined")
 """The way of an undercloud's node through its deployment, in order."""
 
 TENANTS_STAGES = STAGES[:5]
@@ -50,7 +51,7 @@ def stage_lines(node: NodeView | None, now: float, width: int) -> list[Line]:
     stages = TENANTS_STAGES if node.phase == "active" and node.before != "joined" else STAGES
     phase = node.before if failed else node.phase
     at = stages.index(phase) if phase in stages else -1
-    if node.phase in AT_THE_END:
+    if node.phase in LAST_NODE_PHASES:
         at = len(stages)
     lines: list[Line] = []
     for number, stage in enumerate(stages):

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from textwrap import wrap
 
+from seedvm.engine.stages import HANDOFF_PHASES, LAST_NODE_PHASES, NODE_PHASES
 from tui.state.estimate import overall, seconds_left
 from tui.state.files import Receipt, Review
-from tui.state.model import HANDOFF_PHASES, NODE_PHASES, Failure, LogLine, NodeView, State, StepView
+from tui.state.model import Failure, LogLine, NodeView, State, StepView
 from tui.text.format import MARKS, bar, clock, duration, fit, size
 from tui.widgets.lines import Line, Rows
 
@@ -19,10 +20,6 @@ _STEP_STYLE = {"running": "busy", "done": "good", "failed": "bad", "blocked": "b
 
 _RESTING = ("found", "login", "registered", "inspected", "joined", "active")
 """Phases in which a machine waits for others: how long is of no interest."""
-
-
-AT_THE_END = ("joined", "active")
-"""The last phase of a node of the undercloud, and that of any other."""
 
 
 def step_seconds(step: StepView, now: float) -> str:
@@ -61,7 +58,7 @@ def _lane_share(node: NodeView) -> float:
     if node.phase not in NODE_PHASES:
         return 0.0
     share = (node.percent or 0.0) / 100.0
-    if node.phase in AT_THE_END:
+    if node.phase in LAST_NODE_PHASES:
         return 1.0
     return (NODE_PHASES.index(node.phase) + share) / (len(NODE_PHASES) - 1)
 
