@@ -44,7 +44,9 @@ class Tmux:
     def ask(self, *words: str, check: bool = True) -> str:
         """What a tmux command prints."""
         head = ["tmux", "-f", self.folder / "tmux.conf", "-S", self.folder / "socket"]
-        return process.run([*head, *words], timeout=60, check=check, env={"TERM": "tmux-256color"}).stdout
+        return process.run(
+            process.Command([*head, *words], env={"TERM": "tmux-256color"}), timeout=60, check=check
+        ).stdout
 
     def open(self, command: str, folder: Path) -> Pane:
         """A new screen with a command in it; `remain-on-exit` keeps its last words."""

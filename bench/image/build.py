@@ -95,11 +95,9 @@ def disk_image_create(folder: Path, cache: Path, told: Mapping[str, str]) -> tup
     began = time.monotonic()
     try:
         process.stream(
-            command,
+            process.Command(command, env=dib.environment(workshop, {**told, **ours}), cwd=elements.SOURCE),
             lambda _: None,
             timeout=LIMIT_SECONDS,
-            env=dib.environment(workshop, {**told, **ours}),
-            cwd=elements.SOURCE,
         )
         took = time.monotonic() - began
     finally:

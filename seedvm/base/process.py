@@ -18,12 +18,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TypeAlias
+from typing import IO, TypeAlias, TypedDict
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
 
 Argv: TypeAlias = Sequence[str | Path]
+Child: TypeAlias = subprocess.Popen[bytes]
+PIPE = subprocess.PIPE
 
 _AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO")
 # What a child may inherit: how to reach mirrors, nothing about the operator.
@@ -31,6 +33,26 @@ _KEPT = ("http_proxy", "https_proxy", "no_proxy", "all_proxy", "TMPDIR", *_AUTHO
 _KEPT_PREFIXES = ("PIP_", "SEEDVM_")
 _SBIN = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 _GRACE_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Command:
+    """What is started, and where: `env` comes on top of the clean environment, `secret_env` on top of that; `netns` is the name of a
+    network namespace. What belongs to one call (its limit of time, its input) is an argument of the call."""
+
+    argv: Argv
+    env: Mapping[str, str] | None = None
+    cwd: Path | None = None
+    netns: str | None = None
+    secret_env: Mapping[str, Secret] | None = None
+
+    def words(self) -> list[str]:
+        """The words of the command line; a TypeError for anything but strings and paths."""
+        for word in self.argv:
+            if not isinstance(word, str | Path):
+                raise TypeError(f"argv holds a {type(word).__name__}; only strings and paths travel by command line")
+        inside = ["ip", "netns", "exec", self.netns] if self.netns else []
+        return [*inside, *(str(word) for word in self.argv)]
 
 
 @dataclass(frozen=True)
@@ -44,110 +66,63 @@ class Completed:
 
 
 def run(
-    argv: Argv,
+    command: Argv | Command,
     *,
     timeout: float,
     input: str | bytes | None = None,
-    env: Mapping[str, str] | None = None,
-    cwd: Path | None = None,
     check: bool = True,
-    netns: str | None = None,
-    secret_env: Mapping[str, Secret] | None = None,
 ) -> Completed:
-    """Run to the end, at most `timeout` seconds. `env` comes on top of the clean environment; `netns` is a namespace's name."""
-    words = _words(argv, netns)
-    with _explained(words):
-        child = subprocess.Popen(
-            words,
-            stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=_environment(env, secret_env),
-            cwd=cwd,
-            start_new_session=True,
-        )
-    try:
-        out, err = child.communicate(input.encode() if isinstance(input, str) else input, timeout=timeout)
-    except subprocess.TimeoutExpired:
-        _end(child)
-        raise _too_slow(words, timeout) from None
-    except BaseException:
-        _end(child)
-        raise
-    return _finish(words, child.returncode, out, err, check)
+    """Run to the end, at most `timeout` seconds."""
+    process = _Process(command)
+    child = process.start(_stdin(input), subprocess.PIPE, subprocess.PIPE)
+    with _alive(child):
+        try:
+            out, err = child.communicate(input.encode() if isinstance(input, str) else input, timeout=timeout)
+        except subprocess.TimeoutExpired:
+            raise _too_slow(process.words, timeout) from None
+    return _finish(process.words, child.returncode, out, err, check)
 
 
 async def arun(
-    argv: Argv,
+    command: Argv | Command,
     *,
     timeout: float,
     input: str | bytes | None = None,
-    env: Mapping[str, str] | None = None,
-    cwd: Path | None = None,
     check: bool = True,
-    netns: str | None = None,
-    secret_env: Mapping[str, Secret] | None = None,
 ) -> Completed:
     """`run` for asyncio: a cancelled task ends its process."""
-    words = _words(argv, netns)
-    with _explained(words):
+    process = _Process(command)
+    with _starting(process.words):
         child = await asyncio.create_subprocess_exec(
-            *words,
-            stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=_environment(env, secret_env),
-            cwd=cwd,
-            start_new_session=True,
+            *process.words, **process.options(_stdin(input), subprocess.PIPE, subprocess.PIPE)
         )
     try:
-        async with asyncio.timeout(timeout):
-            out, err = await child.communicate(input.encode() if isinstance(input, str) else input)
+        with _alive(child):
+            async with asyncio.timeout(timeout):
+                out, err = await child.communicate(input.encode() if isinstance(input, str) else input)
     except TimeoutError:
-        _kill_group(child.pid, signal.SIGKILL)
         await child.wait()
-        raise _too_slow(words, timeout) from None
-    except BaseException:
-        _kill_group(child.pid, signal.SIGKILL)
-        raise
-    return _finish(words, child.returncode or 0, out, err, check)
+        raise _too_slow(process.words, timeout) from None
+    return _finish(process.words, child.returncode or 0, out, err, check)
 
 
 def spawn(
-    argv: Argv,
+    command: Argv | Command,
     *,
     log: Path | None = None,
-    env: Mapping[str, str] | None = None,
-    cwd: Path | None = None,
-    netns: str | None = None,
-    secret_env: Mapping[str, Secret] | None = None,
     pass_fds: Sequence[int] = (),
     stdout: IO[bytes] | int | None = None,
-) -> subprocess.Popen[bytes]:
+) -> Child:
     """Start a long-lived child in a session of its own; its output is added to `log` (0600). End it with `stop`.
 
     `stdout` (for example PIPE) takes the place of the log for standard output alone.
     """
-    words = _words(argv, netns)
     descriptor = os.open(log or os.devnull, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
-        with _explained(words):
-            return subprocess.Popen(
-                words,
-                stdin=subprocess.DEVNULL,
-                stdout=descriptor if stdout is None else stdout,
-                stderr=descriptor,
-                env=_environment(env, secret_env),
-                cwd=cwd,
-                start_new_session=True,
-                pass_fds=tuple(pass_fds),
-            )
+        out = descriptor if stdout is None else stdout
+        return _Process(command).start(subprocess.DEVNULL, out, descriptor, pass_fds)
     finally:
         os.close(descriptor)
-
-
-PIPE = subprocess.PIPE
-Child: TypeAlias = subprocess.Popen[bytes]
 
 
 def stop(child: Child, *, grace: float = _GRACE_SECONDS) -> int:
@@ -166,10 +141,10 @@ def interactive(argv: Argv) -> int:
     A command that is stopped is let go on: `nsenter` stops itself when its machine stops all processes to switch itself off,
     nobody there can wake it, and the machine would wait for it for ever.
     """
-    words = _words(argv, None)
+    words = Command(argv).words()
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with _explained(words):
+        with _starting(words):
             child = os.posix_spawnp(words[0], words, os.environ, setsigdef=[signal.SIGINT, signal.SIGPIPE])
         while True:
             _, status = os.waitpid(child, os.WUNTRACED)
@@ -181,54 +156,86 @@ def interactive(argv: Argv) -> int:
 
 
 def stream(
-    argv: Argv,
+    command: Argv | Command,
     on_line: Callable[[str], None],
     *,
     timeout: float,
-    env: Mapping[str, str] | None = None,
-    cwd: Path | None = None,
     check: bool = True,
-    netns: str | None = None,
-    secret_env: Mapping[str, Secret] | None = None,
 ) -> Completed:
     """Run to the end and hand over each line of standard output and error as it comes: for what takes minutes."""
-    words = _words(argv, netns)
-    with _explained(words):
-        child = subprocess.Popen(
-            words,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=_environment(env, secret_env),
-            cwd=cwd,
-            start_new_session=True,
-        )
+    process = _Process(command)
+    child = process.start(subprocess.DEVNULL, subprocess.PIPE, subprocess.STDOUT)
     kept: list[str] = []
-    try:
-        for line in _lines(child, words, timeout):
+    with _alive(child):
+        for line in _lines(child, process.words, timeout):
             kept.append(line)
             on_line(line)
         code = child.wait(timeout=_GRACE_SECONDS)
-    except BaseException:
-        _end(child)
-        raise
-    text = "\n".join(kept)
-    return _finish(words, code, text.encode(), b"", check)
+    return _finish(process.words, code, "\n".join(kept).encode(), b"", check)
 
 
-def pasteable(argv: Argv, netns: str | None = None) -> str:
+def pasteable(command: Argv | Command) -> str:
     """The command as a shell takes it."""
-    return shlex.join(_words(argv, netns))
+    return shlex.join(_command(command).words())
 
 
-def _words(argv: Argv, netns: str | None) -> list[str]:
-    for word in argv:
-        if not isinstance(word, str | Path):
-            raise TypeError(f"argv holds a {type(word).__name__}; only strings and paths travel by command line")
-    return [*(["ip", "netns", "exec", netns] if netns else []), *(str(word) for word in argv)]
+class _Options(TypedDict):
+    """What `subprocess.Popen` and `asyncio.create_subprocess_exec` are given beside the words."""
+
+    stdin: int
+    stdout: IO[bytes] | int
+    stderr: int
+    env: dict[str, str]
+    cwd: Path | None
+    start_new_session: bool
+    pass_fds: tuple[int, ...]
 
 
-def _environment(env: Mapping[str, str] | None, secret_env: Mapping[str, Secret] | None) -> dict[str, str]:
+class _Process:
+    """One process from its start to its end: every process of `run`, `arun`, `spawn` and `stream` gets its options here."""
+
+    def __init__(self, command: Argv | Command) -> None:
+        self._command = _command(command)
+        self.words = self._command.words()
+
+    def options(self, stdin: int, stdout: IO[bytes] | int, stderr: int, pass_fds: Sequence[int] = ()) -> _Options:
+        return {
+            "stdin": stdin,
+            "stdout": stdout,
+            "stderr": stderr,
+            "env": _environment(self._command),
+            "cwd": self._command.cwd,
+            "start_new_session": True,
+            "pass_fds": tuple(pass_fds),
+        }
+
+    def start(self, stdin: int, stdout: IO[bytes] | int, stderr: int, pass_fds: Sequence[int] = ()) -> Child:
+        with _starting(self.words):
+            return subprocess.Popen(self.words, **self.options(stdin, stdout, stderr, pass_fds))
+
+
+@contextlib.contextmanager
+def _alive(child: Child | asyncio.subprocess.Process) -> Iterator[None]:
+    """The time until a child has ended: whatever is raised in it ends the child and its session."""
+    try:
+        yield
+    except BaseException:
+        if isinstance(child, subprocess.Popen):
+            _end(child)
+        else:
+            _kill_group(child.pid, signal.SIGKILL)
+        raise
+
+
+def _command(command: Argv | Command) -> Command:
+    return command if isinstance(command, Command) else Command(command)
+
+
+def _stdin(input: str | bytes | None) -> int:
+    return subprocess.DEVNULL if input is None else subprocess.PIPE
+
+
+def _environment(command: Command) -> dict[str, str]:
     clean = {
         name: value
         for name, value in os.environ.items()
@@ -238,8 +245,8 @@ def _environment(env: Mapping[str, str] | None, secret_env: Mapping[str, Secret]
     clean["PATH"] = ":".join(dict.fromkeys([*path, *_SBIN]))
     clean["LANG"] = clean["LC_ALL"] = "C.UTF-8"
     clean["HOME"] = os.environ.get("HOME", "/root")
-    clean.update(env or {})
-    clean.update({name: secret.reveal() for name, secret in (secret_env or {}).items()})
+    clean.update(command.env or {})
+    clean.update({name: secret.reveal() for name, secret in (command.secret_env or {}).items()})
     return clean
 
 
@@ -263,7 +270,8 @@ def _lines(child: Child, words: list[str], timeout: float) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _explained(words: list[str]) -> Iterator[None]:
+def _starting(words: list[str]) -> Iterator[None]:
+    """Every start of a process is inside; why it failed is explained."""
     try:
         yield
     except FileNotFoundError as error:

@@ -38,7 +38,7 @@ def start(folder: Path, name: str, uri: str) -> str:
         words = [sys.executable, "-m", "seedvm.host.watch", str(folder), name, uri]
         awake = inhibit_words() if can_inhibit() else []
         source = {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
-        child = process.spawn([*awake, *words], log=folder / f"{name}.watch.log", env=source)
+        child = process.spawn(process.Command([*awake, *words], env=source), log=folder / f"{name}.watch.log")
         deadline = time.monotonic() + _START_SECONDS
         while holder(_lock(folder, name)) is None:
             if child.poll() is not None or time.monotonic() > deadline:

@@ -140,7 +140,7 @@ def _make_raw(images: Path, golden: dict[str, Any], raw: Path) -> dict[str, Any]
     options = f"offset={end},lazy_itable_init=1,hash_seed={disk}"
     shape = ["-q", "-F", "-t", "ext4", "-b", "4096", "-N", "64", "-m", "0", "-O", "^has_journal", "-L", "images"]
     words = ["-U", ids["images file system"], "-E", options, "-d", str(scratch), str(raw), f"{size // 1024}k"]
-    process.run(["mke2fs", *shape, *words], timeout=300, env=fake_time())
+    process.run(process.Command(["mke2fs", *shape, *words], env=fake_time()), timeout=300)
     settle(raw, end, inodes)
     shutil.rmtree(scratch)
     _tell_the_seed(raw, golden)
@@ -162,7 +162,8 @@ def _tell_the_seed(raw: Path, golden: dict[str, Any]) -> None:
     options = raw.with_suffix(".options")
     options.write_text(OPTIONS)
     process.run(
-        ["mcopy", "-i", f"{raw}@@{esp['start']}", options, "::/seedvm/options.cfg"], timeout=60, env=fake_time()
+        process.Command(["mcopy", "-i", f"{raw}@@{esp['start']}", options, "::/seedvm/options.cfg"], env=fake_time()),
+        timeout=60,
     )
     options.unlink()
 

@@ -108,7 +108,10 @@ def _run(
                 stage.heard(line)
 
             done = process.stream(
-                [*words, *rooms], heard, timeout=_LIMIT_SECONDS, env=environment(workshop, settings), check=False
+                process.Command([*words, *rooms], env=environment(workshop, settings)),
+                heard,
+                timeout=_LIMIT_SECONDS,
+                check=False,
             )
         if done.returncode != 0:
             raise SeedvmError(stage.title + " failed", why=_cause(done.stdout), hint=f"the whole log: {log}")

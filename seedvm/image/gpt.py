@@ -122,7 +122,7 @@ def assemble(tree: Path, image: Path, plan: Layout) -> None:
     words = ["mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-i", "8192", "-m", "0", "-L", "root", "-d", str(tree)]
     # Root is never written. A journal's superblock is, in memory, by a kernel that mounts it read only.
     words += ["-O", "^has_journal", "-U", plan.root_file_system, "-E", options, str(image), f"{root.size // 1024}k"]
-    process.run(words, timeout=900, env=times.fake_time())
+    process.run(process.Command(words, env=times.fake_time()), timeout=900)
     times.settle(image, root.start, inodes)
 
 
@@ -144,7 +144,12 @@ def _write_grub(image: Path, place: Partition, first: bytes, core: bytes) -> Non
 def _make_esp(image: Path, esp: Partition, program: Path, key: str) -> None:
     place = f"{image}@@{esp.start}"
     shape = ["-F", "-c", "1", "-T", str(esp.size // 512), "-h", "64", "-s", "32"]
-    process.run(["mformat", "-i", place, *shape, "-N", key[:8], "-v", "ESP", "::"], timeout=60, env=times.fake_time())
-    process.run(["mmd", "-i", place, "::/EFI", "::/EFI/BOOT", "::/seedvm"], timeout=60, env=times.fake_time())
+    process.run(
+        process.Command(["mformat", "-i", place, *shape, "-N", key[:8], "-v", "ESP", "::"], env=times.fake_time()),
+        timeout=60,
+    )
+    process.run(
+        process.Command(["mmd", "-i", place, "::/EFI", "::/EFI/BOOT", "::/seedvm"], env=times.fake_time()), timeout=60
+    )
     copy: list[str | Path] = ["mcopy", "-m", "-i", place, program, "::/EFI/BOOT/BOOTX64.EFI"]
-    process.run(copy, timeout=60, env=times.fake_time())
+    process.run(process.Command(copy, env=times.fake_time()), timeout=60)

@@ -69,4 +69,8 @@ def settle(image: Path, offset: int, inodes: int) -> None:
     """Set what `mke2fs -d` takes from the builder's clock: when each inode was changed and read. `offset` in bytes."""
     numbers = (2, *range(_FIRST_INODE, _FIRST_INODE + inodes + 1))
     orders = "".join(f"sif <{number}> {one} @{epoch()}\n" for number in numbers for one in ("ctime", "atime"))
-    process.run(["debugfs", "-w", "-f", "-", f"{image}?offset={offset}"], timeout=600, input=orders, env=fake_time())
+    process.run(
+        process.Command(["debugfs", "-w", "-f", "-", f"{image}?offset={offset}"], env=fake_time()),
+        timeout=600,
+        input=orders,
+    )

@@ -183,7 +183,7 @@ class Machine:
             self.name,
             ",".join(self._next_order()),
         ]
-        self._child = process.spawn(words, log=self.folder / "console.log", env=CHILD_ENVIRONMENT)
+        self._child = process.spawn(process.Command(words, env=CHILD_ENVIRONMENT), log=self.folder / "console.log")
         if not self._on:
             self._end_boot()
         code = self._child.wait()

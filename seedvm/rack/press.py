@@ -33,10 +33,12 @@ def press(spec: RackSpec, name: str, action: str) -> None:
 def _ipmi(spec: RackSpec, machine: MachineSpec, action: str, password: Secret) -> None:
     bmc = machine.bmc
     process.run(
-        ["ipmitool", "-I", "lanplus", "-C", "3", "-H", str(bmc.address), "-U", bmc.user, "-E", "power", action],
+        process.Command(
+            ["ipmitool", "-I", "lanplus", "-C", "3", "-H", str(bmc.address), "-U", bmc.user, "-E", "power", action],
+            netns=spec.namespace,
+            secret_env={"IPMI_PASSWORD": password},
+        ),
         timeout=_SECONDS,
-        netns=spec.namespace,
-        secret_env={"IPMI_PASSWORD": password},
     )
 
 
@@ -45,8 +47,10 @@ def _redfish(spec: RackSpec, machine: MachineSpec, action: str, password: Secret
     body = json.dumps({"ResetType": _RESET_TYPES[action]})
     account = f'user = "{machine.bmc.user}:{password.reveal()}"\n'  # on curl's standard input, not its command line
     process.run(
-        ["curl", "-sS", "-k", "--fail", "-K", "-", "-H", "Content-Type: application/json", "-d", body, url],
+        process.Command(
+            ["curl", "-sS", "-k", "--fail", "-K", "-", "-H", "Content-Type: application/json", "-d", body, url],
+            netns=spec.namespace,
+        ),
         timeout=_SECONDS,
-        netns=spec.namespace,
         input=account,
     )

@@ -243,7 +243,7 @@ def _start(spec: RackSpec, name: str, part: str, netns: str | None = None) -> No
         str(spec.file),
         name,
     ]
-    process.spawn(words, log=folder / f"{part}.log", env=CHILD_ENVIRONMENT)
+    process.spawn(process.Command(words, env=CHILD_ENVIRONMENT), log=folder / f"{part}.log")
 
 
 def _take_down(name: str) -> None:
@@ -276,7 +276,8 @@ def _bmc_listens(spec: RackSpec, machine: MachineSpec) -> bool:
     port = "623" if machine.bmc.protocol == "ipmi" else "443"
     family = "-u" if machine.bmc.protocol == "ipmi" else "-t"
     done = process.run(
-        ["ss", "-H", "-n", "-l", family, f"sport = :{port}"], timeout=10, netns=spec.bmc_namespace(machine.name)
+        process.Command(["ss", "-H", "-n", "-l", family, f"sport = :{port}"], netns=spec.bmc_namespace(machine.name)),
+        timeout=10,
     )
     return bool(done.stdout.strip())
 

@@ -97,7 +97,7 @@ async def ipmi_sim(
     (home / "sim.emu").write_text(_EMULATION)
     process.run(["ip", "address", "replace", f"{address}/32", "dev", "lo"], timeout=60)
     command = ["ipmi_sim", "-c", "lan.conf", "-f", "sim.emu", "-s", "state", "-n"]
-    with child(command, cwd=home, log=home / "log"):
+    with child(process.Command(command, cwd=home), log=home / "log"):
         await udp_listens(address, 623)
         yield IpmiSim(address, power)
 
@@ -176,7 +176,7 @@ async def redfish_sim(
     process.run(["ip", "address", "replace", f"{address}/32", "dev", "lo"], timeout=60)
     script = Path(__file__).with_name("redfish_emulator.py")
     command = [sys.executable, str(script), str(home / "settings.json")]
-    with child(command, log=home / "log", env={"PYTHONPATH": str(Path(__file__).parents[2])}):
+    with child(process.Command(command, env={"PYTHONPATH": str(Path(__file__).parents[2])}), log=home / "log"):
         await tcp_listens(address, 443 if tls else 80)
         yield RedfishSim(address, home / "logins", home / "overlay.json", home / "password")
 

@@ -76,7 +76,7 @@ async def cable(folder: Path, hosts: list[dict[str, Any]], **more: Any) -> Async
     process.run(["ip", "address", "add", "172.22.1.10/24", "dev", "near0"], timeout=60)
     process.run(["ip", "link", "set", "near0", "up"], timeout=60)
     command = ["unshare", "--net", sys.executable, "-m", "tests.contract.far_end", str(folder / "plan.json")]
-    with child(command, log=made.log, cwd=ROOT) as far:
+    with child(process.Command(command, cwd=ROOT), log=made.log) as far:
         namespace = Path(f"/proc/{far.pid}/ns/net")
         await until(lambda: namespace.stat().st_ino != Path("/proc/thread-self/ns/net").stat().st_ino)
         process.run(["ip", "link", "set", "far0", "netns", str(far.pid)], timeout=60)

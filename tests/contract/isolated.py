@@ -9,6 +9,7 @@ import functools
 import os
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,9 +64,9 @@ def _leave_host_network() -> None:
 
 
 @contextlib.contextmanager
-def child(argv: list[str], **options: Any) -> Iterator[proc.Child]:
+def child(command: proc.Argv | proc.Command, log: Path | None = None) -> Iterator[proc.Child]:
     """A process that ends with the block."""
-    process = proc.spawn(argv, **options)
+    process = proc.spawn(command, log=log)
     try:
         yield process
     finally:

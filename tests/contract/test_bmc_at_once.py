@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from seedvm.base import process
 from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
 from seedvm.bmc.ledger import Ledger
@@ -68,7 +69,9 @@ async def try_at_once(folder: Path, protocol: str, addresses: Sequence[str]) -> 
     with contextlib.ExitStack() as stack:
         command = [sys.executable, SCRIPT, str(folder), protocol, *addresses]
         running = [
-            stack.enter_context(child(command, log=folder / f"log{number}", env={"PYTHONPATH": str(ROOT)}))
+            stack.enter_context(
+                child(process.Command(command, env={"PYTHONPATH": str(ROOT)}), log=folder / f"log{number}")
+            )
             for number in range(PROCESSES)
         ]
         await until(lambda: len(list(folder.glob("ready-*"))) == PROCESSES)
@@ -93,7 +96,7 @@ def test_processes_that_try_one_account_at_the_same_moment_fail_once(tmp_path: P
 
 async def test_who_dies_in_an_attempt_leaves_it_noted_and_gives_the_turn_to_the_next(tmp_path: Path) -> None:
     command = [sys.executable, "-c", IN_THE_MIDDLE, str(tmp_path)]
-    with child(command, log=tmp_path / "log", env={"PYTHONPATH": str(ROOT)}) as first:
+    with child(process.Command(command, env={"PYTHONPATH": str(ROOT)}), log=tmp_path / "log") as first:
         await until(lambda: (tmp_path / "inside").exists())
         other = asyncio.create_task(_attempt(tmp_path, "b"))
         with pytest.raises(TimeoutError):  # as long as the first lives it waits

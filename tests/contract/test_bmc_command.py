@@ -21,7 +21,7 @@ ONE, TWO = "172.22.1.21", "172.22.1.22"
 
 async def seedvm(state_dir: Path, *words: str) -> process.Completed:
     command = [sys.executable, "-m", "seedvm", "--state-dir", str(state_dir), *words]
-    return await process.arun(command, timeout=300, check=False, env={"PYTHONPATH": str(ROOT)})
+    return await process.arun(process.Command(command, env={"PYTHONPATH": str(ROOT)}), timeout=300, check=False)
 
 
 def site_with_two(state_dir: Path) -> Path:

@@ -161,7 +161,7 @@ def test_no_death_at_any_line_loses_the_password(tmp_path: Path, protocol: str) 
         async with ipmi_sim(tmp_path, ADDRESS) if protocol == "ipmi" else redfish:
             script = str(ROOT / "tests/contract/rotate_killed.py")
             command = [sys.executable, script, ADDRESS, str(tmp_path), protocol.split()[0], "right"]
-            said = await process.arun(command, timeout=590, env={"PYTHONPATH": str(ROOT)})
+            said = await process.arun(process.Command(command, env={"PYTHONPATH": str(ROOT)}), timeout=590)
             deaths = int(said.stdout.split()[0])
             assert deaths > 60, said.stdout
 

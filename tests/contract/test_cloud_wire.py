@@ -30,8 +30,8 @@ def neighbour(address: str) -> Iterator[None]:
         ends = ["ip", "link", "add", "eth0", "address", MAC, "type", "veth", "peer", "name", "far0", "netns", name]
         process.run(ends, timeout=60)
         process.run(["ip", "link", "set", "eth0", "up"], timeout=60)
-        process.run(["ip", "address", "add", f"{address}/24", "dev", "far0"], timeout=60, netns=name)
-        process.run(["ip", "link", "set", "far0", "up"], timeout=60, netns=name)
+        process.run(process.Command(["ip", "address", "add", f"{address}/24", "dev", "far0"], netns=name), timeout=60)
+        process.run(process.Command(["ip", "link", "set", "far0", "up"], netns=name), timeout=60)
         yield
     finally:
         process.run(["ip", "netns", "delete", name], timeout=60)

@@ -44,7 +44,7 @@ def ramdisk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tree = tmp_path_factory.mktemp("ramdisk")
     archive = build(CACHE).folder.resolve() / "ramdisk.initramfs"
     order = f"set -o pipefail; zstd -dcq {shlex.quote(str(archive))} | cpio -idm --quiet"
-    process.run(["bash", "-c", order], timeout=600, cwd=tree)
+    process.run(process.Command(["bash", "-c", order], cwd=tree), timeout=600)
     return tree
 
 

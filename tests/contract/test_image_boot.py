@@ -62,7 +62,9 @@ class Machine:
     def answers(self) -> bool:
         """Whether SSH greets at the machine's address."""
         greet = f"exec 3<>/dev/tcp/{ADDRESS}/22 && head -c 4 <&3"
-        done = process.run(["timeout", "2", "bash", "-c", greet], timeout=10, netns=self.spec.namespace, check=False)
+        done = process.run(
+            process.Command(["timeout", "2", "bash", "-c", greet], netns=self.spec.namespace), timeout=10, check=False
+        )
         return done.stdout == "SSH-"
 
     def boot(self) -> None:

@@ -48,7 +48,7 @@ def build(tree: Path, folder: Path, manifest: object = MANIFEST) -> Path:
         str(disk),
         "16M",
     ]
-    process.run(words, timeout=60, env={"E2FSPROGS_FAKE_TIME": "1767225600"})
+    process.run(process.Command(words, env={"E2FSPROGS_FAKE_TIME": "1767225600"}), timeout=60)
     order = (
         'cd "$1"; find . -print0 | LC_ALL=C sort -z | cpio --null -o -H newc --quiet --reproducible | zstd -q -o "$2"'
     )

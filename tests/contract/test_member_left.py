@@ -51,7 +51,7 @@ async def test_the_receipt_speaks_only_while_the_undercloud_answers(tmp_path: Pa
     assert isinstance(verdict, Blocked)
     assert "does not answer" in verdict.why
     (tmp_path / "v3").write_text("{}")
-    with child([sys.executable, "-m", "http.server", "--bind", VIP, "5000"], cwd=tmp_path):
+    with child(process.Command([sys.executable, "-m", "http.server", "--bind", VIP, "5000"], cwd=tmp_path)):
         await until(answers)
         verdict = await step.check()
     assert isinstance(verdict, Done)
@@ -65,7 +65,7 @@ async def test_an_api_says_who_refused_and_who_is_silent(tmp_path: Path) -> None
     with pytest.raises(SeedvmError, match="heat does not answer") as silent:
         Api(VIP, timeout=1, name="node-1").get("heat", "/")
     assert silent.value.machine == "node-1"
-    with child([sys.executable, "-m", "http.server", "--bind", VIP, "5000"], cwd=tmp_path):
+    with child(process.Command([sys.executable, "-m", "http.server", "--bind", VIP, "5000"], cwd=tmp_path)):
         (tmp_path / "v3").write_text("{}")
         await until(answers)
         with pytest.raises(SeedvmError, match="HTTP 404"):

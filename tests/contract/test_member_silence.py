@@ -33,14 +33,16 @@ def cable() -> Iterator[tuple[str, str]]:
     try:
         for name in (seed, member):
             process.run(["ip", "netns", "add", name], timeout=60)
-            process.run(["ip", "link", "set", "lo", "up"], timeout=60, netns=name)
+            process.run(process.Command(["ip", "link", "set", "lo", "up"], netns=name), timeout=60)
         process.run(
             ["ip", "link", "add", "e0", "netns", seed, "type", "veth", "peer", "name", "e0", "netns", member],
             timeout=60,
         )
         for number, name in enumerate((seed, member), 1):
-            process.run(["ip", "address", "add", f"192.0.2.{number}/24", "dev", "e0"], timeout=60, netns=name)
-            process.run(["ip", "link", "set", "e0", "up"], timeout=60, netns=name)
+            process.run(
+                process.Command(["ip", "address", "add", f"192.0.2.{number}/24", "dev", "e0"], netns=name), timeout=60
+            )
+            process.run(process.Command(["ip", "link", "set", "e0", "up"], netns=name), timeout=60)
         yield seed, member
     finally:
         for name in (seed, member):
@@ -48,7 +50,7 @@ def cable() -> Iterator[tuple[str, str]]:
 
 
 def pings(netns: str, address: str) -> bool:
-    said = process.run(["ping", "-c", "1", "-W", "1", address], timeout=60, netns=netns, check=False)
+    said = process.run(process.Command(["ping", "-c", "1", "-W", "1", address], netns=netns), timeout=60, check=False)
     return said.returncode == 0
 
 
@@ -61,7 +63,7 @@ def mute(seed: str, outcome: Path, seconds: float) -> contextlib.AbstractContext
 
     request = {"handoff_key": KEY, "token": "t1", "seconds": seconds, "outcome": str(outcome)}
     code = f"from seedvm.member.mute import mute; mute({request!r})"
-    return child(python(code), netns=seed, cwd=Path.cwd())
+    return child(process.Command(python(code), netns=seed, cwd=Path.cwd()))
 
 
 def say(member: str, verdict: dict[str, Any], key: str = KEY) -> None:
@@ -70,7 +72,7 @@ def say(member: str, verdict: dict[str, Any], key: str = KEY) -> None:
         f"voice = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); voice.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)\n"
         f"voice.sendto(pack(Verdict(**{verdict!r}), Secret({key!r})), ('192.0.2.255', PORT))"
     )
-    process.run(python(code), timeout=60, netns=member, cwd=Path.cwd())
+    process.run(process.Command(python(code), netns=member, cwd=Path.cwd()), timeout=60)
 
 
 async def test_a_mute_seed_cannot_be_heard_and_hears_the_verdict(cable: tuple[str, str], tmp_path: Path) -> None:
@@ -80,7 +82,7 @@ async def test_a_mute_seed_cannot_be_heard_and_hears_the_verdict(cable: tuple[st
     verdict = {"token": "t1", "member": "node", "passed": True, "why": "well"}
     with mute(seed, outcome, 60):
         await until(lambda: not pings(member, "192.0.2.1"))
-        process.run(["ip", "neighbour", "flush", "all"], timeout=60, netns=member)
+        process.run(process.Command(["ip", "neighbour", "flush", "all"], netns=member), timeout=60)
         assert not pings(member, "192.0.2.1")
         assert not pings(seed, "192.0.2.2")
         say(member, verdict, key="cd" * 32)
@@ -117,13 +119,17 @@ async def test_the_watch_sees_a_service_go_and_come_back(cable: tuple[str, str],
     def lines(word: str) -> int:
         return samples.read_text().count(word) if samples.exists() else 0
 
-    with child(python(f"from seedvm.member.watch import watch; watch({request!r})"), netns=member, cwd=Path.cwd()):
-        with child(server, netns=seed, cwd=tmp_path):
+    with child(
+        process.Command(
+            python(f"from seedvm.member.watch import watch; watch({request!r})"), netns=member, cwd=Path.cwd()
+        )
+    ):
+        with child(process.Command(server, netns=seed, cwd=tmp_path)):
             await until(lambda: lines('"good": true') > 4)
         begun, before = time.monotonic(), lines('"good": false')
         await until(lambda: lines('"good": false') > before + 4)
         good = lines('"good": true')
-        with child(server, netns=seed, cwd=tmp_path):
+        with child(process.Command(server, netns=seed, cwd=tmp_path)):
             await until(lambda: lines('"good": true') > good + 4)
             took = time.monotonic() - begun
     (gap,) = gaps({"samples": str(samples)})

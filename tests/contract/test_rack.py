@@ -58,13 +58,15 @@ class Desk:
     ) -> process.Completed:
         command = ["ipmitool", "-I", "lanplus", "-H", "172.22.1.22", "-U", user, "-E", *words]
         env = {"IPMI_PASSWORD": password}
-        return process.run(command, timeout=60, netns=self.spec.namespace, env=env, check=check)
+        return process.run(process.Command(command, netns=self.spec.namespace, env=env), timeout=60, check=check)
 
     def python(self, text: str) -> Any:
         """Run a client of the tests' own environment on the router; what it printed, from JSON."""
         import sys
 
-        done = process.run([sys.executable, "-c", text], timeout=60, netns=self.spec.namespace, env=CHILD_ENVIRONMENT)
+        done = process.run(
+            process.Command([sys.executable, "-c", text], netns=self.spec.namespace, env=CHILD_ENVIRONMENT), timeout=60
+        )
         return json.loads(done.stdout.splitlines()[-1])
 
     def events(self, machine: str) -> list[dict[str, Any]]:
@@ -112,7 +114,10 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     try:
         rack.up(spec)
         commands = boot_servers(served, "--dhcp-boot=tag:!ipxe,undionly.kpxe")
-        servers = [process.spawn(words, log=scratch / "servers.log", netns=spec.namespace) for words in commands]
+        servers = [
+            process.spawn(process.Command(words, netns=spec.namespace), log=scratch / "servers.log")
+            for words in commands
+        ]
         try:
             yield Desk(spec, tree, scratch)
         finally:
@@ -197,7 +202,7 @@ print(json.dumps([*found, system.boot.target.value, system.boot.enabled.value, s
 def test_redfish_opens_its_root_to_all_and_the_rest_to_its_user(desk: Desk) -> None:
     def code(*words: str) -> str:
         curl = ["curl", "-sk", "-m", "10", "-o", "/dev/null", "-w", "%{http_code}", *words]
-        return process.run(curl, timeout=20, netns=desk.spec.namespace).stdout
+        return process.run(process.Command(curl, netns=desk.spec.namespace), timeout=20).stdout
 
     assert code("https://172.22.1.21/redfish/v1/") == "200"
     assert code("https://172.22.1.21/redfish/v1/Systems") == "401"

@@ -56,7 +56,7 @@ async def front(folder: Path, protocol: str, faults: str = "{}") -> AsyncIterato
     script = str(ROOT / "tests/contract/rack_front.py")
     process.run(["ip", "address", "replace", f"{ADDRESS}/32", "dev", "lo"], timeout=10)
     command = [sys.executable, script, str(folder / "rack.yaml"), "m1", str(folder)]
-    with child(command, log=folder / "log", env={"PYTHONPATH": str(ROOT)}):
+    with child(process.Command(command, env={"PYTHONPATH": str(ROOT)}), log=folder / "log"):
         await (udp_listens(ADDRESS, 623) if protocol == "ipmi" else tcp_listens(ADDRESS, 443))
         yield
 

@@ -37,13 +37,13 @@ async def test_interrupted_it_keeps_what_it_found_and_goes_on_there(tmp_path: Pa
     words += ["--state-dir", str(tmp_path), "--json", "--rate", "800"]
     process.run(["ip", "route", "add", "blackhole", "10.9.0.0/16"], timeout=60)
     async with cable(tmp_path, []):
-        with child(words, log=tmp_path / "out", cwd=ROOT) as scan:
+        with child(process.Command(words, cwd=ROOT), log=tmp_path / "out") as scan:
             await until(lambda: len(Progress(tmp_path, words[4:6]).done()) >= 108)
             scan.send_signal(signal.SIGINT)
             await until(lambda: scan.poll() is not None)
         events = [json.loads(line) for line in (tmp_path / "out").read_text().splitlines()]
         assert (events[-1]["event"], events[-1]["complete"]) == ("end", False)
-        second = (await process.arun(words, timeout=300, cwd=ROOT)).stdout.splitlines()
+        second = (await process.arun(process.Command(words, cwd=ROOT), timeout=300)).stdout.splitlines()
     resumed, ended = json.loads(second[0])["resumed"], json.loads(second[-1])
     assert resumed == 108
     assert ended["complete"]

@@ -100,9 +100,9 @@ async def test_the_wire_is_spared_as_promised() -> None:
 async def test_the_command_lists_what_is_there_also_for_programs(tmp_path: Path) -> None:
     async with ipmi_sim(tmp_path, "172.22.1.21"):
         command = [sys.executable, "-m", "seedvm", "scan", "172.22.1.21-172.22.1.22", "--state-dir", str(tmp_path)]
-        lines = (await process.arun(command, timeout=60, cwd=ROOT)).stdout.splitlines()
-        stream = (await process.arun([*command, "--json"], timeout=60, cwd=ROOT)).stdout.splitlines()
-        listed = (await process.arun([*command, "--export", "csv"], timeout=60, cwd=ROOT)).stdout
+        lines = (await process.arun(process.Command(command, cwd=ROOT), timeout=60)).stdout.splitlines()
+        stream = (await process.arun(process.Command([*command, "--json"], cwd=ROOT), timeout=60)).stdout.splitlines()
+        listed = (await process.arun(process.Command([*command, "--export", "csv"], cwd=ROOT), timeout=60)).stdout
     assert lines[0].startswith("asking 2 addresses: 10 packets")
     assert lines[-1].startswith("1 BMCs, ")
     events = [json.loads(line) for line in stream]

@@ -66,7 +66,7 @@ class Datacenter:
 
     async def run(self, argv: Sequence[str | Path], *, timeout: float, check: bool = True) -> process.Completed:
         """A command of the visitor's."""
-        return await process.arun([*self._enter, *argv], timeout=timeout, check=check, cwd=ROOT)
+        return await process.arun(process.Command([*self._enter, *argv], cwd=ROOT), timeout=timeout, check=check)
 
     async def seedvm(self, *arguments: str, timeout: float = 100.0) -> tuple[process.Completed, dict[str, float]]:
         """`seedvm ARGUMENTS` in a process of its own, and what it cost: seconds, cpu, rss_mib, code."""
@@ -112,7 +112,9 @@ async def datacenter(folder: Path, hosts: Sequence[Host]) -> AsyncIterator[Datac
         for host in hosts:
             if host.interface:
                 _link(host)
-        with child([sys.executable, "-m", "tests.datacenter.server", str(home)], cwd=ROOT, log=home / "log"):
+        with child(
+            process.Command([sys.executable, "-m", "tests.datacenter.server", str(home)], cwd=ROOT), log=home / "log"
+        ):
             await until((home / "control").exists, 60)
             yield Datacenter(home, hosts, str(namespace))
 

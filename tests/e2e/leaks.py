@@ -68,5 +68,5 @@ def _on_machine(world: World, machine: str, patterns: str) -> list[str]:
     )
     words = ("rack", "exec", "--file", "build/demo/rack.yaml", machine, "--", "sh", "-c", script)
     return process.run(
-        [*world.command, *words], timeout=120, cwd=world.repo, input=patterns, check=False
+        process.Command([*world.command, *words], cwd=world.repo), timeout=120, input=patterns, check=False
     ).stdout.split()

@@ -188,7 +188,7 @@ class Walk:
         process.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], timeout=20)
         script = "umask 077; mkdir -p /root/.ssh; cat >> /root/.ssh/authorized_keys"
         words = [*self.world.command, "rack", "exec", "--file", RACK, "seed", "--", "sh", "-c", script]
-        process.run(words, timeout=60, cwd=self.world.repo, input=key.with_suffix(".pub").read_text())
+        process.run(process.Command(words, cwd=self.world.repo), timeout=60, input=key.with_suffix(".pub").read_text())
         options = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
         line = f"exec ip netns exec {NAMESPACE} ssh -tt -i {key} {options} root@{SEED} seedvm wizard"
         distant = self.tmux.open(line, self.world.repo)

@@ -38,7 +38,7 @@ class World:
 
     def inside(self, *argv: str, timeout: float = 120, check: bool = True) -> str:
         """What a command prints where the operator stands: on the router of the rack."""
-        return process.run(argv, timeout=timeout, netns=NAMESPACE, cwd=self.state, check=check).stdout
+        return process.run(process.Command(argv, netns=NAMESPACE, cwd=self.state), timeout=timeout, check=check).stdout
 
     def openstack(self, *words: str, timeout: float = 120) -> Any:
         """What the stock client says, through the VIP, as JSON."""
@@ -57,7 +57,7 @@ class World:
 
     def seedvm(self, *words: str, timeout: float = 120, check: bool = True) -> process.Completed:
         """Run seedvm at the operator's desk."""
-        return process.run([*self.command, *words], timeout=timeout, cwd=self.repo, check=check)
+        return process.run(process.Command([*self.command, *words], cwd=self.repo), timeout=timeout, check=check)
 
     def receipt(self) -> Any:
         return json.loads((self.demo / "receipt.json").read_text())
@@ -87,7 +87,9 @@ class World:
         """The machine whose NIC holds an address."""
         for number in range(1, 8):
             shown = process.run(
-                ["ip", "-j", "addr", "show", "eth0"], timeout=10, netns=f"{NAMESPACE}-m{number}", check=False
+                process.Command(["ip", "-j", "addr", "show", "eth0"], netns=f"{NAMESPACE}-m{number}"),
+                timeout=10,
+                check=False,
             )
             links = json.loads(shown.stdout or "[]")
             if any(entry.get("local") == address for link in links for entry in link.get("addr_info", [])):

@@ -17,5 +17,5 @@ SYSTEM_BEGINS = "\x1b[!p"  # systemd resets the console that it takes (DECSTR)
 def raw_image() -> Path:
     """The raw disk, built where it is not there yet."""
     if not _RAW.exists():
-        process.run([sys.executable, "-m", "seedvm", "image", "appliance"], timeout=3600, cwd=SOURCE)
+        process.run(process.Command([sys.executable, "-m", "seedvm", "image", "appliance"], cwd=SOURCE), timeout=3600)
     return _RAW.resolve()

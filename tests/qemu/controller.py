@@ -107,7 +107,9 @@ class Controller:
     def greets(self) -> bool:
         """Whether SSH answers at its address."""
         greet = f"exec 3<>/dev/tcp/{ADDRESS}/22 && head -c 4 <&3"
-        done = process.run(["timeout", "5", "bash", "-c", greet], timeout=20, netns=self.spec.namespace, check=False)
+        done = process.run(
+            process.Command(["timeout", "5", "bash", "-c", greet], netns=self.spec.namespace), timeout=20, check=False
+        )
         return done.stdout == "SSH-"
 
     def ssh(self, script: str, *, timeout: float = 120) -> str:
@@ -126,11 +128,13 @@ class Controller:
             *trust,
             f"root@{ADDRESS}",
         ]
-        return process.run([*words, script], timeout=timeout, netns=self.spec.namespace).stdout.strip()
+        return process.run(process.Command([*words, script], netns=self.spec.namespace), timeout=timeout).stdout.strip()
 
     def from_outside(self, url: str) -> str:
         """What the router gets there; empty when nobody answers."""
-        return process.run(["curl", "-s", "-m", "20", url], timeout=30, netns=self.spec.namespace, check=False).stdout
+        return process.run(
+            process.Command(["curl", "-s", "-m", "20", url], netns=self.spec.namespace), timeout=30, check=False
+        ).stdout
 
     def first_life(self, golden: Path) -> None:
         """Written, booted and configured; its host keys are known from here on."""

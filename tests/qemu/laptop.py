@@ -77,10 +77,10 @@ class Laptop:
         }
         options = [f"-o{name}={value}" for name, value in settings.items()]
         words = ["ssh", "-q", "-F", "none", *options, "-p", str(port), "root@127.0.0.1", script]
-        return process.run([*self._enter, *words], timeout=timeout, check=False, env=answer)
+        return process.run(process.Command([*self._enter, *words], env=answer), timeout=timeout, check=False)
 
     def host(self, *words: str, check: bool = True, timeout: float = 300) -> process.Completed:
-        return process.run(self.host_words(*words), timeout=timeout, check=check, cwd=SOURCE)
+        return process.run(process.Command(self.host_words(*words), cwd=SOURCE), timeout=timeout, check=check)
 
 
 @contextlib.contextmanager

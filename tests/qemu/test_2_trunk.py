@@ -50,7 +50,7 @@ def ramdisk(folder: Path, images: Path) -> Path:
     (folder / "root/begin").chmod(0o755)
     whole = folder / "whole"
     pack = 'cat "$1/ramdisk.initramfs" >"$0"; truncate --size=%512 "$0"; find . | cpio --create --format=newc --quiet >>"$0"'
-    process.run(["sh", "-c", pack, whole, images], timeout=60, cwd=folder / "root")
+    process.run(process.Command(["sh", "-c", pack, whole, images], cwd=folder / "root"), timeout=60)
     return whole
 
 

@@ -109,7 +109,7 @@ class Wire:
         (folder / "console.log").write_text("")
         (folder / "qmp").unlink(missing_ok=True)
         words = vm.words(machine, folder, folder / "qmp", ("network", "disk"), fast=False)
-        child = process.spawn(words, log=folder / "console.log", netns=self._namespace)
+        child = process.spawn(process.Command(words, netns=self._namespace), log=folder / "console.log")
         with ThreadPoolExecutor(1) as pool:  # who asks for the reason when QEMU is gone comes too late
             try:
                 yield Boot(machine, folder, pool.submit(vm.reason_of_end, folder / "qmp", child))
@@ -133,7 +133,7 @@ def wire(scratch: Path) -> Iterator[Wire]:
     try:
         process.run(["ip", "-n", namespace, "-batch", "-"], timeout=20, input=_NETWORK)
         for words in boot_servers(here.served, *_UEFI):
-            servers.append(process.spawn(words, log=scratch / "servers.log", netns=namespace))
+            servers.append(process.spawn(process.Command(words, netns=namespace), log=scratch / "servers.log"))
         yield here
     finally:
         for server in servers:
@@ -147,4 +147,7 @@ def _make_ramdisk(scratch: Path, target: Path) -> None:
     (scratch / "init.c").write_text(_INIT)
     process.run(["gcc", "-static", "-O1", "-o", root / "init", scratch / "init.c"], timeout=60)
     process.run(["mknod", root / "dev/console", "c", "5", "1"], timeout=10)
-    process.run(["sh", "-c", 'find . | cpio --create --format=newc --quiet >"$0"', str(target)], timeout=30, cwd=root)
+    process.run(
+        process.Command(["sh", "-c", 'find . | cpio --create --format=newc --quiet >"$0"', str(target)], cwd=root),
+        timeout=30,
+    )

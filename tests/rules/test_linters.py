@@ -16,7 +16,9 @@ BIN = Path(sys.executable).parent
 
 def tracked() -> list[Path]:
     """The repository's files: what git knows and, in a tree being worked on, what it would add."""
-    listed = process.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], timeout=20, cwd=ROOT)
+    listed = process.run(
+        process.Command(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT), timeout=20
+    )
     return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 
@@ -33,7 +35,7 @@ def shell_scripts() -> list[Path]:
 def content(*argv: str | Path, **env: str) -> None:
     """Fail with what the linter says unless it is content."""
     path = f"{BIN}:/usr/sbin:/usr/bin:/sbin:/bin"
-    done = process.run(argv, timeout=600, cwd=ROOT, env={"PATH": path, **env}, check=False)
+    done = process.run(process.Command(argv, cwd=ROOT, env={"PATH": path, **env}), timeout=600, check=False)
     if done.returncode != 0:
         said = (
             line for line in (done.stdout + done.stderr).splitlines() if not line.startswith(("Checking ", "Parsing "))

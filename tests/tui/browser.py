@@ -143,7 +143,7 @@ async def served(*words: str, log: Path) -> AsyncIterator[tuple[str, process.Chi
     """`python -m tui --web` with these words, on a free port: its address as it tells it, and the server."""
     root = Path(__file__).parents[2]
     log.unlink(missing_ok=True)
-    child = process.spawn([sys.executable, "-m", "tui", "--web", *words], log=log, cwd=root)
+    child = process.spawn(process.Command([sys.executable, "-m", "tui", "--web", *words], cwd=root), log=log)
     try:
         async with asyncio.timeout(_LIMIT_SECONDS):
             while "Ctrl-C ends" not in (said := log.read_text()):

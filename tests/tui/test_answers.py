@@ -84,5 +84,5 @@ async def test_what_an_interactive_run_wrote_begins_another_without_a_question(t
         "--yes-wipe",
         "other",
     ]
-    done = process.run([sys.executable, "-m", "seedvm", *words], timeout=120, check=False, cwd=ROOT)
+    done = process.run(process.Command([sys.executable, "-m", "seedvm", *words], cwd=ROOT), timeout=120, check=False)
     assert done.returncode == 2 and "the site is cellar" in done.stderr

@@ -101,7 +101,9 @@ def test_replay_is_a_command_of_its_own(tmp_path: Path) -> None:
     def replayed(journal: Path) -> process.Completed:
         words = ["replay", str(journal), "--speed", "0", "--plain"]
         return process.run(
-            [sys.executable, "-m", "seedvm", *words], timeout=120, check=False, cwd=Path(__file__).parents[2]
+            process.Command([sys.executable, "-m", "seedvm", *words], cwd=Path(__file__).parents[2]),
+            timeout=120,
+            check=False,
         )
 
     played = replayed(EXAMPLE / "journal.jsonl")

@@ -25,7 +25,7 @@ def on_a_line(folder: Path, *words: str) -> Any:
     lock = os.open(folder / "engine.lock", os.O_RDWR | os.O_CREAT)
     fcntl.flock(lock, fcntl.LOCK_EX)
     program = Path(__file__).with_name("on_a_line.py")
-    done = process.run([sys.executable, str(program), str(folder), *words], timeout=180, cwd=ROOT)
+    done = process.run(process.Command([sys.executable, str(program), str(folder), *words], cwd=ROOT), timeout=180)
     os.close(lock)
     return json.loads(done.stdout)
 

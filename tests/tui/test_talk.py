@@ -120,7 +120,7 @@ def test_the_program_speaks_lines_on_a_dumb_terminal_and_where_asked(tmp_path: P
     state_dir(tmp_path, review=True, receipt=True)
     more = [] if term == "dumb" else ["--plain"]
     argv = [sys.executable, "-m", "tui", "--state-dir", str(tmp_path), *more]
-    done = process.run(argv, timeout=120, env={"TERM": term}, cwd=Path(__file__).parents[2])
+    done = process.run(process.Command(argv, env={"TERM": term}, cwd=Path(__file__).parents[2]), timeout=120)
     assert "SAFE TO LEAVE: YES" in done.stdout and "\x1b" not in done.stdout and done.stdout.isascii()
 
 
@@ -129,5 +129,5 @@ def test_another_sites_file_is_refused(tmp_path: Path) -> None:
     other = tmp_path / "other.yaml"
     other.write_text(SITE.replace("site: example", "site: other"))
     argv = [sys.executable, "-m", "tui", "--plain", "--state-dir", str(tmp_path), "--site", str(other)]
-    done = process.run(argv, timeout=120, check=False, cwd=Path(__file__).parents[2])
+    done = process.run(process.Command(argv, cwd=Path(__file__).parents[2]), timeout=120, check=False)
     assert done.returncode == 2 and "is there already" in done.stderr

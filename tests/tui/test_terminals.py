@@ -44,7 +44,7 @@ def engine(tmp_path: Path) -> Iterator[tuple[Path, Path, process.Child]]:
     state, release = tmp_path / "state", tmp_path / "release"
     state.mkdir()
     words = [sys.executable, "-m", "tests.unit.file_road", str(state), str(release)]
-    child = process.spawn(words, log=tmp_path / "engine.log", cwd=ROOT)
+    child = process.spawn(process.Command(words, cwd=ROOT), log=tmp_path / "engine.log")
     wait_until("the engine is at work", lambda: engine_pid(state) is not None, SOON, every=0.05)
     yield state, release, child
     process.stop(child)

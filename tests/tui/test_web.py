@@ -155,7 +155,9 @@ def test_a_place_that_is_taken_is_told(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         words = ["--web", "--listen", f"127.0.0.1:{taken.getsockname()[1]}", *RECORDING]
         done = process.run(
-            [sys.executable, "-m", "tui", *words], timeout=HANGS, check=False, cwd=Path(__file__).parents[2]
+            process.Command([sys.executable, "-m", "tui", *words], cwd=Path(__file__).parents[2]),
+            timeout=HANGS,
+            check=False,
         )
     assert done.returncode == 2 and "cannot listen" in done.stderr and "--listen" in done.stderr
 

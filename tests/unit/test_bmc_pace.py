@@ -41,7 +41,9 @@ async def test_two_objects_on_one_folder_keep_the_gap_between_them(tmp_path: Pat
 
 async def test_another_process_waits_too(tmp_path: Path) -> None:
     async with Pace(tmp_path, gap=1.0).turn("172.22.1.21"):
-        child = process.arun([sys.executable, "-c", OTHER, tmp_path], timeout=60, env={"PYTHONPATH": str(ROOT)})
+        child = process.arun(
+            process.Command([sys.executable, "-c", OTHER, tmp_path], env={"PYTHONPATH": str(ROOT)}), timeout=60
+        )
         waiting = asyncio.ensure_future(child)
         await asyncio.sleep(0)
     ended = time.time()

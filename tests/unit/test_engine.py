@@ -116,7 +116,8 @@ def test_a_second_engine_is_refused_with_the_pid_of_the_first(state_dir: Path) -
 
 def start(state_dir: Path, release: Path) -> process.Child:
     return process.spawn(
-        [sys.executable, "-m", "tests.unit.file_road", state_dir, release], cwd=ROOT, log=state_dir / "log"
+        process.Command([sys.executable, "-m", "tests.unit.file_road", state_dir, release], cwd=ROOT),
+        log=state_dir / "log",
     )
 
 

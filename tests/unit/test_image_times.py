@@ -32,6 +32,8 @@ def test_python_takes_the_compiled_form_of_every_source_afterwards(tmp_path: Pat
         compiled(tmp_path, name, when)
     (tmp_path / "__pycache__/empty.pyc").touch()
     times.clamp(tmp_path)
-    told = process.run([sys.executable, "-v", "-B", "-c", "import young, old"], timeout=30, cwd=tmp_path).stderr
+    told = process.run(
+        process.Command([sys.executable, "-v", "-B", "-c", "import young, old"], cwd=tmp_path), timeout=30
+    ).stderr
     for name in ("young", "old"):
         assert f"{tmp_path}/__pycache__/{name}.{sys.implementation.cache_tag}.pyc matches {tmp_path}/{name}.py" in told

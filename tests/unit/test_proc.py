@@ -35,7 +35,7 @@ def test_a_missing_program_is_named() -> None:
 def test_the_environment_is_clean_and_stdin_closed() -> None:
     os.environ["SESSION_TOKEN_OF_THE_OPERATOR"] = "x"
     try:
-        done = process.run(["sh", "-c", "env; cat"], timeout=60, env={"MINE": "1"})
+        done = process.run(process.Command(["sh", "-c", "env; cat"], env={"MINE": "1"}), timeout=60)
     finally:
         del os.environ["SESSION_TOKEN_OF_THE_OPERATOR"]
     assert "SESSION_TOKEN_OF_THE_OPERATOR" not in done.stdout
@@ -45,7 +45,9 @@ def test_the_environment_is_clean_and_stdin_closed() -> None:
 
 def test_secrets_travel_by_stdin_and_environment_and_never_by_argv() -> None:
     done = process.run(
-        ["sh", "-c", 'printf %s "$WORD"; cat'], timeout=60, input="two", secret_env={"WORD": Secret("one")}
+        process.Command(["sh", "-c", 'printf %s "$WORD"; cat'], secret_env={"WORD": Secret("one")}),
+        timeout=60,
+        input="two",
     )
     assert done.stdout == "onetwo"
     with pytest.raises(TypeError):
@@ -108,7 +110,34 @@ def test_a_spawned_child_logs_privately_and_stops_with_its_family(tmp_path: Path
 
 
 def test_a_command_reads_as_a_shell_takes_it() -> None:
-    assert process.pasteable(["echo", "a b", Path("/c")], netns="blue") == "ip netns exec blue echo 'a b' /c"
+    assert (
+        process.pasteable(process.Command(["echo", "a b", Path("/c")], netns="blue"))
+        == "ip netns exec blue echo 'a b' /c"
+    )
+
+
+def test_a_command_says_where_it_runs_and_each_call_how_long(tmp_path: Path) -> None:
+    command = process.Command(
+        ["sh", "-c", 'pwd; echo "$MINE$HIDDEN"'], {"MINE": "1"}, tmp_path, None, {"HIDDEN": Secret("2")}
+    )
+    wanted = f"{tmp_path}\n12\n"
+    lines: list[str] = []
+    assert process.run(command, timeout=60).stdout == wanted
+    assert process.stream(command, lines.append, timeout=60).stdout == wanted.strip()
+    child = process.spawn(command, log=tmp_path / "log")
+    assert child.wait(60) == 0
+    assert (tmp_path / "log").read_text() == wanted
+    assert "Secret" not in process.pasteable(command)
+    assert "hidden" not in repr(process.Command(["true"], secret_env={"HIDDEN": Secret("hidden")}))
+
+
+def test_what_fails_while_a_stream_is_read_ends_the_process(tmp_path: Path) -> None:
+    def refuse(line: str) -> None:
+        raise FileNotFoundError(line)
+
+    with pytest.raises(FileNotFoundError, match=r"\d+"):
+        process.stream(["sh", "-c", f"echo $$ >{tmp_path}/pid; cat {tmp_path}/pid; exec sleep 600"], refuse, timeout=60)
+    assert gone(int((tmp_path / "pid").read_text()))
 
 
 def gone(pid: int) -> bool:

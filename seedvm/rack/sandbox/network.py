@@ -49,7 +49,7 @@ def raise_network(rack: RackSpec) -> None:
             f"link set {bridge} up",
         ]
     _batch(name, lines)
-    process.run(["sysctl", "-q", "-w", "net.ipv4.ip_forward=1"], timeout=20, netns=name)
+    process.run(process.Command(["sysctl", "-q", "-w", "net.ipv4.ip_forward=1"], netns=name), timeout=20)
 
 
 def plug(rack: RackSpec, namespace: str, cables: Sequence[tuple[str, str, str]]) -> None:
