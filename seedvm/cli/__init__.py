@@ -61,9 +61,8 @@ COMMANDS = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     args = parser().parse_args(argv)
-    logging.getLogger().addHandler(
-        logging.NullHandler()
-    )  # what libraries mutter is neither an answer nor free of secrets
+    # What libraries log is neither an answer nor free of secrets.
+    logging.getLogger().addHandler(logging.NullHandler())
     try:
         return int(args.handler(args))
     except InvalidFile as error:
@@ -72,6 +71,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SeedvmError as error:
         fail(error, args.json)
         return EXIT_BUSY if type(error).__name__ == "EngineBusy" else EXIT_FAILED
+    except ModuleNotFoundError as error:
+        fail(_not_installed(error), args.json)
+        return EXIT_FAILED
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -93,6 +95,16 @@ def parser() -> argparse.ArgumentParser:
     for command in COMMANDS:
         command.add_command(commands, shared)
     return parser
+
+
+def _not_installed(error: ModuleNotFoundError) -> SeedvmError:
+    if (error.name or "").partition(".")[0] in ("seedvm", "tui"):
+        raise error
+    return SeedvmError(
+        f"the Python package {error.name} is not installed",
+        why="this command needs it",
+        hint="pip install 'seedvm[rack]' for the virtual rack and images, 'seedvm[host]' for libvirt, seedvm for the rest",
+    )
 
 
 def _shared() -> argparse.ArgumentParser:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from seedvm.base.errors import SeedvmError
@@ -37,6 +38,17 @@ def fail(error: SeedvmError, as_json: bool) -> None:
         print(json.dumps({"error": tree}, ensure_ascii=False), file=sys.stderr)
     else:
         print("\n".join(["seedvm: " + error.lines()[0], *error.lines()[1:]]), file=sys.stderr, flush=True)
+
+
+def require_checkout(command: str) -> None:
+    """Refuse a command that works on the source tree where there is none: a wheel holds the program, not what images are made of."""
+    source = Path(__file__).resolve().parents[2]
+    if not (source / "elements").is_dir():
+        raise SeedvmError(
+            f"{command} needs a source checkout",
+            why=f"images are built from elements/ and appliance/, and the package installed in {source} has neither",
+            hint="clone the repository, run `make host` in it, then .venv/bin/" + command,
+        )
 
 
 def steps_of(context: Context) -> tuple[Step, ...]:

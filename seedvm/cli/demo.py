@@ -6,8 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seedvm.cli.common import EXIT_DONE, EXIT_FAILED, Commands, say
-from seedvm.cli.text import EventLines
+from seedvm.cli.common import EXIT_DONE, EXIT_FAILED, Commands, require_checkout, say
 
 if TYPE_CHECKING:
     from seedvm.engine.journal import Event
@@ -22,6 +21,8 @@ def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
 
 
 def _demo(args: argparse.Namespace) -> int:
+    require_checkout("seedvm demo")
+    from seedvm.cli.text import EventLines
     from seedvm.rack.demo import Teller, run_demo
 
     lines = EventLines()

@@ -7,7 +7,7 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seedvm.cli.common import EXIT_DONE, EXIT_FAILED, Commands, answer, say
+from seedvm.cli.common import EXIT_DONE, EXIT_FAILED, Commands, answer, require_checkout, say
 
 if TYPE_CHECKING:
     from seedvm.image.build import ImageSet
@@ -47,6 +47,7 @@ def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
 
 
 def _build(args: argparse.Namespace) -> int:
+    require_checkout("seedvm image build")
     say(str(_images(args)))
     return EXIT_DONE
 
@@ -61,6 +62,7 @@ def _images(args: argparse.Namespace) -> ImageSet:
 
 
 def _appliance(args: argparse.Namespace) -> int:
+    require_checkout("seedvm image appliance")
     from seedvm.image import appliance
 
     appliance.refuse_foreign(args.arch)
@@ -71,6 +73,7 @@ def _appliance(args: argparse.Namespace) -> int:
 
 
 def _mirror(args: argparse.Namespace) -> int:
+    require_checkout("seedvm image mirror")
     from seedvm.image import mirror
     from seedvm.image.build import build
 
@@ -94,6 +97,7 @@ def _compare(args: argparse.Namespace) -> int:
 
 
 def _status(args: argparse.Namespace) -> int:
+    require_checkout("seedvm image status")
     from seedvm.image.build import status
 
     found = status(CACHE)

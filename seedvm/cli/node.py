@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from seedvm.base.errors import SeedvmError
-from seedvm.base.files import write_private
 from seedvm.cli.common import EXIT_DONE, Commands, answer, say
-from seedvm.site import orders
-from seedvm.site.load import load_site
-from seedvm.site.model import Site
+
+if TYPE_CHECKING:
+    from seedvm.site.model import Site
+    from seedvm.site.orders import Order
 
 
 def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
@@ -31,6 +32,8 @@ def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
 
 
 def _site(args: argparse.Namespace) -> Site:
+    from seedvm.site.load import load_site
+
     site = load_site(args.state_dir / "site.yaml")
     if args.name not in [one.name for one in site.controllers]:
         there = ", ".join(one.name for one in site.controllers)
@@ -39,10 +42,14 @@ def _site(args: argparse.Namespace) -> Site:
 
 
 def _retry(args: argparse.Namespace) -> int:
+    from seedvm.site import orders
+
     return _given(args, orders.retry(_site(args).name, args.name))
 
 
 def _replace(args: argparse.Namespace) -> int:
+    from seedvm.site import orders
+
     site = _site(args)
     there = orders.spares(_review(args.state_dir))
     wanted = [one for one in there if args.by in (None, one.bmc)]
@@ -61,6 +68,9 @@ def _replace(args: argparse.Namespace) -> int:
 
 
 def _drop(args: argparse.Namespace) -> int:
+    from seedvm.base.files import write_private
+    from seedvm.site import orders
+
     site = _site(args)
     orders.refuse_too_few(site, args.name)
     if args.yes_drop != site.name:
@@ -75,7 +85,9 @@ def _drop(args: argparse.Namespace) -> int:
     return _told(args, f"{args.name} is dropped; it counts from the engine's next start: seedvm run")
 
 
-def _given(args: argparse.Namespace, order: orders.Order) -> int:
+def _given(args: argparse.Namespace, order: Order) -> int:
+    from seedvm.site import orders
+
     orders.give(args.state_dir, order)
     return _told(args, f"ordered: {order}; an engine at work obeys it, else: seedvm run")
 

@@ -7,7 +7,6 @@ import asyncio
 from pathlib import Path
 
 from seedvm.cli.common import EXIT_DONE, Commands, answer, say, steps_of
-from seedvm.cli.text import verdict_line, verdict_tree
 
 
 def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
@@ -17,6 +16,7 @@ def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
 
 
 def _plan(args: argparse.Namespace) -> int:
+    from seedvm.cli.text import verdict_line, verdict_tree
     from seedvm.engine.run import Checked, survey
     from seedvm.engine.step import Context
     from seedvm.site.load import load_site

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from seedvm.base.errors import SeedvmError
 from seedvm.cli.common import EXIT_BLOCKED, EXIT_DONE, EXIT_FAILED, EXIT_USAGE, Commands, answer, fail, say, steps_of
-from seedvm.cli.text import EventLines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,6 +58,8 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _printer(as_json: bool) -> Callable[[Event], None]:
+    from seedvm.cli.text import EventLines
+
     lines = EventLines()
 
     def show(event: Event) -> None:

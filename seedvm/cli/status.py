@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 
 from seedvm.cli.common import EXIT_DONE, Commands, answer, say
-from seedvm.cli.text import status_lines
 
 
 def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
@@ -13,6 +12,7 @@ def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
 
 
 def _status(args: argparse.Namespace) -> int:
+    from seedvm.cli.text import status_lines
     from seedvm.engine.status import read_status
 
     status = read_status(args.state_dir)

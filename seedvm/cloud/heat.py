@@ -13,7 +13,7 @@ from seedvm.cloud.connection import Cloud, Refused
 STACK = "undercloud"
 TEMPLATE = "undercloud.yaml"
 _NESTED = "undercloud-node.yaml"
-_FOLDERS = (Path("/opt/seedvm/share/appliance/heat"), Path(__file__).resolve().parents[2] / "appliance/heat")
+_FOLDER = Path(__file__).with_name("templates")
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,8 @@ class Template:
 
 
 def template() -> Template:
-    """The undercloud's template: the image's, else the repository's."""
-    folder = next(folder for folder in _FOLDERS if (folder / TEMPLATE).is_file())
-    return Template((folder / TEMPLATE).read_text(), {_NESTED: (folder / _NESTED).read_text()})
+    """The undercloud's template."""
+    return Template((_FOLDER / TEMPLATE).read_text(), {_NESTED: (_FOLDER / _NESTED).read_text()})
 
 
 async def stack(cloud: Cloud, name: str = STACK) -> Stack | None:

@@ -14,7 +14,7 @@ import pystache
 
 from seedvm.base.errors import SeedvmError
 
-TEMPLATE = Path(__file__).resolve().parents[2] / "appliance/libvirt/domain.xml.mustache"
+TEMPLATE = Path(__file__).with_name("domain.xml.mustache")
 DEFAULT_MEMORY_MIB = 4096
 EMULATED_CPUS = 1
 _FIRST_SLOT = 0x10  # of the ports on the PCI bus; the NAT NIC has 0x1e: Linux names NICs in this order

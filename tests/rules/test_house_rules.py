@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import seedvm
 from tests.rules.test_linters import ROOT, tracked
 
 MODULE_LINES = 350
@@ -68,6 +70,14 @@ def test_nothing_unfinished_is_left() -> None:
             lines = path.read_text(errors="replace").splitlines()
             found += [f"{name(path)}:{number}" for number, line in enumerate(lines, 1) if mark.search(line)]
     assert not found
+
+
+def test_the_version_is_written_in_one_place() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert "version" not in project["project"]
+    assert project["tool"]["setuptools"]["dynamic"] == {"version": {"attr": "seedvm.__version__"}}
+    written = re.compile(r"\b(version|VERSION)\b\W{0,8}" + re.escape(seedvm.__version__))
+    assert [name(path) for path in SHIPPED if written.search(path.read_text())] == []
 
 
 def test_no_shipped_code_knows_of_tests() -> None:

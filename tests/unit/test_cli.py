@@ -13,13 +13,14 @@ from seedvm.base import process
 from seedvm.cli import COMMANDS, main, parser
 from seedvm.engine.journal import Journal
 from seedvm.engine.lock import engine_lock
+from tests.rules.test_linters import ROOT
 
 
-def test_help_is_quick_and_loads_no_library(tmp_path: Path) -> None:
-    code = "import sys; from seedvm.cli import main\ntry: main(['--help'])\nexcept SystemExit: print(*sys.modules, sep='\\n')"
-    done = process.run([sys.executable, "-c", code], timeout=60)
+def test_help_is_quick_and_loads_no_library() -> None:
+    """The interpreter runs without site packages, so nothing but the standard library can be there."""
+    code = f"import sys; sys.path.append({str(ROOT)!r}); from seedvm.cli import main; main(['--help'])"
+    done = process.run([sys.executable, "-I", "-S", "-c", code], timeout=60)
     assert "walk the road" in done.stdout
-    assert not {"openstack", "scapy", "textual", "pyghmi"} & set(done.stdout.splitlines())
 
 
 def test_each_command_has_a_file_of_its_name() -> None:
