@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from tests.contract.bmcs import GUID, ipmi_sim, pyghmi_bmc, redfish_sim
+from tests.contract.bmc.bmcs import GUID, ipmi_sim, pyghmi_bmc, redfish_sim
 from tests.datacenter.model import Host
 
 USER, PASSWORD = "admin", "horse-42"

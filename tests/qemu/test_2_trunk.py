@@ -11,7 +11,7 @@ import scapy
 from seedvm.base import process
 from seedvm.image.build import build
 from seedvm.wire import slp
-from tests.contract.trunk_guest import BMC
+from tests.contract.scan.trunk_guest import BMC
 from tests.qemu.laptop import SOURCE, is_root, until
 
 pytestmark = [
@@ -27,7 +27,7 @@ export PATH=/usr/sbin:/usr/bin:/sbin:/bin PYTHONPATH=/guest PYTHONDONTWRITEBYTEC
 mount -t proc proc /proc; mount -t sysfs sysfs /sys; mount -t devtmpfs dev /dev; mount -t tmpfs tmp /tmp
 modprobe e1000; modprobe ipv6 2>/dev/null; ip link set lo up
 for line in all.accept_dad=0 default.accept_dad=0; do sysctl -qw "net.ipv6.conf.$line"; done
-cd /guest; python3 -m tests.contract.trunk_guest /guest/plan.json </dev/null 2>&1; cat /tmp/far.log
+cd /guest; python3 -m tests.contract.scan.trunk_guest /guest/plan.json </dev/null 2>&1; cat /tmp/far.log
 echo GUEST ENDS; sync; poweroff -ff
 """
 

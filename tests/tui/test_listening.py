@@ -13,7 +13,7 @@ from scapy.layers.l2 import ARP, Ether
 from seedvm.base.errors import SeedvmError
 from seedvm.scan.listen import Neighbour
 from tests.contract.isolated import isolated
-from tests.contract.test_scan_listen import MAC, sent_by, wire
+from tests.contract.scan.test_listen import MAC, sent_by, wire
 from tests.tui.helpers import SITE, grid, until
 from tests.unit.test_wire_listen import NOTIFY
 from tui.app import WizardApp

@@ -14,7 +14,7 @@ from seedvm.scan.radio import Radio
 from seedvm.scan.rounds import ArpRounds
 from seedvm.scan.sweep import Sweep
 from seedvm.wire import rmcp
-from tests.contract.far_end import rmcp_reply
+from tests.contract.scan.far_end import rmcp_reply
 from tests.unit.test_scan_rounds import Loop
 
 GUID = bytes.fromhex("00112233445566778899aabbccddeeff")
