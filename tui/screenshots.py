@@ -9,6 +9,7 @@ import asyncio
 import sys
 from pathlib import Path
 
+from seedvm.base.first import first
 from seedvm.engine.journal import read
 from tui.app import WizardApp
 from tui.backend.replay import Replay
@@ -39,7 +40,9 @@ async def picture(journal: Path, page: str, upto: int | None) -> str:
 
 def main() -> int:
     """Write docs/img/*.svg; 0 when done."""
-    journal = next(path for path in RECORDINGS if path.exists())
+    journal = first(
+        (path for path in RECORDINGS if path.exists()), "there is no recording of the demo", hint="make demo"
+    )
     folder = ROOT / "docs/img"
     folder.mkdir(parents=True, exist_ok=True)
     for name, page, upto in (("wizard", "progress", writing(journal)), ("handoff", "handoff", None)):

@@ -35,6 +35,7 @@ from seedvm.cli import (
     wizard,
 )
 from seedvm.cli.common import EXIT_BUSY, EXIT_FAILED, EXIT_USAGE, fail
+from seedvm.engine.lock import EngineBusy
 
 # As `seedvm --help` lists them.
 COMMANDS = (
@@ -70,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_USAGE
     except SeedvmError as error:
         fail(error, args.json)
-        return EXIT_BUSY if type(error).__name__ == "EngineBusy" else EXIT_FAILED
+        return EXIT_BUSY if isinstance(error, EngineBusy) else EXIT_FAILED
     except ModuleNotFoundError as error:
         fail(_not_installed(error), args.json)
         return EXIT_FAILED

@@ -145,7 +145,7 @@ def _known(args: argparse.Namespace, step: RotateStep) -> list[Machine]:
         raise SeedvmError(
             f"no proven account is known for {', '.join(lacking) or 'any BMC'}",
             why="only what was proven is touched",
-            hint="seedvm run finds the BMCs and proves their accounts; seedvm report lists them",
+            hint="seedvm run finds the BMCs and proves their accounts; seedvm machines lists them",
         )
     return machines
 

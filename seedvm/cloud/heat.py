@@ -102,14 +102,6 @@ async def delete(cloud: Cloud, stack_: Stack) -> None:
     await cloud.ask("orchestration", "DELETE", f"/stacks/{stack_.name}/{stack_.id}", missing_ok=True)
 
 
-async def check_template(cloud: Cloud, made_of: Template) -> Mapping[str, Any]:
-    """Heat's own opinion of a template: its parameters; Refused when it is wrong."""
-    found = await cloud.ask(
-        "orchestration", "POST", "/validate", {"template": made_of.text, "files": dict(made_of.files)}
-    )
-    return dict(found["Parameters"])
-
-
 async def resources(cloud: Cloud, stack_: Stack) -> tuple[Resource, ...]:
     """Every resource of the stack and of those nested in it."""
     found = await cloud.get("orchestration", f"/stacks/{stack_.name}/{stack_.id}/resources?nested_depth=3")

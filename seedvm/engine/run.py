@@ -101,7 +101,7 @@ async def _bring_about(step: Step, journal: Journal) -> Done | Blocked:
         raise SeedvmError(
             f"{step.title}: applied, and yet not done",
             why=verdict.why,
-            hint="seedvm run tries again; if it ends here again, seedvm report and the log tell more",
+            hint="seedvm run tries again; if it ends here again, seedvm status and journal.jsonl tell more",
         )
     if isinstance(verdict, Done):
         journal.append(

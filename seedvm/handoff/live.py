@@ -38,7 +38,7 @@ async def told_live(reach: Reach, report: Report) -> AsyncIterator[None]:
 
 
 async def _tell(reach: Reach, member: str, report: Report) -> None:
-    watcher = next(one for one in reach.nodes if one.name == member)
+    watcher = reach.node(member)
     since = float(reach.notes()["watch"]["since"])
     longest = 0.0
     while True:

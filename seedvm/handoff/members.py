@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from seedvm.base.files import write_private
+from seedvm.base.first import first
 from seedvm.base.tcp import tcp_open
 from seedvm.cloud.api import Api, login
 from seedvm.cloud.ssh import Machine, Ssh, way_in
@@ -52,6 +53,16 @@ class Reach:
     @property
     def nodes(self) -> tuple[Machine, ...]:
         return tuple(Machine(one.name, str(one.address)) for one in self.site.controllers)
+
+    def node(self, name: str) -> Machine:
+        """The node of that name; a SeedvmError where the site has none."""
+        return first(
+            (one for one in self.nodes if one.name == name),
+            "the site has no such node",
+            machine=name,
+            why=f"it has {', '.join(one.name for one in self.nodes)}",
+            hint="handoff.json was written for another site.yaml: use the one that the hand-off began with",
+        )
 
     @property
     def ssh(self) -> Ssh:

@@ -7,6 +7,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from seedvm.base.capacity import free_bytes, memory_mib
 from seedvm.base.errors import SeedvmError
 from seedvm.host import kvm, power, watch
 from seedvm.host.hypervisor import URI, connected
@@ -80,20 +81,14 @@ def _libvirt(uri: str, fast: bool) -> Need:
 
 
 def _memory(wanted_mib: int) -> Need:
-    kib = next(
-        int(line.split()[1])
-        for line in Path("/proc/meminfo").read_text().splitlines()
-        if line.startswith("MemAvailable:")
-    )
-    found, needed = kib // 1024, wanted_mib + _SPARE_MIB
+    found, needed = memory_mib("MemAvailable"), wanted_mib + _SPARE_MIB
     return Need(
         "memory", found >= needed, f"{found} MiB free, {needed} needed", "close other programs, or --memory less"
     )
 
 
 def _room(folder: Path) -> Need:
-    there = next(path for path in (folder, *folder.parents) if path.is_dir())
-    free = shutil.disk_usage(there).free >> 30
+    free = free_bytes(folder) >> 30
     return Need(
         "disk", free >= _DISK_GIB, f"{free} GiB free for {folder}, {_DISK_GIB} needed", "free some, or --folder"
     )

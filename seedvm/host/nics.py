@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
-
-_NET = Path("/sys/class/net")
-SLOW_MBIT = 1000
+from seedvm.base.nics import SYS_NET, has_carrier, speed_mbit
+from seedvm.site.limits import SLOW_MBIT
 
 
 @dataclass(frozen=True)
@@ -74,20 +72,13 @@ def nic(name: str) -> Nic:
 
 def has_cable(name: str) -> bool | None:
     """Whether the port sees a link, a bridge through a port in it; None when it is gone (a USB adapter pulled out)."""
-    folder = _NET / name
+    folder = SYS_NET / name
     if not folder.exists():
         return None
     if (folder / "bridge").exists():
-        inside = [one.name for one in (folder / "brif").iterdir() if not (_NET / one.name / "tun_flags").exists()]
-        return any(_carrier(one) for one in inside) if inside else True
-    return _carrier(name)
-
-
-def _carrier(name: str) -> bool:
-    try:
-        return (_NET / name / "carrier").read_text().strip() == "1"
-    except OSError:
-        return False  # EINVAL: the port is down
+        inside = [one.name for one in (folder / "brif").iterdir() if not (SYS_NET / one.name / "tun_flags").exists()]
+        return any(has_carrier(one) for one in inside) if inside else True
+    return has_carrier(name)
 
 
 def _nic(link: dict[str, Any], addresses: Sequence[dict[str, Any]], routed: set[str | None]) -> Nic:
@@ -99,7 +90,7 @@ def _nic(link: dict[str, Any], addresses: Sequence[dict[str, Any]], routed: set[
         mac=str(link.get("address", "")),
         up="UP" in flags,
         cable="LOWER_UP" in flags,
-        speed_mbit=_speed(name),
+        speed_mbit=speed_mbit(name) or None,
         addresses=tuple(f"{one['local']}/{one['prefixlen']}" for one in addresses if one.get("scope") == "global"),
         default_route=name in routed,
         bridge=link.get("master"),
@@ -107,20 +98,12 @@ def _nic(link: dict[str, Any], addresses: Sequence[dict[str, Any]], routed: set[
 
 
 def _kind(name: str) -> str:
-    folder = _NET / name
+    folder = SYS_NET / name
     if (folder / "bridge").exists():
         return "bridge"
     if (folder / "wireless").exists() or (folder / "phy80211").exists():
         return "wifi"
     return "wired" if (folder / "device").exists() else "virtual"
-
-
-def _speed(name: str) -> int | None:
-    try:
-        speed = int((_NET / name / "speed").read_text())
-    except (OSError, ValueError):
-        return None
-    return None if speed <= 0 else speed
 
 
 def _ask(*words: str, family: str = "-4") -> list[dict[str, Any]]:

@@ -22,6 +22,7 @@ from typing import Any
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
+from seedvm.base.first import first
 from seedvm.image import sbom
 from seedvm.image.build import ImageSet
 from seedvm.image.files import sums, write_json
@@ -117,9 +118,17 @@ def _carried(folder: Path) -> dict[str, Any]:
     return dict(json.loads(manifest.read_text()).get("carries", {})) if manifest.exists() else {}
 
 
+def _partition(golden: dict[str, Any], name: str) -> dict[str, Any]:
+    return first(
+        (one for one in golden["disk"]["partitions"] if one["name"] == name),
+        f"the golden image's manifest lists no partition {name}",
+        hint="build it again: seedvm image build --force",
+    )
+
+
 def _make_raw(images: Path, golden: dict[str, Any], raw: Path) -> dict[str, Any]:
     """The raw disk; where its partition `images` lies, in bytes."""
-    root = next(one for one in golden["disk"]["partitions"] if one["name"] == "root")
+    root = _partition(golden, "root")
     scratch = raw.with_suffix(".carried")
     scratch.mkdir()
     for name in _CARRIED:
@@ -158,7 +167,7 @@ def _pack(source: Path, start: int, end: int, target: Path) -> None:
 
 
 def _tell_the_seed(raw: Path, golden: dict[str, Any]) -> None:
-    esp = next(one for one in golden["disk"]["partitions"] if one["name"] == "ESP")
+    esp = _partition(golden, "ESP")
     options = raw.with_suffix(".options")
     options.write_text(OPTIONS)
     process.run(

@@ -20,10 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seedvm.base.capacity import memory_mib
 from seedvm.base.errors import SeedvmError
 from seedvm.image import elements, files
 from seedvm.image.audit import audit_tree
-from seedvm.image.dib import Workshop, make_layer, make_tree, memory_available_mib, sweep
+from seedvm.image.dib import Workshop, make_layer, make_tree, sweep
 from seedvm.image.progress import Say, stage
 
 GOLDEN_FILES = ("golden.raw", "golden.raw.sha256", "golden.json")
@@ -198,7 +199,7 @@ def _memory_folder(cache: Path) -> Path:
 def _tree_folder(cache: Path, kind: str) -> Iterator[Path]:
     """Where a tree is unpacked: in memory when there is plenty of it, else in the cache. Gone afterwards."""
     roomy = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >> 20 > _MEMORY_NEEDED_MIB
-    base = _memory_folder(cache) if roomy and memory_available_mib() > _MEMORY_NEEDED_MIB else cache / "trees"
+    base = _memory_folder(cache) if roomy and memory_mib("MemAvailable") > _MEMORY_NEEDED_MIB else cache / "trees"
     base.mkdir(mode=0o700, parents=True, exist_ok=True)
     tree = base / kind
     try:

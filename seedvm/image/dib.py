@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seedvm.base import process
+from seedvm.base.capacity import memory_mib
 from seedvm.base.errors import SeedvmError
 from seedvm.image import times
 from seedvm.image.elements import SOURCE
@@ -76,13 +77,6 @@ def sweep(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def memory_available_mib() -> int:
-    for line in Path("/proc/meminfo").read_text().splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) // 1024
-    return 0
-
-
 def _run(
     workshop: Workshop,
     rooms: Sequence[str],
@@ -134,7 +128,7 @@ def tool() -> Path:
 
 def environment(workshop: Workshop, settings: Mapping[str, str]) -> dict[str, str]:
     """What diskimage-builder is told by its environment."""
-    in_memory = memory_available_mib() >= _MEMORY_FOR_TMPFS_MIB
+    in_memory = memory_mib("MemAvailable") >= _MEMORY_FOR_TMPFS_MIB
     return {
         "ELEMENTS_PATH": str(SOURCE / "elements"),
         "TMP_DIR": str(workshop.scratch),

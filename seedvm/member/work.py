@@ -14,6 +14,7 @@ from typing import Any
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
+from seedvm.base.first import first
 from seedvm.base.secret import Secret
 from seedvm.base.tcp import tcp_open
 from seedvm.cloud.api import Api, Hopeless, login, until
@@ -89,7 +90,12 @@ class Work:
             lambda: self._created(spare["stack"]), seconds=seconds, what="the spare machine is not deployed", pause=2.0
         )
         server = self._server(spare["server"])
-        address = next(one["addr"] for ports in server["addresses"].values() for one in ports)
+        address: str = first(
+            (one["addr"] for ports in server["addresses"].values() for one in ports),
+            "the spare machine has no address",
+            machine=spare["server"],
+            hint="look at the server's ports in Neutron",
+        )
         until(lambda: tcp_open(address, 22), seconds=seconds, what="the spare machine does not answer", machine=address)
         manifest = until(
             lambda: _manifest(address), seconds=120, what="the spare machine lets nobody in", machine=address

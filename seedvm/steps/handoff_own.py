@@ -139,7 +139,7 @@ class Own:
 
     async def _gaps(self, notes: Mapping[str, Any]) -> list[dict[str, Any]]:
         watch = notes["watch"]
-        watcher = next(node for node in self.reach.nodes if node.name == watch["member"])
+        watcher = self.reach.node(watch["member"])
         await self.reach.ssh.verb(watcher, "stop", {"verb": "watch"})
         return list(await self.reach.ssh.verb(watcher, "gaps", {"since": watch["since"]}))
 

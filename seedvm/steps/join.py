@@ -14,7 +14,7 @@ from seedvm.base.errors import SeedvmError
 from seedvm.base.waiting import wait_for
 from seedvm.cloud.api import Api
 from seedvm.engine.stages import Stage
-from seedvm.engine.step import Context, Done, Report, Todo, Verdict
+from seedvm.engine.step import Done, Report, Todo, Verdict
 from seedvm.handoff import services
 from seedvm.handoff.members import Reach
 
@@ -134,8 +134,3 @@ def missing_images(wanted: Mapping[str, str], held: Mapping[str, Mapping[str, An
         for image, sha512 in wanted.items()
         if files.get(image, {}).get("sha512") != sha512
     ]
-
-
-def steps(context: Context) -> tuple[Join, ...]:
-    """The stretch."""
-    return (Join(Reach.of(context)),)

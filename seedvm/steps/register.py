@@ -111,7 +111,7 @@ class RegisterStep:
             raise SeedvmError(
                 "no machine can be registered",
                 why="none has a proven account and a certain boot MAC; the reasons are in the inventory",
-                hint="seedvm report lists each machine with its cure",
+                hint="seedvm machines lists each machine with what to do about it",
             )
         images = await ramdisk_ids(cloud, self.context)
         proven = load_proven(self.context.state_dir / "secrets.yaml")

@@ -17,7 +17,6 @@ from typing import Protocol, TypeVar
 from seedvm.wire import WireError
 from seedvm.wire.rmcp import AUTH_RMCPPLUS, CLASS_IPMI, rmcp, rmcp_class
 
-PAYLOAD_IPMI = 0x00
 PAYLOAD_OPEN_REQUEST = 0x10
 PAYLOAD_OPEN_RESPONSE = 0x11
 PAYLOAD_RAKP1 = 0x12
@@ -78,7 +77,6 @@ class Suite:
 SUITE_0 = Suite(0, 0, 0, 0, "sha1", 0)
 SUITE_3 = Suite(3, 1, 1, 1, "sha1", 12)
 SUITE_17 = Suite(17, 3, 4, 1, "sha256", 16)
-SUITES = (SUITE_0, SUITE_3, SUITE_17)
 
 
 def status_text(status: int) -> str:

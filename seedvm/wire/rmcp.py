@@ -146,16 +146,9 @@ class AuthCapabilities:
     ipmi_15: bool
     ipmi_20: bool
     kg_set: bool
-    per_message: bool
-    named_users: bool
     null_users: bool
     anonymous: bool
     oem: int
-
-    @property
-    def open_login(self) -> bool:
-        """Somebody may log in without a name or without authentication."""
-        return self.anonymous or "none" in self.auth_types
 
 
 AUTH_TYPES = {0: "none", 1: "md2", 2: "md5", 4: "password", 5: "oem"}
@@ -180,8 +173,6 @@ def parse_auth_capabilities(message: Message) -> AuthCapabilities:
         ipmi_15=bool(extended & 0x01) if has_extended else bool(names),
         ipmi_20=has_extended and bool(extended & 0x02),
         kg_set=has_extended and bool(status & 0x20),
-        per_message=not status & 0x10,
-        named_users=bool(status & 0x04),
         null_users=bool(status & 0x02),
         anonymous=bool(status & 0x01),
         oem=int.from_bytes(message.data[4:7], "little"),

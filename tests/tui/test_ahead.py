@@ -9,6 +9,7 @@ from textual.events import Key, Paste
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from seedvm.base.nics import Nic
 from seedvm.base.secret import Secret
 from seedvm.site.accounts import Candidate
 from seedvm.site.load import load_site
@@ -16,7 +17,6 @@ from seedvm.site.secrets_file import load_candidates, store_candidates
 from tests.tui.helpers import HANGS, cable, grid, loaded, state_dir, until, wizard
 from tui.app import PAGES, WizardApp
 from tui.backend.engine import Link
-from tui.backend.nics import Nic
 from tui.backend.site_form import FIELDS
 from tui.screens.networks import NetworksPage
 from tui.screens.notes import Help

@@ -5,9 +5,9 @@ from __future__ import annotations
 from ipaddress import IPv4Address
 from pathlib import Path
 
+from seedvm.base.nics import nics
 from seedvm.site.load import parse_site
 from tests.tui.helpers import SITE
-from tui.backend.nics import nics
 from tui.backend.site_form import FIELDS, defaults, from_text, problems, propose, roles_of, to_text, with_roles
 
 

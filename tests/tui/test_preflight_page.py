@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from seedvm.base import process
+from seedvm.base.nics import nics
 from seedvm.scan.evidence import Evidence
 from seedvm.scan.listen import Neighbour
 from tests.contract.isolated import isolated
 from tests.tui.helpers import CONSOLE, cable, grid, journal_line, loaded, state_dir, until, wizard
 from tests.tui.test_pages import name
 from tui.backend.listen import heard, overhear
-from tui.backend.nics import nics
 from tui.backend.seed_checks import images_to_come, looks
 
 
@@ -61,18 +61,18 @@ def test_what_is_good_has_no_cure_and_what_is_not_has_one(tmp_path: Path) -> Non
     images.mkdir()
     for file in ("golden.json", "golden.raw", "ramdisk.kernel", "ramdisk.initramfs"):
         (images / file).touch()
-    found = {one.name: one for one in looks(tmp_path / "not" / "there", images, nics(cable(tmp_path)))}
+    found = {one.name: one for one in looks(images, nics(cable(tmp_path)))}
     assert found["images"].good and found["clock"].good and found["NIC none0"].good
     assert not found["NIC none1"].good and not found["NIC none2"].good
-    assert not {one.name: one for one in looks(tmp_path, tmp_path, ())}["images"].good
+    assert not {one.name: one for one in looks(tmp_path, ())}["images"].good
 
 
 def test_images_that_are_being_put_together_want_nothing_and_those_that_failed_a_new_appliance(tmp_path: Path) -> None:
     (tmp_path / "golden.raw.new").write_bytes(bytes(3_000_000))
-    found = next(one for one in looks(tmp_path, tmp_path, ()) if one.name == "images")
+    found = next(one for one in looks(tmp_path, ()) if one.name == "images")
     assert found.good and "3 MB so far" in found.told and images_to_come(tmp_path)
     (tmp_path / "failed").write_text("the golden image is damaged\n")
-    found = next(one for one in looks(tmp_path, tmp_path, ()) if one.name == "images")
+    found = next(one for one in looks(tmp_path, ()) if one.name == "images")
     assert "is damaged" in found.told and "write the appliance anew" in found.cure and not images_to_come(tmp_path)
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
+from seedvm.base.nics import SYS_NET, Nic, nics
 from seedvm.engine.lock import engine_pid
 from seedvm.scan.evidence import Bmc
 from seedvm.scan.listen import Neighbour
@@ -28,7 +29,6 @@ from seedvm.site.model import BmcSite
 from seedvm.site.secrets_file import load_candidates, store_candidates
 from tui.backend import site_form
 from tui.backend.listen import hear, overhear
-from tui.backend.nics import SYS_NET, Nic, nics
 from tui.backend.seed_checks import IMAGES_DIR, Look, images_to_come, looks
 from tui.backend.support_bundle import gather, secrets_in, write_bundle
 from tui.state.files import confirmation
@@ -194,7 +194,9 @@ class Link:
 
     async def fitness(self) -> tuple[Look, ...]:
         """What can be seen of the seed itself, right now."""
-        return await asyncio.to_thread(lambda: looks(self.state_dir, self.images_dir, nics(self.sys_net)))
+        images = self.view.state.step("images")
+        stored = images is not None and images.state == "done"
+        return await asyncio.to_thread(lambda: looks(self.images_dir, nics(self.sys_net), stored=stored))
 
     async def overhear(self, tell: Callable[[str, str], None]) -> None:
         """Listen a minute on every NIC with a link; `tell` gets NIC and what was heard. Raises SeedvmError where that is not allowed."""

@@ -1,27 +1,24 @@
 """What the screen itself can see of the seed before anything is described: root, clock, memory, disk, images, NICs. Reads only.
 
-It judges by the same limits as the engine's preflight where it knows them, and refuses to say more than it saw: the wire, the VIP and
-foreign DHCP servers are the engine's preflight to look at.
+It judges by `seedvm.site.limits`, as the engine's preflight does, and refuses to say more than it saw: the wire, the VIP and foreign
+DHCP servers are the engine's preflight to look at.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tui.backend.nics import Nic
+from seedvm.base.capacity import free_bytes, memory_mib
+from seedvm.base.nics import Nic
+from seedvm.site import limits
 
-MEMORY_MIB = 2800
-DISK_GIB = 8
 IMAGES_DIR = Path("/srv/seedvm/images")
 _IMAGES = ("golden.json", "golden.raw", "ramdisk.kernel", "ramdisk.initramfs")
 # The appliance brings its images packed; seedvm-images.service makes whole ones of them at the first boot.
 _CARRIED = Path("/state/carried")
-_EARLIEST = 1_735_689_600
-"""1 January 2025: a clock before it was never set."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +34,10 @@ class Look:
         return not self.cure
 
 
-def looks(state_dir: Path, images_dir: Path | None, nics: tuple[Nic, ...]) -> tuple[Look, ...]:
-    """All of it, in the order of the page."""
-    return (*map(_nic, nics), _root(), _clock(), _memory(), _disk(state_dir), _images(images_dir or IMAGES_DIR))
+def looks(images_dir: Path | None, nics: tuple[Nic, ...], *, stored: bool = False) -> tuple[Look, ...]:
+    """All of it, in the order of the page; `stored` says that Glance has the golden image already."""
+    folder = images_dir or IMAGES_DIR
+    return (*map(_nic, nics), _root(), _clock(folder), _memory(), _disk(folder, stored), _images(folder))
 
 
 def _root() -> Look:
@@ -48,25 +46,27 @@ def _root() -> Look:
     return Look("rights", "this screen does not run as root", "on the appliance it does; here: sudo")
 
 
-def _clock() -> Look:
+def _clock(folder: Path) -> Look:
     told = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
-    if time.time() < _EARLIEST:
-        return Look("clock", told, "set it: timedatectl set-time; a wrong clock fails certificates")
+    golden = folder / "golden.raw"
+    trouble = limits.clock(time.time(), golden.stat().st_mtime if golden.exists() else None)
+    if trouble is not None:
+        return Look("clock", f"{told}: {trouble.what}", trouble.cure)
     return Look("clock", f"{told} (is that right? a wrong clock fails certificates)")
 
 
 def _memory() -> Look:
-    total = next(
-        (int(line.split()[1]) // 1024 for line in Path("/proc/meminfo").read_text().splitlines() if "MemTotal" in line),
-        0,
-    )
-    return Look("memory", f"{total} MiB", "" if total >= MEMORY_MIB else f"give the seed {MEMORY_MIB} MiB or more")
+    total = memory_mib()
+    trouble = limits.memory(total)
+    return Look("memory", f"{total} MiB", trouble.cure if trouble else "")
 
 
-def _disk(state_dir: Path) -> Look:
-    there = next(path for path in (state_dir, *state_dir.absolute().parents) if path.exists())
-    free = shutil.disk_usage(there).free / 2**30
-    return Look("disk", f"{free:.1f} GiB free", "" if free >= DISK_GIB else "give the seed a larger disk")
+def _disk(folder: Path, stored: bool) -> Look:
+    free = free_bytes(limits.STORE)
+    golden = next((path for path in (folder / "golden.raw", _begun(folder)) if path.exists()), None)
+    size = golden.stat().st_blocks * 512 if golden is not None else 0
+    trouble = limits.disk(free, size, stored=stored)
+    return Look("disk", trouble.what if trouble else f"{free / 2**30:.1f} GiB free", trouble.cure if trouble else "")
 
 
 def images_to_come(folder: Path) -> bool:
@@ -102,9 +102,8 @@ def _failed(folder: Path) -> Path:
 
 
 def _nic(nic: Nic) -> Look:
-    cure = ""
+    trouble = limits.link(nic) or limits.slow(nic)
+    cure = trouble.cure if trouble else ""
     if not nic.link:
-        cure = "plug the cable in, if it is to be used"
-    elif 0 < nic.speed < 1000:
-        cure = "another cable or port: the images are large"
+        cure += ", if it is to be used"
     return Look(f"NIC {nic.name}", str(nic).removeprefix(f"{nic.name} "), cure)

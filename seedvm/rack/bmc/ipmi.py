@@ -217,7 +217,7 @@ class RackBmc(bmc.Bmc):
             session.send_ipmi_response(code=0x80)
             return
         status = self.behind.status()
-        device = next(number for number, name in _DEVICES.items() if name == status["boot_device"])
+        device = next((number for number, name in _DEVICES.items() if name == status["boot_device"]), 0)
         valid = 0x80 if device else 0
         persistent = 0 if status["boot_once"] else 0x40
         session.send_ipmi_response(data=[1, 5, valid | (persistent if device else 0), device << 2, 0, 0, 0])

@@ -117,7 +117,7 @@ class RackDriver(AbstractSystemsDriver):
     def get_boot_device(self, identity: str) -> str:
         self.uuid(identity)
         device = self._behind.status()["boot_device"]
-        return next(name for name, value in _DEVICES.items() if value == device)
+        return next((name for name, value in _DEVICES.items() if value == device), "None")
 
     def set_boot_device(self, identity: str, boot_source: str) -> None:
         """Within a request: once or for good stands beside the target, and the emulator passes on the target alone."""

@@ -1,4 +1,4 @@
-"""The seed's NICs as the kernel tells them: link, speed, MAC, address. Reads /sys and asks by ioctl; changes nothing."""
+"""This machine's network interfaces as the kernel describes them: link, speed, MAC, address. It reads /sys and changes nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SYS_NET = Path("/sys/class/net")
 
 @dataclass(frozen=True)
 class Nic:
-    """A network interface; `speed` is in Mb/s, 0 where the driver does not say, `address` with its prefix length or empty."""
+    """A network interface; `speed` is in Mbit/s, 0 where the driver does not report it, `address` with its prefix length or empty."""
 
     name: str
     link: bool
@@ -32,19 +32,32 @@ class Nic:
 def nics(root: Path = SYS_NET) -> tuple[Nic, ...]:
     """Every interface but the loopback, by name."""
     names = sorted(path.name for path in root.iterdir() if path.name != "lo") if root.is_dir() else []
-    return tuple(_nic(root, name) for name in names if (root / name / "address").exists())
+    return tuple(found for name in names if (found := nic(name, root)) is not None)
 
 
-def _nic(root: Path, name: str) -> Nic:
+def nic(name: str, root: Path = SYS_NET) -> Nic | None:
+    """One interface; None where there is none of that name."""
+    mac = _read(root / name / "address")
+    if not mac:
+        return None
+    return Nic(name, has_carrier(name, root), speed_mbit(name, root), mac, _address(name))
+
+
+def has_carrier(name: str, root: Path = SYS_NET) -> bool:
+    """Whether the interface has a link; an interface that is down has none."""
+    return _read(root / name / "carrier") == "1"
+
+
+def speed_mbit(name: str, root: Path = SYS_NET) -> int:
+    """The link's speed in Mbit/s; 0 where the driver reports none (a virtual interface, one without a cable)."""
     speed = _read(root / name / "speed")
-    link = _read(root / name / "carrier") == "1"
-    return Nic(name, link, int(speed) if speed.isdecimal() else 0, _read(root / name / "address"), _address(name))
+    return int(speed) if speed.isdecimal() else 0
 
 
 def _read(path: Path) -> str:
     try:
         return path.read_text().strip()
-    except OSError:  # an interface that is down refuses to tell
+    except OSError:  # reading `carrier` or `speed` of an interface that is down is an error (EINVAL)
         return ""
 
 
