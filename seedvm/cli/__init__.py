@@ -17,12 +17,14 @@ from seedvm import __version__
 from seedvm.base.errors import InvalidFile, SeedvmError
 from seedvm.cli import (
     bmc,
+    completion,
     demo,
     export,
     host,
     image,
     import_list,
     machines,
+    manpage,
     member,
     node,
     plan,
@@ -56,6 +58,8 @@ COMMANDS = (
     image,
     host,
     member,
+    completion,
+    manpage,
 )
 
 
