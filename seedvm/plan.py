@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seedvm.engine.step import Context, Step
-from seedvm.handoff.members import Reach
+from seedvm.handoff.members import Members
 from seedvm.handoff.receipt import departed
 from seedvm.site.secrets_file import load_rotations
 from seedvm.steps.boot_mac import BootMacStep
@@ -37,7 +37,7 @@ def build_plan(context: Context) -> tuple[Step, ...]:
 
 
 def _road(context: Context) -> tuple[Step, ...]:
-    reach = Reach.of(context)
+    members = Members.of(context)
     return (
         # The seed: an address, a wire without strangers, an OpenStack of its own.
         SeedNetworkStep(context),
@@ -57,17 +57,17 @@ def _road(context: Context) -> tuple[Step, ...]:
         ImagesStep(context),
         DeployStep(context),
         # The hand-off: COMMIT is the point of no return.
-        Join(reach),
-        Quiesce(reach),
-        Compare(reach),
-        Fence(reach),
-        Commit(reach),
-        Own(reach),
-        Retire(reach),
-        Rehearse(reach),
-        WriteReceipt(reach),
+        Join(members),
+        Quiesce(members),
+        Compare(members),
+        Fence(members),
+        Commit(members),
+        Own(members),
+        Retire(members),
+        Rehearse(members),
+        WriteReceipt(members),
         # The seed leaves, with the receipt in its hand.
-        LeaveCluster(reach),
-        Wipe(reach),
-        SeedOff(reach),
+        LeaveCluster(members),
+        Wipe(members),
+        SeedOff(members),
     )

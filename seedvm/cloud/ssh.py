@@ -10,7 +10,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
@@ -27,7 +26,7 @@ _OPTIONS = (
     "-o", "ServerAliveCountMax=4",
     "-o", "LogLevel=ERROR",
 )  # fmt: skip
-_SEEDVM = "/usr/local/bin/seedvm"
+SEEDVM = "/usr/local/bin/seedvm"
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,6 @@ class Ssh:
 
     key_file: Path
     known_hosts: Path
-    seedvm: str = _SEEDVM
 
     async def run(
         self, machine: Machine, argv: Sequence[str], *, timeout: float, input: str | None = None, check: bool = True
@@ -56,6 +54,10 @@ class Ssh:
         except SeedvmError as error:
             raise SeedvmError(error.what, machine=machine.name, why=error.why, hint=error.hint) from error
 
+    def forget_host_keys(self) -> None:
+        """Learn the host keys again: a node that was deployed again has others."""
+        self.known_hosts.unlink(missing_ok=True)
+
     def argv(self, machine: Machine, argv: Sequence[str]) -> list[str]:
         """The command line that `run` starts."""
         if machine.local:
@@ -64,10 +66,10 @@ class Ssh:
         return ["ssh", *_OPTIONS, *keys, f"root@{machine.address}", "--", process.pasteable(argv)]
 
     async def verb(
-        self, machine: Machine, verb: str, request: Mapping[str, Any] | None = None, *, timeout: float = 60
-    ) -> Any:
+        self, machine: Machine, verb: str, request: Mapping[str, object] | None = None, *, timeout: float = 60
+    ) -> object:
         """A node-side verb: its answer, parsed. What the member says went wrong comes out as a SeedvmError of that machine."""
-        argv = [self.seedvm, "member", verb]
+        argv = [SEEDVM, "member", verb]
         said = await self.run(machine, argv, timeout=timeout, input=json.dumps(request or {}), check=False)
         try:
             answer = json.loads(said.stdout)

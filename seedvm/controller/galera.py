@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import pymysql
 
@@ -34,15 +34,11 @@ class GaleraStatus:
     ready: bool
     seqno: int
     uuid: str
-
-    @property
-    def healthy(self) -> bool:
-        """Synced, in the primary component, and answering."""
-        return self.state == "Synced" and self.cluster_status == "Primary" and self.ready
+    healthy: bool
+    """Synced, in the primary component, and answering."""
 
 
-@dataclass(frozen=True)
-class TableDigest:
+class TableDigest(NamedTuple):
     """One table's row count and MariaDB's EXTENDED checksum."""
 
     table: str
@@ -101,13 +97,17 @@ def status(connection: Connection) -> GaleraStatus:
 
 def parse_status(said: Mapping[str, str]) -> GaleraStatus:
     """SHOW STATUS rows -> GaleraStatus. A server without wsrep stands alone: cluster_size 0, state Disabled."""
+    state = said.get("wsrep_local_state_comment") or "Disabled"
+    cluster_status = said.get("wsrep_cluster_status") or "Disconnected"
+    ready = said.get("wsrep_ready") == "ON"
     return GaleraStatus(
         cluster_size=int(said.get("wsrep_cluster_size") or 0),
-        state=said.get("wsrep_local_state_comment") or "Disabled",
-        cluster_status=said.get("wsrep_cluster_status") or "Disconnected",
-        ready=said.get("wsrep_ready") == "ON",
+        state=state,
+        cluster_status=cluster_status,
+        ready=ready,
         seqno=int(said.get("wsrep_last_committed") or -1),
         uuid=said.get("wsrep_cluster_state_uuid", ""),
+        healthy=state == "Synced" and cluster_status == "Primary" and ready,
     )
 
 

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class DatabaseDigest:
+class DatabaseDigest(NamedTuple):
     """One database in a line for the receipt: how many tables and rows, and a SHA-256 over all its table digests."""
 
     database: str

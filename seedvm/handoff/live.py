@@ -12,8 +12,10 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.typed_json import decode
 from seedvm.engine.step import Report
-from seedvm.handoff.members import Reach
+from seedvm.handoff.members import Members
+from seedvm.handoff.record import Watch
 from seedvm.member.watch import SAMPLES, Sample
 
 _EVERY_SECONDS = 1.0
@@ -22,13 +24,13 @@ _ASK_SECONDS = 6.0
 
 
 @asynccontextmanager
-async def told_live(reach: Reach, report: Report) -> AsyncIterator[None]:
+async def told_live(members: Members, report: Report) -> AsyncIterator[None]:
     """Tell `api_gap_now_seconds` and `api_gap_longest_seconds` every second for as long as the block runs, where somebody watches."""
-    watcher = next((one for one in reach.nodes if one.name == reach.notes().get("watch", {}).get("member")), None)
-    if watcher is None:
+    watch = members.record().watch
+    if watch is None:
         yield
         return
-    task = asyncio.create_task(_tell(reach, watcher.name, report))
+    task = asyncio.create_task(_tell(members, watch, report))
     try:
         yield
     finally:
@@ -37,15 +39,14 @@ async def told_live(reach: Reach, report: Report) -> AsyncIterator[None]:
             await task
 
 
-async def _tell(reach: Reach, member: str, report: Report) -> None:
-    watcher = reach.node(member)
-    since = float(reach.notes()["watch"]["since"])
+async def _tell(members: Members, watch: Watch, report: Report) -> None:
+    watcher = members.node(watch.member)
     longest = 0.0
     while True:
         words = ["tail", "-n", str(_KEPT_LINES), str(SAMPLES)]
         with contextlib.suppress(SeedvmError):
-            said = await reach.ssh.run(watcher, words, timeout=_ASK_SECONDS, check=False)
-            now, seen, polls = gaps_of(parse(said.stdout.splitlines(), since))
+            said = await members.transport.run(watcher, words, timeout=_ASK_SECONDS, check=False)
+            now, seen, polls = gaps_of(parse(said.stdout.splitlines(), watch.since))
             longest = max(longest, seen)
             if polls:
                 report.fact("api_gap_now_seconds", round(now, 1))
@@ -57,8 +58,8 @@ def parse(lines: Iterable[str], since: float) -> list[Sample]:
     """The whole samples among these lines, from `since` (epoch, the member's clock) on."""
     found = []
     for line in lines:
-        with contextlib.suppress(ValueError, TypeError):
-            sample = Sample(**json.loads(line))
+        with contextlib.suppress(ValueError, SeedvmError):
+            sample = decode(Sample, json.loads(line), "a sample")
             if sample.at >= since:
                 found.append(sample)
     return found

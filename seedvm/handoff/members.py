@@ -1,44 +1,66 @@
-"""The engine's side of `seedvm member`: who the controllers are, how to ask all of them at once, and the hand-off's own notes.
-
-Notes (`handoff.json` in the state folder, no secret in it) carry what was measured from one phase to the receipt. They decide only
-what cannot be asked of the world any more; the point of no return is read from the members' own records as well.
-"""
+"""The engine's side of `seedvm member`: who the controllers are, how to ask all of them at once, and the hand-off's memory."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Protocol, TypeVar
 
-from seedvm.base.files import write_private
+from seedvm.base import process
 from seedvm.base.first import first
+from seedvm.base.secret import Secret
 from seedvm.base.tcp import tcp_open
+from seedvm.base.typed_json import decode, encode
 from seedvm.cloud.api import Api, login
-from seedvm.cloud.ssh import Machine, Ssh, way_in
+from seedvm.cloud.ssh import Machine, way_in
 from seedvm.controller import units, vip
+from seedvm.engine.stages import HandoffPhase, PhaseState
 from seedvm.engine.step import Context
+from seedvm.handoff import record
+from seedvm.handoff.record import Record
+from seedvm.member import verbs
+from seedvm.member.hold import HolderRequest
+from seedvm.member.notes import Line, NoteRequest, NotesRequest
+from seedvm.member.status import MemberStatus, StatusRequest
+from seedvm.member.verbs import Verb
 from seedvm.provisioning.metadata import SEED_NAME
 from seedvm.site.model import Site
 from seedvm.site.secrets_file import Secrets
 
-Requests: TypeAlias = Mapping[str, Any] | Callable[[Machine], Mapping[str, Any]]
 STACK = "undercloud"
 HOLD_TIMER = "seedvm-hold-end"
+R = TypeVar("R")
+A = TypeVar("A")
+
+
+class Transport(Protocol):
+    """How a member is reached; `seedvm.cloud.ssh.Ssh` is it."""
+
+    async def verb(
+        self, machine: Machine, verb: str, request: Mapping[str, object] | None = None, *, timeout: float = 60
+    ) -> object:
+        """The answer, parsed JSON; what the member says went wrong is a SeedvmError."""
+
+    async def run(
+        self, machine: Machine, argv: Sequence[str], *, timeout: float, input: str | None = None, check: bool = True
+    ) -> process.Completed: ...
+
+    def forget_host_keys(self) -> None: ...
 
 
 @dataclass(frozen=True)
-class Reach:
-    """The controllers of one site as the engine on the seed sees them."""
+class Members:
+    """The controllers of one site as the engine on the seed sees them; the seed is the local one."""
 
     site: Site
     secrets: Secrets
     state_dir: Path
+    connect: Callable[[Secret], Transport] = way_in
 
     @classmethod
-    def of(cls, context: Context) -> Reach:
+    def of(cls, context: Context) -> Members:
         """From what a plan is built of; touches nothing."""
         return cls(context.site, context.secrets, context.state_dir)
 
@@ -65,34 +87,42 @@ class Reach:
         )
 
     @property
-    def ssh(self) -> Ssh:
-        return way_in(self.secrets.generated.ssh_private_key)
+    def transport(self) -> Transport:
+        return self.connect(self.secrets.generated.ssh_private_key)
 
-    def forget_host_keys(self) -> None:
-        """Learn the nodes' host keys anew: a node that was deployed again has others."""
-        self.ssh.known_hosts.unlink(missing_ok=True)
+    async def ask_one(self, machine: Machine, verb: Verb[R, A], request: R, *, timeout: float = 60) -> A:
+        """One verb of one member."""
+        said = await self.transport.verb(machine, verb.name, encode(request, reveal=True), timeout=timeout)
+        return decode(verb.answer, said, f"the answer of {machine.name} to member {verb.name}")
 
-    async def ask(
-        self, verb: str, request: Requests | None = None, *, of: Iterable[Machine] | None = None, timeout: float = 60
-    ) -> dict[str, Any]:
-        """The same verb of many members at once (the nodes, if nobody is named): name -> answer. One failure fails all."""
-        ssh, wanted = self.ssh, tuple(of or self.nodes)
+    async def ask(self, verb: Verb[R, A], request: R, *, timeout: float = 60) -> dict[str, A]:
+        """The same of every node at once: name -> answer. One failure fails all."""
+        return await self.ask_each(verb, lambda _: request, of=self.nodes, timeout=timeout)
 
-        async def one(machine: Machine) -> Any:
-            said = request(machine) if callable(request) else request
-            return await ssh.verb(machine, verb, said, timeout=timeout)
-
+    async def ask_each(
+        self, verb: Verb[R, A], request: Callable[[Machine], R], *, of: Iterable[Machine], timeout: float = 60
+    ) -> dict[str, A]:
+        """The same verb of many members at once, with a request for each: name -> answer. One failure fails all."""
         async with asyncio.TaskGroup() as group:
-            tasks = {machine.name: group.create_task(one(machine)) for machine in wanted}
+            tasks = {
+                machine.name: group.create_task(self.ask_one(machine, verb, request(machine), timeout=timeout))
+                for machine in of
+            }
         return {name: task.result() for name, task in tasks.items()}
 
-    async def status(self, *parts: str, seed: bool = False) -> dict[str, Any]:
+    async def status(self, *parts: str, seed: bool = False) -> dict[str, MemberStatus]:
         """`member status` of every node, and of the seed if wanted: these parts, or all of it (which takes seconds)."""
+
+        def request(machine: Machine) -> StatusRequest:
+            return StatusRequest(machine.address, self.vip, parts or None)
+
         of = (*self.nodes, self.seed) if seed else self.nodes
-        more = {"parts": list(parts)} if parts else {}
-        return await self.ask(
-            "status", lambda machine: {"address": machine.address, "vip": self.vip, **more}, of=of, timeout=120
-        )
+        return await self.ask_each(verbs.STATUS, request, of=of, timeout=120)
+
+    async def holders(self) -> tuple[Machine, ...]:
+        """The nodes that hold the VIP."""
+        said = await self.ask(verbs.HOLDER, HolderRequest(self.vip))
+        return tuple(node for node in self.nodes if said[node.name].holds_vip)
 
     async def login(self, address: str | None = None) -> Api:
         """A login at one controller, or at the VIP."""
@@ -104,42 +134,36 @@ class Reach:
         return all(await asyncio.gather(*looks))
 
     async def committed(self) -> bool:
-        """Is the point of no return passed? By the seed's notes, or by the record of any node that can be asked.
+        """Is the point of no return passed? By the seed's record, or by the record of any node that can be asked.
 
         A COMMIT that was begun counts as passed once a node holds the VIP: from then on going back would be a second move.
         """
-        if self.notes().get("committed"):
+        if self.record().committed is not None:
             return True
         if await asyncio.to_thread(vip.holds, self.vip) or not await self.up():
             return False
-        records = (await self.ask("notes", {})).values()
-        states = {line.get("state") for record in records for line in record if line.get("phase") == "COMMIT"}
+        records = (await self.ask(verbs.NOTES, NotesRequest())).values()
+        states = {line.state for lines in records for line in lines if line.phase == "COMMIT"}
         if "done" in states or not states:
             return "done" in states
-        return any(said["holds_vip"] for said in (await self.ask("holder", {"vip": self.vip})).values())
+        return bool(await self.holders())
 
-    async def record(self, phase: str, state: str, **more: Any) -> None:
+    async def note(
+        self, phase: HandoffPhase, state: PhaseState, *, vip: str | None = None, verdict: str | None = None
+    ) -> None:
         """One line in every node's own record of the hand-off."""
-        await self.ask("note", {"event": {"phase": phase, "state": state, "by": SEED_NAME, **more}})
+        await self.ask(verbs.NOTE, NoteRequest(Line(phase, state, SEED_NAME, vip=vip, verdict=verdict)))
 
     async def release_writes(self) -> None:
         """Writes pass the seed's HAProxy again: the way back before the point of no return."""
         await asyncio.to_thread(vip.hold_writes, False)
         await units.cancel(HOLD_TIMER)
-        self.take_note(hold_since=None, compare=None)
+        self.save(replace(self.record(), hold_since=None, compared=None))
 
-    def notes(self) -> dict[str, Any]:
+    def record(self) -> Record:
         """What earlier phases measured."""
-        try:
-            tree = json.loads(self._notes.read_text())
-        except (FileNotFoundError, ValueError):
-            return {}
-        return tree if isinstance(tree, dict) else {}
+        return record.load(self.state_dir)
 
-    def take_note(self, **more: Any) -> None:
-        """Add to the notes; on the disk when it returns."""
-        write_private(self._notes, json.dumps({**self.notes(), **more}, indent=1) + "\n")
-
-    @property
-    def _notes(self) -> Path:
-        return self.state_dir / "handoff.json"
+    def save(self, known: Record) -> None:
+        """Keep it; on the disk when it returns."""
+        record.save(self.state_dir, known)

@@ -20,62 +20,67 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
+from seedvm.base.typed_json import decode, encode
+from seedvm.handoff.compare import DatabaseDigest
+from seedvm.handoff.record import Record
+from seedvm.handoff.services import Ids, Image
+from seedvm.member.rehearse import Rehearsal
+from seedvm.member.watch import Gap
 
-_REMAINS = "clouds.yaml in the seed's state folder: the operator's way in (admin password), kept by design, mode 0600"
-
-
-@dataclass(frozen=True)
-class DatabaseLine:
-    """One service database: the same on every member at transaction `Receipt.seqno`."""
-
-    database: str
-    tables: int
-    rows: int
-    sha256: str
+REMAINS = "clouds.yaml in the seed's state folder: the operator's way in (admin password), kept by design, mode 0600"
 
 
 @dataclass(frozen=True)
-class ImageLine:
-    """One image file: there on every node with this checksum."""
+class Member:
+    """A controller of the undercloud."""
 
-    id: str
     name: str
-    size: int
-    sha512: str
+    address: str
 
 
 @dataclass(frozen=True)
-class GapLine:
-    """One API as a client of the VIP saw it through the hand-off."""
+class VipLine:
+    """The virtual address, and the name of the node that it moved to."""
 
-    api: str
-    polls: int
-    failed: int
-    longest_seconds: float
+    address: str
+    holder: str
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What a receipt says as far as anything is decided by it; its signature was right. `time` is UTC, ISO 8601."""
+
+    verdict: str
+    may_leave: bool
+    time: str
+    vip: VipLine
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """All that is signed. Times are UTC; `phases` maps a phase to when it began."""
+    """All that is signed. Times are UTC; `phases` maps a phase to when it began.
+
+    `databases` and `images` were the same on every member at transaction `seqno`; `gaps` is what a client of the VIP saw.
+    """
 
     site: str
     time: datetime
     seed: str
     vip: str
     vip_holder: str
-    members: tuple[Mapping[str, str], ...]
+    members: tuple[Member, ...]
     phases: Mapping[str, datetime]
-    ids_before: Mapping[str, Mapping[str, str]]
-    ids_after: Mapping[str, Mapping[str, str]]
+    ids_before: Ids
+    ids_after: Ids
     ids_changed: int
     node_reboots: int
     seqno: int
-    databases: tuple[DatabaseLine, ...]
-    images: tuple[ImageLine, ...]
+    databases: tuple[DatabaseDigest, ...]
+    images: tuple[Image, ...]
     secrets: Mapping[str, int]
-    gaps: tuple[GapLine, ...]
+    gaps: tuple[Gap, ...]
     write_pause_seconds: float
-    rehearsal: Mapping[str, Any]
+    rehearsal: Rehearsal
 
     @classmethod
     def of(
@@ -85,35 +90,37 @@ class Receipt:
         time: datetime,
         seed: str,
         vip: str,
-        members: Sequence[Mapping[str, str]],
-        notes: Mapping[str, Any],
+        members: Sequence[Member],
+        record: Record,
+        rehearsal: Rehearsal,
     ) -> Receipt:
-        """From the notes that the phases took."""
-        compared = notes["compare"]
+        """From what the phases measured; what nobody measured is refused by the phase that should have."""
+        quiesced, compared, committed, owned = record.quiesced, record.compared, record.committed, record.owned
+        if quiesced is None or compared is None or committed is None or committed.write_pause is None or owned is None:
+            raise SeedvmError(
+                "a receipt needs figures that nobody measured",
+                why=", ".join(unmeasured(record)),
+                hint="see handoff.json",
+            )
         return cls(
             site=site,
             time=time,
             seed=seed,
             vip=vip,
-            vip_holder=notes["vip_holder"],
-            members=tuple(dict(member) for member in members),
-            phases={phase: datetime.fromtimestamp(began, UTC) for phase, began in notes["times"].items()},
-            ids_before=notes["ids_before"],
-            ids_after=notes["ids_after"],
-            ids_changed=int(notes["ids_changed"]),
-            node_reboots=int(notes["node_reboots"]),
-            seqno=int(compared["seqno"]),
-            databases=tuple(DatabaseLine(*line) for line in compared["databases"]),
-            images=tuple(
-                ImageLine(one["id"], one["name"], int(one["size"]), one["sha512"]) for one in compared["image_list"]
-            ),
-            secrets={kind: int(count) for kind, count in compared["secrets"].items()},
-            gaps=tuple(
-                GapLine(one["api"], int(one["polls"]), int(one["failed"]), float(one["longest_seconds"]))
-                for one in notes["gaps"]
-            ),
-            write_pause_seconds=float(notes["write_pause"]),
-            rehearsal=notes["rehearsal"],
+            vip_holder=committed.vip_holder,
+            members=tuple(members),
+            phases={phase: datetime.fromtimestamp(began, UTC) for phase, began in record.began.items()},
+            ids_before=quiesced.ids,
+            ids_after=owned.ids,
+            ids_changed=owned.ids_changed,
+            node_reboots=owned.node_reboots,
+            seqno=compared.seqno,
+            databases=compared.databases,
+            images=compared.images,
+            secrets=compared.secrets,
+            gaps=owned.gaps,
+            write_pause_seconds=committed.write_pause,
+            rehearsal=rehearsal,
         )
 
     @property
@@ -124,8 +131,8 @@ class Receipt:
             told.append(f"{self.ids_changed} ids changed")
         if self.node_reboots:
             told.append(f"{self.node_reboots} nodes were rebooted")
-        if not self.rehearsal.get("passed"):
-            told.append(f"the rehearsal did not pass: {self.rehearsal.get('why', 'there was none')}")
+        if not self.rehearsal.passed:
+            told.append(f"the rehearsal did not pass: {self.rehearsal.why}")
         empty = {
             "databases": self.databases,
             "images": self.images,
@@ -142,7 +149,16 @@ class Receipt:
         """The one line for which all of this was done."""
         if self.doubts:
             return f"SAFE TO LEAVE: NO, {'; '.join(self.doubts)}"
-        return f"SAFE TO LEAVE: YES, since {_time(self.time)}"
+        return f"SAFE TO LEAVE: YES, since {utc(self.time)}"
+
+    @property
+    def why(self) -> str:
+        """Why it may leave, or may not."""
+        return "; ".join(self.doubts) or self.rehearsal.why
+
+    @property
+    def longest_gap_seconds(self) -> float | None:
+        return max((gap.longest_seconds for gap in self.gaps), default=None)
 
     def tree(self) -> dict[str, Any]:
         """What is signed, as JSON takes it."""
@@ -150,25 +166,28 @@ class Receipt:
             "site": self.site,
             "verdict": self.verdict,
             "may_leave": not self.doubts,
-            "time": _time(self.time),
-            "why": "; ".join(self.doubts) or str(self.rehearsal["why"]),
+            "time": utc(self.time),
+            "why": self.why,
             "seed": self.seed,
             "vip": {"address": self.vip, "holder": self.vip_holder},
-            "members": [dict(member) for member in self.members],
-            "phases": {phase: _time(began) for phase, began in self.phases.items()},
+            "members": encode(self.members),
+            "phases": {phase: utc(began) for phase, began in self.phases.items()},
             "ids": {"before": self.ids_before, "after": self.ids_after, "changed": self.ids_changed},
             "node_reboots": self.node_reboots,
             "compared": {
                 "transaction": self.seqno,
-                "databases": [vars(line) for line in self.databases],
-                "images": [vars(line) for line in self.images],
+                "databases": [one._asdict() for one in self.databases],
+                "images": encode(self.images),
                 "secrets_decrypted_on_each_member": dict(self.secrets),
             },
-            "api_gaps": [vars(line) for line in self.gaps],
-            "longest_gap_seconds": max((line.longest_seconds for line in self.gaps), default=None),
+            "api_gaps": [
+                {"api": gap.api, "polls": gap.polls, "failed": gap.failed, "longest_seconds": gap.longest_seconds}
+                for gap in self.gaps
+            ],
+            "longest_gap_seconds": self.longest_gap_seconds,
             "write_pause_seconds": self.write_pause_seconds,
-            "rehearsal": dict(self.rehearsal),
-            "remains": _REMAINS,
+            "rehearsal": encode(self.rehearsal),
+            "remains": REMAINS,
         }
 
 
@@ -186,8 +205,8 @@ def sign(receipt: Receipt, key: Secret) -> str:
     return json.dumps({**tree, "signature": signature}, indent=1) + "\n"
 
 
-def verify(text: str, *, public_key: str | None = None) -> dict[str, Any]:
-    """The receipt's tree, if its signature is right (and, when given, by this key); else a SeedvmError."""
+def verify(text: str, *, public_key: str | None = None) -> Statement:
+    """What the receipt says, if its signature is right (and, when given, by this key); else a SeedvmError."""
     try:
         tree = json.loads(text)
         signature = tree.pop("signature")
@@ -205,77 +224,33 @@ def verify(text: str, *, public_key: str | None = None) -> dict[str, Any]:
         raise SeedvmError(
             "the receipt was changed after it was signed", hint="compare it with the one on a node"
         ) from error
-    return dict(tree)
+    return decode(Statement, tree, "the receipt")
 
 
-def departed(state_dir: Path) -> dict[str, Any] | None:
-    """The receipt's tree on a seed that has wiped its secrets because of it; None on any other."""
+def departed(state_dir: Path) -> Statement | None:
+    """What the receipt says on a seed that has wiped its secrets because of it; None on any other."""
     try:
-        tree = verify((state_dir / "receipt.json").read_text())
+        said = verify((state_dir / "receipt.json").read_text())
     except FileNotFoundError:
         return None
-    return tree if tree["may_leave"] and not (state_dir / "secrets.yaml").exists() else None
-
-
-def page(tree: Mapping[str, Any]) -> str:
-    """The receipt for people; every figure is in the signed JSON as well."""
-    head = [
-        f"RECEIPT of site {tree['site']}",
-        "",
-        f"    {tree['verdict']}",
-        "",
-        f"Why:      {tree['why']}",
-        f"Seed:     {tree['seed']}",
-        f"VIP:      {tree['vip']['address']}, moved to {tree['vip']['holder']}",
-        "Members:  " + ", ".join(f"{one['name']} ({one['address']})" for one in tree["members"]),
-    ]
-    return "\n".join([*head, "", *_measured(tree), "", *_compared(tree["compared"]), "", *_rehearsed(tree)]) + "\n"
-
-
-def _measured(tree: Mapping[str, Any]) -> list[str]:
-    before = tree["ids"]["before"]
-    return [
-        "Phases:   " + ", ".join(f"{phase} {began}" for phase, began in tree["phases"].items()),
-        f"Ids:      {tree['ids']['changed']} changed of "
-        + ", ".join(f"{len(found)} {kind}" for kind, found in before.items()),
-        f"Reboots:  {tree['node_reboots']} nodes",
-        f"Writes:   refused for {tree['write_pause_seconds']} s",
-        *(
-            f"Gap:      {one['api']} {one['longest_seconds']} s at the longest; {one['failed']} of {one['polls']} polls failed"
-            for one in tree["api_gaps"]
-        ),
-    ]
-
-
-def _compared(compared: Mapping[str, Any]) -> list[str]:
-    return [
-        f"The same on every member, at transaction {compared['transaction']}:",
-        *(
-            f"  {one['database']:<12} {one['tables']:>4} tables {one['rows']:>8} rows  sha256 {one['sha256'][:32]}"
-            for one in compared["databases"]
-        ),
-        *(
-            f"  image {one['name']:<20} {one['size']:>12} bytes  sha512 {one['sha512'][:32]}"
-            for one in compared["images"]
-        ),
-        *(f"  {count} {kind} decrypted" for kind, count in compared["secrets_decrypted_on_each_member"].items()),
-    ]
-
-
-def _rehearsed(tree: Mapping[str, Any]) -> list[str]:
-    rehearsal = tree["rehearsal"]
-    return [
-        f"Rehearsed by {rehearsal['member']} while the seed was mute ({rehearsal['seconds']} s):",
-        *(f"  {name}: {part['said']} ({part['seconds']} s)" for name, part in rehearsal["parts"].items()),
-        "",
-        f"Remains:  {tree['remains']}",
-        "Signed:   receipt.json carries the ed25519 signature; every member keeps a copy in /var/lib/seedvm",
-    ]
+    return said if said.may_leave and not (state_dir / "secrets.yaml").exists() else None
 
 
 def _canonical(tree: Mapping[str, Any]) -> bytes:
     return json.dumps(tree, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
 
 
-def _time(moment: datetime) -> str:
+def utc(moment: datetime) -> str:
+    """As the receipt writes a time."""
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def unmeasured(record: Record) -> tuple[str, ...]:
+    """The phases which have left no figures that a receipt needs."""
+    needed = {
+        "QUIESCE": record.quiesced,
+        "COMPARE": record.compared,
+        "COMMIT": record.committed and record.committed.write_pause,
+        "OWN": record.owned,
+    }
+    return tuple(phase for phase, figures in needed.items() if figures is None)

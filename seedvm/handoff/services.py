@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from seedvm.cloud.api import Api
 
@@ -31,11 +31,18 @@ _RESTING = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Ids:
-    """Kind -> name -> id, of everything that must be the same after the hand-off."""
+Ids: TypeAlias = Mapping[str, Mapping[str, str]]
+"""Kind -> name -> id, of everything that must be the same after the hand-off."""
 
-    kinds: Mapping[str, Mapping[str, str]]
+
+@dataclass(frozen=True)
+class Image:
+    """An image as Glance lists it: bytes, and its SHA-512 in hex."""
+
+    id: str
+    name: str
+    size: int
+    sha512: str
 
 
 def alive(api: Api) -> dict[str, tuple[str, ...]]:
@@ -81,30 +88,29 @@ def in_flight(api: Api) -> tuple[str, ...]:
         ),
         *(f"node {one['name']} {one['provision_state']}" for one in nodes if one["provision_state"] not in _RESTING),
         *(f"node {one['name']} power" for one in nodes if one["target_power_state"]),
-        *(f"image {one['name']} {one['status']}" for one in images(api) if one["status"] != "active"),
+        *(f"image {one['name']} {one['status']}" for one in _images(api) if one["status"] != "active"),
     )
 
 
-def images(api: Api) -> tuple[Mapping[str, Any], ...]:
-    """Every image as Glance tells it."""
-    return tuple(api.get("glance", "/v2/images?limit=1000")["images"])
+def images(api: Api) -> tuple[Image, ...]:
+    """Every image."""
+    return tuple(
+        Image(str(one["id"]), str(one["name"]), int(one["size"] or 0), str(one["os_hash_value"]))
+        for one in _images(api)
+    )
 
 
 def ids(api: Api) -> Ids:
     """What there is, by name."""
-    return Ids(
-        {
-            "stacks": _named(api.get("heat", f"/v1/{api.project}/stacks")["stacks"], "stack_name", "id"),
-            "servers": _named(api.get("nova", "/v2.1/servers?all_tenants=1")["servers"], "name", "id"),
-            "nodes": _named(api.get("ironic", "/v1/nodes?fields=uuid,name")["nodes"], "name", "uuid"),
-            "boot ports": _named(api.get("ironic", "/v1/ports?fields=uuid,address")["ports"], "address", "uuid"),
-            "ports": _named(
-                api.get("neutron", "/v2.0/ports?fields=id&fields=mac_address")["ports"], "mac_address", "id"
-            ),
-            "networks": _named(api.get("neutron", "/v2.0/networks?fields=id&fields=name")["networks"], "name", "id"),
-            "images": _named(images(api), "name", "id"),
-        }
-    )
+    return {
+        "stacks": _named(api.get("heat", f"/v1/{api.project}/stacks")["stacks"], "stack_name", "id"),
+        "servers": _named(api.get("nova", "/v2.1/servers?all_tenants=1")["servers"], "name", "id"),
+        "nodes": _named(api.get("ironic", "/v1/nodes?fields=uuid,name")["nodes"], "name", "uuid"),
+        "boot ports": _named(api.get("ironic", "/v1/ports?fields=uuid,address")["ports"], "address", "uuid"),
+        "ports": _named(api.get("neutron", "/v2.0/ports?fields=id&fields=mac_address")["ports"], "mac_address", "id"),
+        "networks": _named(api.get("neutron", "/v2.0/networks?fields=id&fields=name")["networks"], "name", "id"),
+        "images": _named(_images(api), "name", "id"),
+    }
 
 
 def idle_mac(api: Api) -> str:
@@ -115,13 +121,17 @@ def idle_mac(api: Api) -> str:
     return next((str(port["address"]) for port in ports if port["node_uuid"] in idle), _NOBODYS_MAC)
 
 
-def changed(before: Mapping[str, Mapping[str, str]], after: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
+def changed(before: Ids, after: Ids) -> tuple[str, ...]:
     """Every name whose id is another now, is gone, or is new."""
     found = []
     for kind in sorted({*before, *after}):
         old, new = before.get(kind, {}), after.get(kind, {})
         found += [f"{kind} {name}" for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
     return tuple(found)
+
+
+def _images(api: Api) -> Iterable[Mapping[str, Any]]:
+    return list(api.get("glance", "/v2/images?limit=1000")["images"])
 
 
 def _named(items: Iterable[Mapping[str, Any]], name: str, key: str) -> dict[str, str]:

@@ -10,8 +10,7 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
 
 from seedvm.base.tcp import tcp_open
 from seedvm.wire import WireError
@@ -20,14 +19,33 @@ from seedvm.wire.dhcp import ETHERTYPE_IPV4, OFFER, discover_frame, parse_frame
 _LONGEST = 2048
 
 
-def probe(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Request: address, interface, mac, ports; optional seconds. Answer: {dhcp: [servers], tftp: bool, open: [ports]}."""
-    seconds = float(request.get("seconds", 1.5))
-    return {
-        "dhcp": offers(request["interface"], request["mac"], seconds),
-        "tftp": tftp_answers(request["address"], seconds),
-        "open": [port for port in request["ports"] if tcp_open(request["address"], int(port))],
-    }
+@dataclass(frozen=True)
+class ProbeRequest:
+    """Whom to ask (`address`), by which interface, as which machine (`mac`); TCP ports; how long to wait for each answer."""
+
+    address: str
+    interface: str
+    mac: str
+    ports: tuple[int, ...]
+    seconds: float = 1.5
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What answered: the DHCP servers that made an offer (by address), TFTP, the open ones of the ports."""
+
+    dhcp: tuple[str, ...]
+    tftp: bool
+    open: tuple[int, ...]
+
+
+def probe(request: ProbeRequest) -> Heard:
+    """Ask for all of it, one after the other."""
+    return Heard(
+        dhcp=tuple(offers(request.interface, request.mac, request.seconds)),
+        tftp=tftp_answers(request.address, request.seconds),
+        open=tuple(port for port in request.ports if tcp_open(request.address, port)),
+    )
 
 
 def offers(interface: str, mac: str, seconds: float) -> list[str]:

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
 
 from seedvm.controller import galera
 
 
-def digest(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Request: seqno; optional databases, seconds. Answer: {seqno, tables: [[name, rows, checksum]]}, or {seqno, missed: true}."""
-    databases = request.get("databases") or galera.DATABASES
+@dataclass(frozen=True)
+class DigestRequest:
+    """At which sequence number; how long to wait for it."""
+
+    seqno: int
+    databases: tuple[str, ...] = galera.DATABASES
+    seconds: float = 20.0
+
+
+@dataclass(frozen=True)
+class Digest:
+    """The tables at `seqno`. `missed`: the member was at `seqno` instead of at the wanted number, and there are no tables."""
+
+    seqno: int
+    missed: bool
+    tables: tuple[galera.TableDigest, ...] = ()
+
+
+def digest(request: DigestRequest) -> Digest:
+    """The digest of every table, or that the moment was missed."""
     with galera.connect(timeout=120) as connection:
-        found = galera.snapshot_at(
-            connection, int(request["seqno"]), databases, seconds=float(request.get("seconds", 20))
-        )
+        found = galera.snapshot_at(connection, request.seqno, request.databases, seconds=request.seconds)
     if isinstance(found, galera.Missed):
-        return {"seqno": found.seqno, "missed": True}
-    return {
-        "seqno": found.seqno,
-        "missed": False,
-        "tables": [[one.table, one.rows, one.checksum] for one in found.tables],
-    }
+        return Digest(found.seqno, missed=True)
+    return Digest(found.seqno, missed=False, tables=found.tables)

@@ -5,20 +5,45 @@ The seed's own timer calls `release`, should the engine die with the hold in pla
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
 
 from seedvm.controller import vip
 
 
-def holder(request: Mapping[str, Any]) -> dict[str, bool]:
-    """Request: vip."""
-    return {"holds_vip": vip.holds(request["vip"])}
+@dataclass(frozen=True)
+class HolderRequest:
+    """The virtual address."""
+
+    vip: str
 
 
-def release(_: Mapping[str, Any]) -> dict[str, bool]:
-    """Answer: whether writes were held."""
+@dataclass(frozen=True)
+class Holder:
+    """Whether this member has the virtual address."""
+
+    holds_vip: bool
+
+
+@dataclass(frozen=True)
+class ReleaseRequest:
+    """Nothing to choose."""
+
+
+@dataclass(frozen=True)
+class Released:
+    """Whether writes were held."""
+
+    held: bool
+
+
+def holder(request: HolderRequest) -> Holder:
+    """As this member's own interfaces say."""
+    return Holder(vip.holds(request.vip))
+
+
+def release(_: ReleaseRequest) -> Released:
+    """Harmless when writes are not held."""
     held = vip.writes_held()
     if held:
         vip.hold_writes(False)
-    return {"held": held}
+    return Released(held)

@@ -10,42 +10,67 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from seedvm.base.errors import SeedvmError
 from seedvm.base.files import write_private
+from seedvm.base.typed_json import decode, encode
 
 STORE = Path("/var/lib/glance/images")
 _KNOWN = Path("/var/lib/seedvm/images.json")
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-def images(request: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Image id -> {size, sha512} of each file in the store. Request: optional store, known (paths)."""
-    store, known = Path(request.get("store", STORE)), Path(request.get("known", _KNOWN))
+@dataclass(frozen=True)
+class ImagesRequest:
+    """Where the files are, and where to remember their hashes."""
+
+    store: str = str(STORE)
+    known: str = str(_KNOWN)
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """One file: bytes, and SHA-512 in hex."""
+
+    size: int
+    sha512: str
+
+
+@dataclass(frozen=True)
+class _Known(ImageFile):
+    """A file as it was hashed; another `mark` (inode, size, time) means another content."""
+
+    mark: str
+
+
+def images(request: ImagesRequest) -> dict[str, ImageFile]:
+    """By image id: each file in the store."""
+    store, known = Path(request.store), Path(request.known)
     before = _read(known)
     found = {}
     for path in sorted(store.iterdir()) if store.is_dir() else ():
         if _ID.fullmatch(path.name):
             found[path.name] = _hashed(path, before.get(path.name))
     known.parent.mkdir(parents=True, exist_ok=True)
-    write_private(known, json.dumps(found))
-    return {name: {"size": item["size"], "sha512": item["sha512"]} for name, item in found.items()}
+    write_private(known, json.dumps(encode(found)))
+    return {name: ImageFile(item.size, item.sha512) for name, item in found.items()}
 
 
-def _hashed(path: Path, before: Mapping[str, Any] | None) -> dict[str, Any]:
+def _hashed(path: Path, before: _Known | None) -> _Known:
     stat = path.stat()
     mark = f"{stat.st_ino}:{stat.st_size}:{stat.st_mtime_ns}"
-    if before and before.get("mark") == mark:
-        return dict(before)
+    if before is not None and before.mark == mark:
+        return before
     with path.open("rb") as file:
         sha512 = hashlib.file_digest(file, "sha512").hexdigest()
-    return {"mark": mark, "size": stat.st_size, "sha512": sha512}
+    return _Known(size=stat.st_size, sha512=sha512, mark=mark)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> Mapping[str, _Known]:
+    """What was hashed before; nothing where that is not readable, for then all is hashed again."""
     try:
-        tree = json.loads(path.read_text())
-    except (FileNotFoundError, ValueError):
+        return decode(dict[str, _Known], json.loads(path.read_text()), str(path))
+    except (FileNotFoundError, ValueError, SeedvmError):
         return {}
-    return tree if isinstance(tree, dict) else {}

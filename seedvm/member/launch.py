@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
 from seedvm.base.files import write_private
+from seedvm.base.typed_json import encode
 
 RUN = Path("/run/seedvm")
 _LAUNCHED = ("watch", "rehearse", "mute")
@@ -22,40 +23,64 @@ _AFTER: Mapping[str, tuple[str, ...]] = {
 }
 
 
+@dataclass(frozen=True)
+class LaunchRequest:
+    """Which verb with which request (JSON, or that verb's own request type), and the unit's longest life in seconds."""
+
+    verb: str
+    seconds: float
+    request: object
+
+
+@dataclass(frozen=True)
+class StopRequest:
+    """Which verb's unit to end."""
+
+    verb: str
+
+
+@dataclass(frozen=True)
+class Unit:
+    """The transient unit's name, and what became of it: started, running already, stopped."""
+
+    unit: str
+    state: str
+
+
 def unit(verb: str) -> str:
     """The transient unit's name."""
     return f"seedvm-{verb}.service"
 
 
-def launch(request: Mapping[str, Any]) -> dict[str, str]:
-    """Request: verb, request, seconds (the unit's longest life). One already running is left alone."""
-    verb = request["verb"]
+def launch(request: LaunchRequest) -> Unit:
+    """Start the verb as a unit. One already running is left alone."""
+    verb = request.verb
     if verb not in _LAUNCHED:
         raise SeedvmError(f"{verb} is not run as a unit")
     if running(verb):
-        return {"unit": unit(verb), "state": "running already"}
+        return Unit(unit(verb), "running already")
     RUN.mkdir(mode=0o700, parents=True, exist_ok=True)
     asked = RUN / f"{verb}.request.json"
-    write_private(asked, json.dumps(request["request"]))
+    write_private(asked, json.dumps(encode(request.request, reveal=True)))
     process.run(
         [
             "systemd-run",
             f"--unit={unit(verb)}",
             "--collect",
             "--quiet",
-            f"--property=RuntimeMaxSec={int(request['seconds'])}",
+            f"--property=RuntimeMaxSec={int(request.seconds)}",
             *_AFTER.get(verb, ()),
             *(_SEEDVM, "member", verb, "--request", asked),
         ],
         timeout=20,
     )
-    return {"unit": unit(verb), "state": "started"}
+    return Unit(unit(verb), "started")
 
 
-def stop(request: Mapping[str, Any]) -> dict[str, str]:
-    """Request: verb. End its unit; harmless when there is none."""
-    process.run(["systemctl", "stop", unit(request["verb"])], timeout=30, check=False)
-    return {"unit": unit(request["verb"]), "state": "stopped"}
+def stop(request: StopRequest) -> Unit:
+    """End the verb's unit; harmless when there is none."""
+    process.run(["systemctl", "stop", unit(request.verb)], timeout=30, check=False)
+    return Unit(unit(request.verb), "stopped")
 
 
 def running(verb: str) -> bool:

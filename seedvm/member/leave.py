@@ -5,8 +5,7 @@ Only rows of the host that the request names, and only while that host is down: 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
@@ -14,10 +13,19 @@ from seedvm.cloud.api import Api, login
 from seedvm.controller import galera
 
 
-def cleanup(request: Mapping[str, Any]) -> dict[str, int]:
-    """Request: address, admin_password, host (the seed's), vip. Answer: rows removed per service. Zero everywhere: all was clean."""
-    api = login(request["address"], Secret(request["admin_password"]))
-    host = request["host"]
+@dataclass(frozen=True)
+class CleanupRequest:
+    """This member's own address, the cloud's password, and the host name of the seed that has left."""
+
+    address: str
+    admin_password: Secret
+    host: str
+
+
+def cleanup(request: CleanupRequest) -> dict[str, int]:
+    """Rows removed, by service. Zero everywhere: all was clean."""
+    api = login(request.address, request.admin_password)
+    host = request.host
     with galera.connect() as connection:
         return {
             "nova services": _nova(api, host),

@@ -9,53 +9,100 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.files import write_private
+from seedvm.base.typed_json import decode, encode
 
 FOLDER = Path("/var/lib/seedvm")
 _RECORD = "handoff.jsonl"
 
 
-def note(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Add one line to the member's record and bring it to the disk. Request: event (an object); optional folder."""
-    folder = _folder(request)
-    line = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **request["event"]}
-    descriptor = os.open(folder / _RECORD, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+@dataclass(frozen=True)
+class Line:
+    """One line of a member's record: a phase of the hand-off, its state, and who says so.
+
+    `time` (UTC, ISO 8601) is the member's own; `vip` is the name of the member that holds it, `verdict` the receipt's.
+    """
+
+    phase: str
+    state: str = ""
+    by: str = ""
+    time: str = ""
+    vip: str | None = None
+    verdict: str | None = None
+
+
+@dataclass(frozen=True)
+class NoteRequest:
+    """The line to add."""
+
+    event: Line
+    folder: str = str(FOLDER)
+
+
+@dataclass(frozen=True)
+class NotesRequest:
+    """Whose record."""
+
+    folder: str = str(FOLDER)
+
+
+@dataclass(frozen=True)
+class KeepRequest:
+    """Files to store whole: plain name -> text."""
+
+    files: Mapping[str, str]
+    folder: str = str(FOLDER)
+
+
+@dataclass(frozen=True)
+class KeptRequest:
+    """Which files to hash."""
+
+    names: tuple[str, ...]
+    folder: str = str(FOLDER)
+
+
+def note(request: NoteRequest) -> Line:
+    """Add one line to the member's record and bring it to the disk."""
+    line = replace(request.event, time=datetime.now(UTC).isoformat(timespec="milliseconds"))
+    descriptor = os.open(_folder(request.folder) / _RECORD, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        file.write(json.dumps(line) + "\n")
+        file.write(json.dumps(encode(line)) + "\n")
         file.flush()
         os.fsync(file.fileno())
     return line
 
 
-def notes(request: Mapping[str, Any]) -> list[Any]:
-    """The member's record, oldest first. Request: optional folder."""
-    path = _folder(request) / _RECORD
-    return [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")] if path.exists() else []
+def notes(request: NotesRequest) -> tuple[Line, ...]:
+    """The member's record, oldest first. A line that a power loss cut short is left out."""
+    path = _folder(request.folder) / _RECORD
+    lines = path.read_text().splitlines() if path.exists() else []
+    return tuple(decode(Line, json.loads(line), str(path)) for line in lines if line.endswith("}"))
 
 
-def keep(request: Mapping[str, Any]) -> dict[str, str]:
-    """Store files whole. Request: files {name: text}; optional folder. Answer: name -> SHA-256."""
-    folder = _folder(request)
-    for name, text in request["files"].items():
+def keep(request: KeepRequest) -> dict[str, str]:
+    """Store files whole. Answer: name -> SHA-256."""
+    folder = _folder(request.folder)
+    for name, text in request.files.items():
         if Path(name).name != name or name.startswith("."):
             raise SeedvmError(f"{name!r} is not a plain file name")
         write_private(folder / name, text)
-    return kept({**request, "names": list(request["files"])})
+    return kept(KeptRequest(tuple(request.files), request.folder))
 
 
-def kept(request: Mapping[str, Any]) -> dict[str, str]:
-    """Name -> SHA-256 of each named file that is there and is not empty. Request: names; optional folder."""
-    folder = _folder(request)
-    found = {name: (folder / name).read_bytes() for name in request["names"] if (folder / name).is_file()}
+def kept(request: KeptRequest) -> dict[str, str]:
+    """Name -> SHA-256 of each named file that is there and is not empty."""
+    folder = _folder(request.folder)
+    found = {name: (folder / name).read_bytes() for name in request.names if (folder / name).is_file()}
     return {name: hashlib.sha256(text).hexdigest() for name, text in found.items() if text}
 
 
-def _folder(request: Mapping[str, Any]) -> Path:
-    folder = Path(request.get("folder", FOLDER))
+def _folder(name: str) -> Path:
+    folder = Path(name)
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)
     return folder

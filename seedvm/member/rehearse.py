@@ -11,15 +11,16 @@ import json
 import socket
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
 from seedvm.base.files import write_private
 from seedvm.base.secret import Secret
+from seedvm.base.typed_json import decode, encode
 from seedvm.cloud.api import until
-from seedvm.member.work import Work, work_of
+from seedvm.member.work import ServedImage, SpareStack, Work, work_of
 from seedvm.wire.verdict import PORT, Verdict, pack
 
 OUTCOME = Path("/var/lib/seedvm/rehearsal.json")
@@ -28,62 +29,102 @@ _SILENCE_SECONDS = 60.0
 _TELL_SECONDS = 90.0
 
 
-def rehearse(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Request: token, member, address, vip, seed (address), admin_password, handoff_key, stack, image, spare (or None), seconds.
+@dataclass(frozen=True)
+class RehearseRequest:
+    """Which rehearsal (`token`); this member, the seed and the VIP; keys; what to work on; seconds for the spare machine."""
 
-    Answer, also kept in /var/lib/seedvm/rehearsal.json: {token, passed, why, parts: {name: {passed, said, seconds}}}.
-    """
+    token: str
+    member: str
+    address: str
+    vip: str
+    seed: str
+    broadcast: str
+    admin_password: Secret
+    handoff_key: Secret
+    stack: str
+    image: ServedImage
+    spare: SpareStack | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class RehearsalRequest:
+    """Nothing to choose."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One piece of the undercloud's own work: what was seen, or why it was not done."""
+
+    passed: bool
+    said: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """How a rehearsal went. Without a token: there was none."""
+
+    token: str = ""
+    member: str = ""
+    passed: bool = False
+    why: str = "there was none"
+    seconds: float = 0.0
+    parts: Mapping[str, Part] = field(default_factory=dict)
+
+
+def rehearse(request: RehearseRequest) -> Rehearsal:
+    """Do all of it; the outcome is also kept in /var/lib/seedvm/rehearsal.json."""
     OUTCOME.unlink(missing_ok=True)
     began = time.monotonic()
-    parts: dict[str, dict[str, Any]] = {}
-    _try(parts, "seed silent", lambda: _silent(request["seed"]))
-    if parts["seed silent"]["passed"]:
+    parts: dict[str, Part] = {}
+    _try(parts, "seed silent", lambda: _silent(request.seed))
+    if parts["seed silent"].passed:
         _work(parts, request)
-    failed = [f"{name}: {part['said']}" for name, part in parts.items() if not part["passed"]]
-    still = not failed and not _pings(request["seed"])
+    failed = [f"{name}: {part.said}" for name, part in parts.items() if not part.passed]
+    still = not failed and not _pings(request.seed)
     if not failed and not still:
         failed = ["the seed was heard again before the rehearsal ended"]
-    outcome = {
-        "token": request["token"],
-        "member": request["member"],
-        "passed": not failed,
-        "why": "; ".join(failed) or "the undercloud did its own work without the seed",
-        "seconds": round(time.monotonic() - began, 1),
-        "parts": parts,
-    }
-    write_private(OUTCOME, json.dumps(outcome))
-    _tell(request, Verdict(request["token"], request["member"], not failed, str(outcome["why"])))
+    outcome = Rehearsal(
+        token=request.token,
+        member=request.member,
+        passed=not failed,
+        why="; ".join(failed) or "the undercloud did its own work without the seed",
+        seconds=round(time.monotonic() - began, 1),
+        parts=parts,
+    )
+    write_private(OUTCOME, json.dumps(encode(outcome)))
+    _tell(request, Verdict(request.token, request.member, not failed, outcome.why))
     return outcome
 
 
-def rehearsal(_: Mapping[str, Any]) -> dict[str, Any]:
-    """The last rehearsal's outcome, {} if there is none."""
-    found = json.loads(OUTCOME.read_text()) if OUTCOME.exists() else {}
-    return found if isinstance(found, dict) else {}
+def rehearsal(_: RehearsalRequest) -> Rehearsal:
+    """The last rehearsal's outcome."""
+    return decode(Rehearsal, json.loads(OUTCOME.read_text()), str(OUTCOME)) if OUTCOME.exists() else Rehearsal()
 
 
-def _work(parts: dict[str, dict[str, Any]], request: Mapping[str, Any]) -> None:
+def _work(parts: dict[str, Part], request: RehearseRequest) -> None:
     made: list[Work] = []
 
     def enter() -> str:
-        made.append(until(lambda: work_of(request), seconds=60, what="no login"))
-        return f"at {request['vip']}"
+        made.append(until(lambda: work_of(request.vip, request.admin_password), seconds=60, what="no login"))
+        return f"at {request.vip}"
 
     _try(parts, "login", enter)
     if not made:
         return
     work = made[0]
-    spare = request["spare"]
+    spare = request.spare
     if spare:
         _try(parts, "spare begun", lambda: work.begin_spare(spare))
     _try(parts, "power of every node", work.read_power)
-    _try(parts, "stack updated", lambda: work.update_stack(request["stack"], f"rehearsed-{request['token']}"))
-    _try(parts, "image served", lambda: work.serve_image(request["image"]))
-    if spare and parts["spare begun"]["passed"]:
-        _try(parts, "spare deployed", lambda: work.finish_spare(spare, float(request["seconds"])))
+    _try(parts, "stack updated", lambda: work.update_stack(request.stack, f"rehearsed-{request.token}"))
+    _try(parts, "image served", lambda: work.serve_image(request.image))
+    if spare and parts["spare begun"].passed:
+        _try(parts, "spare deployed", lambda: work.finish_spare(spare, request.seconds))
 
 
-def _try(parts: dict[str, dict[str, Any]], name: str, part: Callable[[], object]) -> None:
+def _try(parts: dict[str, Part], name: str, part: Callable[[], object]) -> None:
     began = time.monotonic()
     try:
         said, passed = str(part()), True
@@ -91,7 +132,7 @@ def _try(parts: dict[str, dict[str, Any]], name: str, part: Callable[[], object]
         said, passed = str(error), False
     except Exception as error:  # the muted seed waits for a verdict, whatever happens here
         said, passed = f"{type(error).__name__}: {error}", False
-    parts[name] = {"passed": passed, "said": said, "seconds": round(time.monotonic() - began, 1)}
+    parts[name] = Part(passed, said, round(time.monotonic() - began, 1))
 
 
 def _silent(seed: str) -> str:
@@ -112,16 +153,16 @@ def _pings(address: str) -> bool:
     return process.run(["ping", "-n", "-q", "-c", "1", "-W", "1", address], timeout=10, check=False).returncode == 0
 
 
-def _tell(request: Mapping[str, Any], verdict: Verdict) -> None:
+def _tell(request: RehearseRequest, verdict: Verdict) -> None:
     """Broadcast the verdict twice a second until the seed is heard again."""
-    datagram = pack(verdict, Secret(request["handoff_key"]))
+    datagram = pack(verdict, request.handoff_key)
     deadline = time.monotonic() + _TELL_SECONDS
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as voice:
         voice.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         while time.monotonic() < deadline:
-            for target in (request["broadcast"], "255.255.255.255"):
+            for target in (request.broadcast, "255.255.255.255"):
                 with contextlib.suppress(OSError):
                     voice.sendto(datagram, (target, PORT))
-            if _pings(request["seed"]):
+            if _pings(request.seed):
                 return
             time.sleep(0.5)

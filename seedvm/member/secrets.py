@@ -7,8 +7,7 @@ empty kind.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
@@ -34,11 +33,22 @@ _CREDENTIALS = (
 KINDS = ("keystone credential", "fernet token", "heat stack", "bmc")
 
 
-def secrets(request: Mapping[str, Any]) -> dict[str, str]:
-    """Request: address, token (issued by the seed), credential (id), handoff_key. Answer: "kind name" -> keyed hash."""
-    key, token = Secret(request["handoff_key"]), Secret(request["token"])
-    own = Api(request["address"], token, name=request.get("name", ""))
-    found = {**_credential(own, request["credential"], key), **_token(own, token, key)}
+@dataclass(frozen=True)
+class SecretsRequest:
+    """This member's name and address, a token that the seed issued, a credential's id, and the key for the hashes."""
+
+    name: str
+    address: str
+    token: Secret
+    credential: str
+    handoff_key: Secret
+
+
+def secrets(request: SecretsRequest) -> dict[str, str]:
+    """ "kind name" -> keyed hash."""
+    key, token = request.handoff_key, request.token
+    own = Api(request.address, token, name=request.name)
+    found = {**_credential(own, request.credential, key), **_token(own, token, key)}
     with galera.connect() as connection:
         found |= _stacks(connection, own, key)
         found |= _bmcs(connection, key)

@@ -4,44 +4,74 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from seedvm.base.errors import SeedvmError
 from seedvm.cloud.api import PORTS, Api
 from seedvm.controller import galera, rabbit, vip
 
 _API_SECONDS = 10.0
+T = TypeVar("T")
 
 
-def status(request: Mapping[str, Any]) -> dict[str, Any]:
-    """What is broken is told under `broken`, it fails nothing else.
+@dataclass(frozen=True)
+class StatusRequest:
+    """Which `parts` (of galera, rabbit, apis, holds_vip; None: all that can be looked at).
 
-    Request: optional parts (of galera, rabbit, apis, vip; by default all that can be looked at), address (this member's own: for
-    apis), vip.
+    `address` is this member's own, apis are asked there; `vip` is the address that it may hold.
     """
-    looks: dict[str, Callable[[], Any]] = {"galera": _galera, "rabbit": lambda: list(rabbit.running())}
-    if "vip" in request:
-        looks["holds_vip"] = lambda: vip.holds(request["vip"])
-    if "address" in request:
-        looks["apis"] = lambda: apis(Api(request["address"], timeout=_API_SECONDS))
-    wanted = request.get("parts", list(looks))
-    found: dict[str, Any] = {"host": socket.gethostname(), "booted": booted(), "broken": {}}
-    for name, look in looks.items():
-        if name not in wanted:
-            continue
+
+    address: str | None = None
+    vip: str | None = None
+    parts: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class MemberStatus:
+    """A part that was not looked at is None, and so is a broken one: `broken` says why, by part.
+
+    `booted` is another value after another boot; `apis` says "up" or why not, by service.
+    """
+
+    host: str
+    booted: str
+    broken: Mapping[str, str]
+    galera: galera.GaleraStatus | None = None
+    rabbit: tuple[str, ...] | None = None
+    holds_vip: bool | None = None
+    apis: Mapping[str, str] | None = None
+
+
+def status(request: StatusRequest) -> MemberStatus:
+    """What is broken is told under `broken`, it fails nothing else."""
+    broken: dict[str, str] = {}
+
+    def part(name: str, can: bool, look: Callable[[], T]) -> T | None:
+        if not can or (request.parts is not None and name not in request.parts):
+            return None
         try:
-            found[name] = look()
+            return look()
         except SeedvmError as error:
-            found["broken"][name] = str(error)
-    return found
+            broken[name] = str(error)
+            return None
+
+    address, virtual = request.address or "", request.vip or ""
+    return MemberStatus(
+        host=socket.gethostname(),
+        booted=booted(),
+        broken=broken,
+        galera=part("galera", True, _galera),
+        rabbit=part("rabbit", True, rabbit.running),
+        holds_vip=part("holds_vip", bool(virtual), lambda: vip.holds(virtual)),
+        apis=part("apis", bool(address), lambda: apis(Api(address, timeout=_API_SECONDS))),
+    )
 
 
-def _galera() -> dict[str, Any]:
+def _galera() -> galera.GaleraStatus:
     with galera.connect(timeout=10) as connection:
-        said = galera.status(connection)
-    return {**asdict(said), "healthy": said.healthy}
+        return galera.status(connection)
 
 
 def apis(own: Api) -> dict[str, str]:

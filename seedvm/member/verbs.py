@@ -1,57 +1,74 @@
-"""The table of node-side verbs, and the one shape in which all of them fail.
+"""The node-side verbs: each with the types of its request and its answer, and the one shape in which all of them fail.
 
-A verb takes the parsed request and returns what becomes JSON. It refuses nothing itself; each verb's module does.
+`answer` is the node's end: JSON in, JSON out. The engine's end decodes the answer with the same types. It refuses nothing itself;
+each verb's module does.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.typed_json import decode, encode
 from seedvm.member import boot, digest, hold, images, launch, leave, mute, notes, rehearse, secrets, status, watch
 
-Request: TypeAlias = Mapping[str, Any]
+R = TypeVar("R")
+A_co = TypeVar("A_co", covariant=True)
 
-VERBS: Mapping[str, Callable[[Request], Any]] = {
-    "status": status.status,
-    "holder": hold.holder,
-    "digest": digest.digest,
-    "secrets": secrets.secrets,
-    "images": images.images,
-    "release": hold.release,
-    "launch": launch.launch,
-    "stop": launch.stop,
-    "watch": watch.watch,
-    "gaps": watch.gaps,
-    "probe": boot.probe,
-    "note": notes.note,
-    "notes": notes.notes,
-    "keep": notes.keep,
-    "kept": notes.kept,
-    "mute": mute.mute,
-    "rehearse": rehearse.rehearse,
-    "rehearsal": rehearse.rehearsal,
-    "cleanup": leave.cleanup,
+
+@dataclass(frozen=True)
+class Verb(Generic[R, A_co]):
+    """One thing that a member does when asked: its name, the types of request and answer, and the function."""
+
+    name: str
+    request: type[R]
+    answer: type[A_co]
+    run: Callable[[R], A_co]
+
+
+STATUS = Verb("status", status.StatusRequest, status.MemberStatus, status.status)
+HOLDER = Verb("holder", hold.HolderRequest, hold.Holder, hold.holder)
+DIGEST = Verb("digest", digest.DigestRequest, digest.Digest, digest.digest)
+SECRETS = Verb("secrets", secrets.SecretsRequest, dict[str, str], secrets.secrets)
+IMAGES = Verb("images", images.ImagesRequest, dict[str, images.ImageFile], images.images)
+RELEASE = Verb("release", hold.ReleaseRequest, hold.Released, hold.release)
+LAUNCH = Verb("launch", launch.LaunchRequest, launch.Unit, launch.launch)
+STOP = Verb("stop", launch.StopRequest, launch.Unit, launch.stop)
+WATCH = Verb("watch", watch.WatchRequest, watch.Watched, watch.watch)
+GAPS = Verb("gaps", watch.GapsRequest, tuple[watch.Gap, ...], watch.gaps)
+PROBE = Verb("probe", boot.ProbeRequest, boot.Heard, boot.probe)
+NOTE = Verb("note", notes.NoteRequest, notes.Line, notes.note)
+NOTES = Verb("notes", notes.NotesRequest, tuple[notes.Line, ...], notes.notes)
+KEEP = Verb("keep", notes.KeepRequest, dict[str, str], notes.keep)
+KEPT = Verb("kept", notes.KeptRequest, dict[str, str], notes.kept)
+MUTE = Verb("mute", mute.MuteRequest, mute.Muted, mute.mute)
+REHEARSE = Verb("rehearse", rehearse.RehearseRequest, rehearse.Rehearsal, rehearse.rehearse)
+REHEARSAL = Verb("rehearsal", rehearse.RehearsalRequest, rehearse.Rehearsal, rehearse.rehearsal)
+CLEANUP = Verb("cleanup", leave.CleanupRequest, dict[str, int], leave.cleanup)
+
+VERBS: Mapping[str, Verb[Any, Any]] = {
+    verb.name: verb
+    for verb in (
+        *(STATUS, HOLDER, DIGEST, SECRETS, IMAGES, RELEASE, LAUNCH, STOP, WATCH, GAPS, PROBE, NOTE, NOTES, KEEP, KEPT),
+        *(MUTE, REHEARSE, REHEARSAL, CLEANUP),
+    )
 }
 
 
-def answer(verb: str, request: Request) -> tuple[int, Any]:
+def answer(verb: str, request: object) -> tuple[int, Any]:
     """Exit code and what to print as JSON. A SeedvmError becomes {"error": {what, machine, why, hint}}."""
+    asked = VERBS[verb]
     try:
-        return 0, _plain(VERBS[verb](request))
-    except KeyError as error:
-        return 2, _error(f"member {verb}: the request lacks something", None, f"{error}", "see seedvm/member")
+        parsed = decode(asked.request, request, f"the request of member {verb}")
+    except SeedvmError as error:
+        return 2, _error(error.what, None, error.why, f"see seedvm/member/{asked.run.__module__.rpartition('.')[2]}.py")
+    try:
+        return 0, encode(asked.run(parsed))
     except SeedvmError as error:
         return 1, _error(error.what, error.machine, error.why, error.hint)
 
 
 def _error(what: str, machine: str | None, why: str, hint: str) -> dict[str, Any]:
     return {"error": {"what": what, "machine": machine, "why": why, "hint": hint}}
-
-
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return dataclasses.asdict(value)
-    return value

@@ -13,11 +13,12 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.typed_json import decode, encode
 from seedvm.cloud.api import PORTS
 
 SAMPLES = Path("/run/seedvm/watch.jsonl")
@@ -46,11 +47,36 @@ class Gap:
     ended_at: float
 
 
-def watch(request: Mapping[str, Any]) -> dict[str, int]:
-    """Poll until stopped. Request: vip, seconds; optional ports (API -> port), samples (path)."""
-    ports = request.get("ports") or {name: PORTS[name] for name in _WATCHED}
-    deadline = time.monotonic() + float(request["seconds"])
-    path = Path(request.get("samples", SAMPLES))
+@dataclass(frozen=True)
+class WatchRequest:
+    """What to poll and for how long; `ports` is API -> port (None: Keystone and Heat), `samples` is the file to write."""
+
+    vip: str
+    seconds: float
+    ports: Mapping[str, int] | None = None
+    samples: str = str(SAMPLES)
+
+
+@dataclass(frozen=True)
+class Watched:
+    """How often was asked."""
+
+    polls: int
+
+
+@dataclass(frozen=True)
+class GapsRequest:
+    """The samples from `since` on (epoch, this member's clock)."""
+
+    since: float = 0.0
+    samples: str = str(SAMPLES)
+
+
+def watch(request: WatchRequest) -> Watched:
+    """Poll until stopped."""
+    ports = request.ports or {name: PORTS[name] for name in _WATCHED}
+    deadline = time.monotonic() + request.seconds
+    path = Path(request.samples)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     count = 0
     with (
@@ -61,22 +87,21 @@ def watch(request: Mapping[str, Any]) -> dict[str, int]:
         while time.monotonic() < deadline:
             began = time.monotonic()
             for api, port in ports.items():
-                pool.submit(_poll, file, lock, api, request["vip"], int(port))
+                pool.submit(_poll, file, lock, api, request.vip, port)
                 count += 1
             time.sleep(max(0.0, began + INTERVAL - time.monotonic()))
-    return {"polls": count}
+    return Watched(count)
 
 
-def gaps(request: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A Gap per API from the samples. Request: optional since (epoch), samples (path)."""
-    path = Path(request.get("samples", SAMPLES))
+def gaps(request: GapsRequest) -> tuple[Gap, ...]:
+    """A Gap per API from the samples."""
+    path = Path(request.samples)
     try:
         lines = path.read_text().splitlines()
     except FileNotFoundError:
         raise SeedvmError("nothing was watched on this member", why=f"there is no {path}") from None
-    since = float(request.get("since", 0))
-    samples = [Sample(**json.loads(line)) for line in lines if line.endswith("}")]
-    return [asdict(gap) for gap in measure(sample for sample in samples if sample.at >= since)]
+    samples = [decode(Sample, json.loads(line), str(path)) for line in lines if line.endswith("}")]
+    return measure(sample for sample in samples if sample.at >= request.since)
 
 
 def measure(samples: Iterable[Sample]) -> tuple[Gap, ...]:
@@ -96,7 +121,7 @@ def _gap(api: str, samples: list[Sample]) -> Gap:
 
 def _poll(file: IO[str], lock: threading.Lock, api: str, address: str, port: int) -> None:
     good = answers(address, port)
-    line = json.dumps(asdict(Sample(api, time.time(), good)))
+    line = json.dumps(encode(Sample(api, time.time(), good)))
     with lock:
         file.write(line + "\n")
 

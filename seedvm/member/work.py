@@ -26,6 +26,25 @@ _STACK_SECONDS = 180.0
 
 
 @dataclass(frozen=True)
+class ServedImage:
+    """An image that Glance must serve: its SHA-512 in hex."""
+
+    id: str
+    name: str
+    size: int
+    sha512: str
+
+
+@dataclass(frozen=True)
+class SpareStack:
+    """The stack that deploys a free machine: its name, its server's, and the Heat template as JSON."""
+
+    stack: str
+    server: str
+    template: Mapping[str, object]
+
+
+@dataclass(frozen=True)
 class Work:
     """A login at the VIP."""
 
@@ -58,21 +77,21 @@ class Work:
             raise SeedvmError(f"the update of stack {name} left no trace", why=f"tags: {done.get('tags')}")
         return f"stack {name} {done['stack_status']} with tag {tag}"
 
-    def serve_image(self, image: Mapping[str, str]) -> str:
+    def serve_image(self, image: ServedImage) -> str:
         """Download an image and compare its SHA-512."""
         sha, size = hashlib.sha512(), 0
-        for piece in self.api.stream("glance", f"/v2/images/{image['id']}/file"):
+        for piece in self.api.stream("glance", f"/v2/images/{image.id}/file"):
             sha.update(piece)
             size += len(piece)
-        if not size or sha.hexdigest() != image["sha512"]:
+        if not size or sha.hexdigest() != image.sha512:
             raise SeedvmError(
-                f"image {image['name']} is not what was uploaded", why=f"{size} bytes, SHA-512 {sha.hexdigest()[:16]}"
+                f"image {image.name} is not what was uploaded", why=f"{size} bytes, SHA-512 {sha.hexdigest()[:16]}"
             )
-        return f"{image['name']}: {size} bytes, SHA-512 as uploaded"
+        return f"{image.name}: {size} bytes, SHA-512 as uploaded"
 
-    def begin_spare(self, spare: Mapping[str, Any]) -> str:
+    def begin_spare(self, spare: SpareStack) -> str:
         """Create the stack with the spare machine's server. One that is there and well is kept, a failed one is made anew."""
-        name = spare["stack"]
+        name = spare.stack
         found = self._stack(name)
         if found and found["stack_status"] in ("CREATE_COMPLETE", "CREATE_IN_PROGRESS"):
             return f"stack {name} is there: {found['stack_status']}"
@@ -80,20 +99,18 @@ class Work:
             self.api.send("DELETE", "heat", f"/v1/{self.api.project}/stacks/{name}/{found['id']}")
             until(lambda: self._stack(name) is None, seconds=_STACK_SECONDS, what=f"stack {name} is not deleted")
             until(self._free, seconds=_STACK_SECONDS, what="no machine is free again")
-        body = {"stack_name": name, "template": spare["template"], "timeout_mins": 30, "disable_rollback": True}
+        body = {"stack_name": name, "template": spare.template, "timeout_mins": 30, "disable_rollback": True}
         self.api.send("POST", "heat", f"/v1/{self.api.project}/stacks", body)
         return f"stack {name} begun"
 
-    def finish_spare(self, spare: Mapping[str, Any], seconds: float) -> str:
+    def finish_spare(self, spare: SpareStack, seconds: float) -> str:
         """Wait until the server is active and answers on the network with the golden image's manifest."""
-        until(
-            lambda: self._created(spare["stack"]), seconds=seconds, what="the spare machine is not deployed", pause=2.0
-        )
-        server = self._server(spare["server"])
+        until(lambda: self._created(spare.stack), seconds=seconds, what="the spare machine is not deployed", pause=2.0)
+        server = self._server(spare.server)
         address: str = first(
             (one["addr"] for ports in server["addresses"].values() for one in ports),
             "the spare machine has no address",
-            machine=spare["server"],
+            machine=spare.server,
             hint="look at the server's ports in Neutron",
         )
         until(lambda: tcp_open(address, 22), seconds=seconds, what="the spare machine does not answer", machine=address)
@@ -103,7 +120,7 @@ class Work:
         own = json.loads(MANIFEST.read_text())
         if manifest.get("hash") != own.get("hash"):
             raise SeedvmError("the spare machine runs another image", machine=address, why=f"{manifest.get('hash')}")
-        return f"server {spare['server']} {server['id']} ACTIVE at {address}, image {own.get('hash')}"
+        return f"server {spare.server} {server['id']} ACTIVE at {address}, image {own.get('hash')}"
 
     def _until_asked(self, node: Mapping[str, Any]) -> None:
         until(lambda: self._ask_power(node), seconds=_POWER_SECONDS, what="nobody asks its BMC", machine=node["name"])
@@ -161,9 +178,9 @@ class Work:
         return servers[0]
 
 
-def work_of(request: Mapping[str, Any]) -> Work:
+def work_of(vip: str, password: Secret) -> Work:
     """Log in at the VIP."""
-    return Work(login(request["vip"], Secret(request["admin_password"]), timeout=60))
+    return Work(login(vip, password, timeout=60))
 
 
 def _manifest(address: str) -> Any:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from seedvm.base.errors import SeedvmError
 from seedvm.cloud.api import Api
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Done, Report, Step, Verdict
+from seedvm.handoff.receipt import Statement
 
 _SECONDS = 10.0
 
@@ -20,7 +19,7 @@ class Finished:
     """`step` on a seed that has left, with the tree of its receipt."""
 
     step: Step
-    receipt: Mapping[str, Any]
+    receipt: Statement
 
     @property
     def name(self) -> str:
@@ -39,7 +38,7 @@ class Finished:
         return self.step.usual_seconds
 
     async def check(self) -> Verdict:
-        address = self.receipt["vip"]["address"]
+        address = self.receipt.vip.address
         try:
             answer = await asyncio.to_thread(Api(address, timeout=_SECONDS).ask, "GET", "keystone", "/v3")
         except SeedvmError as error:
@@ -52,7 +51,7 @@ class Finished:
                 "look at its nodes; the seed has left and cannot help",
             )
         return Done(
-            {"receipt": self.receipt["time"], "verdict": self.receipt["verdict"], "keystone": f"answers at {address}"}
+            {"receipt": self.receipt.time, "verdict": self.receipt.verdict, "keystone": f"answers at {address}"}
         )
 
     async def apply(self, report: Report) -> None:

@@ -11,13 +11,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
+from seedvm.base.errors import SeedvmError
 from seedvm.base.waiting import wait_for
 from seedvm.cloud.api import Api
 from seedvm.controller import service_units, units, vip
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
 from seedvm.handoff.live import told_live
-from seedvm.handoff.members import Reach
+from seedvm.handoff.members import Members
+from seedvm.handoff.record import Committed
 
 LOCAL_DATA = Path("/var/lib/os-collect-config/local-data/seedvm.json")
 _MOVE_SECONDS = 60.0
@@ -27,76 +29,73 @@ _MOVE_SECONDS = 60.0
 class Commit:
     """The VIP is a node's. Point of no return."""
 
-    reach: Reach
+    members: Members
     name: ClassVar[str] = "handoff-commit"
     title: ClassVar[str] = "COMMIT: the VIP moves; point of no return"
     stage: ClassVar[Stage] = "handoff"
     usual_seconds: ClassVar[float] = 6
 
     async def check(self) -> Verdict:
-        if not await self.reach.committed():
+        if not await self.members.committed():
             return Todo("the VIP is the seed's")
-        here = await asyncio.to_thread(vip.holds, self.reach.vip)
+        here = await asyncio.to_thread(vip.holds, self.members.vip)
         if here or await units.active(service_units.VIP):
             return Todo("the seed reaches for the VIP again")
-        notes = self.reach.notes()
+        committed = self.members.record().committed
         if LOCAL_DATA.exists():
             return Todo("the seed still has the metadata by which it would configure itself")
-        if not notes.get("write_pause"):
+        if committed is None or committed.write_pause is None:
             return Todo("nobody has seen a write through the VIP yet")
-        return Done({"vip": notes.get("vip_holder", "a node"), "write_pause_seconds": notes["write_pause"]})
+        return Done({"vip": committed.vip_holder, "write_pause_seconds": committed.write_pause})
 
     async def apply(self, report: Report) -> None:
         report.phase("COMMIT", "started")
-        async with told_live(self.reach, report):
+        async with told_live(self.members, report):
             await self._move(report)
 
     async def _move(self, report: Report) -> None:
-        times = self.reach.notes().get("times", {})
-        if not await self.reach.committed():
-            await self.reach.record("COMMIT", "started")
-            self.reach.take_note(times={**times, "COMMIT": time.time()})
-        # From here a seed that is started again must not configure itself, nor reach for the VIP.
+        if not await self.members.committed():
+            await self.members.note("COMMIT", "started")
+            known = self.members.record()
+            self.members.save(replace(known, began={**known.began, "COMMIT": time.time()}))
+        # From here a seed that is started again must not configure itself, nor members for the VIP.
         LOCAL_DATA.unlink(missing_ok=True)
         await units.stop(service_units.VIP, grace=service_units.GRACE_SECONDS)
         holder = await wait_for(
             self._moved, seconds=_MOVE_SECONDS, what="the VIP did not move to a node", hint=_FORWARD, pause=0.2
         )
-        await self.reach.record("COMMIT", "done", vip=holder)
-        self.reach.take_note(committed=True, vip_holder=holder)
+        await self.members.note("COMMIT", "done", vip=holder)
+        self.members.save(replace(self.members.record(), committed=Committed(holder)))
         report.fact("vip_holder", holder)
         report.phase("COMMIT", "started", f"the VIP is on {holder}; a write has to pass")
         report.log(f"the VIP is on {holder}; from here the road only goes forward", node=holder)
         await wait_for(
             self._written, seconds=_MOVE_SECONDS, what="no write passes through the VIP", hint=_FORWARD, pause=0.2
         )
-        pause = round(
-            time.time() - float(self.reach.notes().get("hold_since") or times.get("QUIESCE") or time.time()), 1
-        )
-        self.reach.take_note(write_pause=pause)
+        known, now = self.members.record(), time.time()
+        pause = round(now - (known.hold_since or known.began.get("QUIESCE") or now), 1)
+        self.members.save(replace(known, committed=Committed(holder, pause)))
         report.fact("handoff_write_pause_seconds", pause)
         await units.disable(service_units.VIP)
         report.phase("COMMIT", "done", f"the VIP is on {holder}; writes paused for {pause:g} s")
 
     async def _moved(self) -> str | None:
         """The name of the node that holds the VIP, once its Keystone answers there."""
-        if await asyncio.to_thread(vip.holds, self.reach.vip):
+        if await asyncio.to_thread(vip.holds, self.members.vip):
             return None
-        answer = await asyncio.to_thread(Api(self.reach.vip, timeout=3).ask, "GET", "keystone", "/v3")
+        answer = await asyncio.to_thread(Api(self.members.vip, timeout=3).ask, "GET", "keystone", "/v3")
         if answer.status != 200:
             return None
-        holders = [
-            name
-            for name, said in (await self.reach.ask("holder", {"vip": self.reach.vip})).items()
-            if said["holds_vip"]
-        ]
-        return holders[0] if len(holders) == 1 else None
+        holders = await self.members.holders()
+        return holders[0].name if len(holders) == 1 else None
 
     async def _written(self) -> bool:
         """A write through the VIP: the canary is taken out again."""
-        api = replace(await self.reach.login(), timeout=5)
-        canary = self.reach.notes()["canary"]["id"]
-        answer = await asyncio.to_thread(api.ask, "DELETE", "keystone", f"/v3/credentials/{canary}")
+        api = replace(await self.members.login(), timeout=5)
+        canary = self.members.record().canary
+        if canary is None:
+            raise SeedvmError("there is no credential to take out", why="QUIESCE noted none")
+        answer = await asyncio.to_thread(api.ask, "DELETE", "keystone", f"/v3/credentials/{canary.id}")
         return answer.status in (204, 404)
 
 

@@ -7,17 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from seedvm.base.errors import SeedvmError
+from seedvm.cloud.ssh import Machine
 from seedvm.controller import galera, vip
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
 from seedvm.handoff import compare, services
-from seedvm.handoff.members import Reach
-from seedvm.member.secrets import KINDS
+from seedvm.handoff.members import Members
+from seedvm.handoff.record import Compared
+from seedvm.handoff.services import Image
+from seedvm.member import verbs
+from seedvm.member.digest import Digest, DigestRequest
+from seedvm.member.images import ImagesRequest
+from seedvm.member.secrets import KINDS, SecretsRequest
 
 _MARGINS = (4, 8, 14, 20, 6, 3, 2, 0)
 
@@ -26,22 +31,23 @@ _MARGINS = (4, 8, 14, 20, 6, 3, 2, 0)
 class Compare:
     """Tables, images and secrets are the same on the seed and on every node."""
 
-    reach: Reach
+    members: Members
     name: ClassVar[str] = "handoff-compare"
     title: ClassVar[str] = "COMPARE: every table, image and secret on every node"
     stage: ClassVar[Stage] = "handoff"
     usual_seconds: ClassVar[float] = 15
 
     async def check(self) -> Verdict:
-        if await self.reach.committed():
+        if await self.members.committed():
             return Done({"committed": True})
-        notes = self.reach.notes()
-        compared = notes.get("compare")
-        if not compared or compared["hold_since"] != notes.get("hold_since"):
+        known = self.members.record()
+        compared = known.compared
+        if compared is None or compared.hold_since != known.hold_since:
             return Todo("the members have not been compared since writes were held")
         if not await asyncio.to_thread(vip.writes_held):
             return Todo("writes passed again after the comparison")
-        return Done({name: compared[name] for name in ("tables", "rows", "images", "secrets", "seqno")})
+        counts = {"tables": compared.tables, "rows": compared.rows, "images": len(compared.images)}
+        return Done({**counts, "secrets": dict(compared.secrets), "seqno": compared.seqno})
 
     async def apply(self, report: Report) -> None:
         report.phase("COMPARE", "started")
@@ -50,46 +56,37 @@ class Compare:
                 tables_task = group.create_task(self._tables(report))
                 images_task = group.create_task(self._images(report))
                 secrets_task = group.create_task(self._secrets(report))
-            snapshots, images, kinds = tables_task.result(), images_task.result(), secrets_task.result()
+            snapshot, images, kinds = tables_task.result(), images_task.result(), secrets_task.result()
         except BaseException:
-            await self.reach.release_writes()
+            await self.members.release_writes()
             report.phase("COMPARE", "failed")
             report.log("writes pass again; nothing was handed over")
             raise
-        tables = [(str(name), int(rows), int(checksum)) for name, rows, checksum in snapshots["tables"]]
-        digests = compare.by_database(tables)
-        self.reach.take_note(
-            compare={
-                "hold_since": self.reach.notes()["hold_since"],
-                "seqno": snapshots["seqno"],
-                "tables": len(tables),
-                "rows": sum(rows for _, rows, _ in tables),
-                "databases": [[one.database, one.tables, one.rows, one.sha256] for one in digests],
-                "images": len(images),
-                "image_list": images,
-                "secrets": kinds,
-            }
-        )
+        known, tables = self.members.record(), snapshot.tables
+        if known.hold_since is None:
+            raise SeedvmError("writes passed while the members were compared", hint="run again")
+        databases = compare.by_database(tables)
+        compared = Compared(known.hold_since, snapshot.seqno, databases, images, kinds)
+        self.members.save(replace(known, compared=compared))
         report.log(
             f"{len(tables)} tables, {len(images)} images and {sum(kinds.values())} secrets are the same on every member"
         )
         total = sum(kinds.values())
         report.phase("COMPARE", "done", f"{len(tables)} tables, {len(images)} images, {total} secrets on every member")
 
-    async def _tables(self, report: Report) -> dict[str, Any]:
+    async def _tables(self, report: Report) -> Digest:
         """The digest on which all members agree, taken at one sequence number. A difference counts once it is seen twice."""
-        members = (self.reach.seed, *self.reach.nodes)
         seen: tuple[str, ...] = ()
         for margin in _MARGINS:
             now = await asyncio.to_thread(_seqno)
-            said = await self.reach.ask("digest", {"seqno": now + margin, "seconds": 20}, of=members, timeout=180)
-            if late := [name for name, one in said.items() if one["missed"]]:
+            said = await self._digests(now + margin)
+            if late := [name for name, one in said.items() if one.missed]:
                 report.log(f"{', '.join(late)} missed transaction {now + margin}; another one is taken")
                 continue
             different = compare.differences({name: _items(one) for name, one in said.items()})
             if not different:
-                report.fact("tables_compared", f"{len(said[self.reach.seed.name]['tables'])} on {len(members)} members")
-                return dict(said[self.reach.seed.name])
+                report.fact("tables_compared", f"{len(said[self.members.seed.name].tables)} on {len(said)} members")
+                return said[self.members.seed.name]
             if again := tuple(sorted({*different} & {*seen})):
                 raise SeedvmError(
                     "the members' tables differ",
@@ -99,13 +96,17 @@ class Compare:
             seen = different
         raise SeedvmError("the members could not be compared at one moment", why="; ".join(seen[:5]), hint="run again")
 
-    async def _images(self, report: Report) -> list[dict[str, Any]]:
-        api = await self.reach.login(self.reach.seed.address)
+    async def _digests(self, seqno: int) -> dict[str, Digest]:
+        everybody = (self.members.seed, *self.members.nodes)
+        return await self.members.ask_each(verbs.DIGEST, lambda _: DigestRequest(seqno), of=everybody, timeout=180)
+
+    async def _images(self, report: Report) -> tuple[Image, ...]:
+        api = await self.members.login(self.members.seed.address)
         wanted = await asyncio.to_thread(services.images, api)
-        held = await self.reach.ask("images", timeout=600)
-        reference = {one["id"]: str(one["os_hash_value"]) for one in wanted}
+        held = await self.members.ask(verbs.IMAGES, ImagesRequest(), timeout=600)
+        reference = {one.id: one.sha512 for one in wanted}
         found = {
-            name: {image: item["sha512"] for image, item in files.items() if image in reference}
+            name: {image: item.sha512 for image, item in files.items() if image in reference}
             for name, files in held.items()
         }
         if different := compare.differences({"Glance": reference, **found}):
@@ -115,34 +116,27 @@ class Compare:
                 hint="on the node: systemctl start glance-image-sync",
             )
         report.fact("images_compared", f"{len(wanted)} on {len(found)} nodes")
-        return [
-            {"id": one["id"], "name": one["name"], "size": one["size"], "sha512": one["os_hash_value"]}
-            for one in wanted
-        ]
+        return wanted
 
     async def _secrets(self, report: Report) -> dict[str, int]:
         """How many secrets of each kind every member could decrypt, to the same value."""
-        api = await self.reach.login(self.reach.seed.address)
-        canary = self.reach.notes()["canary"]
-        token = api.token.reveal() if api.token else ""
-        key = self.reach.secrets.generated.handoff_key.reveal()
+        api = await self.members.login(self.members.seed.address)
+        canary = self.members.record().canary
+        if canary is None or api.token is None:
+            raise SeedvmError("there is no credential to decrypt", hint="run again")
+        token, key = api.token, self.members.secrets.generated.handoff_key
 
-        def request(machine: Any) -> Mapping[str, Any]:
-            return {
-                "name": machine.name,
-                "address": machine.address,
-                "token": token,
-                "credential": canary["id"],
-                "handoff_key": key,
-            }
+        def request(machine: Machine) -> SecretsRequest:
+            return SecretsRequest(machine.name, machine.address, token, canary.id, key)
 
-        said = await self.reach.ask("secrets", request, of=(self.reach.seed, *self.reach.nodes), timeout=120)
+        everybody = (self.members.seed, *self.members.nodes)
+        said = await self.members.ask_each(verbs.SECRETS, request, of=everybody, timeout=120)
         if different := compare.differences(said):
             raise SeedvmError(
                 "secrets differ", why="; ".join(different[:5]), hint="are the node's keys those of the site?"
             )
-        items = said[self.reach.seed.name]
-        if items[f"{KINDS[0]} {canary['id']}"] != canary["seal"]:
+        items = said[self.members.seed.name]
+        if items[f"{KINDS[0]} {canary.id}"] != canary.seal:
             raise SeedvmError("Keystone's credential does not decrypt to what was put in")
         kinds = {kind: sum(item.startswith(kind) for item in items) for kind in KINDS}
         report.fact("secrets_proven", ", ".join(f"{count} {kind}" for kind, count in kinds.items()))
@@ -154,5 +148,5 @@ def _seqno() -> int:
         return galera.seqno(connection)
 
 
-def _items(said: Mapping[str, Any]) -> dict[str, str]:
-    return {str(name): json.dumps([rows, checksum]) for name, rows, checksum in said["tables"]}
+def _items(said: Digest) -> dict[str, str]:
+    return {table: json.dumps([rows, checksum]) for table, rows, checksum in said.tables}

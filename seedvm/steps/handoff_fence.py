@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.waiting import wait_for
@@ -18,7 +17,12 @@ from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
 from seedvm.handoff import services
 from seedvm.handoff.live import told_live
-from seedvm.handoff.members import Reach
+from seedvm.handoff.members import Members
+from seedvm.handoff.record import Watch
+from seedvm.member import verbs
+from seedvm.member.boot import Heard, ProbeRequest
+from seedvm.member.launch import LaunchRequest
+from seedvm.member.watch import WatchRequest
 
 _WATCH_SECONDS = 3600
 
@@ -27,18 +31,18 @@ _WATCH_SECONDS = 3600
 class Fence:
     """The seed's DHCP, TFTP, conductor, compute and engines are stopped, and a node saw them silent."""
 
-    reach: Reach
+    members: Members
     name: ClassVar[str] = "handoff-fence"
     title: ClassVar[str] = "FENCE: the seed's workers are silent on the wire"
     stage: ClassVar[Stage] = "handoff"
     usual_seconds: ClassVar[float] = 8
 
     async def check(self) -> Verdict:
-        if await self.reach.committed():
+        if await self.members.committed():
             return Done({"committed": True})
         if running := await units.active(service_units.WORKERS):
             return Todo(f"still running on the seed: {', '.join(running[:4])}")
-        if not await self.reach.up():
+        if not await self.members.up():
             return Todo("not every node answers")
         seen = await self._seen()
         return (
@@ -49,19 +53,15 @@ class Fence:
 
     async def apply(self, report: Report) -> None:
         report.phase("FENCE", "started")
-        watcher = self.reach.nodes[-1]
-        request = {
-            "verb": "watch",
-            "seconds": _WATCH_SECONDS,
-            "request": {"vip": self.reach.vip, "seconds": _WATCH_SECONDS},
-        }
+        watcher = self.members.nodes[-1]
+        request = LaunchRequest("watch", _WATCH_SECONDS, WatchRequest(self.members.vip, _WATCH_SECONDS))
         since = time.time()
-        await self.reach.ssh.verb(watcher, "launch", request)
-        self.reach.take_note(watch={"member": watcher.name, "since": since})
+        await self.members.ask_one(watcher, verbs.LAUNCH, request)
+        self.members.save(replace(self.members.record(), watch=Watch(watcher.name, since)))
         report.log("polls Keystone and Heat through the VIP at 5 Hz from now on", node=watcher.name)
         try:
             # Nothing is in flight, and Ironic's conductor takes itself off the list first of all: a straggler may be killed.
-            async with told_live(self.reach, report):
+            async with told_live(self.members, report):
                 await units.stop(service_units.WORKERS, grace=service_units.GRACE_SECONDS)
                 report.phase("FENCE", "started", "the seed's workers are stopped; a node listens for them")
                 await wait_for(
@@ -69,7 +69,7 @@ class Fence:
                 )
         except BaseException:
             await units.start(service_units.WORKERS)
-            await self.reach.release_writes()
+            await self.members.release_writes()
             report.phase("FENCE", "undone")
             raise
         report.phase(
@@ -85,29 +85,24 @@ class Fence:
 
     async def _seen(self) -> list[str]:
         """What a node still hears of the seed's workers."""
-        node = self.reach.nodes[0]
-        api = await self.reach.login(node.address)
+        node = self.members.nodes[0]
+        api = await self.members.login(node.address)
         mac = await asyncio.to_thread(services.idle_mac, api)
         alive = await asyncio.to_thread(services.alive, api)
-        seed = self.reach.seed
-        request = {
-            "address": seed.address,
-            "interface": "eth0",
-            "mac": mac,
-            "ports": list(service_units.BOOT_PORTS),
-        }
-        heard = await self.reach.ssh.verb(node, "probe", request)
+        seed = self.members.seed
+        request = ProbeRequest(seed.address, "eth0", mac, service_units.BOOT_PORTS)
+        heard = await self.members.ask_one(node, verbs.PROBE, request)
         return still_heard(heard, seed.address, seed.name in alive["ironic-conductor"])
 
 
-def still_heard(heard: Mapping[str, Any], address: str, conductor: bool) -> list[str]:
+def still_heard(heard: Heard, address: str, conductor: bool) -> list[str]:
     """Sentences on what of the seed answered a node's probe."""
     found = []
-    if address in heard["dhcp"]:
+    if address in heard.dhcp:
         found.append("its DHCP server makes offers")
-    if heard["tftp"]:
+    if heard.tftp:
         found.append("its TFTP server answers")
-    found += [f"port {port} is open" for port in heard["open"]]
+    found += [f"port {port} is open" for port in heard.open]
     if conductor:
         found.append("Ironic counts on its conductor")
     return found

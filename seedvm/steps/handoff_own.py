@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import yaml
 
@@ -24,7 +23,12 @@ from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Done, Report, Todo, Verdict
 from seedvm.handoff import services
 from seedvm.handoff.live import told_live
-from seedvm.handoff.members import STACK, Reach
+from seedvm.handoff.members import STACK, Members
+from seedvm.handoff.record import Owned, Watch
+from seedvm.member import verbs
+from seedvm.member.launch import StopRequest
+from seedvm.member.notes import KeepRequest, KeptRequest
+from seedvm.member.watch import Gap, GapsRequest
 
 KEPT = ("site.yaml", "secrets.yaml", "inventory.json", "review.json")
 _UPDATE_SECONDS = 900.0
@@ -35,91 +39,93 @@ _FORWARD = "openstack stack failures list undercloud; the road goes forward: men
 class Own:
     """The undercloud's own stack no longer names the seed; same ids, no reboot."""
 
-    reach: Reach
+    members: Members
     name: ClassVar[str] = "handoff-own"
     title: ClassVar[str] = "OWN: the undercloud updates itself without the seed"
     stage: ClassVar[Stage] = "handoff"
     usual_seconds: ClassVar[float] = 45
 
     async def check(self) -> Verdict:
-        if not await self.reach.committed():
+        if not await self.members.committed():
             return Todo("the VIP is the seed's")
-        api = await self.reach.login()
+        api = await self.members.login()
         stack = await asyncio.to_thread(_stack, api)
-        if stack["seed_is_member"] or not stack["status"].endswith("_COMPLETE"):
+        if not stack.omits_seed:
             return Todo(
-                f"stack {STACK} is {stack['status']} and {'still names' if stack['seed_is_member'] else 'omits'} the seed"
+                f"stack {STACK} is {stack.status} and {'still names' if stack.seed_is_member else 'omits'} the seed"
             )
         if lacking := await self._lacking():
             return Todo(f"not kept by every node yet: {', '.join(lacking)}")
-        notes = self.reach.notes()
-        if "ids_changed" not in notes or "gaps" not in notes:
+        owned = self.members.record().owned
+        if owned is None:
             return Todo("ids, boots and gaps are not measured yet")
-        if notes["ids_changed"]:
+        if owned.ids_changed:
             return Blocked(
-                f"the hand-off changed {notes['ids_changed']} ids",
+                f"the hand-off changed {owned.ids_changed} ids",
                 "do not let the seed leave; compare the ids in handoff.json",
             )
-        return Done(
-            {"stack": stack["status"], "ids_changed": notes["ids_changed"], "node_reboots": notes["node_reboots"]}
-        )
+        return Done({"stack": stack.status, "ids_changed": owned.ids_changed, "node_reboots": owned.node_reboots})
 
     async def apply(self, report: Report) -> None:
         report.phase("OWN", "started")
-        times = self.reach.notes().get("times", {})
-        self.reach.take_note(times={**times, "OWN": times.get("OWN") or time.time()})
-        await self.reach.ask("keep", {"files": self._files()})
-        api = await wait_for(self.reach.login, seconds=60, what="no login through the VIP")
-        async with told_live(self.reach, report):
+        known = self.members.record()
+        self.members.save(replace(known, began=known.begun("OWN", time.time())))
+        await self.members.ask(verbs.KEEP, KeepRequest(self._files()))
+        api = await wait_for(self.members.login, seconds=60, what="no login through the VIP")
+        async with told_live(self.members, report):
             await self._update(api, report)
-        await self._measure(api, report)
-        await self.reach.record("OWN", "done")
-        notes = self.reach.notes()
-        told = f"{notes['ids_changed']} ids changed, {notes['node_reboots']} reboots"
+        owned = await self._measure(api, report)
+        await self.members.note("OWN", "done")
+        told = f"{owned.ids_changed} ids changed, {owned.node_reboots} reboots"
         report.phase("OWN", "done", f"the stack no longer names the seed: {told}")
 
     async def _update(self, api: Api, report: Report) -> None:
         """Update the stack unless it is so already; one that is in progress is waited for."""
 
-        async def rested() -> Any:
+        async def rested() -> _Stack | None:
             stack = await asyncio.to_thread(_stack, api)
-            return stack if not stack["status"].endswith("IN_PROGRESS") else None
+            return stack if not stack.status.endswith("IN_PROGRESS") else None
 
-        stack = await wait_for(
+        stack: _Stack = await wait_for(
             rested, seconds=_UPDATE_SECONDS, what=f"stack {STACK} does not come to rest", hint=_FORWARD
         )
-        if not stack["seed_is_member"] and stack["status"].endswith("_COMPLETE"):
+        if stack.omits_seed:
             return
         report.log(f"the undercloud's Heat updates stack {STACK}: seed_is_member=false")
         report.phase("OWN", "started", f"the undercloud's own Heat updates stack {STACK}")
         body = {"parameters": {"seed_is_member": False}, "timeout_mins": int(_UPDATE_SECONDS // 60)}
-        path = f"/v1/{api.project}/stacks/{STACK}/{stack['id']}"
+        path = f"/v1/{api.project}/stacks/{STACK}/{stack.id}"
 
         async def begun() -> bool:
             await asyncio.to_thread(api.send, "PATCH", "heat", path, body)
             return True
 
         await wait_for(begun, seconds=60, what=f"Heat does not take the update of stack {STACK}", hint=_FORWARD)
-        done = await wait_for(
+        done: _Stack = await wait_for(
             rested, seconds=_UPDATE_SECONDS, what=f"stack {STACK} is not updated", hint=_FORWARD, pause=2
         )
-        if not done["status"].endswith("_COMPLETE"):
-            raise SeedvmError(f"the update of stack {STACK} failed", why=done["reason"][:400], hint=_FORWARD)
+        if not done.status.endswith("_COMPLETE"):
+            raise SeedvmError(f"the update of stack {STACK} failed", why=done.reason[:400], hint=_FORWARD)
 
-    async def _measure(self, api: Api, report: Report) -> None:
-        notes = self.reach.notes()
+    async def _measure(self, api: Api, report: Report) -> Owned:
+        known = self.members.record()
+        if known.quiesced is None or known.watch is None:
+            raise SeedvmError(
+                "the hand-off cannot be measured", why="QUIESCE or FENCE noted nothing", hint="see handoff.json"
+            )
         after = await self._ids(api)
-        changed = services.changed(notes["ids_before"], after)
-        booted = {name: said["booted"] for name, said in (await self.reach.status("holds_vip")).items()}
-        reboots = sum(notes["booted_before"].get(name) != value for name, value in booted.items())
-        gaps = await self._gaps(notes)
-        longest = max(float(gap["longest_seconds"]) for gap in gaps)
-        self.reach.take_note(ids_after=after, ids_changed=len(changed), node_reboots=reboots, gaps=gaps)
+        changed = services.changed(known.quiesced.ids, after)
+        booted = {name: said.booted for name, said in (await self.members.status("holds_vip")).items()}
+        reboots = sum(known.quiesced.booted.get(name) != value for name, value in booted.items())
+        gaps = await self._gaps(known.watch)
+        longest = max(gap.longest_seconds for gap in gaps)
+        owned = Owned(after, len(changed), reboots, gaps)
+        self.members.save(replace(self.members.record(), owned=owned))
         report.fact("ids_changed", len(changed))
         report.fact("node_reboots", reboots)
         report.fact("handoff_longest_gap_seconds", longest)
         told = ", ".join(
-            f"{gap['api']} {gap['longest_seconds']} s ({gap['failed']} of {gap['polls']} polls failed)" for gap in gaps
+            f"{gap.api} {gap.longest_seconds} s ({gap.failed} of {gap.polls} polls failed)" for gap in gaps
         )
         report.log(f"longest gaps: {told}")
         if changed:
@@ -128,27 +134,28 @@ class Own:
                 why=", ".join(changed[:8]),
                 hint="do not let the seed leave; look at the stack",
             )
+        return owned
 
-    async def _ids(self, api: Api) -> Mapping[str, Mapping[str, str]]:
+    async def _ids(self, api: Api) -> services.Ids:
         """The ids of now. Asked again when a service that has just begun to serve fails its first request, as Neutron may."""
 
         async def told() -> services.Ids:
             return await asyncio.to_thread(services.ids, api)
 
-        return dict((await wait_for(told, seconds=60, what="the services do not list what they have")).kinds)
+        ids: services.Ids = await wait_for(told, seconds=60, what="the services do not list what they have")
+        return ids
 
-    async def _gaps(self, notes: Mapping[str, Any]) -> list[dict[str, Any]]:
-        watch = notes["watch"]
-        watcher = self.reach.node(watch["member"])
-        await self.reach.ssh.verb(watcher, "stop", {"verb": "watch"})
-        return list(await self.reach.ssh.verb(watcher, "gaps", {"since": watch["since"]}))
+    async def _gaps(self, watch: Watch) -> tuple[Gap, ...]:
+        watcher = self.members.node(watch.member)
+        await self.members.ask_one(watcher, verbs.STOP, StopRequest("watch"))
+        return await self.members.ask_one(watcher, verbs.GAPS, GapsRequest(watch.since))
 
     def _files(self) -> dict[str, str]:
         """What the undercloud must know of itself from now on. All of it arrives 0600."""
-        folder = self.reach.state_dir
+        folder = self.members.state_dir
         found = {name: (folder / name).read_text() for name in KEPT if (folder / name).is_file()}
-        access = Access(self.reach.vip, self.reach.secrets.generated.admin_password)
-        key = self.reach.secrets.generated.ssh_private_key.reveal()
+        access = Access(self.members.vip, self.members.secrets.generated.admin_password)
+        key = self.members.secrets.generated.ssh_private_key.reveal()
         return {
             **found,
             "clouds.yaml": yaml.safe_dump(access.clouds(), sort_keys=False),
@@ -157,37 +164,51 @@ class Own:
 
     async def _lacking(self) -> list[str]:
         """Names of files that some node does not keep."""
-        names = [*(name for name in KEPT if (self.reach.state_dir / name).is_file()), "clouds.yaml", "site_key"]
-        kept = await self.reach.ask("kept", {"names": names})
+        names = [*(name for name in KEPT if (self.members.state_dir / name).is_file()), "clouds.yaml", "site_key"]
+        kept = await self.members.ask(verbs.KEPT, KeptRequest(tuple(names)))
         return sorted({name for files in kept.values() for name in names if name not in files})
 
 
-def _stack(api: Api) -> dict[str, Any]:
-    """The undercloud's stack: id, status, reason, seed_is_member."""
+@dataclass(frozen=True)
+class _Stack:
+    """The undercloud's stack."""
+
+    id: str
+    status: str
+    reason: str
+    seed_is_member: bool
+
+    @property
+    def omits_seed(self) -> bool:
+        """Whole, and no longer naming the seed."""
+        return not self.seed_is_member and self.status.endswith("_COMPLETE")
+
+
+def _stack(api: Api) -> _Stack:
     listed = api.get("heat", f"/v1/{api.project}/stacks?name={STACK}")["stacks"]
     if not listed:
         raise SeedvmError(f"there is no stack {STACK}", hint="openstack stack list")
     stack = api.get("heat", f"/v1/{api.project}/stacks/{STACK}/{listed[0]['id']}?resolve_outputs=false")["stack"]
-    return {
-        "id": stack["id"],
-        "status": str(stack["stack_status"]),
-        "reason": str(stack["stack_status_reason"]),
-        "seed_is_member": str(stack["parameters"].get("seed_is_member", "true")).lower() != "false",
-    }
+    return _Stack(
+        id=str(stack["id"]),
+        status=str(stack["stack_status"]),
+        reason=str(stack["stack_status_reason"]),
+        seed_is_member=str(stack["parameters"].get("seed_is_member", "true")).lower() != "false",
+    )
 
 
 @dataclass(frozen=True)
 class Retire:
     """The seed's own services are off; it is a member of Galera and nothing else."""
 
-    reach: Reach
+    members: Members
     name: ClassVar[str] = "handoff-retire"
     title: ClassVar[str] = "The seed's own services end"
     stage: ClassVar[Stage] = "handoff"
     usual_seconds: ClassVar[float] = 8
 
     async def check(self) -> Verdict:
-        if not await self.reach.committed():
+        if not await self.members.committed():
             return Todo("the VIP is the seed's")
         running = await units.active(SERVICES)
         if running:

@@ -8,17 +8,19 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.waiting import wait_for
 from seedvm.cloud.api import Api
+from seedvm.cloud.ssh import SEEDVM
 from seedvm.controller import units, vip
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
 from seedvm.handoff import services
-from seedvm.handoff.members import HOLD_TIMER, Reach
+from seedvm.handoff.members import HOLD_TIMER, Members
+from seedvm.handoff.record import Canary, Quiesced
 from seedvm.wire.verdict import seal
 
 _IDLE_SECONDS = 900.0
@@ -31,21 +33,21 @@ _CANARY = "seedvm-canary"
 class Quiesce:
     """No operation in flight, and writes are refused with a clear answer."""
 
-    reach: Reach
+    members: Members
     name: ClassVar[str] = "handoff-quiesce"
     title: ClassVar[str] = "QUIESCE: nothing in flight, writes wait"
     stage: ClassVar[Stage] = "handoff"
     usual_seconds: ClassVar[float] = 6
 
     async def check(self) -> Verdict:
-        if await self.reach.committed():
+        if await self.members.committed():
             return Done({"committed": True})
         if not await asyncio.to_thread(vip.writes_held):
             return Todo("the undercloud may still be changed")
-        if not self.reach.notes().get("hold_since"):
+        if self.members.record().hold_since is None:
             return Todo("the hold on writes is of unknown age")
         try:
-            api = await self.reach.login(self.reach.seed.address)
+            api = await self.members.login(self.members.seed.address)
             busy = await asyncio.to_thread(services.in_flight, api)
         except SeedvmError as error:
             return Todo(str(error))
@@ -55,30 +57,25 @@ class Quiesce:
 
     async def apply(self, report: Report) -> None:
         report.phase("QUIESCE", "started")
-        await self.reach.record("QUIESCE", "started")
-        api = await self.reach.login(self.reach.seed.address)
+        await self.members.note("QUIESCE", "started")
+        api = await self.members.login(self.members.seed.address)
         await self._idle(api, _IDLE_SECONDS, report)
         await asyncio.to_thread(self._canary, api)
         since = time.time()
-        self.reach.take_note(hold_since=since, compare=None)
-        await units.timer(HOLD_TIMER, _HOLD_SECONDS, [self.reach.ssh.seedvm, "member", "release"])
+        self.members.save(replace(self.members.record(), hold_since=since, compared=None))
+        await units.timer(HOLD_TIMER, _HOLD_SECONDS, [SEEDVM, "member", "release"])
         await asyncio.to_thread(vip.hold_writes, True)
         report.log("writes through the VIP are refused from now on, until the undercloud owns it")
         try:
             await self._idle(api, _SETTLE_SECONDS, report)
-            before = (
-                await wait_for(lambda: asyncio.to_thread(services.ids, api), seconds=20, what="the ids are not told")
-            ).kinds
-            statuses = await self.reach.status("holds_vip")
+            ids = await wait_for(lambda: asyncio.to_thread(services.ids, api), seconds=20, what="the ids are not told")
+            statuses = await self.members.status("holds_vip")
         except BaseException:
-            await self.reach.release_writes()
+            await self.members.release_writes()
             report.phase("QUIESCE", "undone")
             raise
-        self.reach.take_note(
-            ids_before=before,
-            booted_before={name: said["booted"] for name, said in statuses.items()},
-            times={"QUIESCE": since},
-        )
+        booted = {name: said.booted for name, said in statuses.items()}
+        self.members.save(replace(self.members.record(), quiesced=Quiesced(ids, booted), began={"QUIESCE": since}))
         report.phase("QUIESCE", "done", "nothing in flight, writes are refused with a clear answer")
 
     async def _idle(self, api: Api, seconds: float, report: Report) -> None:
@@ -104,5 +101,5 @@ class Quiesce:
         blob = secrets.token_hex(16)
         body = {"credential": {"type": _CANARY, "blob": blob, "user_id": user, "project_id": api.project}}
         made = api.send("POST", "keystone", "/v3/credentials", body)["credential"]["id"]
-        sealed = seal(blob, self.reach.secrets.generated.handoff_key)
-        self.reach.take_note(canary={"id": made, "seal": sealed})
+        sealed = seal(blob, self.members.secrets.generated.handoff_key)
+        self.members.save(replace(self.members.record(), canary=Canary(made, sealed)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.waiting import wait_for
@@ -16,7 +16,10 @@ from seedvm.cloud.api import Api
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
 from seedvm.handoff import services
-from seedvm.handoff.members import Reach
+from seedvm.handoff.members import Members
+from seedvm.member import verbs
+from seedvm.member.images import ImageFile, ImagesRequest
+from seedvm.member.status import MemberStatus
 
 _WORKERS = ("ironic-conductor", "heat-engine", "nova-conductor", "nova-scheduler")
 _JOIN_SECONDS = 420.0
@@ -27,16 +30,16 @@ _IMAGE_SECONDS = 900.0
 class Join:
     """Every node is a whole controller beside the seed."""
 
-    reach: Reach
+    members: Members
     name: ClassVar[str] = "join"
     title: ClassVar[str] = "The nodes join the seed's cluster"
     stage: ClassVar[Stage] = "join"
     usual_seconds: ClassVar[float] = 40
 
     async def check(self) -> Verdict:
-        if await self.reach.committed():
+        if await self.members.committed():
             return Done({"committed": True})
-        if not await self.reach.up():
+        if not await self.members.up():
             return Todo("not every node answers yet")
         try:
             missing = await self._missing()
@@ -44,13 +47,13 @@ class Join:
             return Todo(str(error))
         if missing:
             return Todo("; ".join(missing[:4]))
-        members = [self.reach.seed.name, *(node.name for node in self.reach.nodes)]
+        members = [self.members.seed.name, *(node.name for node in self.members.nodes)]
         return Done({"cluster_size": len(members), "members": members, "images": len(await self._images())})
 
     async def apply(self, report: Report) -> None:
         report.phase("JOIN", "started")
-        self.reach.forget_host_keys()
-        for node in self.reach.nodes:
+        self.members.transport.forget_host_keys()
+        for node in self.members.nodes:
             report.node(node.name, "joined", detail="waits for its services")
         told: list[str] = []
 
@@ -58,7 +61,7 @@ class Join:
             missing = await self._missing()
             if missing != told:
                 told[:] = missing
-                names = [node.name for node in self.reach.nodes]
+                names = [node.name for node in self.members.nodes]
                 ready = [name for name in names if not any(one.startswith(f"{name}:") for one in missing)]
                 report.fact("members_whole", f"{len(ready)} of {len(names)}")
                 report.phase("JOIN", "started", missing[0] if missing else "every member is whole")
@@ -68,53 +71,51 @@ class Join:
         await wait_for(
             whole, seconds=_JOIN_SECONDS, what="the nodes did not join", hint="on a node: seedvm member status", pause=3
         )
-        report.fact("members_whole", f"{len(self.reach.nodes)} of {len(self.reach.nodes)}")
-        report.fact("vip_holder", self.reach.seed.name)
-        report.phase("JOIN", "done", f"{len(self.reach.nodes) + 1} members of one cluster, the seed among them")
+        report.fact("members_whole", f"{len(self.members.nodes)} of {len(self.members.nodes)}")
+        report.fact("vip_holder", self.members.seed.name)
+        report.phase("JOIN", "done", f"{len(self.members.nodes) + 1} members of one cluster, the seed among them")
 
     async def _missing(self) -> list[str]:
         """What keeps the members from being whole."""
-        seed, nodes = self.reach.seed, self.reach.nodes
-        statuses = await self.reach.status(seed=True)
+        seed, nodes = self.members.seed, self.members.nodes
+        statuses = await self.members.status(seed=True)
         found = missing_of_members(statuses, [node.name for node in nodes], seed.name)
         if found:
             return found
-        api = await self.reach.login(nodes[0].address)
+        api = await self.members.login(nodes[0].address)
         found = missing_workers(await asyncio.to_thread(services.alive, api), [node.name for node in nodes])
         found = found or await self._untold(api)
-        return found or missing_images(await self._images(), await self.reach.ask("images", timeout=_IMAGE_SECONDS))
+        return found or missing_images(
+            await self._images(), await self.members.ask(verbs.IMAGES, ImagesRequest(), timeout=_IMAGE_SECONDS)
+        )
 
     async def _untold(self, api: Api) -> list[str]:
         """Nodes whose own APIs do not list the very same things as the seed's."""
-        seed = await asyncio.to_thread(services.ids, api.at(self.reach.seed.address, name=self.reach.seed.name))
-        looks = [asyncio.to_thread(services.ids, api.at(node.address, name=node.name)) for node in self.reach.nodes]
-        told = dict(zip((node.name for node in self.reach.nodes), await asyncio.gather(*looks), strict=True))
+        seed = await asyncio.to_thread(services.ids, api.at(self.members.seed.address, name=self.members.seed.name))
+        looks = [asyncio.to_thread(services.ids, api.at(node.address, name=node.name)) for node in self.members.nodes]
+        told = dict(zip((node.name for node in self.members.nodes), await asyncio.gather(*looks), strict=True))
         return [
-            f"{name}: its APIs do not list {what}"
-            for name, one in told.items()
-            for what in services.changed(seed.kinds, one.kinds)
+            f"{name}: its APIs do not list {what}" for name, one in told.items() for what in services.changed(seed, one)
         ]
 
     async def _images(self) -> dict[str, str]:
         """Image id -> SHA-512 as Glance knows it."""
-        api = await self.reach.login(self.reach.seed.address)
-        return {one["id"]: str(one["os_hash_value"]) for one in await asyncio.to_thread(services.images, api)}
+        api = await self.members.login(self.members.seed.address)
+        return {one.id: one.sha512 for one in await asyncio.to_thread(services.images, api)}
 
 
-def missing_of_members(statuses: Mapping[str, Any], nodes: Sequence[str], seed: str) -> list[str]:
+def missing_of_members(statuses: Mapping[str, MemberStatus], nodes: Sequence[str], seed: str) -> list[str]:
     """What `member status` of all members says that is not yet as it must be; `seed` is a member of Galera alone."""
     found = []
     for name, said in statuses.items():
-        found += [f"{name}: {what}: {why}" for what, why in said["broken"].items()]
-        galera = said.get("galera")
-        if galera and (not galera["healthy"] or galera["cluster_size"] != len(nodes) + 1):
-            found.append(
-                f"{name}: Galera {galera['state']}, {galera['cluster_status']}, {galera['cluster_size']} members"
-            )
-        found += [f"{name}: {service}: {state}" for service, state in said.get("apis", {}).items() if state != "up"]
-        if name != seed and "rabbit" in said and sorted(said["rabbit"]) != sorted(nodes):
-            found.append(f"{name}: RabbitMQ runs on {', '.join(said['rabbit']) or 'nobody'}")
-    if len({said["galera"]["uuid"] for said in statuses.values() if "galera" in said}) > 1:
+        found += [f"{name}: {what}: {why}" for what, why in said.broken.items()]
+        galera, rabbit = said.galera, said.rabbit
+        if galera and (not galera.healthy or galera.cluster_size != len(nodes) + 1):
+            found.append(f"{name}: Galera {galera.state}, {galera.cluster_status}, {galera.cluster_size} members")
+        found += [f"{name}: {service}: {state}" for service, state in (said.apis or {}).items() if state != "up"]
+        if name != seed and rabbit is not None and sorted(rabbit) != sorted(nodes):
+            found.append(f"{name}: RabbitMQ runs on {', '.join(rabbit) or 'nobody'}")
+    if len({said.galera.uuid for said in statuses.values() if said.galera}) > 1:
         found.append("the members are of different Galera clusters")
     return found
 
@@ -124,7 +125,7 @@ def missing_workers(alive: Mapping[str, Sequence[str]], nodes: Sequence[str]) ->
     return [f"{node}: no {kind} is alive" for kind in _WORKERS for node in nodes if node not in alive[kind]]
 
 
-def missing_images(wanted: Mapping[str, str], held: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def missing_images(wanted: Mapping[str, str], held: Mapping[str, Mapping[str, ImageFile]]) -> list[str]:
     """Image files that a node lacks or holds damaged."""
     if not wanted:
         return ["Glance has no image"]
@@ -132,5 +133,5 @@ def missing_images(wanted: Mapping[str, str], held: Mapping[str, Mapping[str, An
         f"{node}: image {image} is {'damaged' if image in files else 'missing'}"
         for node, files in held.items()
         for image, sha512 in wanted.items()
-        if files.get(image, {}).get("sha512") != sha512
+        if image not in files or files[image].sha512 != sha512
     ]

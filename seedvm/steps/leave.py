@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
 from seedvm.base.files import write_private
+from seedvm.base.typed_json import decode, encode
 from seedvm.base.waiting import wait_for
 from seedvm.cloud.connection import Access, write_clouds
 from seedvm.controller import units
@@ -22,9 +22,12 @@ from seedvm.controller.service_units import DATABASE
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Done, Report, Todo, Verdict
 from seedvm.handoff import services
-from seedvm.handoff.members import Reach
+from seedvm.handoff.members import Members
 from seedvm.handoff.receipt import verify
 from seedvm.handoff.wipe import FOLDERS, Sweep, holds_anything
+from seedvm.member import verbs
+from seedvm.member.leave import CleanupRequest
+from seedvm.member.notes import KeepRequest
 from seedvm.member.status import booted
 from seedvm.site.secrets_file import load_secrets
 
@@ -34,36 +37,36 @@ _OFF_SECONDS = 5.0
 _OFF_FILE = "seed-off"
 
 
-def allowed(reach: Reach) -> Blocked | None:
+def allowed(members: Members) -> Blocked | None:
     """What keeps the seed from leaving, or None."""
-    path = reach.state_dir / "receipt.json"
+    path = members.state_dir / "receipt.json"
     if not path.exists():
         return Blocked("there is no receipt", "walk the hand-off first")
-    tree = verify(path.read_text())
-    return None if tree["may_leave"] else Blocked(tree["verdict"], "mend what the receipt names, then run again")
+    said = verify(path.read_text())
+    return None if said.may_leave else Blocked(said.verdict, "mend what the receipt names, then run again")
 
 
 @dataclass(frozen=True)
 class LeaveCluster:
     """Galera is the nodes' alone, and no service lists the seed."""
 
-    reach: Reach
+    members: Members
     name: ClassVar[str] = "leave-cluster"
     title: ClassVar[str] = "The seed leaves the cluster for good"
     stage: ClassVar[Stage] = "leave"
     usual_seconds: ClassVar[float] = 15
 
     async def check(self) -> Verdict:
-        if blocked := allowed(self.reach):
+        if blocked := allowed(self.members):
             return blocked
         if await units.active(DATABASE):
             return Todo("the seed's database is a member")
         if wrong := await self._wrong():
             return Todo(wrong)
-        api = await self.reach.login()
-        if lists := await asyncio.to_thread(services.known, api, self.reach.seed.name):
+        api = await self.members.login()
+        if lists := await asyncio.to_thread(services.known, api, self.members.seed.name):
             return Todo(f"{', '.join(lists)} still list the seed")
-        return Done({"members": len(self.reach.nodes), "status": "Primary", "rows_of_the_seed": 0})
+        return Done({"members": len(self.members.nodes), "status": "Primary", "rows_of_the_seed": 0})
 
     async def apply(self, report: Report) -> None:
         await units.stop(DATABASE, grace=90)
@@ -80,10 +83,9 @@ class LeaveCluster:
             what="Galera did not settle without the seed",
             hint="on a node: seedvm member status",
         )
-        node = self.reach.nodes[0]
-        password = self.reach.secrets.generated.admin_password.reveal()
-        request = {"address": node.address, "admin_password": password, "host": self.reach.seed.name}
-        removed = await self.reach.ssh.verb(node, "cleanup", request, timeout=120)
+        node = self.members.nodes[0]
+        request = CleanupRequest(node.address, self.members.secrets.generated.admin_password, self.members.seed.name)
+        removed = await self.members.ask_one(node, verbs.CLEANUP, request, timeout=120)
         report.log(
             "rows of the seed removed: " + ", ".join(f"{count} {kind}" for kind, count in removed.items()),
             node=node.name,
@@ -91,12 +93,12 @@ class LeaveCluster:
 
     async def _wrong(self) -> str:
         """What is not yet as it must be among the nodes."""
-        for name, said in (await self.reach.status("galera")).items():
-            galera = said.get("galera")
+        for name, said in (await self.members.status("galera")).items():
+            galera = said.galera
             if galera is None:
-                return f"{name}: {said['broken'].get('galera', 'no database')}"
-            if not galera["healthy"] or galera["cluster_size"] != len(self.reach.nodes):
-                return f"{name}: {galera['state']}, {galera['cluster_status']}, {galera['cluster_size']} members"
+                return f"{name}: {said.broken.get('galera', 'no database')}"
+            if not galera.healthy or galera.cluster_size != len(self.members.nodes):
+                return f"{name}: {galera.state}, {galera.cluster_status}, {galera.cluster_size} members"
         return ""
 
 
@@ -104,16 +106,16 @@ class LeaveCluster:
 class Wipe:
     """No secret of the site is left on the seed but the operator's own clouds.yaml."""
 
-    reach: Reach
+    members: Members
     name: ClassVar[str] = "wipe"
     title: ClassVar[str] = "The seed forgets its secrets"
     stage: ClassVar[Stage] = "leave"
     usual_seconds: ClassVar[float] = 15
 
     async def check(self) -> Verdict:
-        if blocked := allowed(self.reach):
+        if blocked := allowed(self.members):
             return blocked
-        if (self.reach.state_dir / "secrets.yaml").exists():
+        if (self.members.state_dir / "secrets.yaml").exists():
             return Todo("the seed still knows the site's secrets")
         left = [str(folder) for folder in FOLDERS if holds_anything(folder)]
         return (
@@ -124,13 +126,13 @@ class Wipe:
 
     async def apply(self, report: Report) -> None:
         """Everything else first, secrets.yaml last: as long as it is there a killed wipe can be told apart from a finished one."""
-        journal = self.reach.state_dir / "journal.jsonl"
-        await self.reach.ask("keep", {"files": {"journal.jsonl": journal.read_text()}})
-        generated = self.reach.secrets.generated
-        write_clouds(Access(self.reach.vip, generated.admin_password), self.reach.state_dir / "clouds.yaml")
-        file = self.reach.state_dir / "secrets.yaml"
+        journal = self.members.state_dir / "journal.jsonl"
+        await self.members.ask(verbs.KEEP, KeepRequest({"journal.jsonl": journal.read_text()}))
+        generated = self.members.secrets.generated
+        write_clouds(Access(self.members.vip, generated.admin_password), self.members.state_dir / "clouds.yaml")
+        file = self.members.state_dir / "secrets.yaml"
         now = load_secrets(file)  # as it is: BMC passwords were proven and changed since the engine began
-        sweep = Sweep.of(now, keep=(self.reach.state_dir / "clouds.yaml", file))
+        sweep = Sweep.of(now, keep=(self.members.state_dir / "clouds.yaml", file))
         gone = await asyncio.to_thread(sweep.wipe)
         report.log(f"{len(gone)} files with secrets and {len(FOLDERS)} folders wiped")
         if left := await asyncio.to_thread(sweep.find):
@@ -144,31 +146,38 @@ class Wipe:
 
 
 @dataclass(frozen=True)
+class _Off:
+    """The boot in which the seed was ordered to switch itself off."""
+
+    booted: str = ""
+
+
+@dataclass(frozen=True)
 class SeedOff:
     """The seed's machine is powered off, a moment after the engine's last word."""
 
-    reach: Reach
+    members: Members
     name: ClassVar[str] = "seed-off"
     title: ClassVar[str] = "The seed goes off"
     stage: ClassVar[Stage] = "leave"
     usual_seconds: ClassVar[float] = 1
 
     async def check(self) -> Verdict:
-        if blocked := allowed(self.reach):
+        if blocked := allowed(self.members):
             return blocked
-        told = self._told()
-        if told.get("booted") and told["booted"] != booted():
+        if self._off_since(booted()):
             return Done({"power": "was off"})
         if await units.active((f"{_OFF_UNIT}.timer",)):
             return Done({"power": f"goes off within {_OFF_SECONDS:g} s"})
         return Todo("the seed is on")
 
     async def apply(self, report: Report) -> None:
-        write_private(self.reach.state_dir / _OFF_FILE, json.dumps({"booted": booted()}))
+        write_private(self.members.state_dir / _OFF_FILE, json.dumps(encode(_Off(booted()))))
         await process.arun(["systemctl", "disable", "--quiet", "seedvm-engine.service"], timeout=20, check=False)
         await units.timer(_OFF_UNIT, _OFF_SECONDS, ["systemctl", "poweroff"])
         report.log("the seed goes off in a moment; the undercloud stands alone")
 
-    def _told(self) -> dict[str, Any]:
-        path: Path = self.reach.state_dir / _OFF_FILE
-        return dict(json.loads(path.read_text())) if path.exists() else {}
+    def _off_since(self, now: str) -> bool:
+        """Has it been off since it was ordered to switch itself off?"""
+        path = self.members.state_dir / _OFF_FILE
+        return path.exists() and decode(_Off, json.loads(path.read_text()), str(path)).booted not in ("", now)

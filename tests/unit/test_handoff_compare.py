@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from seedvm.controller.galera import parse_status
+from seedvm.controller.galera import GaleraStatus, parse_status
 from seedvm.controller.rabbit import parse_running
 from seedvm.handoff.compare import by_database, differences
 from seedvm.handoff.services import changed
+from seedvm.member.boot import Heard
+from seedvm.member.images import ImageFile
+from seedvm.member.status import MemberStatus
 from seedvm.steps.handoff_fence import still_heard
 from seedvm.steps.join import missing_images, missing_of_members, missing_workers
 
@@ -56,9 +59,11 @@ def test_rabbits_running_nodes_are_read() -> None:
     assert parse_running('{"running_nodes": ["rabbit@b", "rabbit@a"], "disk_nodes": []}') == ("a", "b")
 
 
-def _status(size: int = 4, rabbit: tuple[str, ...] = ("n0", "n1", "n2"), uuid: str = "u") -> dict[str, object]:
-    galera = {"healthy": True, "cluster_size": size, "state": "Synced", "cluster_status": "Primary", "uuid": uuid}
-    return {"broken": {}, "galera": galera, "rabbit": list(rabbit), "apis": {"heat": "up"}}
+def _status(
+    size: int = 4, rabbit: tuple[str, ...] = ("n0", "n1", "n2"), uuid: str = "u", heat: str = "up"
+) -> MemberStatus:
+    galera = GaleraStatus(size, "Synced", "Primary", True, 77, uuid, healthy=True)
+    return MemberStatus("h", "1", {}, galera, rabbit, False, {"heat": heat})
 
 
 NODES = ("n0", "n1", "n2")
@@ -72,7 +77,7 @@ def test_whole_members_lack_nothing() -> None:
 def test_what_a_member_lacks_is_said_of_that_member() -> None:
     said = {name: _status() for name in (*NODES, "seed")}
     said["n1"] = _status(size=3)
-    said["n2"] = {**_status(rabbit=("n2",)), "apis": {"heat": "HTTP 503"}}
+    said["n2"] = _status(rabbit=("n2",), heat="HTTP 503")
     found = missing_of_members(said, NODES, "seed")
     assert found == ["n1: Galera Synced, Primary, 3 members", "n2: heat: HTTP 503", "n2: RabbitMQ runs on n2"]
 
@@ -88,7 +93,7 @@ def test_dead_workers_and_wrong_images_are_named() -> None:
     }
     assert missing_workers(alive, NODES) == ["n1: no heat-engine is alive"]
     assert missing_images({}, {}) == ["Glance has no image"]
-    held = {"n0": {"i": {"sha512": "good"}}, "n1": {"i": {"sha512": "bad"}}, "n2": {}}
+    held = {"n0": {"i": ImageFile(1, "good")}, "n1": {"i": ImageFile(1, "bad")}, "n2": {}}
     assert missing_images({"i": "good"}, held) == ["n1: image i is damaged", "n2: image i is missing"]
 
 
@@ -103,7 +108,7 @@ def test_ids_that_changed_went_or_came_are_named() -> None:
 
 
 def test_a_fence_with_a_hole_says_where() -> None:
-    silent = {"dhcp": ["10.0.0.3"], "tftp": False, "open": []}
+    silent = Heard(("10.0.0.3",), False, ())
     assert still_heard(silent, "10.0.0.1", conductor=False) == []
-    loud = {"dhcp": ["10.0.0.1"], "tftp": True, "open": [8089]}
+    loud = Heard(("10.0.0.1",), True, (8089,))
     assert len(still_heard(loud, "10.0.0.1", conductor=True)) == 4

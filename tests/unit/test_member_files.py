@@ -10,8 +10,8 @@ import pytest
 from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
 from seedvm.handoff.wipe import Sweep, holds_anything
-from seedvm.member.images import images
-from seedvm.member.notes import keep, kept, note, notes
+from seedvm.member.images import ImageFile, ImagesRequest, images
+from seedvm.member.notes import KeepRequest, KeptRequest, Line, NoteRequest, NotesRequest, keep, kept, note, notes
 from seedvm.member.verbs import VERBS, answer
 from seedvm.site.accounts import Candidate
 from seedvm.site.secrets_file import Secrets, ensure_generated, load_secrets, store_proven
@@ -21,30 +21,30 @@ IMAGE = "0a1b2c3d-0000-4000-8000-00000000000a"
 
 def test_the_record_grows_by_a_line_and_is_private(tmp_path: Path) -> None:
     for state in ("started", "done"):
-        note({"folder": str(tmp_path), "event": {"phase": "COMMIT", "state": state}})
-    lines = notes({"folder": str(tmp_path)})
-    assert [line["state"] for line in lines] == ["started", "done"]
+        note(NoteRequest(Line("COMMIT", state), str(tmp_path)))
+    lines = notes(NotesRequest(str(tmp_path)))
+    assert [line.state for line in lines] == ["started", "done"]
     assert (tmp_path / "handoff.jsonl").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_line_that_was_cut_by_a_power_loss_is_left_out(tmp_path: Path) -> None:
-    note({"folder": str(tmp_path), "event": {"phase": "COMMIT"}})
+    note(NoteRequest(Line("COMMIT"), str(tmp_path)))
     with (tmp_path / "handoff.jsonl").open("a") as file:
         file.write('{"phase": "OW')
-    assert len(notes({"folder": str(tmp_path)})) == 1
+    assert len(notes(NotesRequest(str(tmp_path)))) == 1
 
 
 def test_kept_files_are_private_and_told_by_their_hash(tmp_path: Path) -> None:
-    said = keep({"folder": str(tmp_path), "files": {"site.yaml": "site: demo\n"}})
+    said = keep(KeepRequest({"site.yaml": "site: demo\n"}, str(tmp_path)))
     assert said == {"site.yaml": hashlib.sha256(b"site: demo\n").hexdigest()}
     assert (tmp_path / "site.yaml").stat().st_mode & 0o777 == 0o600
-    assert kept({"folder": str(tmp_path), "names": ["site.yaml", "absent"]}) == said
+    assert kept(KeptRequest(("site.yaml", "absent"), str(tmp_path))) == said
 
 
 @pytest.mark.parametrize("name", ["../out", "/etc/passwd", ".hidden", "a/b"])
 def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(SeedvmError):
-        keep({"folder": str(tmp_path), "files": {name: "x"}})
+        keep(KeepRequest({name: "x"}, str(tmp_path)))
 
 
 def test_image_files_are_hashed_once_and_again_when_they_change(tmp_path: Path) -> None:
@@ -52,15 +52,15 @@ def test_image_files_are_hashed_once_and_again_when_they_change(tmp_path: Path) 
     store.mkdir()
     (store / IMAGE).write_bytes(b"one")
     (store / f".{IMAGE}.part").write_bytes(b"half")
-    request = {"store": str(store), "known": str(known)}
+    request = ImagesRequest(str(store), str(known))
     first = images(request)
-    assert first == {IMAGE: {"size": 3, "sha512": hashlib.sha512(b"one").hexdigest()}}
+    assert first == {IMAGE: ImageFile(3, hashlib.sha512(b"one").hexdigest())}
     (store / IMAGE).write_bytes(b"another")
-    assert images(request)[IMAGE]["sha512"] == hashlib.sha512(b"another").hexdigest()
+    assert images(request)[IMAGE].sha512 == hashlib.sha512(b"another").hexdigest()
 
 
 def test_every_failure_of_a_verb_has_one_shape() -> None:
-    code, said = answer("launch", {"verb": "status"})
+    code, said = answer("launch", {"verb": "status", "seconds": 1, "request": {}})
     assert (code, said["error"]["what"]) == (1, "status is not run as a unit")
     code, said = answer("keep", {})
     assert code == 2

@@ -6,80 +6,92 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
-from seedvm.handoff.receipt import Receipt, departed, page, sign, verify
+from seedvm.handoff.compare import DatabaseDigest
+from seedvm.handoff.receipt import Member, Receipt, VipLine, departed, sign, verify
+from seedvm.handoff.receipt_page import page
+from seedvm.handoff.record import Committed, Compared, Owned, Quiesced, Record
+from seedvm.handoff.services import Image
+from seedvm.member.rehearse import Part, Rehearsal
+from seedvm.member.watch import Gap
 from seedvm.site.generate import generate
 
 MADE = generate()
 KEY, PUBLIC = Secret(MADE["receipt_key"]), MADE["receipt_public_key"]
-NOTES: dict[str, Any] = {
-    "ids_before": {"servers": {"demo-undercloud-0": "s0"}, "images": {"golden": "i0"}},
-    "ids_after": {"servers": {"demo-undercloud-0": "s0"}, "images": {"golden": "i0"}},
-    "ids_changed": 0,
-    "node_reboots": 0,
-    "vip_holder": "demo-undercloud-0",
-    "times": {"QUIESCE": 1_790_000_000.0, "COMMIT": 1_790_000_020.0},
-    "write_pause": 24.5,
-    "gaps": [{"api": "keystone", "polls": 500, "failed": 0, "longest_seconds": 0.6, "ended_at": 1.0}],
-    "compare": {
-        "seqno": 4711,
-        "databases": [["heat", 40, 812, "ab" * 32]],
-        "image_list": [{"id": "i0", "name": "golden", "size": 5, "sha512": "cd" * 64}],
-        "secrets": {"keystone credential": 1, "bmc": 4},
-    },
-    "rehearsal": {
-        "passed": True,
-        "member": "demo-undercloud-0",
-        "why": "the undercloud did its own work without the seed",
-        "seconds": 101.5,
-        "parts": {"spare deployed": {"passed": True, "said": "server spare-0 ACTIVE", "seconds": 88.0}},
-    },
-}
+IDS = {"servers": {"demo-undercloud-0": "s0"}, "images": {"golden": "i0"}}
+GAP = Gap("keystone", polls=500, failed=0, longest_seconds=0.6, ended_at=1.0)
+COMPARED = Compared(
+    hold_since=1_790_000_000.0,
+    seqno=4711,
+    databases=(DatabaseDigest("heat", 40, 812, "ab" * 32),),
+    images=(Image("i0", "golden", 5, "cd" * 64),),
+    secrets={"keystone credential": 1, "bmc": 4},
+)
+OWNED = Owned(IDS, ids_changed=0, node_reboots=0, gaps=(GAP,))
+RECORD = Record(
+    began={"QUIESCE": 1_790_000_000.0, "COMMIT": 1_790_000_020.0},
+    quiesced=Quiesced(IDS, {"demo-undercloud-0": "1"}),
+    compared=COMPARED,
+    committed=Committed("demo-undercloud-0", 24.5),
+    owned=OWNED,
+)
+REHEARSAL = Rehearsal(
+    token="t1",
+    member="demo-undercloud-0",
+    passed=True,
+    why="the undercloud did its own work without the seed",
+    seconds=101.5,
+    parts={"spare deployed": Part(True, "server spare-0 ACTIVE", 88.0)},
+)
 
 
-def _receipt(**changes: Any) -> Receipt:
+def _receipt(record: Record = RECORD, rehearsal: Rehearsal = REHEARSAL) -> Receipt:
     return Receipt.of(
         site="demo",
         time=datetime(2026, 11, 23, 1, 2, 3, tzinfo=UTC),
         seed="172.22.0.10",
         vip="172.22.0.5",
-        members=[{"name": "demo-undercloud-0", "address": "172.22.0.11"}],
-        notes={**NOTES, **changes},
+        members=[Member("demo-undercloud-0", "172.22.0.11")],
+        record=record,
+        rehearsal=rehearsal,
     )
 
 
 def test_a_whole_receipt_says_since_when_the_seed_may_leave() -> None:
-    tree = verify(sign(_receipt(), KEY), public_key=PUBLIC)
-    assert tree["verdict"] == "SAFE TO LEAVE: YES, since 2026-11-23T01:02:03Z"
-    assert tree["may_leave"] is True
+    text = sign(_receipt(), KEY)
+    said, tree = verify(text, public_key=PUBLIC), json.loads(text)
+    assert said.verdict == "SAFE TO LEAVE: YES, since 2026-11-23T01:02:03Z"
+    assert said.may_leave is True
+    assert said.vip == VipLine("172.22.0.5", "demo-undercloud-0")
     assert tree["longest_gap_seconds"] == 0.6
     assert tree["ids"]["before"] == tree["ids"]["after"]
 
 
 @pytest.mark.parametrize(
-    ("changes", "doubt"),
+    ("receipt", "doubt"),
     [
-        ({"ids_changed": 2}, "2 ids changed"),
-        ({"node_reboots": 1}, "1 nodes were rebooted"),
-        (
-            {"rehearsal": {**NOTES["rehearsal"], "passed": False, "why": "no power"}},
-            "the rehearsal did not pass: no power",
-        ),
-        ({"compare": {**NOTES["compare"], "databases": []}}, "no databases were compared"),
-        ({"compare": {**NOTES["compare"], "secrets": {"bmc": 0}}}, "no bmc was decrypted"),
-        ({"gaps": []}, "no gaps were compared"),
+        (_receipt(replace(RECORD, owned=replace(OWNED, ids_changed=2))), "2 ids changed"),
+        (_receipt(replace(RECORD, owned=replace(OWNED, node_reboots=1))), "1 nodes were rebooted"),
+        (_receipt(rehearsal=replace(REHEARSAL, passed=False, why="no power")), "the rehearsal did not pass: no power"),
+        (_receipt(replace(RECORD, compared=replace(COMPARED, databases=()))), "no databases were compared"),
+        (_receipt(replace(RECORD, compared=replace(COMPARED, secrets={"bmc": 0}))), "no bmc was decrypted"),
+        (_receipt(replace(RECORD, owned=replace(OWNED, gaps=()))), "no gaps were compared"),
     ],
 )
-def test_what_is_wrong_or_missing_makes_it_a_no(changes: dict[str, Any], doubt: str) -> None:
-    receipt = _receipt(**changes)
+def test_what_is_wrong_or_missing_makes_it_a_no(receipt: Receipt, doubt: str) -> None:
     assert doubt in receipt.doubts
     assert receipt.verdict.startswith("SAFE TO LEAVE: NO")
     assert receipt.tree()["may_leave"] is False
+
+
+def test_figures_that_nobody_measured_are_named_by_their_phase() -> None:
+    with pytest.raises(SeedvmError, match="nobody measured") as refused:
+        _receipt(replace(RECORD, quiesced=None, committed=Committed("demo-undercloud-0"), owned=None))
+    assert refused.value.why == "QUIESCE, COMMIT, OWN"
 
 
 def test_a_changed_receipt_and_another_sites_key_are_refused() -> None:
@@ -99,7 +111,7 @@ def test_junk_is_no_receipt(junk: str) -> None:
 
 
 def test_the_page_tells_every_figure() -> None:
-    told = page(json.loads(sign(_receipt(), KEY)))
+    told = page(_receipt())
     for word in (
         "SAFE TO LEAVE: YES",
         "24.5 s",

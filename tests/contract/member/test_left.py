@@ -13,11 +13,12 @@ from seedvm.base.errors import SeedvmError
 from seedvm.cloud.api import Api
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Done, Report, Todo, Verdict
+from seedvm.handoff.receipt import Statement, VipLine
 from seedvm.steps.departed import Finished
 from tests.contract.isolated import child, isolated, until
 
 VIP = "192.0.2.5"
-RECEIPT = {"time": "2026-11-23T01:02:03Z", "verdict": "SAFE TO LEAVE: YES", "vip": {"address": VIP}}
+RECEIPT = Statement("SAFE TO LEAVE: YES", True, "2026-11-23T01:02:03Z", VipLine(VIP, "demo-undercloud-0"))
 
 
 @dataclass(frozen=True)

@@ -61,8 +61,10 @@ def python(code: str) -> list[str]:
 def mute(seed: str, outcome: Path, seconds: float) -> contextlib.AbstractContextManager[process.Child]:
     from tests.contract.isolated import child
 
-    request = {"handoff_key": KEY, "token": "t1", "seconds": seconds, "outcome": str(outcome)}
-    code = f"from seedvm.member.mute import mute; mute({request!r})"
+    code = (
+        "from seedvm.base.secret import Secret; from seedvm.member.mute import MuteRequest, mute; "
+        f"mute(MuteRequest(Secret({KEY!r}), 't1', {seconds!r}, {str(outcome)!r}))"
+    )
     return child(process.Command(python(code), netns=seed, cwd=Path.cwd()))
 
 
@@ -108,12 +110,12 @@ async def test_without_a_verdict_the_silence_ends_at_its_deadline(cable: tuple[s
 
 
 async def test_the_watch_sees_a_service_go_and_come_back(cable: tuple[str, str], tmp_path: Path) -> None:
-    from seedvm.member.watch import INTERVAL, gaps
+    from seedvm.member.watch import INTERVAL, GapsRequest, gaps
     from tests.contract.isolated import child
 
     seed, member = cable
     samples = tmp_path / "watch.jsonl"
-    request = {"vip": "192.0.2.1", "seconds": 60, "ports": {"web": 8080}, "samples": str(samples)}
+    request = f"WatchRequest('192.0.2.1', 60, {{'web': 8080}}, {str(samples)!r})"
     server = [sys.executable, "-m", "http.server", "--bind", "192.0.2.1", "8080"]
 
     def lines(word: str) -> int:
@@ -121,7 +123,9 @@ async def test_the_watch_sees_a_service_go_and_come_back(cable: tuple[str, str],
 
     with child(
         process.Command(
-            python(f"from seedvm.member.watch import watch; watch({request!r})"), netns=member, cwd=Path.cwd()
+            python(f"from seedvm.member.watch import WatchRequest, watch; watch({request})"),
+            netns=member,
+            cwd=Path.cwd(),
         )
     ):
         with child(process.Command(server, netns=seed, cwd=tmp_path)):
@@ -132,10 +136,10 @@ async def test_the_watch_sees_a_service_go_and_come_back(cable: tuple[str, str],
         with child(process.Command(server, netns=seed, cwd=tmp_path)):
             await until(lambda: lines('"good": true') > good + 4)
             took = time.monotonic() - begun
-    (gap,) = gaps({"samples": str(samples)})
-    assert gap["api"] == "web"
-    assert 0.8 < gap["longest_seconds"] < took + INTERVAL
-    assert gap["failed"] >= 4
+    (gap,) = gaps(GapsRequest(samples=str(samples)))
+    assert gap.api == "web"
+    assert 0.8 < gap.longest_seconds < took + INTERVAL
+    assert gap.failed >= 4
 
 
 @isolated

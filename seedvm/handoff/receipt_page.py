@@ -1,0 +1,58 @@
+"""The receipt as a page for people. Pure text; every figure is in the signed JSON as well."""
+
+from __future__ import annotations
+
+from seedvm.handoff.receipt import REMAINS, Receipt, utc
+
+
+def page(receipt: Receipt) -> str:
+    """The whole page."""
+    head = [
+        f"RECEIPT of site {receipt.site}",
+        "",
+        f"    {receipt.verdict}",
+        "",
+        f"Why:      {receipt.why}",
+        f"Seed:     {receipt.seed}",
+        f"VIP:      {receipt.vip}, moved to {receipt.vip_holder}",
+        "Members:  " + ", ".join(f"{one.name} ({one.address})" for one in receipt.members),
+    ]
+    return "\n".join([*head, "", *_measured(receipt), "", *_compared(receipt), "", *_rehearsed(receipt)]) + "\n"
+
+
+def _measured(receipt: Receipt) -> list[str]:
+    before = receipt.ids_before
+    return [
+        "Phases:   " + ", ".join(f"{phase} {utc(began)}" for phase, began in receipt.phases.items()),
+        f"Ids:      {receipt.ids_changed} changed of "
+        + ", ".join(f"{len(ids)} {kind}" for kind, ids in before.items()),
+        f"Reboots:  {receipt.node_reboots} nodes",
+        f"Writes:   refused for {receipt.write_pause_seconds} s",
+        *(
+            f"Gap:      {gap.api} {gap.longest_seconds} s at the longest; {gap.failed} of {gap.polls} polls failed"
+            for gap in receipt.gaps
+        ),
+    ]
+
+
+def _compared(receipt: Receipt) -> list[str]:
+    return [
+        f"The same on every member, at transaction {receipt.seqno}:",
+        *(
+            f"  {one.database:<12} {one.tables:>4} tables {one.rows:>8} rows  sha256 {one.sha256[:32]}"
+            for one in receipt.databases
+        ),
+        *(f"  image {one.name:<20} {one.size:>12} bytes  sha512 {one.sha512[:32]}" for one in receipt.images),
+        *(f"  {count} {kind} decrypted" for kind, count in receipt.secrets.items()),
+    ]
+
+
+def _rehearsed(receipt: Receipt) -> list[str]:
+    rehearsal = receipt.rehearsal
+    return [
+        f"Rehearsed by {rehearsal.member} while the seed was mute ({rehearsal.seconds} s):",
+        *(f"  {name}: {part.said} ({part.seconds} s)" for name, part in rehearsal.parts.items()),
+        "",
+        f"Remains:  {REMAINS}",
+        "Signed:   receipt.json carries the ed25519 signature; every member keeps a copy in /var/lib/seedvm",
+    ]

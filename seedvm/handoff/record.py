@@ -1,0 +1,147 @@
+"""The hand-off's memory: what each phase measured, from its moment to the receipt. `handoff.json` in the state folder, no secret in it.
+
+It decides only what cannot be asked of the world any more; the point of no return is read from the members' own records as well.
+It refuses a file that it does not understand: to forget what was measured before COMMIT would mean that there is never a receipt.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from seedvm.base.errors import SeedvmError
+from seedvm.base.files import write_private
+from seedvm.base.typed_json import decode, encode
+from seedvm.handoff.compare import DatabaseDigest
+from seedvm.handoff.services import Ids, Image
+from seedvm.member.rehearse import Rehearsal
+from seedvm.member.watch import Gap
+
+FILE = "handoff.json"
+_FORMAT = 2
+
+
+@dataclass(frozen=True)
+class Canary:
+    """A credential in Keystone: its id, and the keyed hash of what was put into it."""
+
+    id: str
+    seal: str
+
+
+@dataclass(frozen=True)
+class Quiesced:
+    """The cloud as it was when writes were held: every id, and when each node was booted."""
+
+    ids: Ids
+    booted: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What was the same on every member, at transaction `seqno`, under the hold of `hold_since`; `secrets` counts by kind."""
+
+    hold_since: float
+    seqno: int
+    databases: tuple[DatabaseDigest, ...]
+    images: tuple[Image, ...]
+    secrets: Mapping[str, int]
+
+    @property
+    def tables(self) -> int:
+        return sum(one.tables for one in self.databases)
+
+    @property
+    def rows(self) -> int:
+        return sum(one.rows for one in self.databases)
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Which node polls the VIP, and since when (epoch, the seed's clock)."""
+
+    member: str
+    since: float
+
+
+@dataclass(frozen=True)
+class Committed:
+    """The VIP is a node's. `write_pause`: for how many seconds writes were refused; None until a write has passed."""
+
+    vip_holder: str
+    write_pause: float | None = None
+
+
+@dataclass(frozen=True)
+class Owned:
+    """The cloud as it was when the undercloud had updated itself, and what a client of the VIP saw meanwhile."""
+
+    ids: Ids
+    ids_changed: int
+    node_reboots: int
+    gaps: tuple[Gap, ...]
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known so far; None is what was not measured yet.
+
+    `began` is phase -> epoch; `hold_since` is when writes were last refused, None while they pass.
+    """
+
+    began: Mapping[str, float] = field(default_factory=dict)
+    canary: Canary | None = None
+    hold_since: float | None = None
+    quiesced: Quiesced | None = None
+    compared: Compared | None = None
+    watch: Watch | None = None
+    committed: Committed | None = None
+    owned: Owned | None = None
+    rehearsal_token: str | None = None
+    rehearsal: Rehearsal | None = None
+
+    def begun(self, phase: str, at: float) -> dict[str, float]:
+        """`began` with this phase in it; the first time counts."""
+        return {**self.began, phase: self.began.get(phase, at)}
+
+
+def load(state_dir: Path) -> Record:
+    """What earlier phases measured; an empty Record where there is no file."""
+    path = state_dir / FILE
+    try:
+        tree = json.loads(path.read_text())
+        return decode(Record, tree if isinstance(tree, dict) and "format" in tree else _of_format_1(tree), str(path))
+    except FileNotFoundError:
+        return Record()
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        why = f"{type(error).__name__}: {error}"
+    except SeedvmError as error:
+        why = error.why
+    hint = "restore it from a copy; without it there is no receipt for this hand-off, the nodes keep their own record of COMMIT"
+    raise SeedvmError(f"{path} is not understood", why=why, hint=hint)
+
+
+def save(state_dir: Path, record: Record) -> None:
+    """On the disk when it returns."""
+    write_private(state_dir / FILE, json.dumps({"format": _FORMAT, **encode(record)}, indent=1) + "\n")
+
+
+def _of_format_1(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """The flat file that versions up to 0.1.0 wrote, key by key, as each phase noted it."""
+    found: dict[str, Any] = {"began": tree.get("times", {})}
+    found |= {
+        key: tree[key] for key in ("canary", "hold_since", "watch", "rehearsal_token", "rehearsal") if key in tree
+    }
+    if "ids_before" in tree:
+        found["quiesced"] = {"ids": tree["ids_before"], "booted": tree["booted_before"]}
+    if compared := tree.get("compare"):
+        found["compared"] = {**compared, "images": compared["image_list"]}
+    if tree.get("committed"):
+        found["committed"] = {"vip_holder": tree["vip_holder"], "write_pause": tree.get("write_pause")}
+    if "ids_after" in tree:
+        measured = {key: tree[key] for key in ("ids_changed", "node_reboots", "gaps")}
+        found["owned"] = {"ids": tree["ids_after"], **measured}
+    return found
