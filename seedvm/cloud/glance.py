@@ -9,10 +9,10 @@ import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from seedvm.cloud.connection import Cloud
+from seedvm.cloud.item import Item
 
 SITE = "seedvm_site"
 DIGEST = "seedvm_sha256"
@@ -34,16 +34,16 @@ class Image:
     hash_value: str
 
     @classmethod
-    def of(cls, said: Mapping[str, Any]) -> Image:
+    def of(cls, said: Item) -> Image:
         return cls(
-            id=said["id"],
-            name=said["name"] or "",
-            status=said["status"],
-            size=said["size"] or 0,
-            disk_format=said["disk_format"] or "",
-            digest=said.get(DIGEST, ""),
-            hash_algo=said.get("os_hash_algo") or "",
-            hash_value=said.get("os_hash_value") or "",
+            id=said.text("id"),
+            name=said.text("name", ""),
+            status=said.text("status"),
+            size=said.number("size", 0),
+            disk_format=said.text("disk_format", ""),
+            digest=said.text(DIGEST, ""),
+            hash_algo=said.text("os_hash_algo", ""),
+            hash_value=said.text("os_hash_value", ""),
         )
 
 
@@ -64,8 +64,7 @@ class Source:
 
 async def images(cloud: Cloud, name: str) -> tuple[Image, ...]:
     """All images of that name."""
-    found = await cloud.get("image", f"/images?name={quote(name)}&limit=100")
-    return tuple(Image.of(one) for one in found["images"])
+    return tuple(map(Image.of, await cloud.list_all("glance", f"/images?name={quote(name)}", "images")))
 
 
 async def active(cloud: Cloud, source: Source) -> Image | None:
@@ -80,14 +79,14 @@ async def bring(cloud: Cloud, source: Source, site: str, heard: Callable[[int, i
     """Upload; `heard` is told bytes done and bytes in all, from another thread."""
     for image in await images(cloud, source.name):
         if image.status in ("queued", "saving", "killed") and image.digest == source.sha256:
-            await cloud.ask("image", "DELETE", f"/images/{image.id}", missing_ok=True)
-    made = await cloud.ask("image", "POST", "/images", _described(source, site))
+            await cloud.delete("glance", f"/images/{image.id}")
+    made = Image.of(await cloud.send("POST", "glance", "/images", _described(source, site)))
     with source.path.open("rb") as file:
-        await cloud.put_data("image", f"/images/{made['id']}/file", _Counted(file, heard), timeout=_UPLOAD_SECONDS)
-    return Image.of(await cloud.get("image", f"/images/{made['id']}"))
+        await cloud.upload("glance", f"/images/{made.id}/file", _Counted(file, heard), seconds=_UPLOAD_SECONDS)
+    return Image.of(await cloud.get("glance", f"/images/{made.id}"))
 
 
-def _described(source: Source, site: str) -> dict[str, Any]:
+def _described(source: Source, site: str) -> dict[str, str]:
     return {
         "name": source.name,
         "disk_format": source.disk_format,

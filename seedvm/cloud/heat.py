@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from seedvm.cloud.connection import Cloud, Refused
 
@@ -18,14 +17,15 @@ _FOLDER = Path(__file__).with_name("templates")
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack. `status` is like CREATE_IN_PROGRESS; parameters are text as Heat tells them, hidden ones starred."""
+    """A stack. `status` is like CREATE_IN_PROGRESS; parameters are text as Heat tells them, hidden ones starred; `servers` are the ids
+    of the nodes' servers, empty until there are any."""
 
     id: str
     name: str
     status: str
     reason: str
     parameters: Mapping[str, str]
-    outputs: Mapping[str, Any]
+    servers: tuple[str, ...] = ()
 
     @property
     def settled(self) -> bool:
@@ -67,78 +67,75 @@ def template() -> Template:
 
 async def stack(cloud: Cloud, name: str = STACK) -> Stack | None:
     """The stack of that name, None where there is none."""
-    listed = await cloud.get("orchestration", f"/stacks?name={name}")
-    if not listed["stacks"]:
-        return None
-    found = await cloud.get("orchestration", f"/stacks/{name}/{listed['stacks'][0]['id']}", missing_ok=True)
+    listed = await cloud.list_all("heat", f"/stacks?name={name}", "stacks")
+    found = await cloud.find("heat", f"/stacks/{name}/{listed[0].text('id')}") if listed else None
     if found is None:
         return None
-    said = found["stack"]
+    said = found.item("stack")
+    parameters, outputs = said.item("parameters").tree, said.items("outputs") if said.has("outputs") else ()
     return Stack(
-        said["id"],
-        said["stack_name"],
-        said["stack_status"],
-        said["stack_status_reason"] or "",
-        said["parameters"],
-        {one["output_key"]: one.get("output_value") for one in said.get("outputs") or ()},
+        said.text("id"),
+        said.text("stack_name"),
+        said.text("stack_status"),
+        said.text("stack_status_reason", ""),
+        {key: str(value) for key, value in parameters.items()},
+        next((one.texts("output_value") for one in outputs if one.text("output_key") == "servers"), ()),
     )
 
 
 async def create(
-    cloud: Cloud, made_of: Template, parameters: Mapping[str, Any], *, minutes: int, name: str = STACK
+    cloud: Cloud, made_of: Template, parameters: Mapping[str, object], *, minutes: int, name: str = STACK
 ) -> None:
     body = _body(made_of, parameters, minutes)
-    await cloud.ask("orchestration", "POST", "/stacks", {**body, "stack_name": name, "disable_rollback": True})
+    await cloud.send("POST", "heat", "/stacks", {**body, "stack_name": name, "disable_rollback": True})
 
 
 async def update(
-    cloud: Cloud, stack_: Stack, made_of: Template, parameters: Mapping[str, Any], *, minutes: int
+    cloud: Cloud, stack_: Stack, made_of: Template, parameters: Mapping[str, object], *, minutes: int
 ) -> None:
     """Update with the whole template and all parameters: what failed is tried again, what stands and is unchanged stays."""
-    await cloud.ask("orchestration", "PUT", f"/stacks/{stack_.name}/{stack_.id}", _body(made_of, parameters, minutes))
+    await cloud.send("PUT", "heat", f"/stacks/{stack_.name}/{stack_.id}", _body(made_of, parameters, minutes))
 
 
 async def delete(cloud: Cloud, stack_: Stack) -> None:
-    await cloud.ask("orchestration", "DELETE", f"/stacks/{stack_.name}/{stack_.id}", missing_ok=True)
+    await cloud.delete("heat", f"/stacks/{stack_.name}/{stack_.id}")
 
 
 async def resources(cloud: Cloud, stack_: Stack) -> tuple[Resource, ...]:
     """Every resource of the stack and of those nested in it."""
-    found = await cloud.get("orchestration", f"/stacks/{stack_.name}/{stack_.id}/resources?nested_depth=3")
+    found = await cloud.list_all("heat", f"/stacks/{stack_.name}/{stack_.id}/resources?nested_depth=3", "resources")
     return tuple(
         Resource(
-            one["resource_name"],
-            one["resource_type"],
-            one["resource_status"],
-            one.get("resource_status_reason") or "",
-            one.get("physical_resource_id") or "",
-            _index(one.get("parent_resource")),
+            one.text("resource_name"),
+            one.text("resource_type"),
+            one.text("resource_status"),
+            one.text("resource_status_reason", ""),
+            one.text("physical_resource_id", ""),
+            _index(one.text("parent_resource", "")),
         )
-        for one in found["resources"]
+        for one in found
     )
 
 
 async def engine_alive(cloud: Cloud) -> bool:
     """Whether some Heat engine's heartbeat is fresh."""
-    found = await cloud.get("orchestration", "/services")
-    return any(one["status"] == "up" for one in found["services"])
+    return any(one.text("status") == "up" for one in await cloud.list_all("heat", "/services", "services"))
 
 
 async def deployment_words(cloud: Cloud, deployment: str) -> str:
     """What a node said when its configuration failed: its reason, then the end of its stderr."""
     try:
-        found = await cloud.get("orchestration", f"/software_deployments/{deployment}", missing_ok=True)
+        found = await cloud.find("heat", f"/software_deployments/{deployment}")
     except Refused:
         return ""
-    if not found:
+    if found is None:
         return ""
-    said = found["software_deployment"]
-    outputs = said.get("output_values") or {}
-    words = [said.get("status_reason") or "", str(outputs.get("deploy_stderr") or "")[-600:]]
+    said = found.item("software_deployment")
+    words = (said.text("status_reason", ""), said.item("output_values").text("deploy_stderr", "")[-600:])
     return "; ".join(word for word in words if word)
 
 
-def _body(made_of: Template, parameters: Mapping[str, Any], minutes: int) -> dict[str, Any]:
+def _body(made_of: Template, parameters: Mapping[str, object], minutes: int) -> dict[str, object]:
     return {
         "template": made_of.text,
         "files": dict(made_of.files),
@@ -147,5 +144,5 @@ def _body(made_of: Template, parameters: Mapping[str, Any], minutes: int) -> dic
     }
 
 
-def _index(parent: str | None) -> int | None:
-    return int(parent) if parent and parent.isdigit() else None
+def _index(parent: str) -> int | None:
+    return int(parent) if parent.isdigit() else None

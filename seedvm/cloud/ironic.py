@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from urllib.parse import urlsplit
 
 from seedvm.base.addresses import order
 from seedvm.base.errors import SeedvmError
-from seedvm.cloud.connection import Body, Cloud
+from seedvm.cloud.connection import Cloud
+from seedvm.cloud.item import Item
 from seedvm.machines.hardware import Hardware
 
 SITE = "seedvm_site"
@@ -55,7 +55,7 @@ class Node:
     role: str
     title: str
     traits: tuple[str, ...]
-    properties: Mapping[str, Any]
+    properties: Mapping[str, object]
     reserved: bool
     step: str
     inspected: str
@@ -63,34 +63,39 @@ class Node:
     agent: str = ""
 
     @classmethod
-    def of(cls, said: Mapping[str, Any]) -> Node:
-        extra, step = said["extra"] or {}, said.get("deploy_step") or {}
-        url = str((said.get("driver_internal_info") or {}).get("agent_url") or "")
+    def of(cls, said: Item) -> Node:
+        extra = said.item("extra")
         return cls(
-            id=said["uuid"],
-            name=said["name"] or said["uuid"],
-            driver=said["driver"],
-            state=said["provision_state"],
-            target=said["target_provision_state"] or "",
-            power=said["power_state"] or "",
-            maintenance=bool(said["maintenance"]),
-            kept_away=str(said["maintenance_reason"] or ""),
-            error=str(said["last_error"] or said["maintenance_reason"] or ""),
-            instance=said["instance_uuid"] or "",
-            site=str(extra.get(SITE, "")),
-            bmc=str(extra.get(BMC, "")),
-            unfit=str(extra.get(UNFIT, "")),
-            unfit_at=tuple(part for part in str(extra.get(UNFIT_AT, "")).split(",") if part),
-            role=str(extra.get(ROLE, "")),
-            title=str(extra.get(TITLE, "")),
-            traits=tuple(said["traits"] or ()),
-            properties=said["properties"] or {},
-            reserved=bool(said["reservation"]),
-            step=str(step.get("step", "")),
-            inspected=str(said["inspection_finished_at"] or ""),
-            boot_mode=str(said.get("boot_mode") or ""),
-            agent=urlsplit(url).hostname or "",
+            id=said.text("uuid"),
+            name=said.text("name", "") or said.text("uuid"),
+            driver=said.text("driver"),
+            state=said.text("provision_state"),
+            target=said.text("target_provision_state", ""),
+            power=said.text("power_state", ""),
+            maintenance=said.flag("maintenance"),
+            kept_away=said.text("maintenance_reason", ""),
+            error=said.text("last_error", "") or said.text("maintenance_reason", ""),
+            instance=said.text("instance_uuid", ""),
+            site=extra.text(SITE, ""),
+            bmc=extra.text(BMC, ""),
+            unfit=extra.text(UNFIT, ""),
+            unfit_at=tuple(part for part in extra.text(UNFIT_AT, "").split(",") if part),
+            role=extra.text(ROLE, ""),
+            title=extra.text(TITLE, ""),
+            traits=said.texts("traits"),
+            properties=said.item("properties").tree,
+            reserved=bool(said.text("reservation", "")),
+            step=said.item("deploy_step").text("step", ""),
+            inspected=said.text("inspection_finished_at", ""),
+            boot_mode=said.text("boot_mode", ""),
+            agent=urlsplit(said.item("driver_internal_info").text("agent_url", "")).hostname or "",
         )
+
+    @property
+    def root_device(self) -> Mapping[str, object]:
+        """The root device hints, empty before the disk was chosen."""
+        hints = self.properties.get("root_device")
+        return hints if isinstance(hints, dict) else {}
 
     @property
     def boots_in(self) -> str:
@@ -107,21 +112,20 @@ class Conductor:
 
 async def nodes(cloud: Cloud, site: str) -> tuple[Node, ...]:
     """The nodes of our site, by BMC address."""
-    found = await cloud.get("baremetal", f"/nodes?fields={_FIELDS}&limit=1000")
-    ours = [node for node in map(Node.of, found["nodes"]) if node.site == site]
-    return tuple(sorted(ours, key=lambda node: order(node.bmc)))
+    found = map(Node.of, await cloud.list_all("ironic", f"/nodes?fields={_FIELDS}", "nodes"))
+    return tuple(sorted((node for node in found if node.site == site), key=lambda node: order(node.bmc)))
 
 
 async def node(cloud: Cloud, node_id: str) -> Node:
-    return Node.of(await cloud.get("baremetal", f"/nodes/{node_id}"))
+    return Node.of(await cloud.get("ironic", f"/nodes/{node_id}"))
 
 
 async def last_fault(cloud: Cloud, node_id: str, since: str) -> str:
     """Why the node last failed since then (RFC 3339), by its history, which keeps what `last_error` forgets and Nova cuts short. Blank
     where it tells of nothing."""
-    found = await cloud.get("baremetal", f"/nodes/{node_id}/history?detail=true")
+    found = await cloud.list_all("ironic", f"/nodes/{node_id}/history?detail=true", "history")
     begin = datetime.fromisoformat(since)
-    told = [str(one["event"]) for one in found["history"] if datetime.fromisoformat(one["created_at"]) >= begin]
+    told = [one.text("event", "") for one in found if datetime.fromisoformat(one.text("created_at")) >= begin]
     return innermost(told[-1]) if told else ""
 
 
@@ -131,44 +135,45 @@ def innermost(words: str) -> str:
 
 
 async def conductors(cloud: Cloud) -> tuple[Conductor, ...]:
-    found = await cloud.get("baremetal", "/conductors")
-    return tuple(Conductor(one["hostname"], bool(one["alive"])) for one in found["conductors"])
+    found = await cloud.list_all("ironic", "/conductors", "conductors")
+    return tuple(Conductor(one.text("hostname"), one.flag("alive")) for one in found)
 
 
 async def ports(cloud: Cloud, node_id: str) -> tuple[str, ...]:
     """The MACs of a node's ports."""
-    found = await cloud.get("baremetal", f"/ports?node={node_id}&fields=uuid,address")
-    return tuple(str(one["address"]).lower() for one in found["ports"])
+    found = await cloud.list_all("ironic", f"/ports?node={node_id}&fields=uuid,address", "ports")
+    return tuple(one.text("address").lower() for one in found)
 
 
 async def owners(cloud: Cloud) -> dict[str, str]:
     """The node's id of every MAC that Ironic knows, whoever's node it is."""
-    found = await cloud.get("baremetal", "/ports?fields=address,node_uuid&limit=10000")
-    return {str(one["address"]).lower(): str(one["node_uuid"]) for one in found["ports"]}
+    found = await cloud.list_all("ironic", "/ports?fields=address,node_uuid", "ports")
+    return {one.text("address").lower(): one.text("node_uuid") for one in found}
 
 
-async def create(cloud: Cloud, body: Mapping[str, Any]) -> Node:
+async def create(cloud: Cloud, body: Mapping[str, object]) -> Node:
     """Enrol a node; `body` must carry the site."""
-    if not (body.get("extra") or {}).get(SITE):
+    extra = body.get("extra")
+    if not isinstance(extra, Mapping) or not extra.get(SITE):
         raise SeedvmError(
             "a node without a site is not registered", machine=str(body.get("name")), hint="this is a fault of seedvm"
         )
-    return Node.of(await cloud.ask("baremetal", "POST", "/nodes", dict(body)))
+    return Node.of(await cloud.send("POST", "ironic", "/nodes", dict(body)))
 
 
 async def add_port(cloud: Cloud, node_id: str, mac: str, network: str) -> None:
     """A NIC that boots, on a physical network: without its name Neutron cannot bind it."""
     body = {"node_uuid": node_id, "address": mac, "pxe_enabled": True, "physical_network": network}
-    await cloud.ask("baremetal", "POST", "/ports", body)
+    await cloud.send("POST", "ironic", "/ports", body)
 
 
-async def patch(cloud: Cloud, node_id: str, changes: Mapping[str, Body]) -> Node:
+async def patch(cloud: Cloud, node_id: str, changes: Mapping[str, object]) -> Node:
     """Set paths (`/extra/unfit`) to values; None takes the path away."""
     steps = [
         {"op": "remove", "path": path} if value is None else {"op": "add", "path": path, "value": value}
         for path, value in changes.items()
     ]
-    return Node.of(await cloud.ask("baremetal", "PATCH", f"/nodes/{node_id}", steps))
+    return Node.of(await cloud.send("PATCH", "ironic", f"/nodes/{node_id}", steps))
 
 
 async def set_boot_mode(cloud: Cloud, node: Node, mode: str) -> Node:
@@ -179,32 +184,32 @@ async def set_boot_mode(cloud: Cloud, node: Node, mode: str) -> Node:
 
 
 async def set_traits(cloud: Cloud, node_id: str, traits: tuple[str, ...]) -> None:
-    await cloud.ask("baremetal", "PUT", f"/nodes/{node_id}/traits", {"traits": list(traits)})
+    await cloud.send("PUT", "ironic", f"/nodes/{node_id}/traits", {"traits": list(traits)})
 
 
 async def provision(cloud: Cloud, node_id: str, target: str) -> None:
     """Ask for a provision verb: manage, inspect, provide, abort, deleted."""
-    await cloud.ask("baremetal", "PUT", f"/nodes/{node_id}/states/provision", {"target": target})
+    await cloud.send("PUT", "ironic", f"/nodes/{node_id}/states/provision", {"target": target})
 
 
 async def keep_away(cloud: Cloud, node_id: str, reason: str) -> None:
     """Maintenance: Ironic neither powers nor uses the node until it is taken back."""
-    await cloud.ask("baremetal", "PUT", f"/nodes/{node_id}/maintenance", {"reason": f"{_OURS}{reason}"})
+    await cloud.send("PUT", "ironic", f"/nodes/{node_id}/maintenance", {"reason": f"{_OURS}{reason}"})
 
 
 async def take_back(cloud: Cloud, node: Node) -> bool:
     """End the maintenance that `keep_away` began; False where it is somebody else's."""
     if node.kept_away.startswith(_OURS):
-        await cloud.ask("baremetal", "DELETE", f"/nodes/{node.id}/maintenance")
+        await cloud.delete("ironic", f"/nodes/{node.id}/maintenance")
     return node.kept_away.startswith(_OURS)
 
 
 async def power(cloud: Cloud, node_id: str, target: str) -> None:
     """Ask for `power on` or `power off`."""
-    await cloud.ask("baremetal", "PUT", f"/nodes/{node_id}/states/power", {"target": target})
+    await cloud.send("PUT", "ironic", f"/nodes/{node_id}/states/power", {"target": target})
 
 
 async def hardware(cloud: Cloud, node: Node) -> Hardware | None:
     """What the last inspection found, None when there was none."""
-    found = await cloud.get("baremetal", f"/nodes/{node.id}/inventory", missing_ok=True)
-    return Hardware.of(found, node.inspected) if found else None
+    found = await cloud.find("ironic", f"/nodes/{node.id}/inventory")
+    return Hardware.of(found.tree, node.inspected) if found else None

@@ -1,49 +1,35 @@
-"""Which services the cloud's catalogue names and whether each one answers through the VIP. It refuses to change anything."""
+"""Whether each service answers through the VIP, and whether Keystone knows our project and names them all. It only reads."""
 
 from __future__ import annotations
 
 import asyncio
-import http.client
 from collections.abc import Mapping
 
-from seedvm.cloud.connection import Cloud, Refused, Unreachable
+from seedvm.cloud.client import PORTS
+from seedvm.cloud.connection import Cloud, Refused, Unreachable, in_thread
+from seedvm.cloud.probe import Heard, probe
 
 # A path that each service answers without a token, or with 401 where it wants one: both mean that it works.
-_DOORS: Mapping[str, str] = {
-    "keystone": "5000/v3",
-    "glance": "9292/versions",
-    "placement": "8778/",
-    "nova": "8774/",
-    "neutron": "9696/",
-    "ironic": "6385/",
-    "heat": "8004/",
-}
-SERVICES = tuple(_DOORS)
+_PATHS: Mapping[str, str] = {"keystone": "/v3", "glance": "/versions"}
+SERVICES = tuple(PORTS)
 
 
-async def silent(vip: str, *, timeout: float = 5.0) -> tuple[str, ...]:
+async def silent(vip: str, *, seconds: float = 5.0) -> tuple[str, ...]:
     """The services that do not answer through the VIP right now."""
-    names = tuple(_DOORS)
-    answered = await asyncio.gather(*(asyncio.to_thread(_answers, vip, _DOORS[name], timeout) for name in names))
-    return tuple(name for name, ok in zip(names, answered, strict=True) if not ok)
+    heard = await asyncio.gather(*(_probe(vip, name, seconds) for name in SERVICES))
+    return tuple(name for name, one in zip(SERVICES, heard, strict=True) if not one.good)
 
 
 async def admin_works(cloud: Cloud) -> bool:
-    """Whether our login is good and the catalogue holds the project."""
+    """Whether our login is good, the project is there, and the catalogue, which stock clients follow, names every service."""
     try:
-        found = await cloud.get("identity", f"/projects?name={cloud.access.project}")
+        projects = await cloud.list_all("keystone", f"/projects?name={cloud.access.project}", "projects")
+        catalogue = await cloud.list_all("keystone", "/auth/catalog", "catalog")
     except (Refused, Unreachable):
         return False
-    return bool(found["projects"])
+    named = {one.text("name", "") for one in catalogue}
+    return bool(projects) and named >= set(SERVICES)
 
 
-def _answers(vip: str, door: str, timeout: float) -> bool:
-    port, _, path = door.partition("/")
-    line = http.client.HTTPConnection(vip, int(port), timeout=timeout)
-    try:
-        line.request("GET", f"/{path}")
-        return line.getresponse().status < 500
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        line.close()
+async def _probe(vip: str, service: str, seconds: float) -> Heard:
+    return await in_thread(lambda: probe(vip, PORTS[service], _PATHS.get(service, "/"), seconds=seconds))

@@ -16,5 +16,5 @@ class Network:
 
 async def network(cloud: Cloud, name: str) -> Network | None:
     """The network of that name, with its subnets' ids."""
-    found = await cloud.get("network", f"/networks?name={name}")
-    return next((Network(one["id"], one["name"], tuple(one["subnets"])) for one in found["networks"]), None)
+    found = await cloud.list_all("neutron", f"/networks?name={name}", "networks")
+    return next((Network(one.text("id"), one.text("name"), one.texts("subnets")) for one in found), None)

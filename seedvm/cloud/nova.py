@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
 
 from seedvm.base.errors import SeedvmError
 from seedvm.cloud.connection import Cloud, Refused
+from seedvm.cloud.item import Item
 
 RESOURCE_CLASS = "CUSTOM_BAREMETAL"
 
@@ -35,11 +35,14 @@ class Server:
     created: str = ""
 
     @classmethod
-    def of(cls, said: Mapping[str, Any]) -> Server:
-        fault = said.get("fault") or {}
-        node = said.get("OS-EXT-SRV-ATTR:hypervisor_hostname") or ""
+    def of(cls, said: Item) -> Server:
         return cls(
-            said["id"], said["name"], said["status"], node, str(fault.get("message", "")), str(said.get("created", ""))
+            id=said.text("id"),
+            name=said.text("name"),
+            status=said.text("status"),
+            node=said.text("OS-EXT-SRV-ATTR:hypervisor_hostname", ""),
+            fault=said.item("fault").text("message", ""),
+            created=said.text("created", ""),
         )
 
 
@@ -49,22 +52,26 @@ class Flavor:
     name: str
     specs: Mapping[str, str]
 
+    @classmethod
+    def of(cls, said: Item) -> Flavor:
+        specs = said.item("extra_specs")
+        return cls(said.text("id"), said.text("name"), {key: specs.text(key, "") for key in specs.tree})
+
 
 async def services(cloud: Cloud) -> tuple[Service, ...]:
-    found = await cloud.get("compute", "/os-services")
-    return tuple(Service(one["binary"], one["host"], one["state"] == "up") for one in found["services"])
+    found = await cloud.list_all("nova", "/os-services", "services")
+    return tuple(Service(one.text("binary"), one.text("host"), one.text("state") == "up") for one in found)
 
 
 async def hypervisors(cloud: Cloud) -> frozenset[str]:
     """The Ironic nodes that Nova knows through a mapped compute host, by id."""
-    found = await cloud.get("compute", "/os-hypervisors")
-    return frozenset(one["hypervisor_hostname"] for one in found["hypervisors"])
+    found = await cloud.list_all("nova", "/os-hypervisors", "hypervisors")
+    return frozenset(one.text("hypervisor_hostname") for one in found)
 
 
 async def servers(cloud: Cloud) -> tuple[Server, ...]:
     """All servers, of all projects."""
-    found = await cloud.get("compute", "/servers/detail?all_tenants=1")
-    return tuple(Server.of(one) for one in found["servers"])
+    return tuple(map(Server.of, await cloud.list_all("nova", "/servers/detail?all_tenants=1", "servers")))
 
 
 async def clear(cloud: Cloud, server: Server) -> None:
@@ -76,15 +83,12 @@ async def clear(cloud: Cloud, server: Server) -> None:
             why=server.status,
             hint="this is a fault of seedvm",
         )
-    await cloud.ask("compute", "DELETE", f"/servers/{server.id}", missing_ok=True)
+    await cloud.delete("nova", f"/servers/{server.id}")
 
 
 async def flavor(cloud: Cloud, name: str) -> Flavor | None:
-    found = await cloud.get("compute", "/flavors/detail?is_public=None")
-    return next(
-        (Flavor(one["id"], one["name"], one.get("extra_specs", {})) for one in found["flavors"] if one["name"] == name),
-        None,
-    )
+    found = await cloud.list_all("nova", "/flavors/detail?is_public=None", "flavors")
+    return next((one for one in map(Flavor.of, found) if one.name == name), None)
 
 
 async def make_flavor(
@@ -94,23 +98,22 @@ async def make_flavor(
     there = await flavor(cloud, name)
     if there is None:
         wanted = {"name": name, "ram": memory_mib, "vcpus": cpus, "disk": disk_gib, "os-flavor-access:is_public": True}
-        made = await cloud.ask("compute", "POST", "/flavors", {"flavor": wanted})
-        there = Flavor(made["flavor"]["id"], name, {})
+        made = await cloud.send("POST", "nova", "/flavors", {"flavor": wanted})
+        there = Flavor(made.item("flavor").text("id"), name, {})
     if any(there.specs.get(key) != value for key, value in specs.items()):
-        await cloud.ask("compute", "POST", f"/flavors/{there.id}/os-extra_specs", {"extra_specs": dict(specs)})
+        await cloud.send("POST", "nova", f"/flavors/{there.id}/os-extra_specs", {"extra_specs": dict(specs)})
 
 
 async def keypair(cloud: Cloud, name: str) -> str | None:
     """The public key of that name."""
-    found = await cloud.get("compute", f"/os-keypairs/{quote(name)}", missing_ok=True)
-    return str(found["keypair"]["public_key"]) if found else None
+    found = await cloud.find("nova", f"/os-keypairs/{quote(name)}")
+    return found.item("keypair").text("public_key") if found else None
 
 
 async def make_keypair(cloud: Cloud, name: str, public_key: str) -> None:
     try:
-        await cloud.ask(
-            "compute", "POST", "/os-keypairs", {"keypair": {"name": name, "type": "ssh", "public_key": public_key}}
-        )
+        wanted = {"name": name, "type": "ssh", "public_key": public_key}
+        await cloud.send("POST", "nova", "/os-keypairs", {"keypair": wanted})
     except Refused as error:
         if error.status != 409:
             raise
@@ -118,11 +121,11 @@ async def make_keypair(cloud: Cloud, name: str, public_key: str) -> None:
 
 async def room(cloud: Cloud, trait: str) -> frozenset[str]:
     """The Ironic nodes that Placement would give to a server which demands the trait, by id."""
-    path = f"/allocation_candidates?resources={RESOURCE_CLASS}:1&required={trait}&limit=1000"
+    path = f"/allocation_candidates?resources={RESOURCE_CLASS}:1&required={trait}"
     try:
         found = await cloud.get("placement", path)
+        return frozenset(found.item("provider_summaries").tree)
     except Refused as error:
         if error.status == 400:  # the resource class or the trait is unknown until the first node brought it
             return frozenset()
         raise
-    return frozenset(found["provider_summaries"])

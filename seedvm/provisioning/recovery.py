@@ -123,7 +123,7 @@ async def put_in_place(cloud: Cloud, site: str, order: Order, report: Report) ->
 def refuse(order: Order, spare: Spare, new: ironic.Node | None) -> None:
     """Raise SeedvmError unless this machine is a free spare, and its root disk is the one that was confirmed."""
     already = new is not None and new.role == "undercloud" and new.title == order.node
-    root = [str(one) for one in (new.properties.get("root_device") or {}).values()] if new is not None else []
+    root = [str(one) for one in new.root_device.values()] if new is not None else []
     if new is None:
         why = "it is not registered"
     elif new.unfit:

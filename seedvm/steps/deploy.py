@@ -63,7 +63,7 @@ class DeployStep:
             )
         if not self._clouds_written(cloud):
             return Todo(f"{CLOUDS} is not written")
-        return Done({"stack": stack.id, "status": stack.status, "servers": stack.outputs.get("servers")})
+        return Done({"stack": stack.id, "status": stack.status, "servers": stack.servers})
 
     async def apply(self, report: Report) -> None:
         cloud = cloud_of(self.context)

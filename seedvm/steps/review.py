@@ -135,7 +135,7 @@ def written_roles(site: Site) -> tuple[str, ...]:
 
 
 def _machine(site: Site, node: ironic.Node, found: Hardware | None, known: inventory.Machine | None) -> dict[str, Any]:
-    root = node.properties.get("root_device") or {}
+    root = node.root_device
     excluded = site.machine(node.bmc).role == "exclude"
     written = not node.unfit and not excluded and node.role in written_roles(site)
     serial = (found.serial if found else "") or (known.serial if known and known.serial else "")

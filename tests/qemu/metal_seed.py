@@ -93,7 +93,7 @@ async def look(context: Context) -> Any:
     """Every node with its stack's server."""
     cloud = cloud_of(context)
     nodes = await ironic.nodes(cloud, context.site.name)
-    servers = (await cloud.get("compute", "/servers/detail"))["servers"]
+    servers = [one.tree for one in await cloud.list_all("nova", "/servers/detail", "servers")]
     of = {one["OS-EXT-SRV-ATTR:hypervisor_hostname"]: one for one in servers}
     return {node.name: _told(node, of.get(node.id)) for node in nodes}
 

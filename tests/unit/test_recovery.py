@@ -8,6 +8,7 @@ import pytest
 
 from seedvm.base.errors import SeedvmError
 from seedvm.cloud.ironic import Node
+from seedvm.cloud.item import Item
 from seedvm.provisioning.recovery import hangs, refuse, swapped, way_back
 from seedvm.site.orders import Order, Spare, replace
 
@@ -23,7 +24,7 @@ def node(state: str = "available", role: str = "spare", **more: Any) -> Node:
         "traits": [], "properties": {"root_device": {"serial": "QM00024"}}, "reservation": None, "deploy_step": {},
         "inspection_finished_at": None, "driver_internal_info": {"agent_url": "https://172.22.0.104:9999"},
     }  # fmt: skip
-    return Node.of(said | more)
+    return Node.of(Item(said | more, "ironic"))
 
 
 @pytest.mark.parametrize(

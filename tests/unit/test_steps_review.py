@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from seedvm.cloud.ironic import Node
+from seedvm.cloud.item import Item
 from seedvm.machines.hardware import Disk, Hardware
 from seedvm.machines.inventory import Machine
 from seedvm.site.load import parse_site
@@ -46,7 +47,7 @@ def node(bmc: str, role: str = "", unfit: str = "", root: str = "R", title: str 
         "deploy_step": None,
         "inspection_finished_at": "now",
     }
-    return Node.of(said)
+    return Node.of(Item(said, "ironic"))
 
 
 def review(site: Site) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import pytest
 
 from seedvm.cloud.heat import Resource
 from seedvm.cloud.ironic import Node, innermost
+from seedvm.cloud.item import Item
 from seedvm.provisioning.phases import DEPLOYMENT, SERVER, failure, place
 
 NAMES = {0: "demo-undercloud-0", 1: "demo-undercloud-1"}
@@ -33,7 +34,7 @@ def node(state: str = "available", power: str = "power off", step: str = "", err
         "inspection_finished_at": None,
         "driver_internal_info": {"agent_url": f"https://{agent}:9999"} if agent else {},
     }
-    return Node.of(said)
+    return Node.of(Item(said, "ironic"))
 
 
 def resource(kind: str, status: str, reason: str = "", index: int | None = 0, physical: str = "p") -> Resource:

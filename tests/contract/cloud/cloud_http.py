@@ -6,6 +6,7 @@ For one test's namespace; what the services answer is the emulator's that is ser
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +20,13 @@ DIGEST = "0" * 64
 _PORTS = {
     "identity": 5000, "baremetal": 6385, "orchestration": 8004, "image": 9292, "compute": 8774, "network": 9696, "placement": 8778,
 }  # fmt: skip
+_NAMES = {
+    "identity": "keystone", "baremetal": "ironic", "orchestration": "heat", "image": "glance", "compute": "nova", "network": "neutron",
+    "placement": "placement",
+}  # fmt: skip
 _WHERE = {"orchestration": "/v1/project", "identity": "/v3", "compute": "/v2.1"}
+
+_NO_TOKEN = "The request you have made requires authentication."
 
 Answer = tuple[int, Any]
 Service = Callable[[str, str, Any], Answer]
@@ -27,12 +34,20 @@ Service = Callable[[str, str, Any], Answer]
 
 
 @contextlib.contextmanager
-def cloud(services: Mapping[str, Service]) -> Iterator[None]:
-    """The services at the VIP, and a login that names them, until the block ends; one request is answered at a time."""
-    everyone = {**services, "identity": _identity(("identity", *services))}
+def cloud(
+    services: Mapping[str, Service], *, address: str = VIP, identity: bool = True, accepts: Callable[[str], bool] = bool
+) -> Iterator[None]:
+    """The services at an address, and a login that names them, until the block ends; one request is answered at a time. The tokens
+    issued are token-1, token-2 and so on; `accepts` says which of them are good."""
+    everyone = {**services, **({"identity": _identity(("identity", *services))} if identity else {})}
     lock = threading.Lock()
-    process.run(["ip", "address", "replace", f"{VIP}/32", "dev", "lo"], timeout=60)
-    servers = [ThreadingHTTPServer((VIP, _PORTS[name]), _handler(one, lock)) for name, one in everyone.items()]
+    process.run(["ip", "address", "replace", f"{address}/32", "dev", "lo"], timeout=60)
+    issued = itertools.count(1)
+
+    def handler(name: str, answer: Service) -> type[BaseHTTPRequestHandler]:
+        return _handler(answer, lock, issued, accepts if name != "identity" else None)
+
+    servers = [ThreadingHTTPServer((address, _PORTS[name]), handler(name, one)) for name, one in everyone.items()]
     for server in servers:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     try:
@@ -50,12 +65,17 @@ def versions(service: str, path: str, name: str, **more: Any) -> Answer:
     return 200, {"versions": [one], "version": one, "default_version": one, "id": name}
 
 
-def _handler(answer: Service, lock: threading.Lock) -> type[BaseHTTPRequestHandler]:
+def _handler(
+    answer: Service, lock: threading.Lock, issued: Iterator[int], accepts: Callable[[str], bool] | None
+) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def _serve(self) -> None:
             raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             with lock:
-                status, said = answer(self.command, self.path.rstrip("/"), json.loads(raw) if raw else None)
+                if accepts is not None and not accepts(self.headers.get("X-Auth-Token", "")):
+                    status, said = 401, {"error": {"code": 401, "message": _NO_TOKEN, "title": "Unauthorized"}}
+                else:
+                    status, said = answer(self.command, self.path.rstrip("/"), json.loads(raw) if raw else None)
                 text = b"" if said is None else json.dumps(said).encode()
             kind = "application/json"
             # As Heat's webob.exc.HTTPAccepted does.
@@ -64,8 +84,8 @@ def _handler(answer: Service, lock: threading.Lock) -> type[BaseHTTPRequestHandl
             self.send_response(status)
             for name, value in (("Content-Type", kind), ("Content-Length", str(len(text)))):
                 self.send_header(name, value)
-            if self.command == "POST" and status == 201:
-                self.send_header("X-Subject-Token", "token")
+            if accepts is None and status == 201:
+                self.send_header("X-Subject-Token", f"token-{next(issued)}")
             self.end_headers()
             self.wfile.write(text)
 
@@ -86,7 +106,7 @@ def _identity(services: tuple[str, ...]) -> Service:
     def entry(service: str) -> dict[str, Any]:
         url = f"http://{VIP}:{_PORTS[service]}{_WHERE.get(service, '')}"
         where = {"interface": "public", "region": "RegionOne", "region_id": "RegionOne", "id": service, "url": url}
-        return {"type": service, "name": service, "id": service, "endpoints": [where]}
+        return {"type": service, "name": _NAMES[service], "id": service, "endpoints": [where]}
 
     catalog = [entry(service) for service in services]
     token = {**times, "methods": ["password"], "user": user, "project": project, "roles": [], "catalog": catalog}
@@ -94,6 +114,10 @@ def _identity(services: tuple[str, ...]) -> Service:
     def answer(method: str, path: str, _: Any) -> Answer:
         if method == "POST":
             return 201, {"token": token}
+        if path.startswith("/v3/projects"):
+            return 200, {"projects": [project], "links": {"next": None, "self": path}}
+        if path == "/v3/auth/catalog":
+            return 200, {"catalog": catalog, "links": {"self": path}}
         return (200, {"version": version}) if path == "/v3" else (300, {"versions": {"values": [version]}})
 
     return answer

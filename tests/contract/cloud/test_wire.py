@@ -51,7 +51,7 @@ async def test_a_cloud_that_is_not_there_is_told_and_not_guessed() -> None:
     assert not await cloud.answers()
     assert await keystone.silent("127.0.0.1") == keystone.SERVICES
     with pytest.raises(Unreachable) as told:
-        await cloud.ask("baremetal", "GET", "/nodes", timeout=60)
+        await cloud.get("ironic", "/nodes")
     assert "127.0.0.1" in told.value.why
     assert "swordfish" not in str(told.value)
 
@@ -62,5 +62,5 @@ async def test_an_update_that_heat_accepts_is_no_failure() -> None:
         return (202, None) if method == "PUT" else versions("orchestration", path, "v1.0")
 
     with cloud({"orchestration": heat_says}):
-        stack = heat.Stack("an-id", "undercloud", "CREATE_FAILED", "", {}, {})
+        stack = heat.Stack("an-id", "undercloud", "CREATE_FAILED", "", {})
         await heat.update(Cloud(Access(VIP, Secret("swordfish"))), stack, heat.template(), {}, minutes=1)
