@@ -1,6 +1,7 @@
 # make demo            the whole road on a virtual rack, with the wizard on this terminal
 # make demo HEADLESS=1 the same without the screen
-# make test            all tests, end to end included
+# make test            all tests, end to end included; PARTS="unit tui" runs some parts of them
+# make stories         list what takes too long for make test; make story NAME=fuzz ROUNDS=10 runs one
 # make check           lint, types, unit tests: quick, needs no root
 # make image           golden image and deploy ramdisk
 # make bench           list the benches; make bench-scan runs one (ARGS=--json)
@@ -18,7 +19,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 SECONDS ?= 60
 
-.PHONY: bench fuzz demo test check image screenshots clean distclean host venv help
+.PHONY: bench fuzz demo test stories story check image screenshots clean distclean host venv help
 
 help:
 	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST))
@@ -34,7 +35,13 @@ demo: host
 
 test:
 	@scripts/prepare-host.sh test
-	@scripts/run-tests.sh
+	@scripts/run-tests.sh $(PARTS)
+
+stories: venv
+	@$(PYTHON) -m tests.stories
+
+story: venv
+	@$(PYTHON) -m tests.stories $(NAME)
 
 check: venv
 	@$(PYTEST) -q tests/rules tests/unit

@@ -1,4 +1,4 @@
-"""Fuzzes every target with atheris (libFuzzer) for SECONDS in all: `python -m tests.fuzz --seconds 60 [--only NAME]`.
+"""Fuzzes every target with atheris (libFuzzer) for SECONDS in all: `python -m tests.fuzz --seconds 60 [--seed N] [--only NAME]`.
 
 Coverage guides it. An exception that is no refusal, 5 s for one input, or 512 MiB of memory end it with a failure: the input is
 written to build/fuzz/ and the command that repeats it is printed. No failure: exit code 0 and how much was tried.
@@ -28,6 +28,7 @@ from tests.fuzz.targets import Chain, all_targets, entrances  # noqa: E402
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz")
     parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--seed", type=int, default=0, help="where chance begins (0: anywhere)")
     parser.add_argument("--only", default="", help="targets with this in their name")
     parser.add_argument("--repeat", type=Path, help="run one input that failed")
     options = parser.parse_args()
@@ -56,6 +57,7 @@ def main() -> None:
     )
     limits = [
         f"-max_total_time={options.seconds}",
+        f"-seed={options.seed}",
         f"-timeout={SECONDS_OF_ONE_INPUT}",
         f"-rss_limit_mb={MEMORY_MIB}",
         f"-max_len={MOST_BYTES}",
