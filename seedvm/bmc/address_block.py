@@ -7,7 +7,6 @@ anything that a BMC could count.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 
@@ -16,8 +15,6 @@ from seedvm.bmc.login_result import Unproven, minutes
 from seedvm.bmc.udp import Silent, link_to
 from seedvm.wire import WireError
 from seedvm.wire.rmcp import auth_capabilities_request, parse_pong, parse_sessionless, presence_ping
-
-CONNECT_SECONDS = 5.0
 
 
 async def present(address: str, port: int = 623) -> bool:
@@ -39,17 +36,6 @@ async def present(address: str, port: int = 623) -> bool:
                 return await link.ask(lambda: ping, pong, "presence", tries=3)
             return await link.ask(lambda: question, capable, "the authentication capabilities", tries=3)
     return False
-
-
-async def connects(address: str, port: int) -> bool:
-    """Whether a TCP connection is taken; nothing is said on it."""
-    try:
-        async with asyncio.timeout(CONNECT_SECONDS):
-            _, writer = await asyncio.open_connection(address, port)
-    except (OSError, TimeoutError):
-        return False
-    writer.close()
-    return True
 
 
 async def block(address: str, why: str, seconds: float, ledger: Ledger) -> Unproven:

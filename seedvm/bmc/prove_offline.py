@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from seedvm.base.errors import SeedvmError
-from seedvm.bmc.address_block import block, connects, present
+from seedvm.base.tcp import connects
+from seedvm.bmc.address_block import block, present
 from seedvm.bmc.ipmi import read_identity
 from seedvm.bmc.ipmi20_session import Refused, granted_suite, login
 from seedvm.bmc.ledger import Ledger, NotNow
@@ -21,6 +22,7 @@ from seedvm.bmc.udp import Silent
 from seedvm.site.accounts import Candidate
 from seedvm.wire import rakp
 
+_CONNECT_SECONDS = 5.0
 WEAK = (rakp.STATUS_NO_PRIVILEGE, 0x0B, 0x0E)  # table 13-15: not for this user, no room at this privilege, unsupported
 
 
@@ -135,7 +137,7 @@ async def _silence(address: str, port: int, silent: Silent, known: Known, ledger
         await granted_suite(address, rakp.SUITE_3, port=port)
     except Silent:
         if await present(address, port):
-            if known.redfish_port is None or not await connects(address, known.redfish_port):
+            if known.redfish_port is None or not await connects(address, known.redfish_port, seconds=_CONNECT_SECONDS):
                 why = (
                     "the BMC answers presence but no session request: it blocks this address, or IPMI sessions are off"
                 )

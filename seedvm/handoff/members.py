@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 from seedvm.base import process
 from seedvm.base.first import first
 from seedvm.base.secret import Secret
-from seedvm.base.tcp import tcp_open
+from seedvm.base.tcp import connects
 from seedvm.base.typed_json import decode, encode
 from seedvm.cloud.api import Api, login
 from seedvm.cloud.ssh import Machine, way_in
@@ -130,7 +130,7 @@ class Members:
 
     async def up(self) -> bool:
         """Does every node take SSH connections? Asked before anything that would wait for it."""
-        looks = [asyncio.to_thread(tcp_open, node.address, 22) for node in self.nodes]
+        looks = [connects(node.address, 22) for node in self.nodes]
         return all(await asyncio.gather(*looks))
 
     async def committed(self) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.tcp import connects
 from seedvm.cloud import heat, ironic, nova
 from seedvm.cloud.connection import Cloud
 from seedvm.cloud.ssh import Machine, Ssh, way_in
@@ -26,7 +27,7 @@ from seedvm.site import orders
 IMAGE_PORT = 8088
 """Where a conductor serves the image to the agents: `[deploy] http_url` in ironic.conf."""
 _MEASURE_EVERY = 1.0
-_KNOCK_SECONDS = 1.0
+_SSH = 22  # the node's own system; a ramdisk listens elsewhere
 _STAGE_SECONDS = 8.0
 
 
@@ -106,7 +107,7 @@ class Deployment:
                 continue
             own = {found.kind: found for found in resources if found.index == one.index}
             node = nodes[one.name]
-            up = node.state == "active" and await _knock(str(one.address))
+            up = node.state == "active" and await connects(str(one.address), _SSH)
             now = place(node, own, answers=up)
             if now.phase == "configure":
                 now = Place("configure", await self._stage(one.name, str(one.address)))
@@ -171,14 +172,3 @@ class Deployment:
             if said.node in addresses and said.configuring:
                 hint += f"; on the node: ssh root@{addresses[said.node]} journalctl -u os-collect-config"
         return SeedvmError(said.what, machine=said.node or None, why=said.why or stack.reason, hint=hint)
-
-
-async def _knock(address: str) -> bool:
-    """Whether the node's own system takes connections (SSH)."""
-    try:
-        async with asyncio.timeout(_KNOCK_SECONDS):
-            _, writer = await asyncio.open_connection(address, 22)
-    except (OSError, TimeoutError):
-        return False
-    writer.close()
-    return True
