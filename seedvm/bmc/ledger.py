@@ -12,18 +12,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from seedvm.base.errors import SeedvmError
-from seedvm.base.file_lock import LOOK_AGAIN, take
+from seedvm.base.file_lock import LOOK_AGAIN, locked, try_lock
 from seedvm.base.files import write_private
 from seedvm.base.group_commit import Together
 from seedvm.base.secret import Secret
@@ -119,7 +118,8 @@ class Ledger:
     async def _turn(self, address: str, user: str) -> int:
         """Wait until nobody tries an account of this BMC; the descriptor that keeps it so."""
         deadline = time.monotonic() + TURN_SECONDS
-        while (descriptor := take(self._turns / address)) is None:
+        self._turns.mkdir(mode=0o700, exist_ok=True)
+        while (descriptor := try_lock(self._turns / address)) is None:
             if time.monotonic() > deadline:
                 why = f"another one has been trying this BMC for {TURN_SECONDS:.0f} s"
                 raise NotNow(address, user, 60.0, why)
@@ -145,7 +145,7 @@ class Ledger:
 
     def fingerprint(self, candidates: Iterable[Candidate]) -> str:
         """A digest of these candidates that tells another list from this one and no password."""
-        with self._locked():
+        with locked(self._lock):
             book = self._read()
             if not self._file.exists():
                 self._write(book)
@@ -155,7 +155,7 @@ class Ledger:
     def _commit(self, changes: Sequence[_Change]) -> list[Attempt | Exception | None]:
         """Several changes, each seeing those before it, in one write. What is refused changes nothing."""
         said: list[Attempt | Exception | None] = []
-        with self._locked():
+        with locked(self._lock):
             book = before = self._read()
             for change in changes:
                 try:
@@ -196,15 +196,6 @@ class Ledger:
         if key not in self._digests:
             self._digests[key] = _digest(salt, password)
         return self._digests[key]
-
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
 
     def _read(self) -> _Book:
         try:

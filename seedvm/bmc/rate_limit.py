@@ -14,7 +14,7 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from seedvm.base.file_lock import LOOK_AGAIN, take
+from seedvm.base.file_lock import LOOK_AGAIN, try_lock
 
 GAP_SECONDS = 5.0
 
@@ -47,10 +47,11 @@ class Pace:
 
     async def _take(self, address: str) -> int:
         path = self._folder / address
+        path.parent.mkdir(mode=0o700, exist_ok=True)
         while True:
             await asyncio.sleep(self.seconds_left(address))
             new = not path.exists()
-            descriptor = take(path)
+            descriptor = try_lock(path)
             if descriptor is None:
                 await asyncio.sleep(LOOK_AGAIN)
             elif new or self.seconds_left(address) == 0:

@@ -7,14 +7,12 @@ from the seed too, so that it sees what is true; after a sleep that could not be
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +20,7 @@ from typing import Any
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
-from seedvm.engine.lock import holder
+from seedvm.base.file_lock import holder, try_lock
 from seedvm.host import domain, nics, power
 from seedvm.host.hypervisor import Hypervisor, connected
 
@@ -158,32 +156,20 @@ def _lock(folder: Path, name: str) -> Path:
     return folder / f"{name}.watch.lock"
 
 
-@contextlib.contextmanager
-def _alone(folder: Path, name: str) -> Iterator[bool]:
-    with _lock(folder, name).open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True
-
-
 def main(arguments: list[str]) -> None:
     folder, name, uri = Path(arguments[0]), arguments[1], arguments[2]
-    with _alone(folder, name) as alone:
-        if not alone:
-            return
-        watching = Watch(folder, name)
-        while True:
-            try:
-                with connected(uri) as hypervisor:
-                    while watching.look(hypervisor):
-                        time.sleep(_EVERY_SECONDS)
-                    return
-            except SeedvmError as error:  # libvirt is started anew, by an upgrade for example
-                watching.note(f"libvirt cannot be asked: {error}")
-                time.sleep(5)
+    if try_lock(_lock(folder, name)) is None:  # else it is held until this process ends
+        return
+    watching = Watch(folder, name)
+    while True:
+        try:
+            with connected(uri) as hypervisor:
+                while watching.look(hypervisor):
+                    time.sleep(_EVERY_SECONDS)
+                return
+        except SeedvmError as error:  # libvirt is started anew, by an upgrade for example
+            watching.note(f"libvirt cannot be asked: {error}")
+            time.sleep(5)
 
 
 if __name__ == "__main__":

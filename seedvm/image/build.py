@@ -10,7 +10,6 @@ never shows a folder that is not complete.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import shutil
@@ -22,6 +21,7 @@ from typing import Any
 
 from seedvm.base.capacity import memory_mib
 from seedvm.base.errors import SeedvmError
+from seedvm.base.file_lock import locked
 from seedvm.image import elements, files
 from seedvm.image.audit import audit_tree
 from seedvm.image.dib import Workshop, make_layer, make_tree, sweep
@@ -214,12 +214,7 @@ def _tree_folder(cache: Path, kind: str) -> Iterator[Path]:
 def _alone(cache: Path, say: Say) -> Iterator[None]:
     """One build at a time; a second one waits. What a killed one left is swept away."""
     cache.mkdir(parents=True, exist_ok=True)
-    with (cache / "build.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("another build of the images is under way; waiting for it")
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(cache / "build.lock", lambda: say("another build of the images is under way; waiting for it")):
         for left in (
             _memory_folder(cache),
             cache / "trees",

@@ -6,17 +6,15 @@ change is one atomic write under a lock. Refuses keys it does not know, so that 
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
-import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from seedvm.base.addresses import order
 from seedvm.base.errors import SeedvmError
+from seedvm.base.file_lock import locked
 from seedvm.base.files import write_private
 
 FILE = "inventory.json"
@@ -127,13 +125,13 @@ def load(state_dir: Path) -> Inventory:
 
 def save(state_dir: Path, inventory: Inventory) -> None:
     """Write it whole. Where others may write at the same time use `update` or `change`."""
-    with _locked(state_dir):
+    with locked(_lock(state_dir)):
         _write(state_dir, inventory)
 
 
 def update(state_dir: Path, *machines: Machine, ranges: Iterable[str] | None = None) -> Inventory:
     """Put machines in, replacing those with the same BMC; optionally note the ranges. Returns what is stored now."""
-    with _locked(state_dir):
+    with locked(_lock(state_dir)):
         inventory = load(state_dir).with_machines(machines)
         if ranges is not None:
             inventory = replace(inventory, ranges=tuple(ranges))
@@ -143,7 +141,7 @@ def update(state_dir: Path, *machines: Machine, ranges: Iterable[str] | None = N
 
 def change(state_dir: Path, bmc: str, **values: Any) -> Machine:
     """Set fields of one machine under the lock and return it; a machine that is not there yet is made."""
-    with _locked(state_dir):
+    with locked(_lock(state_dir)):
         inventory = load(state_dir)
         machine = replace(inventory.machine(bmc) or Machine(bmc), **values)
         _write(state_dir, inventory.with_machines((machine,)))
@@ -156,14 +154,8 @@ def _write(state_dir: Path, inventory: Inventory) -> None:
     write_private(state_dir / FILE, f'{{"ranges": {ranges}, "machines": [\n{rows}\n]}}\n')
 
 
-@contextlib.contextmanager
-def _locked(state_dir: Path) -> Iterator[None]:
-    descriptor = os.open(state_dir / f".{FILE}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+def _lock(state_dir: Path) -> Path:
+    return state_dir / f".{FILE}.lock"
 
 
 def _machine(row: Mapping[str, Any]) -> Machine:

@@ -5,11 +5,8 @@ It refuses a secrets file that others may read, and to make anything twice: what
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ from typing import Any
 import yaml
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.file_lock import locked
 from seedvm.base.files import write_private
 from seedvm.base.secret import Secret
 from seedvm.site.accounts import Candidate, Rotation
@@ -106,7 +104,7 @@ def draft_secrets(path: Path) -> Secrets:
 
 def ensure_generated(path: Path) -> Secrets:
     """Make what is not in the file yet and store it: each secret exactly once, also when killed halfway."""
-    with _locked(path):
+    with locked(_lock(path)):
         tree = _read(path)
         _candidates(path, tree)  # a file that is refused is not written
         stored = tree.get("generated") or {}
@@ -124,7 +122,7 @@ def load_candidates(path: Path) -> tuple[Candidate, ...]:
 def store_candidates(path: Path, candidates: tuple[Candidate, ...]) -> None:
     """Write the operator's BMC accounts and leave everything else in the file as it is."""
     plain = [{"user": candidate.user, "password": candidate.password.reveal()} for candidate in candidates]
-    with _locked(path):
+    with locked(_lock(path)):
         _store(path, {**_read(path), "bmc_candidates": plain})
 
 
@@ -164,7 +162,7 @@ def _rotations(tree: Mapping[str, Any]) -> dict[str, Rotation]:
 def store_rotation(path: Path, address: str, rotation: Rotation) -> None:
     """Keep both passwords before the BMC is told the new one, and again once it was."""
     plain = {"user": rotation.user, "old": rotation.old.reveal(), "new": rotation.new.reveal()}
-    with _locked(path):
+    with locked(_lock(path)):
         tree = _read(path)
         sent = {"sent": "true"} if rotation.sent else {}
         _store(path, {**tree, "rotating": {**(tree.get("rotating") or {}), address: plain | sent}})
@@ -172,7 +170,7 @@ def store_rotation(path: Path, address: str, rotation: Rotation) -> None:
 
 def end_rotation(path: Path, address: str, account: Candidate) -> None:
     """The account that is in force now is the proven one; the other password goes. One write."""
-    with _locked(path):
+    with locked(_lock(path)):
         tree = _read(path)
         rest = {one: pair for one, pair in (tree.get("rotating") or {}).items() if one != address}
         proven = {**(tree.get("proven") or {}), address: {"user": account.user, "password": account.password.reveal()}}
@@ -193,22 +191,16 @@ def _store(path: Path, tree: Mapping[str, Any]) -> None:
 
 def _put(path: Path, key: str, accounts: Mapping[str, Candidate]) -> None:
     plain = {address: {"user": one.user, "password": one.password.reveal()} for address, one in accounts.items()}
-    with _locked(path):
+    with locked(_lock(path)):
         tree = _read(path)
         known = tree.get(key) or {}
         if any(known.get(address) != pair for address, pair in plain.items()):
             _store(path, {**tree, key: {**known, **plain}})
 
 
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _lock(path: Path) -> Path:
     """Engine, screen and commands change the file one after the other: none may undo what another has just stored."""
-    descriptor = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+    return path.with_name(f".{path.name}.lock")
 
 
 def _accounts(tree: Mapping[str, Any], key: str) -> dict[str, Candidate]:

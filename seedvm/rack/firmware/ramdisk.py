@@ -5,12 +5,12 @@ It refuses an archive that does not unpack whole. The kernel that comes with it 
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 from pathlib import Path
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
+from seedvm.base.file_lock import locked
 from seedvm.rack.firmware.fetch import Fetched
 
 CACHE = Path("build/cache/ramdisk")
@@ -21,8 +21,7 @@ def unpacked(archive: Path, fetched: Fetched) -> tuple[Path, bool]:
     cache = CACHE.absolute()
     cache.mkdir(parents=True, exist_ok=True)
     tree = cache / fetched.sha256
-    with (cache / f"{fetched.sha256}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(cache / f"{fetched.sha256}.lock"):
         if tree.exists():
             return tree, True
         partial = cache / f"{fetched.sha256}.partial"
