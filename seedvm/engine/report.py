@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.files import write_atomic
 from seedvm.engine.journal import Event, read
 
 # Each figure, and why it is null where nobody measured it.
@@ -77,10 +78,8 @@ def make_report(state_dir: Path) -> RoadReport:
 
 
 def write_report(report: RoadReport, path: Path) -> None:
-    """Write report.json whole: aside, then rename."""
-    aside = path.with_name(f".{path.name}.new")
-    aside.write_text(json.dumps(report.as_json(), indent=2) + "\n")
-    aside.replace(path)
+    """Write report.json."""
+    write_atomic(path, json.dumps(report.as_json(), indent=2) + "\n")
 
 
 def _outside(path: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
-from seedvm.base.files import write_private
+from seedvm.base.files import write_atomic, write_private
 from seedvm.cloud import heat, ironic, keystone, neutron, nova
 from seedvm.cloud.connection import Cloud, Refused, Unreachable
 from seedvm.controller import mute, networkd, service_units, units, vip
@@ -100,9 +100,7 @@ class SeedNetworkStep:
             if name.endswith(".netdev"):
                 await process.arun(["ip", "link", "delete", networkd.made_by(name)], timeout=10, check=False)
         for name, text in wanted.items():
-            unit = NETWORK_UNITS / name
-            unit.write_text(text)
-            unit.chmod(0o644)  # networkd reads it as a user of its own, whatever our umask is
+            write_atomic(NETWORK_UNITS / name, text, 0o644)  # networkd reads it as a user of its own
 
     def _foreign_vlan(self, there: Sequence[str]) -> str | None:
         """The VLAN's interface where it exists and no file of ours made it."""

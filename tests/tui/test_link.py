@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.files import write_atomic
 from seedvm.engine.lock import engine_pid
 from tests.tui.helpers import BROKEN, EXAMPLE, UNICODE, journal_line, state_dir
 from tui.app import WizardApp
-from tui.backend.engine import Link, write_whole
+from tui.backend.engine import Link
 from tui.state.watcher import Tail, View
 
 
@@ -37,10 +38,10 @@ def test_tail_reads_what_is_new_and_leaves_a_torn_line(tmp_path: Path) -> None:
 
 def test_tail_begins_anew_when_the_journal_was_replaced(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
-    write_whole(path, journal_line(1, "log", message="a") + "\n")
+    write_atomic(path, journal_line(1, "log", message="a") + "\n")
     tail = Tail(path)
     tail.read()
-    write_whole(path, journal_line(7, "log", message="b") + "\n")
+    write_atomic(path, journal_line(7, "log", message="b") + "\n")
     anew, events = tail.read()
     assert anew and [event.seq for event in events] == [7]
 

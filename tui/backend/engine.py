@@ -17,6 +17,7 @@ from pathlib import Path
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
+from seedvm.base.files import write_atomic
 from seedvm.base.nics import SYS_NET, Nic, nics
 from seedvm.engine.lock import engine_pid
 from seedvm.scan.evidence import Bmc
@@ -41,20 +42,6 @@ _POLL_SECONDS = 0.25
 _BEGIN_SECONDS = 60.0
 
 
-def write_whole(path: Path, text: str, mode: int = 0o644) -> None:
-    """Write a file so that a reader sees all of it or none: a temporary name, fsync, rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    try:
-        os.fchmod(descriptor, mode)
-        os.write(descriptor, text.encode())
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    temporary.replace(path)
-
-
 class Link:
     """One site's state folder. `images_dir` is handed to the engine where this screen starts it without its unit; `sys_net` is where
     the kernel tells of NICs."""
@@ -77,7 +64,7 @@ class Link:
                 why="one folder holds one site",
                 hint="use --state-dir with another folder, or remove the old site's",
             )
-        write_whole(ours, text)
+        self._write_site(text)
 
     async def follow(self) -> AsyncIterator[View]:
         """Views: the first at once, then one whenever something has changed; never ends by itself."""
@@ -190,7 +177,7 @@ class Link:
         if self.view.review is None:
             raise SeedvmError("Nothing to confirm", why="the engine has written no review yet", hint="start the engine")
         text = confirmation(self.view.review, typed, datetime.now(UTC).isoformat(timespec="seconds"))
-        await asyncio.to_thread(write_whole, self.state_dir / "confirmed.json", text)
+        await asyncio.to_thread(write_atomic, self.state_dir / "confirmed.json", text)
 
     async def fitness(self) -> tuple[Look, ...]:
         """What can be seen of the seed itself, right now."""
@@ -268,7 +255,8 @@ class Link:
         return path.read_text() if path.exists() else ""
 
     def _write_site(self, text: str) -> None:
-        write_whole(self.state_dir / "site.yaml", text)
+        self.state_dir.mkdir(parents=True, exist_ok=True)
+        write_atomic(self.state_dir / "site.yaml", text)
 
     async def candidates(self) -> tuple[Candidate, ...]:
         """The BMC accounts in secrets.yaml."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import os
 import re
 import sys
 import tarfile
@@ -21,6 +20,7 @@ import yaml
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
+from seedvm.base.files import write_private
 from seedvm.base.secret import Secret
 
 FILES = (
@@ -122,11 +122,12 @@ def write_bundle(path: Path, texts: Mapping[str, str], secrets: Iterable[Secret]
     for name, text in clean.items():
         if any(len(needle) >= _SHORT and needle in text for needle in _needles(secrets)):
             raise SeedvmError("No bundle was written", why=f"a secret is left in {name}", hint="please report this")
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file, tarfile.open(fileobj=file, mode="w:gz") as tar:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
         for name, text in sorted(clean.items()):
             data = text.encode()
             member = tarfile.TarInfo(f"{path.name.removesuffix('.tar.gz')}/{name}")
             member.size, member.mode = len(data), 0o600
             tar.addfile(member, io.BytesIO(data))
+    write_private(path, packed.getvalue())
     return tuple(sorted(clean))
