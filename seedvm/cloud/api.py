@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
-from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
 from seedvm.cloud import client
 from seedvm.cloud.client import PORTS, SPOKEN, Client, Login, next_page
 
-__all__ = ["PORTS", "Answer", "Api", "Hopeless", "login", "until"]
+__all__ = ["PORTS", "Answer", "Api", "login"]
 
 Body: TypeAlias = Any
 T = TypeVar("T")
-
-
-class Hopeless(SeedvmError):
-    """What is waited for cannot come any more: `until` raises it at once."""
 
 
 @dataclass(frozen=True)
@@ -78,22 +72,3 @@ class Api:
 def login(address: str, password: Secret, *, user: str = "admin", project: str = "admin", timeout: float = 30.0) -> Api:
     found = client.login(address, password, user=user, project=project, timeout=timeout)
     return Api(address, found.token, found.project, timeout, by=found.login)
-
-
-def until(
-    look: Callable[[], Body], *, seconds: float, what: str, machine: str | None = None, pause: float = 1.0
-) -> Body:
-    """Call `look` until it returns something true; a SeedvmError counts as "not yet", the last one is told at the end."""
-    deadline = time.monotonic() + seconds
-    last = "it was never so"
-    while True:
-        try:
-            if found := look():
-                return found
-        except Hopeless:
-            raise
-        except SeedvmError as error:
-            last = str(error)
-        if time.monotonic() >= deadline:
-            raise SeedvmError(f"{what}: not within {seconds:g} s", machine=machine, why=last)
-        time.sleep(pause)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 from seedvm.base import process
+from seedvm.base.waiting import NO_ERROR, TimedOut, wait_for
 
 _LOOK_SECONDS = 0.3
 _DISABLE_SECONDS = 180.0
@@ -30,11 +30,15 @@ async def stop(units: Sequence[str], *, grace: float) -> None:
 
 async def _left(units: Sequence[str], seconds: float) -> tuple[str, ...]:
     """Those that still run after so long."""
-    for _ in range(int(seconds / _LOOK_SECONDS)):
-        if not await active(units):
-            return ()
-        await asyncio.sleep(_LOOK_SECONDS)
-    return await active(units)
+
+    async def ended() -> bool:
+        return not await active(units)
+
+    try:
+        await wait_for(ended, seconds=seconds, what="they still run", pause=_LOOK_SECONDS, passing=NO_ERROR)
+    except TimedOut:
+        return await active(units)
+    return ()
 
 
 async def disable(units: Sequence[str]) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
+from seedvm.base.waiting import NO_ERROR, wait_for_sync
 from seedvm.host import changes, domain, watch
 from seedvm.host.domain import Appliance
 from seedvm.host.hypervisor import Hypervisor
@@ -192,13 +192,12 @@ def _overlay(new: Path, base: Path) -> None:
 
 
 def _wait_off(hypervisor: Hypervisor, place: Place) -> None:
-    deadline = time.monotonic() + OFF_SECONDS
-    while hypervisor.state(place.name) not in ("absent", "off"):
-        if time.monotonic() > deadline:
-            raise SeedvmError(
-                "the seed does not switch itself off",
-                machine="seed",
-                why=f"not within {OFF_SECONDS:g} s",
-                hint="look at it with seedvm host console, or cut its power: seedvm host down --force",
-            )
-        time.sleep(0.5)
+    wait_for_sync(
+        lambda: hypervisor.state(place.name) in ("absent", "off"),
+        seconds=OFF_SECONDS,
+        what="the seed does not switch itself off",
+        machine="seed",
+        hint="look at it with seedvm host console, or cut its power: seedvm host down --force",
+        pause=0.5,
+        passing=NO_ERROR,
+    )

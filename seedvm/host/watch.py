@@ -21,6 +21,7 @@ from typing import Any
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
 from seedvm.base.file_lock import holder, try_lock
+from seedvm.base.waiting import Hopeless, TimedOut, wait_for_sync
 from seedvm.host import domain, nics, power
 from seedvm.host.hypervisor import Hypervisor, connected
 
@@ -37,13 +38,14 @@ def start(folder: Path, name: str, uri: str) -> str:
         awake = inhibit_words() if can_inhibit() else []
         source = {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
         child = process.spawn(process.Command([*awake, *words], env=source), log=folder / f"{name}.watch.log")
-        deadline = time.monotonic() + _START_SECONDS
-        while holder(_lock(folder, name)) is None:
-            if child.poll() is not None or time.monotonic() > deadline:
-                raise SeedvmError(
-                    "nobody looks after the seed", why="its watch ended", hint=f"look at {folder}/{name}.watch.log"
-                )
-            time.sleep(0.05)
+        what, hint = "nobody looks after the seed", f"look at {folder}/{name}.watch.log"
+
+        def runs_now() -> bool:
+            if child.poll() is not None:
+                raise Hopeless(what, why="its watch ended", hint=hint)
+            return runs(folder, name)
+
+        wait_for_sync(runs_now, seconds=_START_SECONDS, what=what, hint=hint, pause=0.05)
     return (
         "the laptop stays awake while the seed is on, lid closed or not"
         if can_inhibit()
@@ -57,9 +59,8 @@ def end(folder: Path, name: str) -> None:
     if pid is not None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + _START_SECONDS
-        while holder(_lock(folder, name)) is not None and time.monotonic() < deadline:
-            time.sleep(0.05)
+        with contextlib.suppress(TimedOut):
+            wait_for_sync(lambda: not runs(folder, name), seconds=_START_SECONDS, what="the watch runs on", pause=0.05)
 
 
 def runs(folder: Path, name: str) -> bool:

@@ -19,7 +19,7 @@ from seedvm.base.errors import SeedvmError
 from seedvm.base.files import write_private
 from seedvm.base.secret import Secret
 from seedvm.base.typed_json import decode, encode
-from seedvm.cloud.api import until
+from seedvm.base.waiting import wait_for_sync
 from seedvm.member.work import ServedImage, SpareStack, Work, work_of
 from seedvm.wire.verdict import PORT, Verdict, pack
 
@@ -107,7 +107,7 @@ def _work(parts: dict[str, Part], request: RehearseRequest) -> None:
     made: list[Work] = []
 
     def enter() -> str:
-        made.append(until(lambda: work_of(request.vip, request.admin_password), seconds=60, what="no login"))
+        made.append(wait_for_sync(lambda: work_of(request.vip, request.admin_password), seconds=60, what="no login"))
         return f"at {request.vip}"
 
     _try(parts, "login", enter)

@@ -17,7 +17,8 @@ from seedvm.base.errors import SeedvmError
 from seedvm.base.first import first
 from seedvm.base.secret import Secret
 from seedvm.base.tcp import tcp_open
-from seedvm.cloud.api import Api, Hopeless, login, until
+from seedvm.base.waiting import Hopeless, wait_for_sync
+from seedvm.cloud.api import Api, login
 
 SITE_KEY = Path("/var/lib/seedvm/site_key")
 MANIFEST = Path("/etc/seedvm-image.json")
@@ -65,10 +66,10 @@ class Work:
 
     def update_stack(self, name: str, tag: str) -> str:
         """Update a stack with a new tag; it must come out complete, with the tag."""
-        stack = until(lambda: self._at_rest(name), seconds=_STACK_SECONDS, what=f"stack {name} is not at rest")
+        stack = wait_for_sync(lambda: self._at_rest(name), seconds=_STACK_SECONDS, what=f"stack {name} is not at rest")
         path = f"/v1/{self.api.project}/stacks/{name}/{stack['id']}"
         self.api.send("PATCH", "heat", path, {"tags": tag})
-        done = until(
+        done = wait_for_sync(
             lambda: self._updated(name, stack["updated_time"]),
             seconds=_STACK_SECONDS,
             what=f"stack {name} is not updated",
@@ -97,15 +98,19 @@ class Work:
             return f"stack {name} is there: {found['stack_status']}"
         if found:
             self.api.send("DELETE", "heat", f"/v1/{self.api.project}/stacks/{name}/{found['id']}")
-            until(lambda: self._stack(name) is None, seconds=_STACK_SECONDS, what=f"stack {name} is not deleted")
-            until(self._free, seconds=_STACK_SECONDS, what="no machine is free again")
+            wait_for_sync(
+                lambda: self._stack(name) is None, seconds=_STACK_SECONDS, what=f"stack {name} is not deleted"
+            )
+            wait_for_sync(self._free, seconds=_STACK_SECONDS, what="no machine is free again")
         body = {"stack_name": name, "template": spare.template, "timeout_mins": 30, "disable_rollback": True}
         self.api.send("POST", "heat", f"/v1/{self.api.project}/stacks", body)
         return f"stack {name} begun"
 
     def finish_spare(self, spare: SpareStack, seconds: float) -> str:
         """Wait until the server is active and answers on the network with the golden image's manifest."""
-        until(lambda: self._created(spare.stack), seconds=seconds, what="the spare machine is not deployed", pause=2.0)
+        wait_for_sync(
+            lambda: self._created(spare.stack), seconds=seconds, what="the spare machine is not deployed", pause=2.0
+        )
         server = self._server(spare.server)
         address: str = first(
             (one["addr"] for ports in server["addresses"].values() for one in ports),
@@ -113,8 +118,10 @@ class Work:
             machine=spare.server,
             hint="look at the server's ports in Neutron",
         )
-        until(lambda: tcp_open(address, 22), seconds=seconds, what="the spare machine does not answer", machine=address)
-        manifest = until(
+        wait_for_sync(
+            lambda: tcp_open(address, 22), seconds=seconds, what="the spare machine does not answer", machine=address
+        )
+        manifest = wait_for_sync(
             lambda: _manifest(address), seconds=120, what="the spare machine lets nobody in", machine=address
         )
         own = json.loads(MANIFEST.read_text())
@@ -123,10 +130,14 @@ class Work:
         return f"server {spare.server} {server['id']} ACTIVE at {address}, image {own.get('hash')}"
 
     def _until_asked(self, node: Mapping[str, Any]) -> None:
-        until(lambda: self._ask_power(node), seconds=_POWER_SECONDS, what="nobody asks its BMC", machine=node["name"])
+        wait_for_sync(
+            lambda: self._ask_power(node), seconds=_POWER_SECONDS, what="nobody asks its BMC", machine=node["name"]
+        )
 
     def _until_read(self, node: Mapping[str, Any]) -> None:
-        until(lambda: self._power_read(node), seconds=_POWER_SECONDS, what="no power state", machine=node["name"])
+        wait_for_sync(
+            lambda: self._power_read(node), seconds=_POWER_SECONDS, what="no power state", machine=node["name"]
+        )
 
     def _ask_power(self, node: Mapping[str, Any]) -> bool:
         self.api.send("PUT", "ironic", f"/v1/nodes/{node['uuid']}/states/power", {"target": node["power_state"]})

@@ -5,12 +5,12 @@ It refuses to touch a machine whose system runs, and to put a spare in a node's 
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.waiting import NO_ERROR, NotYet, wait_for
 from seedvm.cloud import ironic
 from seedvm.cloud.connection import Cloud, Refused
 from seedvm.engine.step import Report
@@ -49,25 +49,25 @@ async def take_back(
 
     SeedvmError where one falls back into `error` after it was asked, or does not come within `seconds`.
     """
-    wanted, asked, deadline = set(wanted), dict[tuple[str, str], float](), time.monotonic() + seconds
+    wanted, asked = set(wanted), dict[tuple[str, str], float]()
     before: dict[str, str] = {}
-    while True:
+    what, hint = "the machine does not become free again", "look at its BMC, then retry; or replace it by a spare"
+
+    async def free() -> bool | NotYet:
         nodes = [node for node in await ironic.nodes(cloud, site) if node.id in wanted]
         away = [node for node in nodes if node.state != "available" or node.instance]
         for node in away:
-            fell = node.state == "error" and (node.id, "error") in asked and before.get(node.id) != "error"
-            if fell or time.monotonic() > deadline:
-                raise SeedvmError(
-                    "the machine does not become free again",
-                    machine=node.title or node.name,
-                    why=f"{node.state}: {node.error}" if node.error else node.state,
-                    hint="look at its BMC, then retry; or replace it by a spare",
-                )
+            if node.state == "error" and (node.id, "error") in asked and before.get(node.id) != "error":
+                raise SeedvmError(what, machine=node.title or node.name, why=_seen(node), hint=hint)
             await _ask(cloud, node, asked, report)
             before[node.id] = node.state
-        if not away:
-            return
-        await asyncio.sleep(_LOOK_EVERY)
+        return NotYet(_seen(away[0]), away[0].title or away[0].name) if away else True
+
+    await wait_for(free, seconds=seconds, what=what, hint=hint, pause=_LOOK_EVERY, passing=NO_ERROR)
+
+
+def _seen(node: ironic.Node) -> str:
+    return f"{node.state}: {node.error}" if node.error else node.state
 
 
 async def _ask(cloud: Cloud, node: ironic.Node, asked: dict[tuple[str, str], float], report: Report) -> None:

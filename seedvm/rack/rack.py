@@ -10,7 +10,6 @@ import contextlib
 import os
 import shutil
 import sys
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +18,7 @@ from typing import Any
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
+from seedvm.base.waiting import NO_ERROR, wait_for_sync
 from seedvm.rack import control
 from seedvm.rack.firmware import ramdisk
 from seedvm.rack.model import CHILD_ENVIRONMENT, PREFIX, RUN, STATE, MachineSpec, RackSpec
@@ -283,13 +283,8 @@ def _bmc_listens(spec: RackSpec, machine: MachineSpec) -> bool:
 
 
 def _wait(what: str, condition: Callable[[], bool], timeout: float = _LISTENS_SECONDS) -> None:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > deadline:
-            raise SeedvmError(
-                f"{what} did not come up", why=f"not within {timeout:g} s", hint="its log is in build/rack"
-            )
-        time.sleep(0.1)
+    what = f"{what} did not come up"
+    wait_for_sync(condition, seconds=timeout, what=what, hint="its log is in build/rack", pause=0.1, passing=NO_ERROR)
 
 
 def _names_in(folder: Path) -> list[str]:

@@ -6,7 +6,6 @@ interface that it did not make. No address is given to it: multicast, listening 
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import os
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
+from seedvm.base.waiting import NO_ERROR, TimedOut, wait_for
 
 ALIAS = "seedvm scan "
 TENTATIVE_SECONDS = 5.0
@@ -69,13 +69,12 @@ async def _links() -> dict[str, str]:
 
 async def _addressed(name: str) -> None:
     """Wait until its link-local address has passed duplicate address detection: before, nothing leaves from it."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(TENTATIVE_SECONDS):
-            while True:
-                said = json.loads(
-                    (await process.arun(["ip", "-j", "-6", "address", "show", "dev", name], timeout=10)).stdout or "[]"
-                )
-                rows = [row for link in said for row in link.get("addr_info", ())]
-                if rows and not any(row.get("tentative") for row in rows):
-                    return
-                await asyncio.sleep(0.1)
+
+    async def passed() -> bool:
+        said = await process.arun(["ip", "-j", "-6", "address", "show", "dev", name], timeout=10)
+        rows = [row for link in json.loads(said.stdout or "[]") for row in link.get("addr_info", ())]
+        return bool(rows) and not any(row.get("tentative") for row in rows)
+
+    with contextlib.suppress(TimedOut):
+        what = "its link-local address is tentative"
+        await wait_for(passed, seconds=TENTATIVE_SECONDS, what=what, machine=name, pause=0.1, passing=NO_ERROR)

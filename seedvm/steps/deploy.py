@@ -5,10 +5,9 @@ It refuses to touch a stack that works or that was told that the seed is gone, a
 
 from __future__ import annotations
 
-import asyncio
 import json
 import math
-import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -16,6 +15,7 @@ import yaml
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.files import write_private
+from seedvm.base.waiting import NO_ERROR, NotYet, wait_for
 from seedvm.cloud import glance, heat, ironic, neutron, nova
 from seedvm.cloud.connection import Cloud, write_clouds
 from seedvm.engine.stages import Stage
@@ -106,7 +106,7 @@ class DeployStep:
             report.log(f"no server of the stack ever ran ({stack.status}): it is made anew")
             if stack.status != "DELETE_IN_PROGRESS":
                 await heat.delete(cloud, stack)
-            await _until(lambda: self._gone(cloud), _CLEAR_SECONDS, "the failed stack does not go")
+            await _wait_for(lambda: self._gone(cloud), _CLEAR_SECONDS, "the failed stack was not deleted")
             stack, servers = None, ()
         for one in servers:
             if one.status == "ERROR":
@@ -117,7 +117,7 @@ class DeployStep:
         wanted = {one["machine"] for one in parameters["nodes"] if one["present"] and one["name"] not in running}
         await recovery.take_back(cloud, self.context.site.name, wanted, report)
         report.log(f"waiting until Nova may use {len(wanted)} machines")
-        await _until(lambda: self._room(cloud, wanted), _ROOM_SECONDS, "Nova does not see the machines")
+        await _wait_for(lambda: self._room(cloud, wanted), _ROOM_SECONDS, "Nova does not see the machines")
         for order in obeyed:  # before the machines are at work again: an order that waits ends what seems to hang
             orders.done(self.context.state_dir, order)
         if stack is None:
@@ -209,15 +209,18 @@ class DeployStep:
         ids = {one.physical for one in await heat.resources(cloud, stack) if one.kind == SERVER and one.physical}
         return tuple(one for one in await nova.servers(cloud) if one.id in ids)
 
-    async def _gone(self, cloud: Cloud) -> bool:
+    async def _gone(self, cloud: Cloud) -> bool | NotYet:
         stack = await heat.stack(cloud)
-        if stack is not None and stack.status == "DELETE_FAILED":
+        if stack is None:
+            return True
+        if stack.status == "DELETE_FAILED":
             await heat.delete(cloud, stack)
-        return stack is None
+        return NotYet(f"it is {stack.status}")
 
-    async def _room(self, cloud: Cloud, machines: set[str]) -> bool:
+    async def _room(self, cloud: Cloud, machines: set[str]) -> bool | NotYet:
         known, room = await nova.hypervisors(cloud), await nova.room(cloud, TRAIT)
-        return machines <= known and machines <= room
+        missing = machines - (known & room)
+        return NotYet(f"no room yet on the nodes {', '.join(sorted(missing))}") if missing else True
 
 
 def key_name(site: str) -> str:
@@ -225,11 +228,6 @@ def key_name(site: str) -> str:
     return f"seedvm-{site}"
 
 
-async def _until(true: Any, seconds: float, what: str) -> None:
-    deadline = time.monotonic() + seconds
-    while not await true():
-        if time.monotonic() > deadline:
-            raise SeedvmError(
-                what, why=f"waited {seconds:.0f} s", hint="run again; openstack baremetal node list shows the machines"
-            )
-        await asyncio.sleep(_LOOK_EVERY)
+async def _wait_for(look: Callable[[], Awaitable[bool | NotYet]], seconds: float, what: str) -> None:
+    hint = "run again; openstack baremetal node list shows the machines"
+    await wait_for(look, seconds=seconds, what=what, hint=hint, pause=_LOOK_EVERY, passing=NO_ERROR)

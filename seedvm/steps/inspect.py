@@ -7,11 +7,11 @@ Nova. It refuses to go on with too few machines, and says how many fell at which
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.waiting import NO_ERROR, NotYet, TimedOut, wait_for
 from seedvm.cloud import ironic
 from seedvm.cloud.connection import Cloud
 from seedvm.engine.stages import Stage
@@ -226,33 +226,51 @@ async def disown(cloud: Cloud, node: ironic.Node) -> None:
 
 async def provide(cloud: Cloud, node: ironic.Node) -> None:
     """manageable -> available."""
-    deadline = time.monotonic() + _PROVIDE_SECONDS
-    asked = False
-    while (now := await ironic.node(cloud, node.id)).state != "available":
+    asked, what = False, "the machine cannot be offered to Nova"
+
+    async def available() -> bool | NotYet:
+        nonlocal asked
+        now = await ironic.node(cloud, node.id)
         if now.state == "manageable" and not now.reserved and (not asked or not now.target):
             await ironic.provision(cloud, node.id, "provide")
             asked = True
-        if now.state in ironic.BROKEN or time.monotonic() > deadline:
-            raise SeedvmError(
-                "the machine cannot be offered to Nova", machine=node.name, why=now.error or now.state, hint="run again"
-            )
-        await asyncio.sleep(_LOOK_EVERY)
+        if now.state in ironic.BROKEN:
+            raise SeedvmError(what, machine=node.name, why=now.error or now.state, hint="run again")
+        return now.state == "available" or NotYet(now.error or now.state)
+
+    await wait_for(
+        available,
+        seconds=_PROVIDE_SECONDS,
+        what=what,
+        machine=node.name,
+        hint="run again",
+        pause=_LOOK_EVERY,
+        passing=NO_ERROR,
+    )
 
 
 async def switch_off(cloud: Cloud, node: ironic.Node, seconds: float) -> str:
     """Put it aside: out of a failed inspection, powered off, and seen so. One that does not obey goes into maintenance, and the
     reason is given back: the others need not wait for it."""
-    deadline = time.monotonic() + seconds
-    while not settled(now := await ironic.node(cloud, node.id)):
-        if time.monotonic() > deadline:
-            reason = f"it does not power off ({now.state}, {now.power}): {now.error or 'no reason given'}"
-            await ironic.keep_away(cloud, node.id, reason)
-            return reason
+
+    async def dark() -> bool | NotYet:
+        now = await ironic.node(cloud, node.id)
+        if settled(now):
+            return True
         if not now.reserved and now.state == "inspect failed":
             await ironic.provision(cloud, node.id, "manage")
         elif not now.reserved and now.state == "manageable":
             await ironic.power(cloud, node.id, "power off")
-        await asyncio.sleep(_LOOK_EVERY)
+        return NotYet(f"({now.state}, {now.power}): {now.error or 'no reason given'}")
+
+    try:
+        await wait_for(
+            dark, seconds=seconds, what="it does not power off", machine=node.name, pause=_LOOK_EVERY, passing=NO_ERROR
+        )
+    except TimedOut as late:
+        reason = f"it does not power off {late.why}"
+        await ironic.keep_away(cloud, node.id, reason)
+        return reason
     return ""
 
 

@@ -7,7 +7,6 @@ Ironic at all, so nothing can power or write them.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any, ClassVar
 
 from seedvm.base.addresses import in_url
 from seedvm.base.errors import SeedvmError
+from seedvm.base.waiting import NO_ERROR, NotYet, wait_for
 from seedvm.bmc.rate_limit import Pace
 from seedvm.cloud import glance, ironic
 from seedvm.cloud.connection import Cloud, Refused
@@ -283,8 +283,13 @@ async def add_port_once(cloud: Cloud, node: ironic.Node, mac: str) -> None:
 
 async def manage(cloud: Cloud, node: ironic.Node) -> ironic.Node:
     """enroll -> manageable: Ironic's own proof that the BMC obeys. A busy BMC gets three tries."""
-    tries, deadline = 0, time.monotonic() + _MANAGE_SECONDS
-    while (now := await ironic.node(cloud, node.id)).state in ("enroll", "verifying"):
+    tries = 0
+
+    async def managed() -> ironic.Node | NotYet:
+        nonlocal tries
+        now = await ironic.node(cloud, node.id)
+        if now.state not in ("enroll", "verifying"):
+            return now
         if now.state == "enroll" and not now.reserved:
             if tries == _MANAGE_TRIES:
                 raise SeedvmError(
@@ -295,9 +300,14 @@ async def manage(cloud: Cloud, node: ironic.Node) -> ironic.Node:
                 )
             tries += 1
             await ironic.provision(cloud, node.id, "manage")
-        if time.monotonic() > deadline:
-            raise SeedvmError(
-                "Ironic does not finish verifying", machine=now.name, why=now.error or now.state, hint="run again"
-            )
-        await asyncio.sleep(_LOOK_EVERY)
-    return now
+        return NotYet(now.error or now.state)
+
+    return await wait_for(
+        managed,
+        seconds=_MANAGE_SECONDS,
+        what="Ironic does not finish verifying",
+        machine=node.name,
+        hint="run again",
+        pause=_LOOK_EVERY,
+        passing=NO_ERROR,
+    )

@@ -6,7 +6,7 @@ import asyncio
 import json
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Interface
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import ClassVar
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
 from seedvm.base.files import write_atomic, write_private
+from seedvm.base.waiting import NO_ERROR, NotYet, wait_for
 from seedvm.cloud import heat, ironic, keystone, neutron, nova
 from seedvm.cloud.connection import Cloud, Refused, Unreachable
 from seedvm.controller import mute, networkd, service_units, units, vip
@@ -58,21 +59,14 @@ class SeedNetworkStep:
                 f"no interface {', '.join(missing)}; there are {', '.join(there) or 'none'}",
                 "mend seed.interface in the site",
             )
-        absent = [
-            str(address) for address in wanted.values() if not await asyncio.to_thread(vip.holds, str(address.ip))
-        ]
-        if absent:
+        if absent := await self._absent():
             return Todo(f"{', '.join(absent)} is not configured yet")
         return Done({name: str(address) for name, address in wanted.items()})
 
     async def apply(self, report: Report) -> None:
         if await asyncio.to_thread(mute.muted):
             report.log("waiting for the end of the rehearsal that keeps this seed mute")
-            await _until(
-                lambda: asyncio.to_thread(lambda: not mute.muted()),
-                _REHEARSAL_SECONDS,
-                "the rehearsal's silence did not end",
-            )
+            await _wait_for(_not_muted, _REHEARSAL_SECONDS, "the rehearsal's silence did not end")
         if (await look(self.context, cloud_of(self.context))).handed_over:
             return
         await self._write_units()
@@ -80,10 +74,10 @@ class SeedNetworkStep:
         vlan = self.context.site.seed.bmc_vlan
         if vlan is not None:
             nic = Path("/sys/class/net", self.context.site.seed.bmc_nic)
-            await _until(lambda: asyncio.to_thread(nic.exists), 30, f"the interface of VLAN {vlan} did not come up")
+            await _wait_for(lambda: asyncio.to_thread(nic.exists), 30, f"the interface of VLAN {vlan} did not come up")
         for name in self._wanted():
             await process.arun(["networkctl", "reconfigure", name], timeout=30)
-        await _until(self._addressed, 60, "the addresses did not come up")
+        await _wait_for(self._addressed, 60, "the addresses did not come up")
 
     async def _write_units(self) -> None:
         """What the site needs is written, what it no longer needs goes with the VLAN interface that it made."""
@@ -109,8 +103,13 @@ class SeedNetworkStep:
         exists = Path("/sys/class/net", seed.bmc_nic).exists()
         return seed.bmc_nic if seed.bmc_vlan is not None and exists and not ours else None
 
-    async def _addressed(self) -> bool:
-        return all([await asyncio.to_thread(vip.holds, str(one.ip)) for one in self._wanted().values()])
+    async def _absent(self) -> list[str]:
+        wanted = self._wanted().values()
+        return [str(one) for one in wanted if not await asyncio.to_thread(vip.holds, str(one.ip))]
+
+    async def _addressed(self) -> bool | NotYet:
+        absent = await self._absent()
+        return NotYet(f"{', '.join(absent)} is not configured") if absent else True
 
     def _wanted(self) -> Mapping[str, IPv4Interface]:
         return networkd.addresses(self.context.site)
@@ -228,9 +227,10 @@ def _stored() -> str:
         return ""
 
 
-async def _until(look_: object, seconds: float, what: str) -> None:
-    deadline = time.monotonic() + seconds
-    while not await look_():  # type: ignore[operator]
-        if time.monotonic() > deadline:
-            raise SeedvmError(what, why=f"waited {seconds:.0f} s", hint="look at: networkctl status, nft list ruleset")
-        await asyncio.sleep(0.5)
+async def _not_muted() -> bool:
+    return not await asyncio.to_thread(mute.muted)
+
+
+async def _wait_for(look: Callable[[], Awaitable[bool | NotYet]], seconds: float, what: str) -> None:
+    hint = "look at: networkctl status, nft list ruleset"
+    await wait_for(look, seconds=seconds, what=what, hint=hint, pause=0.5, passing=NO_ERROR)

@@ -59,7 +59,7 @@ def test_the_command_is_there_without_any_dependency(bare: Path) -> None:
 
 @pytest.mark.parametrize("command", ["image build", "image appliance", "image mirror new", "image status", "demo"])
 def test_what_is_made_from_the_source_tree_says_so(bare: Path, command: str) -> None:
-    done = process.run([bare / "seedvm", *command.split()], timeout=60, check=False, cwd=bare.parent)
+    done = process.run(process.Command([bare / "seedvm", *command.split()], cwd=bare.parent), timeout=60, check=False)
     assert done.returncode == 1
     named = command.removesuffix(" new")
     assert done.stderr.startswith(f"seedvm: seedvm {named} needs a source checkout\n")
@@ -80,6 +80,6 @@ def test_templates_are_read_from_the_wheel(bare: Path) -> None:
         "print(Path(seedvm.__file__).parent.parent, len(template().files), '<name>seedvm</name>' in domain.render(appliance))"
     )
     libraries = {"PYTHONPATH": sysconfig.get_path("purelib")}
-    done = process.run([bare / "python", "-c", code], timeout=60, env=libraries, cwd=bare)
+    done = process.run(process.Command([bare / "python", "-c", code], env=libraries, cwd=bare), timeout=60)
     place, files, named = done.stdout.split()
     assert place.startswith(str(bare.parent)) and (files, named) == ("1", "True")

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.waiting import NO_ERROR, NotYet, wait_for_sync
 
 _TOP = "seedvm-rack"
 _MEMORY_V1 = Path("/sys/fs/cgroup/memory")
@@ -79,15 +79,13 @@ def kill(folder: Path, timeout: float = 20) -> None:
     of the group which systemd itself is in.
     """
     strike(folder)
-    deadline = time.monotonic() + timeout
-    while any(True for _ in pids(folder)):
-        if time.monotonic() > deadline:
-            raise SeedvmError(
-                "processes of the rack do not end",
-                why=f"{sorted(pids(folder))}",
-                hint="they hang in the kernel: see dmesg",
-            )
-        time.sleep(0.02)
+
+    def ended() -> bool | NotYet:
+        left = sorted(pids(folder))
+        return NotYet(f"{left}") if left else True
+
+    what, hint = "processes of the rack do not end", "they hang in the kernel: see dmesg"
+    wait_for_sync(ended, seconds=timeout, what=what, hint=hint, pause=0.02, passing=NO_ERROR)
     remove(folder)
 
 

@@ -11,13 +11,13 @@ import fcntl
 import os
 import stat
 import struct
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
+from seedvm.base.waiting import NO_ERROR, NotYet, wait_for_sync
 
 _CTL_GET_FREE, _CONFIGURE = 0x4C82, 0x4C0A  # include/uapi/linux/loop.h
 _READ_ONLY, _AUTOCLEAR, _PARTSCAN = 1, 4, 8
@@ -107,8 +107,10 @@ def users(file: Path) -> Iterator[str]:
 
 def wait_free(file: Path, timeout: float = 30) -> None:
     """Wait until no loop device holds a file any more: a disk must not be mounted twice."""
-    deadline = time.monotonic() + timeout
-    while held := list(users(file)):
-        if time.monotonic() > deadline:
-            raise SeedvmError(f"{file} is still in use", why=f"by {', '.join(held)}", hint="losetup -a; mount")
-        time.sleep(0.02)
+
+    def free() -> bool | NotYet:
+        held = list(users(file))
+        return NotYet(f"by {', '.join(held)}") if held else True
+
+    what = f"{file} is still in use"
+    wait_for_sync(free, seconds=timeout, what=what, hint="losetup -a; mount", pause=0.02, passing=NO_ERROR)
