@@ -13,7 +13,8 @@ from seedvm.base.first import first
 from seedvm.base.secret import Secret
 from seedvm.base.tcp import connects
 from seedvm.base.typed_json import decode, encode
-from seedvm.cloud.api import Api, login
+from seedvm.cloud.client import Client, login
+from seedvm.cloud.connection import in_thread
 from seedvm.cloud.ssh import Machine, way_in
 from seedvm.controller import units, vip
 from seedvm.engine.stages import HandoffPhase, PhaseState
@@ -124,9 +125,9 @@ class Members:
         said = await self.ask(verbs.HOLDER, HolderRequest(self.vip))
         return tuple(node for node in self.nodes if said[node.name].holds_vip)
 
-    async def login(self, address: str | None = None) -> Api:
+    async def login(self, address: str | None = None) -> Client:
         """A login at one controller, or at the VIP."""
-        return await asyncio.to_thread(login, address or self.vip, self.secrets.generated.admin_password)
+        return await in_thread(lambda: login(address or self.vip, self.secrets.generated.admin_password))
 
     async def up(self) -> bool:
         """Does every node take SSH connections? Asked before anything that would wait for it."""

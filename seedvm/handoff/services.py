@@ -5,13 +5,16 @@ It refuses no state of a service; the caller judges.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from seedvm.cloud.api import Api
+from seedvm.cloud.client import Client
+from seedvm.cloud.item import Item
 
 _NOBODYS_MAC = "02:5e:ed:00:00:01"
+_TASK = "OS-EXT-STS:task_state"
+_FIELDS = "uuid,name,provision_state,target_power_state"
 # Ironic's states in which nobody works on a node (ironic/common/states.py).
 _RESTING = frozenset(
     {
@@ -45,80 +48,78 @@ class Image:
     sha512: str
 
 
-def alive(api: Api) -> dict[str, tuple[str, ...]]:
+def alive(api: Client) -> dict[str, tuple[str, ...]]:
     """Kind of worker -> the hosts on which one is alive."""
-    nova = [one for one in api.get("nova", "/v2.1/os-services")["services"] if one["state"] == "up"]
-    heat = [one for one in api.get("heat", f"/v1/{api.project}/services")["services"] if one["status"] == "up"]
-    conductors = [one for one in api.get("ironic", "/v1/conductors")["conductors"] if one["alive"]]
+    nova = [one for one in _nova(api) if one.text("state") == "up"]
+    heat = [one for one in _heat(api) if one.text("status") == "up"]
+    conductors = [one for one in _conductors(api) if one.flag("alive")]
     return {
         "ironic-conductor": _hosts(conductors, "hostname"),
         "heat-engine": _hosts(heat, "hostname"),
-        "nova-conductor": _hosts((one for one in nova if one["binary"] == "nova-conductor"), "host"),
-        "nova-scheduler": _hosts((one for one in nova if one["binary"] == "nova-scheduler"), "host"),
-        "nova-compute": _hosts((one for one in nova if one["binary"] == "nova-compute"), "host"),
+        "nova-conductor": _hosts((one for one in nova if one.text("binary") == "nova-conductor"), "host"),
+        "nova-scheduler": _hosts((one for one in nova if one.text("binary") == "nova-scheduler"), "host"),
+        "nova-compute": _hosts((one for one in nova if one.text("binary") == "nova-compute"), "host"),
     }
 
 
-def known(api: Api, host: str) -> tuple[str, ...]:
+def known(api: Client, host: str) -> tuple[str, ...]:
     """Kinds of worker of which a service still lists one on this host, alive or not."""
     lists = {
-        "nova": _hosts(api.get("nova", "/v2.1/os-services")["services"], "host"),
-        "heat": _hosts(api.get("heat", f"/v1/{api.project}/services")["services"], "hostname"),
-        "ironic": _hosts(api.get("ironic", "/v1/conductors")["conductors"], "hostname"),
-        "neutron": _hosts(api.get("neutron", "/v2.0/agents")["agents"], "host"),
+        "nova": _hosts(_nova(api), "host"),
+        "heat": _hosts(_heat(api), "hostname"),
+        "ironic": _hosts(_conductors(api), "hostname"),
+        "neutron": _hosts(api.list_all("neutron", "/agents", "agents"), "host"),
     }
     return tuple(sorted(kind for kind, hosts in lists.items() if host in hosts))
 
 
-def in_flight(api: Api) -> tuple[str, ...]:
+def in_flight(api: Client) -> tuple[str, ...]:
     """Everything that is being worked on right now, a phrase each."""
-    stacks = api.get("heat", f"/v1/{api.project}/stacks?show_nested=true")["stacks"]
-    servers = api.get("nova", "/v2.1/servers/detail?all_tenants=1")["servers"]
-    nodes = api.get("ironic", "/v1/nodes?fields=uuid,name,provision_state,reservation,target_power_state")["nodes"]
     return (
         *(
-            f"stack {one['stack_name']} {one['stack_status']}"
-            for one in stacks
-            if one["stack_status"].endswith("IN_PROGRESS")
+            f"stack {one.text('stack_name')} {one.text('stack_status')}"
+            for one in api.list_all("heat", "/stacks?show_nested=true", "stacks")
+            if one.text("stack_status").endswith("IN_PROGRESS")
         ),
         *(
-            f"server {one['name']} {one['OS-EXT-STS:task_state'] or one['status']}"
-            for one in servers
-            if one["status"] == "BUILD" or one["OS-EXT-STS:task_state"]
+            f"server {one.text('name')} {one.text(_TASK, '') or one.text('status')}"
+            for one in api.list_all("nova", "/servers/detail?all_tenants=1", "servers")
+            if one.text("status") == "BUILD" or one.text(_TASK, "")
         ),
-        *(f"node {one['name']} {one['provision_state']}" for one in nodes if one["provision_state"] not in _RESTING),
-        *(f"node {one['name']} power" for one in nodes if one["target_power_state"]),
-        *(f"image {one['name']} {one['status']}" for one in _images(api) if one["status"] != "active"),
+        *(phrase for one in api.list_all("ironic", f"/nodes?fields={_FIELDS}", "nodes") for phrase in _busy(one)),
+        *(f"image {_name(one)} {one.text('status')}" for one in _images(api) if one.text("status") != "active"),
     )
 
 
-def images(api: Api) -> tuple[Image, ...]:
+def images(api: Client) -> tuple[Image, ...]:
     """Every image."""
     return tuple(
-        Image(str(one["id"]), str(one["name"]), int(one["size"] or 0), str(one["os_hash_value"]))
-        for one in _images(api)
+        Image(one.text("id"), _name(one), one.number("size", 0), one.text("os_hash_value", "")) for one in _images(api)
     )
 
 
-def ids(api: Api) -> Ids:
+def ids(api: Client) -> Ids:
     """What there is, by name."""
     return {
-        "stacks": _named(api.get("heat", f"/v1/{api.project}/stacks")["stacks"], "stack_name", "id"),
-        "servers": _named(api.get("nova", "/v2.1/servers?all_tenants=1")["servers"], "name", "id"),
-        "nodes": _named(api.get("ironic", "/v1/nodes?fields=uuid,name")["nodes"], "name", "uuid"),
-        "boot ports": _named(api.get("ironic", "/v1/ports?fields=uuid,address")["ports"], "address", "uuid"),
-        "ports": _named(api.get("neutron", "/v2.0/ports?fields=id&fields=mac_address")["ports"], "mac_address", "id"),
-        "networks": _named(api.get("neutron", "/v2.0/networks?fields=id&fields=name")["networks"], "name", "id"),
+        "stacks": _named(api.list_all("heat", "/stacks", "stacks"), "stack_name", "id"),
+        "servers": _named(api.list_all("nova", "/servers?all_tenants=1", "servers"), "name", "id"),
+        "nodes": _named(api.list_all("ironic", "/nodes?fields=uuid,name", "nodes"), "name", "uuid"),
+        "boot ports": _named(api.list_all("ironic", "/ports?fields=uuid,address", "ports"), "address", "uuid"),
+        "ports": _named(api.list_all("neutron", "/ports?fields=id&fields=mac_address", "ports"), "mac_address", "id"),
+        "networks": _named(api.list_all("neutron", "/networks?fields=id&fields=name", "networks"), "name", "id"),
         "images": _named(_images(api), "name", "id"),
     }
 
 
-def idle_mac(api: Api) -> str:
+def idle_mac(api: Client) -> str:
     """The boot MAC of a machine that nobody uses, or one of nobody's: a running machine's must not be seen elsewhere on the wire."""
-    nodes = api.get("ironic", "/v1/nodes?fields=uuid,provision_state,power_state")["nodes"]
-    idle = {one["uuid"] for one in nodes if one["provision_state"] != "active" and one["power_state"] == "power off"}
-    ports = api.get("ironic", "/v1/ports?fields=address,node_uuid")["ports"]
-    return next((str(port["address"]) for port in ports if port["node_uuid"] in idle), _NOBODYS_MAC)
+    idle = {
+        one.text("uuid")
+        for one in api.list_all("ironic", "/nodes?fields=uuid,provision_state,power_state", "nodes")
+        if one.text("provision_state") != "active" and one.text("power_state", "") == "power off"
+    }
+    ports = api.list_all("ironic", "/ports?fields=address,node_uuid", "ports")
+    return next((port.text("address") for port in ports if port.text("node_uuid") in idle), _NOBODYS_MAC)
 
 
 def changed(before: Ids, after: Ids) -> tuple[str, ...]:
@@ -130,18 +131,42 @@ def changed(before: Ids, after: Ids) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _images(api: Api) -> Iterable[Mapping[str, Any]]:
-    return list(api.get("glance", "/v2/images?limit=1000")["images"])
+def _nova(api: Client) -> tuple[Item, ...]:
+    return api.list_all("nova", "/os-services", "services")
 
 
-def _named(items: Iterable[Mapping[str, Any]], name: str, key: str) -> dict[str, str]:
+def _heat(api: Client) -> tuple[Item, ...]:
+    return api.list_all("heat", "/services", "services")
+
+
+def _conductors(api: Client) -> tuple[Item, ...]:
+    return api.list_all("ironic", "/conductors", "conductors")
+
+
+def _images(api: Client) -> tuple[Item, ...]:
+    return api.list_all("glance", "/images", "images")
+
+
+def _name(one: Item) -> str:
+    return one.text("name", "") or one.text("id")
+
+
+def _busy(node: Item) -> Iterator[str]:
+    name, state = node.text("name", "") or node.text("uuid"), node.text("provision_state")
+    if state not in _RESTING:
+        yield f"node {name} {state}"
+    if node.has("target_power_state"):
+        yield f"node {name} power"
+
+
+def _named(items: Iterable[Item], name: str, key: str) -> dict[str, str]:
     """Name -> id; things without a name of their own (or with one that is taken) go by their id."""
     found: dict[str, str] = {}
-    for item in sorted(items, key=lambda item: str(item[key])):
-        label = str(item[name] or item[key])
-        found[label if label not in found else f"{label} {item[key]}"] = str(item[key])
+    for item in sorted(items, key=lambda item: item.text(key)):
+        label = item.text(name, "") or item.text(key)
+        found[label if label not in found else f"{label} {item.text(key)}"] = item.text(key)
     return found
 
 
-def _hosts(items: Iterable[Mapping[str, Any]], key: str) -> tuple[str, ...]:
-    return tuple(sorted({str(item[key]).split(".", 1)[0] for item in items}))
+def _hosts(items: Iterable[Item], key: str) -> tuple[str, ...]:
+    return tuple(sorted({item.text(key).split(".", 1)[0] for item in items}))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
-from seedvm.cloud.api import Api, login
+from seedvm.cloud.client import Client, login
 from seedvm.controller import galera
 
 
@@ -37,21 +37,21 @@ def cleanup(request: CleanupRequest) -> dict[str, int]:
         }
 
 
-def _nova(api: Api, host: str) -> int:
-    found = [one for one in api.get("nova", "/v2.1/os-services")["services"] if one["host"] == host]
+def _nova(api: Client, host: str) -> int:
+    found = [one for one in api.list_all("nova", "/os-services", "services") if one.text("host") == host]
     for service in found:
-        if service["state"] == "up" and service["binary"] == "nova-compute":
+        if service.text("state") == "up" and service.text("binary") == "nova-compute":
             raise SeedvmError(
                 "nova-compute of the seed is still up", machine=host, hint="the fence is not complete: run again"
             )
-        api.send("DELETE", "nova", f"/v2.1/os-services/{service['id']}")
+        api.delete("nova", f"/os-services/{service.text('id')}")
     return len(found)
 
 
-def _neutron(api: Api, host: str) -> int:
-    found = [one for one in api.get("neutron", "/v2.0/agents")["agents"] if one["host"] == host]
+def _neutron(api: Client, host: str) -> int:
+    found = [one for one in api.list_all("neutron", "/agents", "agents") if one.text("host") == host]
     for agent in found:
-        api.send("DELETE", "neutron", f"/v2.0/agents/{agent['id']}")
+        api.delete("neutron", f"/agents/{agent.text('id')}")
     return len(found)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
-from seedvm.cloud.api import Api
+from seedvm.cloud.client import Client, Login
 from seedvm.controller import galera
 from seedvm.wire.verdict import seal
 
@@ -47,7 +47,7 @@ class SecretsRequest:
 def secrets(request: SecretsRequest) -> dict[str, str]:
     """ "kind name" -> keyed hash."""
     key, token = request.handoff_key, request.token
-    own = Api(request.address, token, name=request.name)
+    own = Client(request.address, Login(token=token), name=request.name)
     found = {**_credential(own, request.credential, key), **_token(own, token, key)}
     with galera.connect() as connection:
         found |= _stacks(connection, own, key)
@@ -58,20 +58,21 @@ def secrets(request: SecretsRequest) -> dict[str, str]:
     return found
 
 
-def _credential(own: Api, credential: str, key: Secret) -> dict[str, str]:
-    blob = own.get("keystone", f"/v3/credentials/{credential}")["credential"]["blob"]
-    return {f"keystone credential {credential}": seal(str(blob), key)}
+def _credential(own: Client, credential: str, key: Secret) -> dict[str, str]:
+    blob = own.get("keystone", f"/credentials/{credential}").item("credential").text("blob")
+    return {f"keystone credential {credential}": seal(blob, key)}
 
 
-def _token(own: Api, token: Secret, key: Secret) -> dict[str, str]:
-    answer = own.ask("GET", "keystone", "/v3/auth/tokens", headers={"X-Subject-Token": token.reveal()})
+def _token(own: Client, token: Secret, key: Secret) -> dict[str, str]:
+    answer = own.ask("GET", "keystone", "/auth/tokens", headers={"X-Subject-Token": token.reveal()})
     if answer.status != 200:
-        raise SeedvmError("a token of the seed is not valid here", machine=own.name, why=f"HTTP {answer.status}")
-    said = answer.body["token"]
-    return {"fernet token": seal(f"{said['user']['id']} {said['project']['id']} {said['expires_at']}", key)}
+        raise SeedvmError("a token of the seed is not valid here", machine=own.name, why=answer.reason())
+    said = answer.item().item("token")
+    ids = (said.item("user").text("id"), said.item("project").text("id"), said.text("expires_at"))
+    return {"fernet token": seal(" ".join(ids), key)}
 
 
-def _stacks(connection: galera.Connection, own: Api, key: Secret) -> dict[str, str]:
+def _stacks(connection: galera.Connection, own: Client, key: Secret) -> dict[str, str]:
     rows = [(str(name), str(method), str(data)) for name, method, data in galera.rows(connection, _CREDENTIALS)]
     plain = json.loads(
         process.run(["/usr/bin/python3", "-c", _HEAT], timeout=60, input=json.dumps([row[1:] for row in rows])).stdout
@@ -79,9 +80,9 @@ def _stacks(connection: galera.Connection, own: Api, key: Secret) -> dict[str, s
     )
     found = {}
     for (name, _, _), value in zip(rows, plain, strict=True):
-        answer = own.ask("GET", "keystone", f"/v3/OS-TRUST/trusts/{value}")
+        answer = own.ask("GET", "keystone", f"/OS-TRUST/trusts/{value}")
         if answer.status != 200:
-            raise SeedvmError(f"the trust of stack {name} is not what Keystone knows", why=f"HTTP {answer.status}")
+            raise SeedvmError(f"the trust of stack {name} is not what Keystone knows", why=answer.reason())
         found[f"heat stack {name}"] = seal(value, key)
     return found
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from seedvm.base.errors import SeedvmError
-from seedvm.cloud.api import PORTS, Api
+from seedvm.cloud.client import PORTS
+from seedvm.cloud.probe import probe
 from seedvm.controller import galera, rabbit, vip
 
 _API_SECONDS = 10.0
@@ -65,7 +66,7 @@ def status(request: StatusRequest) -> MemberStatus:
         galera=part("galera", True, _galera),
         rabbit=part("rabbit", True, rabbit.running),
         holds_vip=part("holds_vip", bool(virtual), lambda: vip.holds(virtual)),
-        apis=part("apis", bool(address), lambda: apis(Api(address, timeout=_API_SECONDS))),
+        apis=part("apis", bool(address), lambda: apis(address)),
     )
 
 
@@ -74,16 +75,10 @@ def _galera() -> galera.GaleraStatus:
         return galera.status(connection)
 
 
-def apis(own: Api) -> dict[str, str]:
+def apis(address: str) -> dict[str, str]:
     """Service -> "up", or why not, as asked at this address."""
-    found = {}
-    for service in PORTS:
-        try:
-            answer = own.ask("GET", service, "/")
-            found[service] = "up" if answer.status < 500 else f"HTTP {answer.status}"
-        except SeedvmError as error:
-            found[service] = str(error)
-    return found
+    heard = {service: probe(address, port, seconds=_API_SECONDS) for service, port in PORTS.items()}
+    return {service: "up" if one.good else str(one) for service, one in heard.items()}
 
 
 def booted(stat: Path = Path("/proc/1/stat")) -> str:

@@ -6,7 +6,6 @@ slow the clock. It refuses to smooth: a gap is the time between two successive a
 
 from __future__ import annotations
 
-import http.client
 import itertools
 import json
 import threading
@@ -19,7 +18,8 @@ from typing import IO
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.typed_json import decode, encode
-from seedvm.cloud.api import PORTS
+from seedvm.cloud.client import PORTS
+from seedvm.cloud.probe import probe
 
 SAMPLES = Path("/run/seedvm/watch.jsonl")
 INTERVAL = 0.2
@@ -120,19 +120,7 @@ def _gap(api: str, samples: list[Sample]) -> Gap:
 
 
 def _poll(file: IO[str], lock: threading.Lock, api: str, address: str, port: int) -> None:
-    good = answers(address, port)
+    good = probe(address, port, seconds=_LIMIT).good
     line = json.dumps(encode(Sample(api, time.time(), good)))
     with lock:
         file.write(line + "\n")
-
-
-def answers(address: str, port: int, *, limit: float = _LIMIT) -> bool:
-    """Does GET / there give an answer that is not a server's failure?"""
-    connection = http.client.HTTPConnection(address, port, timeout=limit)
-    try:
-        connection.request("GET", "/", headers={"Connection": "close"})
-        return connection.getresponse().status < 500
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 from seedvm.base.errors import SeedvmError
-from seedvm.cloud.api import Api
+from seedvm.cloud.client import PORTS
+from seedvm.cloud.connection import in_thread
+from seedvm.cloud.probe import probe
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Done, Report, Step, Verdict
 from seedvm.handoff.receipt import Statement
@@ -39,17 +40,10 @@ class Finished:
 
     async def check(self) -> Verdict:
         address = self.receipt.vip.address
-        try:
-            answer = await asyncio.to_thread(Api(address, timeout=_SECONDS).ask, "GET", "keystone", "/v3")
-        except SeedvmError as error:
-            return Blocked(
-                f"the undercloud does not answer: {error}", "look at its nodes; the seed has left and cannot help"
-            )
-        if answer.status != 200:
-            return Blocked(
-                f"the undercloud's Keystone says HTTP {answer.status}",
-                "look at its nodes; the seed has left and cannot help",
-            )
+        heard = await in_thread(lambda: probe(address, PORTS["keystone"], "/v3", seconds=_SECONDS))
+        if heard.status != 200:
+            hint = "look at its nodes; the seed has left and cannot help"
+            return Blocked(f"the undercloud's Keystone does not answer at {address}: {heard}", hint)
         return Done(
             {"receipt": self.receipt.time, "verdict": self.receipt.verdict, "keystone": f"answers at {address}"}
         )

@@ -13,7 +13,9 @@ from typing import ClassVar
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.waiting import wait_for
-from seedvm.cloud.api import Api
+from seedvm.cloud.client import PORTS
+from seedvm.cloud.connection import in_thread
+from seedvm.cloud.probe import probe
 from seedvm.controller import service_units, units, vip
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
@@ -83,8 +85,8 @@ class Commit:
         """The name of the node that holds the VIP, once its Keystone answers there."""
         if await asyncio.to_thread(vip.holds, self.members.vip):
             return None
-        answer = await asyncio.to_thread(Api(self.members.vip, timeout=3).ask, "GET", "keystone", "/v3")
-        if answer.status != 200:
+        heard = await in_thread(lambda: probe(self.members.vip, PORTS["keystone"], "/v3", seconds=3))
+        if heard.status != 200:
             return None
         holders = await self.members.holders()
         return holders[0].name if len(holders) == 1 else None
@@ -95,7 +97,7 @@ class Commit:
         canary = self.members.record().canary
         if canary is None:
             raise SeedvmError("there is no credential to take out", why="QUIESCE noted none")
-        answer = await asyncio.to_thread(api.ask, "DELETE", "keystone", f"/v3/credentials/{canary.id}")
+        answer = await in_thread(lambda: api.ask("DELETE", "keystone", f"/credentials/{canary.id}"))
         return answer.status in (204, 404)
 
 

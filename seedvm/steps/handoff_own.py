@@ -15,7 +15,7 @@ import yaml
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.waiting import wait_for
-from seedvm.cloud.api import Api
+from seedvm.cloud.client import Client
 from seedvm.cloud.connection import Access
 from seedvm.controller import units
 from seedvm.controller.service_units import SERVICES, WORKERS
@@ -79,7 +79,7 @@ class Own:
         told = f"{owned.ids_changed} ids changed, {owned.node_reboots} reboots"
         report.phase("OWN", "done", f"the stack no longer names the seed: {told}")
 
-    async def _update(self, api: Api, report: Report) -> None:
+    async def _update(self, api: Client, report: Report) -> None:
         """Update the stack unless it is so already; one that is in progress is waited for."""
 
         async def rested() -> _Stack | None:
@@ -94,7 +94,7 @@ class Own:
         report.log(f"the undercloud's Heat updates stack {STACK}: seed_is_member=false")
         report.phase("OWN", "started", f"the undercloud's own Heat updates stack {STACK}")
         body = {"parameters": {"seed_is_member": False}, "timeout_mins": int(_UPDATE_SECONDS // 60)}
-        path = f"/v1/{api.project}/stacks/{STACK}/{stack.id}"
+        path = f"/stacks/{STACK}/{stack.id}"
 
         async def begun() -> bool:
             await asyncio.to_thread(api.send, "PATCH", "heat", path, body)
@@ -107,7 +107,7 @@ class Own:
         if not done.status.endswith("_COMPLETE"):
             raise SeedvmError(f"the update of stack {STACK} failed", why=done.reason[:400], hint=_FORWARD)
 
-    async def _measure(self, api: Api, report: Report) -> Owned:
+    async def _measure(self, api: Client, report: Report) -> Owned:
         known = self.members.record()
         if known.quiesced is None or known.watch is None:
             raise SeedvmError(
@@ -136,7 +136,7 @@ class Own:
             )
         return owned
 
-    async def _ids(self, api: Api) -> services.Ids:
+    async def _ids(self, api: Client) -> services.Ids:
         """The ids of now. Asked again when a service that has just begun to serve fails its first request, as Neutron may."""
 
         async def told() -> services.Ids:
@@ -184,16 +184,16 @@ class _Stack:
         return not self.seed_is_member and self.status.endswith("_COMPLETE")
 
 
-def _stack(api: Api) -> _Stack:
-    listed = api.get("heat", f"/v1/{api.project}/stacks?name={STACK}")["stacks"]
+def _stack(api: Client) -> _Stack:
+    listed = api.list_all("heat", f"/stacks?name={STACK}", "stacks")
     if not listed:
         raise SeedvmError(f"there is no stack {STACK}", hint="openstack stack list")
-    stack = api.get("heat", f"/v1/{api.project}/stacks/{STACK}/{listed[0]['id']}?resolve_outputs=false")["stack"]
+    stack = api.get("heat", f"/stacks/{STACK}/{listed[0].text('id')}?resolve_outputs=false").item("stack")
     return _Stack(
-        id=str(stack["id"]),
-        status=str(stack["stack_status"]),
-        reason=str(stack["stack_status_reason"]),
-        seed_is_member=str(stack["parameters"].get("seed_is_member", "true")).lower() != "false",
+        id=stack.text("id"),
+        status=stack.text("stack_status"),
+        reason=stack.text("stack_status_reason", ""),
+        seed_is_member=str(stack.item("parameters").tree.get("seed_is_member", "true")).lower() != "false",
     )
 
 

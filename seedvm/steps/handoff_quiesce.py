@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.first import first
 from seedvm.base.waiting import wait_for
-from seedvm.cloud.api import Api
+from seedvm.cloud.client import Client
 from seedvm.cloud.ssh import SEEDVM
 from seedvm.controller import units, vip
 from seedvm.engine.stages import Stage
@@ -78,7 +79,7 @@ class Quiesce:
         self.members.save(replace(self.members.record(), quiesced=Quiesced(ids, booted), began={"QUIESCE": since}))
         report.phase("QUIESCE", "done", "nothing in flight, writes are refused with a clear answer")
 
-    async def _idle(self, api: Api, seconds: float, report: Report) -> None:
+    async def _idle(self, api: Client, seconds: float, report: Report) -> None:
         told = ""
 
         async def idle() -> bool:
@@ -93,13 +94,13 @@ class Quiesce:
         hint = "wait for it, or end it, then run again: nobody hands over a cloud in mid-work"
         await wait_for(idle, seconds=seconds, what="the undercloud does not come to rest", hint=hint)
 
-    def _canary(self, api: Api) -> None:
+    def _canary(self, api: Client) -> None:
         """A credential in Keystone whose decryption can be proved on every member; an old one is replaced."""
-        user = api.get("keystone", "/v3/users?name=admin")["users"][0]["id"]
-        for old in api.get("keystone", f"/v3/credentials?type={_CANARY}")["credentials"]:
-            api.send("DELETE", "keystone", f"/v3/credentials/{old['id']}")
+        user = first(api.list_all("keystone", "/users?name=admin", "users"), "Keystone knows no user admin").text("id")
+        for old in api.list_all("keystone", f"/credentials?type={_CANARY}", "credentials"):
+            api.delete("keystone", f"/credentials/{old.text('id')}")
         blob = secrets.token_hex(16)
         body = {"credential": {"type": _CANARY, "blob": blob, "user_id": user, "project_id": api.project}}
-        made = api.send("POST", "keystone", "/v3/credentials", body)["credential"]["id"]
+        made = api.send("POST", "keystone", "/credentials", body).item("credential").text("id")
         sealed = seal(blob, self.members.secrets.generated.handoff_key)
         self.members.save(replace(self.members.record(), canary=Canary(made, sealed)))

@@ -10,11 +10,13 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.first import first
 from seedvm.base.waiting import wait_for
 from seedvm.cloud import ironic
+from seedvm.cloud.item import Item
 from seedvm.cloud.ssh import Machine
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
@@ -29,6 +31,8 @@ from seedvm.member.work import ServedImage, SpareStack
 SPARE_STACK = "spare"
 _SILENT_SECONDS = 900.0
 _SERVED_IMAGE = "kernel"
+_AVAILABLE = "provision_state=available&fields=uuid,name"
+_ACTIVE = "provision_state=active&fields=instance_uuid,extra"
 
 
 @dataclass(frozen=True)
@@ -127,17 +131,13 @@ class Rehearse:
         if not self.members.site.undercloud.rehearse_on_spare:
             return None
         api = await self.members.login()
-        nodes = await asyncio.to_thread(
-            api.get, "ironic", "/v1/nodes?provision_state=available&fields=uuid,name,resource_class"
-        )
-        begun = await asyncio.to_thread(api.get, "heat", f"/v1/{api.project}/stacks?name={SPARE_STACK}")
-        keys = await asyncio.to_thread(api.get, "nova", "/v2.1/os-keypairs")
-        if (
-            not nodes["nodes"] and not begun["stacks"]
-        ):  # one that was begun by an earlier rehearsal is gone through with
+        free = await asyncio.to_thread(api.list_all, "ironic", f"/nodes?{_AVAILABLE}", "nodes")
+        begun = await asyncio.to_thread(api.list_all, "heat", f"/stacks?name={SPARE_STACK}", "stacks")
+        keys = await asyncio.to_thread(api.list_all, "nova", "/os-keypairs", "keypairs")
+        if not free and not begun:  # one that was begun by an earlier rehearsal is gone through with
             return None
         golden = max(images, key=lambda one: one.size)
-        key_name = str(keys["keypairs"][0]["keypair"]["name"])
+        key_name = first(keys, "Nova has no key pair").item("keypair").text("name")
         return SpareStack(SPARE_STACK, "spare-0", spare_template(golden.id, key_name, self.members.site.name))
 
     async def _wait(self, report: Report) -> None:
@@ -170,18 +170,16 @@ class Rehearse:
         if "spare deployed" not in parts:
             return
 
-        async def deployed() -> Any:
+        async def deployed() -> tuple[Item, ...]:
             api = await self.members.login()
-            return await asyncio.to_thread(
-                api.get, "ironic", "/v1/nodes?provision_state=active&fields=instance_uuid,extra"
-            )
+            return await asyncio.to_thread(api.list_all, "ironic", f"/nodes?{_ACTIVE}", "nodes")
 
         found = await wait_for(
             deployed, seconds=60, what="the VIP does not answer the seed after its silence", hint=_AGAIN
         )
-        for node in found["nodes"]:
-            if str(node["instance_uuid"]) in parts["spare deployed"].said:
-                report.node(str(node["extra"][ironic.BMC]), "active", detail="deployed by the undercloud alone")
+        for node in found:
+            if node.text("instance_uuid", "nobody's") in parts["spare deployed"].said:
+                report.node(node.item("extra").text(ironic.BMC), "active", detail="deployed by the undercloud alone")
 
 
 _AGAIN = "the undercloud owns the VIP, the seed must stay: mend what is named, then run again"

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.waiting import wait_for
-from seedvm.cloud.api import Api
+from seedvm.cloud.client import Client
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
 from seedvm.handoff import services
@@ -89,7 +89,7 @@ class Join:
             await self._images(), await self.members.ask(verbs.IMAGES, ImagesRequest(), timeout=_IMAGE_SECONDS)
         )
 
-    async def _untold(self, api: Api) -> list[str]:
+    async def _untold(self, api: Client) -> list[str]:
         """Nodes whose own APIs do not list the very same things as the seed's."""
         seed = await asyncio.to_thread(services.ids, api.at(self.members.seed.address, name=self.members.seed.name))
         looks = [asyncio.to_thread(services.ids, api.at(node.address, name=node.name)) for node in self.members.nodes]
