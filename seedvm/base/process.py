@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TypeAlias, TypedDict
 
+from seedvm.base import trace
 from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
 
@@ -75,7 +76,7 @@ def run(
     """Run to the end, at most `timeout` seconds."""
     process = _Process(command)
     child = process.start(_stdin(input), subprocess.PIPE, subprocess.PIPE)
-    with _alive(child):
+    with _alive(child, process.words):
         try:
             out, err = child.communicate(input.encode() if isinstance(input, str) else input, timeout=timeout)
         except subprocess.TimeoutExpired:
@@ -97,7 +98,7 @@ async def arun(
             *process.words, **process.options(_stdin(input), subprocess.PIPE, subprocess.PIPE)
         )
     try:
-        with _alive(child):
+        with _alive(child, process.words):
             async with asyncio.timeout(timeout):
                 out, err = await child.communicate(input.encode() if isinstance(input, str) else input)
     except TimeoutError:
@@ -120,7 +121,10 @@ def spawn(
     descriptor = os.open(log or os.devnull, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         out = descriptor if stdout is None else stdout
-        return _Process(command).start(subprocess.DEVNULL, out, descriptor, pass_fds)
+        process = _Process(command)
+        child = process.start(subprocess.DEVNULL, out, descriptor, pass_fds)
+        trace.record("process", argv=process.words, started=child.pid)
+        return child
     finally:
         os.close(descriptor)
 
@@ -132,7 +136,9 @@ def stop(child: Child, *, grace: float = _GRACE_SECONDS) -> int:
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(timeout=grace)
     _kill_group(child.pid, signal.SIGKILL)
-    return child.wait()
+    code = child.wait()
+    trace.record("process", stopped=child.pid, result=code)
+    return code
 
 
 def interactive(argv: Argv) -> int:
@@ -144,13 +150,15 @@ def interactive(argv: Argv) -> int:
     words = Command(argv).words()
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with _starting(words):
-            child = os.posix_spawnp(words[0], words, os.environ, setsigdef=[signal.SIGINT, signal.SIGPIPE])
-        while True:
-            _, status = os.waitpid(child, os.WUNTRACED)
-            if not os.WIFSTOPPED(status):
-                return os.waitstatus_to_exitcode(status)
-            os.kill(child, signal.SIGCONT)
+        with trace.Call("process", argv=words) as call:
+            with _starting(words):
+                child = os.posix_spawnp(words[0], words, os.environ, setsigdef=[signal.SIGINT, signal.SIGPIPE])
+            while True:
+                _, status = os.waitpid(child, os.WUNTRACED)
+                if not os.WIFSTOPPED(status):
+                    call.result = os.waitstatus_to_exitcode(status)
+                    return call.result
+                os.kill(child, signal.SIGCONT)
     finally:
         signal.signal(signal.SIGINT, before)
 
@@ -166,7 +174,7 @@ def stream(
     process = _Process(command)
     child = process.start(subprocess.DEVNULL, subprocess.PIPE, subprocess.STDOUT)
     kept: list[str] = []
-    with _alive(child):
+    with _alive(child, process.words):
         for line in _lines(child, process.words, timeout):
             kept.append(line)
             on_line(line)
@@ -215,16 +223,18 @@ class _Process:
 
 
 @contextlib.contextmanager
-def _alive(child: Child | asyncio.subprocess.Process) -> Iterator[None]:
+def _alive(child: Child | asyncio.subprocess.Process, words: list[str]) -> Iterator[None]:
     """The time until a child has ended: whatever is raised in it ends the child and its session."""
-    try:
-        yield
-    except BaseException:
-        if isinstance(child, subprocess.Popen):
-            _end(child)
-        else:
-            _kill_group(child.pid, signal.SIGKILL)
-        raise
+    with trace.Call("process", argv=words) as call:
+        try:
+            yield
+        except BaseException:
+            if isinstance(child, subprocess.Popen):
+                _end(child)
+            else:
+                _kill_group(child.pid, signal.SIGKILL)
+            raise
+        call.result = child.returncode
 
 
 def _command(command: Argv | Command) -> Command:

@@ -20,6 +20,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from seedvm.base import trace
 from seedvm.base.addresses import in_url
 from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
@@ -202,12 +203,15 @@ class RedfishHttp:
             raise Unauthorized(self.address, self.user)
 
     async def _send(self, method: str, path: str, body: Mapping[str, Any] | None, headers: Mapping[str, str]) -> Answer:
+        command = f"{method} {path}"
         async with self._turn:
-            try:
-                async with asyncio.timeout(ANSWER_SECONDS * 2):
-                    status, raw, said = await asyncio.to_thread(self._talk, method, path, body, headers)
-            except (OSError, TimeoutError, http.client.HTTPException) as error:
-                raise Unreachable(self.address, f"{method} {path}", error) from None
+            with trace.Call("bmc", protocol="redfish", address=self.address, command=command) as call:
+                try:
+                    async with asyncio.timeout(ANSWER_SECONDS * 2):
+                        status, raw, said = await asyncio.to_thread(self._talk, method, path, body, headers)
+                except (OSError, TimeoutError, http.client.HTTPException) as error:
+                    raise Unreachable(self.address, command, error) from None
+                call.result = status
         try:
             parsed = json.loads(raw or b"{}")
         except (ValueError, RecursionError):

@@ -8,8 +8,10 @@ import random
 from collections.abc import AsyncIterator, Callable
 from typing import TypeVar, cast
 
+from seedvm.base import trace
 from seedvm.base.errors import SeedvmError
-from seedvm.wire import WireError
+from seedvm.wire import WireError, rakp
+from seedvm.wire.rmcp import Message
 
 T = TypeVar("T")
 TRIES = 6  # with a tenth of all packets lost one question in 20,000 stays unheard
@@ -87,6 +89,14 @@ class Link(asyncio.DatagramProtocol):
         seconds: float = ANSWER_SECONDS,
     ) -> T:
         """Send what `make` gives (anew for each try) until `decode` gives a value. `what` names the question in errors."""
+        with trace.Call("bmc", protocol="ipmi", address=self.address, command=what) as call:
+            answer = await self._ask(make, decode, what, tries, seconds)
+            call.result = _result(answer)
+            return answer
+
+    async def _ask(
+        self, make: Callable[[], bytes], decode: Callable[[bytes], T | None], what: str, tries: int, seconds: float
+    ) -> T:
         async with self._turn:
             for attempt in range(tries):
                 answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
@@ -110,6 +120,16 @@ class Link(asyncio.DatagramProtocol):
             why=f"{tries} tries over UDP",
             hint="look at the BMC's network and whether IPMI over LAN is on",
         )
+
+
+def _result(answer: object) -> str:
+    """What the BMC answered, as a trace shows it: a completion code, or the status of a session's setup."""
+    match answer:
+        case Message(code=code):
+            return f"{code:#04x}"
+        case rakp.OpenResponse(status=status) | rakp.Rakp2(status=status) | rakp.Rakp4(status=status) if status:
+            return rakp.status_text(status)
+    return "answered"
 
 
 @contextlib.asynccontextmanager

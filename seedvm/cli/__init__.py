@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seedvm import __version__
+from seedvm.base import trace
 from seedvm.base.errors import InvalidFile, SeedvmError
 from seedvm.cli import (
     bmc,
@@ -69,21 +70,35 @@ def main(argv: Sequence[str] | None = None) -> int:
     # What libraries log is neither an answer nor free of secrets.
     logging.getLogger().addHandler(logging.NullHandler())
     try:
+        _trace(args, sys.argv[1:] if argv is None else argv)
         return int(args.handler(args))
-    except InvalidFile as error:
-        fail(error, args.json)
-        return EXIT_USAGE
-    except SeedvmError as error:
-        fail(error, args.json)
-        return EXIT_BUSY if isinstance(error, EngineBusy) else EXIT_FAILED
-    except ModuleNotFoundError as error:
-        fail(_not_installed(error), args.json)
-        return EXIT_FAILED
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILED
+    except Exception as error:
+        trace.error(error, args.command)
+        told = _in_words(error)
+        if told is None:
+            raise
+        fail(told, args.json)
+        return (
+            EXIT_USAGE if isinstance(told, InvalidFile) else EXIT_BUSY if isinstance(told, EngineBusy) else EXIT_FAILED
+        )
+
+
+def _in_words(error: Exception) -> SeedvmError | None:
+    """An error that an operator can act on; None for one that only a developer can."""
+    if isinstance(error, SeedvmError):
+        return error
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] not in ("seedvm", "tui"):
+        return SeedvmError(
+            f"the Python package {error.name} is not installed",
+            why="this command needs it",
+            hint="pip install 'seedvm[rack]' for the virtual rack and images, 'seedvm[host]' for libvirt, seedvm for the rest",
+        )
+    return None
 
 
 def parser() -> argparse.ArgumentParser:
@@ -94,22 +109,21 @@ def parser() -> argparse.ArgumentParser:
         parents=[_shared()],
     )
     parser.add_argument("--version", action="version", version=f"seedvm {__version__}")
-    parser.set_defaults(state_dir=Path("/var/lib/seedvm"), images_dir=Path("/srv/seedvm/images"), json=False)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    parser.set_defaults(
+        state_dir=Path("/var/lib/seedvm"), images_dir=Path("/srv/seedvm/images"), json=False, trace=False
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     shared = _shared()  # one of its own: the defaults just set stay with the main parser
     for command in COMMANDS:
         command.add_command(commands, shared)
     return parser
 
 
-def _not_installed(error: ModuleNotFoundError) -> SeedvmError:
-    if (error.name or "").partition(".")[0] in ("seedvm", "tui"):
-        raise error
-    return SeedvmError(
-        f"the Python package {error.name} is not installed",
-        why="this command needs it",
-        hint="pip install 'seedvm[rack]' for the virtual rack and images, 'seedvm[host]' for libvirt, seedvm for the rest",
-    )
+def _trace(args: argparse.Namespace, argv: Sequence[str]) -> None:
+    """Begin a trace where one is wanted: by the option in the state folder, by SEEDVM_TRACE in the file that it names."""
+    named = os.environ.get(trace.VARIABLE)
+    if args.trace or named:
+        trace.begin(Path(named) if named else args.state_dir / trace.NAME, ["seedvm", *argv])
 
 
 def _shared() -> argparse.ArgumentParser:
@@ -118,4 +132,7 @@ def _shared() -> argparse.ArgumentParser:
     shared.add_argument("--state-dir", type=Path, help="state of the site (default /var/lib/seedvm)")
     shared.add_argument("--images-dir", type=Path, help="images (default /srv/seedvm/images)")
     shared.add_argument("--json", action="store_true", help="answer in JSON")
+    shared.add_argument(
+        "--trace", action="store_true", help="write every process, API call and BMC command to STATE_DIR/trace.jsonl"
+    )
     return shared

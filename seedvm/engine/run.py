@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from seedvm.base import trace
 from seedvm.base.errors import SeedvmError
 from seedvm.engine.journal import Journal
 from seedvm.engine.stages import HandoffPhase, NodePhase, PhaseState
@@ -50,6 +51,7 @@ async def survey(steps: Sequence[Step]) -> AsyncIterator[Checked]:
         try:
             yield Checked(step, await step.check())
         except Exception as error:
+            trace.error(error, step.name)
             yield Checked(step, _explained(step, error))
 
 
@@ -78,6 +80,7 @@ async def _walk(steps: Sequence[Step], journal: Journal) -> Ended:
         try:
             verdict = await _bring_about(step, journal)
         except Exception as error:
+            trace.error(error, step.name)
             told = _explained(step, error)
             journal.append(
                 "step-failed", step=step.name, what=told.what, machine=told.machine, why=told.why, hint=told.hint
@@ -136,7 +139,7 @@ def _explained(step: Step, error: Exception) -> SeedvmError:
     return SeedvmError(
         f"{step.title}: failed unexpectedly",
         why=f"{type(error).__name__}: {error} [{place}]",
-        hint="seedvm run tries again; please report it with the journal",
+        hint="seedvm run tries again; please report it with the journal, and with the trace of: seedvm --trace run",
     )
 
 

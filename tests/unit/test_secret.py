@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
-from seedvm.base.secret import Secret
+from seedvm.base.secret import Secret, strike
 from seedvm.site.accounts import Candidate, Rotation
 from seedvm.site.generate import sha512_crypt
 from seedvm.site.secrets_file import (
@@ -46,6 +46,11 @@ def test_a_secret_shows_itself_to_reveal_alone() -> None:
         pickle.dumps(secret)
     with pytest.raises(TypeError):
         json.dumps({"secret": secret})
+
+
+@pytest.mark.parametrize(("text", "struck"), [("pw abc, abcd", "pw ****, abcd"), ('{"k":"abc"}', '{"k":"****"}')])
+def test_short_secrets_are_struck_as_words(text: str, struck: str) -> None:
+    assert strike(text, (Secret("abc"),)) == struck
 
 
 def test_every_secret_of_the_metadata_is_made_once(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import re
 import sys
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,11 +20,12 @@ import yaml
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
 from seedvm.base.files import write_private
-from seedvm.base.secret import Secret
+from seedvm.base.secret import SHORT, Secret, needles, strike
 
 FILES = (
     "site.yaml", "journal.jsonl", "inventory.json", "review.json", "confirmed.json", "receipt.json", "receipt.txt",
     "report.json", "facts.json", "engine.log", "bmc-ledger.json", "images-verified.json",
+    "trace.jsonl", "trace.jsonl.1",
 )  # fmt: skip
 """What is taken from the state folder; secrets.yaml and clouds.yaml never are."""
 
@@ -42,8 +42,6 @@ ASKED: Mapping[str, tuple[str, ...]] = {
 }
 """What a bundle asks the system: nothing of it changes anything."""
 
-STRUCK = "****"
-_SHORT = 6
 _LOGS = Path("/var/log")
 _LOG_END_BYTES = 512 * 1024
 _ASK_SECONDS = 30.0
@@ -97,30 +95,12 @@ def _leaves(tree: Any, name: str) -> Iterator[str]:
         yield str(tree)
 
 
-def strike(text: str, secrets: Iterable[Secret]) -> str:
-    """The text without any of the secrets; a short one goes where it stands as a word, a long one anywhere, also line by line."""
-    for needle in (one for one in _needles(secrets) if one in text):
-        edge = r"\b" if len(needle) < _SHORT and needle.isalnum() else ""
-        text = re.sub(f"{edge}{re.escape(needle)}{edge}", STRUCK, text)
-    return text
-
-
-def _needles(secrets: Iterable[Secret]) -> list[str]:
-    found: set[str] = set()
-    for secret in secrets:
-        value = secret.reveal()
-        found.add(value)
-        found.add(value.encode("unicode_escape").decode())
-        found.update(line for line in value.splitlines() if len(line) >= 20 and not line.startswith("-----"))
-    return sorted(filter(None, (needle.strip() for needle in found)), key=len, reverse=True)
-
-
 def write_bundle(path: Path, texts: Mapping[str, str], secrets: Iterable[Secret]) -> tuple[str, ...]:
     """Write the tar and give the names in it. Raises SeedvmError, and writes nothing, where a secret would be in it."""
     secrets = tuple(secrets)
     clean = {name: strike(text, secrets) for name, text in texts.items()}
     for name, text in clean.items():
-        if any(len(needle) >= _SHORT and needle in text for needle in _needles(secrets)):
+        if any(len(needle) >= SHORT and needle in text for needle in needles(secrets)):
             raise SeedvmError("No bundle was written", why=f"a secret is left in {name}", hint="please report this")
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
