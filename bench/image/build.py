@@ -22,7 +22,7 @@ from seedvm.image.offline import served
 
 LEAST_RATIO = 1 / 1.5
 MEMORY = Path("/dev/shm")
-ROOMS = ("debian-os", *(room for room in elements.GOLDEN_ROOMS if room not in ("tree-output", "layer")))
+ROOMS = ("debian-os", *(room for room in elements.golden_rooms() if room not in ("tree-output", "layer")))
 LIMIT_SECONDS = 3600
 
 
@@ -88,6 +88,7 @@ def disk_image_create(folder: Path, cache: Path, told: Mapping[str, str]) -> tup
     workshop.scratch.mkdir(parents=True)
     ours = {
         "SEEDVM_REQUIREMENTS": str((cache / "dib" / "requirements.txt").absolute()),
+        "SEEDVM_SERVICES": str((cache / "dib" / "services.json").absolute()),
         "SEEDVM_SOURCE": str(elements.SOURCE),
         "ELEMENTS_PATH": f"{elements.SOURCE / 'elements'}:{Path(__file__).parent / 'elements'}",
     }

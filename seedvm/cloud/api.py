@@ -8,9 +8,9 @@ from typing import Any, TypeAlias, TypeVar
 
 from seedvm.base.secret import Secret
 from seedvm.cloud import client
-from seedvm.cloud.client import PORTS, SPOKEN, Client, Login, next_page
+from seedvm.cloud.client import Client, Login, next_page, spoken
 
-__all__ = ["PORTS", "Answer", "Api", "login"]
+__all__ = ["Answer", "Api", "login"]
 
 Body: TypeAlias = Any
 T = TypeVar("T")
@@ -66,7 +66,7 @@ class Api:
         return Client(self.address, self.by or Login(token=self.token, project=self.project), self.timeout, self.name)
 
     def _short(self, service: str, path: str) -> str:
-        return path.removeprefix(SPOKEN[service].root.format(project=self.project))
+        return path.removeprefix(spoken(service).root.format(project=self.project))
 
 
 def login(address: str, password: Secret, *, user: str = "admin", project: str = "admin", timeout: float = 30.0) -> Api:

@@ -17,21 +17,13 @@ from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
 from seedvm.cloud.item import Item
 from seedvm.cloud.reply import Answer, Refused
+from seedvm.services.load import installed
 
 if TYPE_CHECKING:
     from keystoneauth1.session import Session
 
     from seedvm.cloud.session import Request, Upload
 
-PORTS: Mapping[str, int] = {
-    "keystone": 5000,
-    "glance": 9292,
-    "placement": 8778,
-    "nova": 8774,
-    "neutron": 9696,
-    "ironic": 6385,
-    "heat": 8004,
-}
 _LOGIN_SECONDS = 20.0
 _LOCKED_TRIES = 9  # Ironic answers 409 while a conductor has the node locked
 _LOCKED_PAUSE = 2.0
@@ -49,7 +41,7 @@ class Spoken:
     microversion: tuple[str, str] | None = None
 
 
-SPOKEN: Mapping[str, Spoken] = {
+_SPOKEN: Mapping[str, Spoken] = {
     "keystone": Spoken("/v3"),
     "glance": Spoken("/v2"),
     "placement": Spoken("", ("placement", "1.36")),
@@ -58,6 +50,11 @@ SPOKEN: Mapping[str, Spoken] = {
     "ironic": Spoken("/v1", ("baremetal", "1.92")),
     "heat": Spoken("/v1/{project}"),
 }
+
+
+def spoken(service: str) -> Spoken:
+    """What we speak with a service; one that is declared and not known here is asked at its root, without a version."""
+    return _SPOKEN.get(service, Spoken(""))
 
 
 class Login:
@@ -108,7 +105,7 @@ class Login:
         from seedvm.cloud import session
 
         if self._password is not None:
-            where = f"http://{self._keystone}:{PORTS['keystone']}"
+            where = f"http://{self._keystone}:{installed().ports['keystone']}"
             return session.by_password(where, self.user, self._password, self._project, self._seconds)
         if self._token is not None:
             return session.by_token(self._token, self._project, self._seconds)
@@ -201,7 +198,7 @@ class Client:
         return self.name or self.address
 
     def _root(self, service: str) -> str:
-        root = SPOKEN[service].root
+        root = spoken(service).root
         return root.format(project=self.project) if "{" in root else root
 
     def _request(
@@ -230,14 +227,14 @@ class Client:
 
         return Request(
             method=method,
-            url=f"http://{self.address}:{PORTS[service]}{path}",
+            url=f"http://{self.address}:{installed().ports[service]}{path}",
             seconds=self.timeout,
             service=service,
             machine=self._machine,
             headers={"Accept": "application/json", **headers},
             body=body,
             data=file,
-            microversion=SPOKEN[service].microversion,
+            microversion=spoken(service).microversion,
         )
 
     def _wanted(self, method: str, service: str, path: str, answer: Answer) -> Answer:

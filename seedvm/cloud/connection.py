@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from seedvm.base.files import write_private
 from seedvm.base.secret import Secret
-from seedvm.cloud.client import PORTS, Client, Login
+from seedvm.cloud.client import Client, Login
 from seedvm.cloud.item import Item
 from seedvm.cloud.probe import probe
 from seedvm.cloud.reply import Refused, Unreachable
+from seedvm.services.load import installed
 
 if TYPE_CHECKING:
     from seedvm.cloud.session import Upload
@@ -45,7 +46,7 @@ class Access:
 
     @property
     def auth_url(self) -> str:
-        return f"http://{self.vip}:{PORTS['keystone']}/v3"
+        return f"http://{self.vip}:{installed().ports['keystone']}/v3"
 
     def clouds(self) -> dict[str, object]:
         """clouds.yaml's content, as the stock client reads it. Holds the password: for a 0600 file."""
@@ -94,7 +95,9 @@ class Cloud:
 
     async def answers(self) -> bool:
         """Whether somebody at the VIP accepts our login: true of our own cloud only."""
-        knock = await in_thread(lambda: probe(self.access.vip, PORTS["keystone"], "/v3", seconds=_KNOCK_SECONDS))
+        knock = await in_thread(
+            lambda: probe(self.access.vip, installed().ports["keystone"], "/v3", seconds=_KNOCK_SECONDS)
+        )
         if not knock.good:
             return False
         try:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 
-from seedvm.cloud.client import PORTS
 from seedvm.cloud.connection import Cloud, Refused, Unreachable, in_thread
 from seedvm.cloud.probe import Heard, probe
-
-# A path that each service answers without a token, or with 401 where it wants one: both mean that it works.
-_PATHS: Mapping[str, str] = {"keystone": "/v3", "glance": "/versions"}
-SERVICES = tuple(PORTS)
+from seedvm.services.load import installed
+from seedvm.services.model import Api
 
 
 async def silent(vip: str, *, seconds: float = 5.0) -> tuple[str, ...]:
     """The services that do not answer through the VIP right now."""
-    heard = await asyncio.gather(*(_probe(vip, name, seconds) for name in SERVICES))
-    return tuple(name for name, one in zip(SERVICES, heard, strict=True) if not one.good)
+    apis = installed().apis
+    heard = await asyncio.gather(*(_probe(vip, api, seconds) for api in apis.values()))
+    return tuple(name for name, one in zip(apis, heard, strict=True) if not one.good)
 
 
 async def admin_works(cloud: Cloud) -> bool:
@@ -28,8 +25,8 @@ async def admin_works(cloud: Cloud) -> bool:
     except (Refused, Unreachable):
         return False
     named = {one.text("name", "") for one in catalogue}
-    return bool(projects) and named >= set(SERVICES)
+    return bool(projects) and named >= set(installed().apis)
 
 
-async def _probe(vip: str, service: str, seconds: float) -> Heard:
-    return await in_thread(lambda: probe(vip, PORTS[service], _PATHS.get(service, "/"), seconds=seconds))
+async def _probe(vip: str, api: Api, seconds: float) -> Heard:
+    return await in_thread(lambda: probe(vip, api.port, api.check, seconds=seconds))

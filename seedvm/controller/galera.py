@@ -18,7 +18,6 @@ import pymysql
 from seedvm.base.errors import SeedvmError
 
 SOCKET = Path("/run/mysqld/mysqld.sock")
-DATABASES = ("glance", "heat", "ironic", "keystone", "neutron", "nova", "nova_api", "nova_cell0", "placement")
 _SETTLE_SECONDS = 0.05
 _LOOK_SECONDS = 0.003
 Connection: TypeAlias = Any  # pymysql has no types of its own

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from seedvm.base import process
 from seedvm.base.waiting import NO_ERROR, TimedOut, wait_for
 
+GRACE_SECONDS = 8.0
+"""How long a unit may take to stop before it is killed."""
 _LOOK_SECONDS = 0.3
 _DISABLE_SECONDS = 180.0
 

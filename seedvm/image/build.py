@@ -26,6 +26,7 @@ from seedvm.image import elements, files
 from seedvm.image.audit import audit_tree
 from seedvm.image.dib import Workshop, make_layer, make_tree, sweep
 from seedvm.image.progress import Say, stage
+from seedvm.services import load
 
 GOLDEN_FILES = ("golden.raw", "golden.raw.sha256", "golden.json")
 RAMDISK_FILES = ("ramdisk.kernel", "ramdisk.initramfs", "ramdisk.json")
@@ -129,8 +130,7 @@ def _make_golden(cache: Path, wanted: elements.Inputs, say: Say, told: Mapping[s
     done = _made(cache, "golden", wanted.golden_key)
     if done.exists():
         return
-    ours = {"SEEDVM_REQUIREMENTS": str(_requirements(cache, wanted)), "SEEDVM_SOURCE": str(elements.SOURCE)}
-    settings = {**told, **ours}
+    settings = {**told, **_settings(cache, wanted)}
     layer = cache / "layers" / f"{wanted.layer_key}.tar.zst"
     layer.parent.mkdir(parents=True, exist_ok=True)
     workshop = Workshop(cache / "dib" / "golden")
@@ -139,7 +139,7 @@ def _make_golden(cache: Path, wanted: elements.Inputs, say: Say, told: Mapping[s
             make_layer(workshop, elements.LAYER_ROOMS, wanted.packages, layer.absolute(), step, **settings)
     with _tree_folder(cache, "golden") as tree, _partial(done) as folder:
         with stage("golden image, rooms", _USUAL["golden tree"], say) as step:
-            make_tree(workshop, elements.GOLDEN_ROOMS, tree, step, SEEDVM_LAYER=str(layer.absolute()), **settings)
+            make_tree(workshop, elements.golden_rooms(), tree, step, SEEDVM_LAYER=str(layer.absolute()), **settings)
         with stage("golden image, disk", _USUAL["golden image"], say):
             audit_tree(tree)
             files.golden(tree, folder, wanted)
@@ -169,11 +169,18 @@ def refuse_changed(what: str, began: str, now: str) -> None:
         )
 
 
-def _requirements(cache: Path, wanted: elements.Inputs) -> Path:
-    listed = cache / "dib" / "requirements.txt"
-    listed.parent.mkdir(parents=True, exist_ok=True)
-    listed.write_text("\n".join(wanted.requirements) + "\n")
-    return listed.absolute()
+def _settings(cache: Path, wanted: elements.Inputs) -> dict[str, str]:
+    """What the golden image's elements read of our sources, as environment variables with absolute paths."""
+    folder = (cache / "dib").absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    requirements, services = folder / "requirements.txt", folder / load.MERGED.name
+    requirements.write_text("\n".join(wanted.requirements) + "\n")
+    services.write_text(load.to_json(elements.services()))
+    return {
+        "SEEDVM_REQUIREMENTS": str(requirements),
+        "SEEDVM_SERVICES": str(services),
+        "SEEDVM_SOURCE": str(elements.SOURCE),
+    }
 
 
 def _made(cache: Path, kind: str, key: str) -> Path:

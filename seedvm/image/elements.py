@@ -15,12 +15,15 @@ from pathlib import Path
 import yaml
 
 from seedvm.base.errors import SeedvmError
+from seedvm.services import load
+from seedvm.services.model import Services
 
 SOURCE = Path(__file__).resolve().parents[2]
 _ELEMENTS = "elements"
 # What the packages' layer is made of; the second run adds everything else.
 LAYER_ROOMS = ("tree-output", "at-once", "debian-os", "seedvm-python")
-GOLDEN_ROOMS = ("tree-output", "layer", "undercloud-base", "undercloud", "seedvm")
+# Elements that declare a service (service.yaml) come beside.
+_GOLDEN_ROOMS = ("tree-output", "layer", "undercloud-base", "undercloud", "seedvm")
 RAMDISK_ROOMS = ("tree-output", "deploy-ramdisk")
 # Our code that a machine runs. The virtual rack and the image's own build stay on the operator's desk.
 _CODE = ("seedvm", "tui", "appliance")
@@ -48,7 +51,7 @@ class Inputs:
 
 def inputs(source: Path = SOURCE) -> Inputs:
     """Read everything that goes in."""
-    golden = _with_dependencies(source, GOLDEN_ROOMS)
+    golden = _with_dependencies(source, golden_rooms(source))
     ramdisk = _with_dependencies(source, RAMDISK_ROOMS)
     layer = _with_dependencies(source, LAYER_ROOMS)
     packages = tuple(sorted({name for room in {*golden, *layer} for name in _packages(source, room)}))
@@ -64,6 +67,16 @@ def inputs(source: Path = SOURCE) -> Inputs:
         golden_key=_digest([layer_key, *_rooms_digests(source, golden), *_code_digests(source), _maker_digest(source)]),
         ramdisk_key=_digest([tool, *_rooms_digests(source, ramdisk), _maker_digest(source)]),
     )
+
+
+def golden_rooms(source: Path = SOURCE) -> tuple[str, ...]:
+    """What the golden image is made of: an element that declares a service is in it without being listed anywhere else."""
+    return tuple(dict.fromkeys([*_GOLDEN_ROOMS, *(path.name for path in load.declaring(source / _ELEMENTS))]))
+
+
+def services(source: Path = SOURCE) -> Services:
+    """What the golden image's elements declare; declarations that are missing or disagree are a SeedvmError that names them."""
+    return load.from_elements(source / _ELEMENTS / room for room in _with_dependencies(source, golden_rooms(source)))
 
 
 def code_files(source: Path = SOURCE) -> Iterable[Path]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from seedvm.controller import galera
+from seedvm.services.load import installed
 
 
 @dataclass(frozen=True)
@@ -12,7 +13,7 @@ class DigestRequest:
     """At which sequence number; how long to wait for it."""
 
     seqno: int
-    databases: tuple[str, ...] = galera.DATABASES
+    databases: tuple[str, ...] = field(default_factory=lambda: installed().databases)
     seconds: float = 20.0
 
 

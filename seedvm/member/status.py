@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from seedvm.base.errors import SeedvmError
-from seedvm.cloud.client import PORTS
 from seedvm.cloud.probe import probe
 from seedvm.controller import galera, rabbit, vip
+from seedvm.services.load import installed
 
 _API_SECONDS = 10.0
 T = TypeVar("T")
@@ -77,7 +77,7 @@ def _galera() -> galera.GaleraStatus:
 
 def apis(address: str) -> dict[str, str]:
     """Service -> "up", or why not, as asked at this address."""
-    heard = {service: probe(address, port, seconds=_API_SECONDS) for service, port in PORTS.items()}
+    heard = {service: probe(address, port, seconds=_API_SECONDS) for service, port in installed().ports.items()}
     return {service: "up" if one.good else str(one) for service, one in heard.items()}
 
 

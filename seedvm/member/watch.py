@@ -18,8 +18,8 @@ from typing import IO
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.typed_json import decode, encode
-from seedvm.cloud.client import PORTS
 from seedvm.cloud.probe import probe
+from seedvm.services.load import installed
 
 SAMPLES = Path("/run/seedvm/watch.jsonl")
 INTERVAL = 0.2
@@ -74,7 +74,7 @@ class GapsRequest:
 
 def watch(request: WatchRequest) -> Watched:
     """Poll until stopped."""
-    ports = request.ports or {name: PORTS[name] for name in _WATCHED}
+    ports = request.ports or {name: installed().ports[name] for name in _WATCHED}
     deadline = time.monotonic() + request.seconds
     path = Path(request.samples)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

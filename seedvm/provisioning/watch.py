@@ -22,10 +22,9 @@ from seedvm.engine.step import Context, Report
 from seedvm.provisioning import recovery
 from seedvm.provisioning.phases import DEPLOYMENT, SERVER, Failure, Place, failure, place, resource_paths, stage
 from seedvm.provisioning.progress import Lanes
+from seedvm.services.load import installed
 from seedvm.site import orders
 
-IMAGE_PORT = 8088
-"""Where a conductor serves the image to the agents: `[deploy] http_url` in ironic.conf."""
 _MEASURE_EVERY = 1.0
 _SSH = 22  # the node's own system; a ramdisk listens elsewhere
 _STAGE_SECONDS = 8.0
@@ -142,10 +141,11 @@ class Deployment:
 
     async def _measure(self) -> None:
         """What each writing node received of the image, every second while one writes."""
+        image_port = installed().service("ironic").fenced_ports["images"]
         while True:
             if self._lanes.writing:
                 with contextlib.suppress(SeedvmError):  # no figure this second
-                    self._lanes.measured(time.monotonic(), await sockets.received(IMAGE_PORT))
+                    self._lanes.measured(time.monotonic(), await sockets.received(image_port))
             await asyncio.sleep(_MEASURE_EVERY)
 
     async def _stage(self, name: str, address: str) -> str:

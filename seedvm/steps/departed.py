@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seedvm.base.errors import SeedvmError
-from seedvm.cloud.client import PORTS
 from seedvm.cloud.connection import in_thread
 from seedvm.cloud.probe import probe
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Done, Report, Step, Verdict
 from seedvm.handoff.receipt import Statement
+from seedvm.services.load import installed
 
 _SECONDS = 10.0
 
@@ -40,7 +40,7 @@ class Finished:
 
     async def check(self) -> Verdict:
         address = self.receipt.vip.address
-        heard = await in_thread(lambda: probe(address, PORTS["keystone"], "/v3", seconds=_SECONDS))
+        heard = await in_thread(lambda: probe(address, installed().ports["keystone"], "/v3", seconds=_SECONDS))
         if heard.status != 200:
             hint = "look at its nodes; the seed has left and cannot help"
             return Blocked(f"the undercloud's Keystone does not answer at {address}: {heard}", hint)

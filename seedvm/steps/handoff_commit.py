@@ -13,15 +13,15 @@ from typing import ClassVar
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.waiting import wait_for
-from seedvm.cloud.client import PORTS
 from seedvm.cloud.connection import in_thread
 from seedvm.cloud.probe import probe
-from seedvm.controller import service_units, units, vip
+from seedvm.controller import units, vip
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
 from seedvm.handoff.live import told_live
 from seedvm.handoff.members import Members
 from seedvm.handoff.record import Committed
+from seedvm.services.load import installed
 
 LOCAL_DATA = Path("/var/lib/os-collect-config/local-data/seedvm.json")
 _MOVE_SECONDS = 60.0
@@ -41,7 +41,7 @@ class Commit:
         if not await self.members.committed():
             return Todo("the VIP is the seed's")
         here = await asyncio.to_thread(vip.holds, self.members.vip)
-        if here or await units.active(service_units.VIP):
+        if here or await units.active(installed().units("vip")):
             return Todo("the seed reaches for the VIP again")
         committed = self.members.record().committed
         if LOCAL_DATA.exists():
@@ -62,7 +62,7 @@ class Commit:
             self.members.save(replace(known, began={**known.began, "COMMIT": time.time()}))
         # From here a seed that is started again must not configure itself, nor members for the VIP.
         LOCAL_DATA.unlink(missing_ok=True)
-        await units.stop(service_units.VIP, grace=service_units.GRACE_SECONDS)
+        await units.stop(installed().units("vip"), grace=units.GRACE_SECONDS)
         holder = await wait_for(
             self._moved, seconds=_MOVE_SECONDS, what="the VIP did not move to a node", hint=_FORWARD, pause=0.2
         )
@@ -78,14 +78,14 @@ class Commit:
         pause = round(now - (known.hold_since or known.began.get("QUIESCE") or now), 1)
         self.members.save(replace(known, committed=Committed(holder, pause)))
         report.fact("handoff_write_pause_seconds", pause)
-        await units.disable(service_units.VIP)
+        await units.disable(installed().units("vip"))
         report.phase("COMMIT", "done", f"the VIP is on {holder}; writes paused for {pause:g} s")
 
     async def _moved(self) -> str | None:
         """The name of the node that holds the VIP, once its Keystone answers there."""
         if await asyncio.to_thread(vip.holds, self.members.vip):
             return None
-        heard = await in_thread(lambda: probe(self.members.vip, PORTS["keystone"], "/v3", seconds=3))
+        heard = await in_thread(lambda: probe(self.members.vip, installed().ports["keystone"], "/v3", seconds=3))
         if heard.status != 200:
             return None
         holders = await self.members.holders()

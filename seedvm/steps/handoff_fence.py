@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.waiting import wait_for
-from seedvm.controller import service_units, units
+from seedvm.controller import units
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
 from seedvm.handoff import services
@@ -23,6 +23,7 @@ from seedvm.member import verbs
 from seedvm.member.boot import Heard, ProbeRequest
 from seedvm.member.launch import LaunchRequest
 from seedvm.member.watch import WatchRequest
+from seedvm.services.load import installed
 
 _WATCH_SECONDS = 3600
 
@@ -40,7 +41,8 @@ class Fence:
     async def check(self) -> Verdict:
         if await self.members.committed():
             return Done({"committed": True})
-        if running := await units.active(service_units.WORKERS):
+        workers = installed().units("worker")
+        if running := await units.active(workers):
             return Todo(f"still running on the seed: {', '.join(running[:4])}")
         if not await self.members.up():
             return Todo("not every node answers")
@@ -48,7 +50,7 @@ class Fence:
         return (
             Todo("; ".join(seen))
             if seen
-            else Done({"stopped": len(service_units.WORKERS), "dhcp": "silent", "tftp": "silent", "conductor": "gone"})
+            else Done({"stopped": len(workers), "dhcp": "silent", "tftp": "silent", "conductor": "gone"})
         )
 
     async def apply(self, report: Report) -> None:
@@ -59,23 +61,24 @@ class Fence:
         await self.members.ask_one(watcher, verbs.LAUNCH, request)
         self.members.save(replace(self.members.record(), watch=Watch(watcher.name, since)))
         report.log("polls Keystone and Heat through the VIP at 5 Hz from now on", node=watcher.name)
+        workers = installed().units("worker")
         try:
             # Nothing is in flight, and Ironic's conductor takes itself off the list first of all: a straggler may be killed.
             async with told_live(self.members, report):
-                await units.stop(service_units.WORKERS, grace=service_units.GRACE_SECONDS)
+                await units.stop(workers, grace=units.GRACE_SECONDS)
                 report.phase("FENCE", "started", "the seed's workers are stopped; a node listens for them")
                 await wait_for(
                     self._silent, seconds=60, what="the seed is not silent", hint="on the seed: systemctl list-units"
                 )
         except BaseException:
-            await units.start(service_units.WORKERS)
+            await units.start(workers)
             await self.members.release_writes()
             report.phase("FENCE", "undone")
             raise
         report.phase(
             "FENCE",
             "done",
-            f"{len(service_units.WORKERS)} workers stopped; no DHCP, TFTP or conductor of the seed is heard",
+            f"{len(workers)} workers stopped; no DHCP, TFTP or conductor of the seed is heard",
         )
 
     async def _silent(self) -> bool:
@@ -90,7 +93,7 @@ class Fence:
         mac = await asyncio.to_thread(services.idle_mac, api)
         alive = await asyncio.to_thread(services.alive, api)
         seed = self.members.seed
-        request = ProbeRequest(seed.address, "eth0", mac, service_units.BOOT_PORTS)
+        request = ProbeRequest(seed.address, "eth0", mac, installed().fenced_ports)
         heard = await self.members.ask_one(node, verbs.PROBE, request)
         return still_heard(heard, seed.address, seed.name in alive["ironic-conductor"])
 

@@ -18,7 +18,6 @@ from seedvm.base.waiting import wait_for
 from seedvm.cloud.client import Client
 from seedvm.cloud.connection import Access
 from seedvm.controller import units
-from seedvm.controller.service_units import SERVICES, WORKERS
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Done, Report, Todo, Verdict
 from seedvm.handoff import services
@@ -29,6 +28,7 @@ from seedvm.member import verbs
 from seedvm.member.launch import StopRequest
 from seedvm.member.notes import KeepRequest, KeptRequest
 from seedvm.member.watch import Gap, GapsRequest
+from seedvm.services.load import installed
 
 KEPT = ("site.yaml", "secrets.yaml", "inventory.json", "review.json")
 _UPDATE_SECONDS = 900.0
@@ -210,13 +210,15 @@ class Retire:
     async def check(self) -> Verdict:
         if not await self.members.committed():
             return Todo("the VIP is the seed's")
-        running = await units.active(SERVICES)
+        servers = installed().units("server")
+        running = await units.active(servers)
         if running:
             return Todo(f"still running on the seed: {', '.join(running)}")
-        return Done({"stopped": len(SERVICES)})
+        return Done({"stopped": len(servers)})
 
     async def apply(self, report: Report) -> None:
+        servers, workers = installed().units("server"), installed().units("worker")
         async with asyncio.TaskGroup() as group:
-            group.create_task(units.stop(SERVICES, grace=30))
-            group.create_task(units.disable((*SERVICES, *WORKERS)))
+            group.create_task(units.stop(servers, grace=30))
+            group.create_task(units.disable((*servers, *workers)))
         report.log("the seed serves nothing any more; its database is still a member")

@@ -18,7 +18,6 @@ from seedvm.base.typed_json import decode, encode
 from seedvm.base.waiting import wait_for
 from seedvm.cloud.connection import Access, write_clouds
 from seedvm.controller import units
-from seedvm.controller.service_units import DATABASE
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Done, Report, Todo, Verdict
 from seedvm.handoff import services
@@ -29,6 +28,7 @@ from seedvm.member import verbs
 from seedvm.member.leave import CleanupRequest
 from seedvm.member.notes import KeepRequest
 from seedvm.member.status import booted
+from seedvm.services.load import installed
 from seedvm.site.secrets_file import load_secrets
 
 _VIEW_SECONDS = 60.0
@@ -59,7 +59,7 @@ class LeaveCluster:
     async def check(self) -> Verdict:
         if blocked := allowed(self.members):
             return blocked
-        if await units.active(DATABASE):
+        if await units.active(installed().units("database")):
             return Todo("the seed's database is a member")
         if wrong := await self._wrong():
             return Todo(wrong)
@@ -69,8 +69,8 @@ class LeaveCluster:
         return Done({"members": len(self.members.nodes), "status": "Primary", "rows_of_the_seed": 0})
 
     async def apply(self, report: Report) -> None:
-        await units.stop(DATABASE, grace=90)
-        await units.disable(DATABASE)
+        await units.stop(installed().units("database"), grace=90)
+        await units.disable(installed().units("database"))
 
         async def alone() -> bool:
             if wrong := await self._wrong():

@@ -18,11 +18,12 @@ from seedvm.base.files import write_atomic, write_private
 from seedvm.base.waiting import NO_ERROR, NotYet, wait_for
 from seedvm.cloud import heat, ironic, keystone, neutron, nova
 from seedvm.cloud.connection import Cloud, Refused, Unreachable
-from seedvm.controller import mute, networkd, service_units, units, vip
+from seedvm.controller import mute, networkd, units, vip
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Context, Done, Report, Todo, Verdict
 from seedvm.provisioning.metadata import seed_tree
 from seedvm.provisioning.ownership import cloud_of, look
+from seedvm.services.load import installed
 
 LOCAL_DATA = Path("/var/lib/os-collect-config/local-data/seedvm.json")
 NETWORK_UNITS = Path("/etc/systemd/network")
@@ -134,18 +135,15 @@ class SeedServicesStep:
             return Todo("the seed is not configured yet")
         lacking = await lacks(cloud)
         return (
-            Todo(f"not answering yet: {', '.join(lacking)}")
-            if lacking
-            else Done({"answering": list(keystone.SERVICES)})
+            Todo(f"not answering yet: {', '.join(lacking)}") if lacking else Done({"answering": list(installed().apis)})
         )
 
     async def apply(self, report: Report) -> None:
         write_local_data(self._tree())
         if await asyncio.to_thread(vip.writes_held):  # a hand-off that was cut short: the seed serves again, and anew
             await asyncio.to_thread(vip.hold_writes, False)
-            await units.start(
-                service_units.WORKERS
-            )  # its FENCE stopped them, and not all of them are os-refresh-config's to start
+            # Its FENCE stopped them, and not all of them are os-refresh-config's to start.
+            await units.start(installed().units("worker"))
         report.log("configuring the seed's services")
         async with asyncio.TaskGroup() as group:
             configuring = group.create_task(process.arun(configure_command(), timeout=_CONFIGURE_SECONDS))
@@ -154,7 +152,7 @@ class SeedServicesStep:
     async def _answering(self, configuring: asyncio.Task[process.Completed], report: Report) -> None:
         """Tell how many services answer until all do; the clock runs from the end of the configuration."""
         cloud, told, deadline = cloud_of(self.context), "", 0.0
-        total = len(keystone.SERVICES) + len(_WORKERS)
+        total = len(installed().apis) + len(_WORKERS)
         while (lacking := await lacks(cloud)) or not configuring.done():
             if not configuring.done():
                 deadline = time.monotonic() + _ANSWER_SECONDS

@@ -22,11 +22,20 @@ def tracked() -> list[Path]:
     return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 
+def first_line(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.readline(80)
+
+
+def starts_python(path: Path) -> bool:
+    """A program in Python that can be imported: no WSGI file, which imports its service."""
+    return first_line(path).startswith(b"#!/usr/bin/python3") and not path.suffix
+
+
 def shell_scripts() -> list[Path]:
     found = []
     for path in tracked():
-        with path.open("rb") as file:
-            first = file.readline(80)
+        first = first_line(path)
         if first.startswith(b"#!") and first.split(b"/")[-1].strip().split()[-1:][0] in (b"sh", b"bash", b"dash"):
             found.append(path)
     return found
@@ -53,6 +62,13 @@ def test_everything_is_formatted() -> None:
 
 def test_types_are_strict_and_right() -> None:
     content("mypy")
+
+
+def test_types_of_the_images_own_scripts_are_strict_and_right() -> None:
+    """They have no suffix, and run with the image's Python packages: mypy takes them by path."""
+    scripts = [path for path in tracked() if path.is_relative_to(ROOT / "elements") and starts_python(path)]
+    assert len(scripts) >= 5
+    content("mypy", "--scripts-are-modules", *scripts)
 
 
 def test_imports_run_one_way() -> None:
