@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -19,6 +20,7 @@ from keystoneauth1 import exceptions
 from keystoneauth1.plugin import BaseAuthPlugin
 from keystoneauth1.session import Session
 
+from seedvm.base import trace
 from seedvm.base.secret import Secret
 from seedvm.cloud.reply import Answer, Unreachable, cause, words
 
@@ -55,7 +57,8 @@ class Request:
 
 
 class _Http(requests.Session):
-    """The transport below keystoneauth's sessions; a limit on the connection beside that on each silence, for logins too."""
+    """The transport below keystoneauth's sessions: a limit on the connection beside that on each silence, and a line of the trace for
+    each request, logins too."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,7 +66,11 @@ class _Http(requests.Session):
 
     def send(self, request: requests.PreparedRequest, **more: Any) -> requests.Response:
         seconds = float(more.pop("timeout"))
-        return super().send(request, timeout=(min(_CONNECT_SECONDS, seconds), seconds), **more)
+        where = urlsplit(request.url or "").netloc
+        with trace.Call("api", method=request.method, address=where, path=request.path_url) as call:
+            answer = super().send(request, timeout=(min(_CONNECT_SECONDS, seconds), seconds), **more)
+            call.result = answer.status_code
+            return answer
 
 
 class _Given(BaseAuthPlugin):

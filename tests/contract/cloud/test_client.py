@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from seedvm.base import process
+from seedvm.base import process, trace
 from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
 from seedvm.cloud import glance, heat, ironic, keystone, nova
@@ -188,6 +188,29 @@ async def test_a_token_that_ran_out_is_renewed_once_and_no_more() -> None:
     assert tokens == ["token-1", "token-2", "token-2", "token-3"]
     assert "swordfish" not in str(told.value)
     assert "token-" not in str(told.value)
+
+
+@isolated
+async def test_a_trace_has_every_request_and_neither_password_nor_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "trace.jsonl"
+    monkeypatch.setenv(trace.VARIABLE, str(path))
+    with cloud({"baremetal": lambda *_: (200, {"nodes": []})}, accepts=lambda token: token == "token-2"):
+        client = login(VIP, PASSWORD)
+        client.list_all("ironic", "/nodes?detail=true", "nodes")
+        with pytest.raises(Unreachable):
+            client.get("nova", "/servers")
+    told = [one for one in map(json.loads, path.read_text().splitlines()) if one["kind"] == "api"]
+    assert all(one["ms"] > 0 for one in told)
+    assert [(one["method"], one["address"], one["path"], one["result"]) for one in told[:-1]] == [
+        ("POST", f"{VIP}:5000", "/v3/auth/tokens?nocatalog", 201),
+        ("GET", f"{VIP}:6385", "/v1/nodes?detail=true", 401),
+        ("POST", f"{VIP}:5000", "/v3/auth/tokens?nocatalog", 201),
+        ("GET", f"{VIP}:6385", "/v1/nodes?detail=true", 200),
+    ]
+    assert (told[-1]["path"], "Connection refused" in told[-1]["result"]) == ("/v2.1/servers", True)
+    assert "swordfish" not in path.read_text() and "token-" not in path.read_text()
 
 
 @isolated
