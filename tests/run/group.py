@@ -12,19 +12,20 @@ from pathlib import Path
 
 _ROOT = Path("/sys/fs/cgroup")
 _TOP = "seedvm-tests"
-_FEW_SHARES, _LITTLE_WEIGHT = "32", "3"  # of 1024 and of 100, which are the rule
+_SHARES = 1024  # what version 1 has for the weight 100
 
 
 class Group:
     """The group of one part. `enter` makes a command line that begins in it."""
 
-    def __init__(self, name: str, *, yields: bool = False) -> None:
+    def __init__(self, name: str, weight: int = 100) -> None:
         self._folders = [folder for root in _roots() if (folder := _make(root / _TOP / name)) is not None]
-        for folder in self._folders if yields else ():
+        for folder in self._folders:
             with contextlib.suppress(OSError):
-                (folder / "cpu.shares").write_text(_FEW_SHARES)
+                (folder / "cpu.shares").write_text(str(_SHARES * weight // 100))
             with contextlib.suppress(OSError):
-                (folder / "cpu.weight").write_text(_LITTLE_WEIGHT)
+                (folder / "cpu.weight").write_text(str(weight))
+        self._before = self._used()
 
     def enter(self, words: Sequence[str]) -> list[str]:
         """The same command, begun by a shell that joins the group."""
@@ -34,6 +35,16 @@ class Group:
 
     def seconds(self) -> float:
         """Processor seconds so far."""
+        return self._used() - self._before
+
+    def remove(self) -> None:
+        """Take the group away; one that still holds a process stays, and so does what is above it."""
+        for folder in self._folders:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+                folder.parent.rmdir()
+
+    def _used(self) -> float:
         for folder in self._folders:
             with contextlib.suppress(OSError):
                 return int((folder / "cpuacct.usage").read_text()) / 1e9
@@ -44,20 +55,14 @@ class Group:
                     return int(fields["usage_usec"]) / 1e6
         return 0.0
 
-    def remove(self) -> None:
-        """Take the group away; one that still holds a process stays."""
-        for folder in self._folders:
-            with contextlib.suppress(OSError):
-                folder.rmdir()
-
 
 def _roots() -> list[Path]:
     first = [_ROOT / name for name in ("cpu", "cpuacct") if (_ROOT / name / "cgroup.procs").exists()]
     if first or not (_ROOT / "cgroup.procs").exists():
         return first
-    (_ROOT / _TOP).mkdir(exist_ok=True)
-    for folder in (_ROOT, _ROOT / _TOP):
-        with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):
+        (_ROOT / _TOP).mkdir(exist_ok=True)
+        for folder in (_ROOT, _ROOT / _TOP):
             (folder / "cgroup.subtree_control").write_text("+cpu")
     return [_ROOT]
 

@@ -1,7 +1,8 @@
 """The parts of `make test`, in the order in which they begin if there is a choice, and what each needs of the machine.
 
 `cores` is what a part keeps busy on average, measured (its processor time by its time alone). A part that mostly waits declares
-little, and goes beside one that computes. The end-to-end part asserts times, so its companions yield to it (`yields`).
+little, and goes beside one that computes. Emulated machines compute, and do not mind how long that takes: a small `weight` has them
+yield to what asserts times.
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ from dataclasses import dataclass, field
 RACKS = "racks"
 """Held shared by a part whose racks may stand beside others, and whole by one that takes every rack away (`seedvm rack clean`)."""
 
+FULL = 100
+
 
 @dataclass(frozen=True)
 class Part:
     """One process and what it needs: average cores, MiB at its peak, names of locks, and the parts that must have ended before.
 
-    `alone` are locks that nobody else may hold, `shared` are locks that others may hold shared. `yields`: it gets the processors that
-    the other parts leave. `tests` are what pytest is given; a part without tests has `words`, and its exit code is its result.
+    `alone` are locks that nobody else may hold, `shared` are locks that others may hold shared. `weight` is its share of the processors
+    when all want them: `FULL`, or less for one that yields. `tests` are what pytest is given; a part without tests has `words`, and its
+    exit code is its result.
     """
 
     name: str
@@ -31,7 +35,12 @@ class Part:
     after: tuple[str, ...] = ()
     alone: frozenset[str] = field(default_factory=frozenset)
     shared: frozenset[str] = field(default_factory=frozenset)
-    yields: bool = False
+    weight: int = FULL
+
+    @property
+    def yields(self) -> bool:
+        """Whether it takes what the others leave."""
+        return self.weight < FULL
 
 
 def command(part: Part, report: str) -> Sequence[str]:
@@ -52,24 +61,25 @@ _METAL, _APPLIANCE, _CONTROLLER = (f"tests/qemu/test_{name}.py" for name in ("4_
 
 PARTS = (
     Part("images", words=(*_SEEDVM, "image", "build"), cores=1.4, memory_mib=10_000),
-    Part("disk", words=(*_SEEDVM, "image", "appliance"), cores=0.5, memory_mib=1000, after=("images",)),
     Part("rules", ("tests/rules",), cores=0.6),
     Part("unit", ("tests/unit",), cores=0.6),
-    # Two emulated machines, each of which keeps a core busy for as long as there is one.
-    Part("metal", (_METAL,), cores=1.5, memory_mib=9000, after=("images",), shared=_RACKS),
     # It asserts times, and takes every rack away.
-    Part("e2e", ("tests/e2e",), cores=1.5, memory_mib=13_000, after=("images",), alone=_RACKS),
-    Part("contract", ("tests/contract", f"--ignore={_IMAGES}", f"--ignore={_RACK}"), cores=0.4, workers=4, yields=True),
-    Part("tui", ("tests/tui",), cores=0.6, yields=True),
-    Part("appliance", (_APPLIANCE,), cores=0.5, memory_mib=4500, after=("images",), yields=True),
-    Part("controller", (_CONTROLLER,), cores=0.5, memory_mib=5000, after=("images",), shared=_RACKS),
+    Part("e2e", ("tests/e2e",), cores=1.3, memory_mib=12_500, after=("images",), alone=_RACKS),
+    # They wait most of the time.
+    Part("contract", ("tests/contract", f"--ignore={_IMAGES}", f"--ignore={_RACK}"), cores=0.3, workers=4),
+    Part("tui", ("tests/tui",), cores=0.5),
+    # Two emulated machines, each of which keeps a core busy for as long as there is one; then emulated machines one at a time.
+    Part("metal", (_METAL,), cores=1.2, memory_mib=9000, after=("images",), shared=_RACKS, weight=25),
+    Part("disk", words=(*_SEEDVM, "image", "appliance"), cores=0.4, after=("images",), weight=12),
+    Part("appliance", (_APPLIANCE,), cores=0.4, memory_mib=4500, after=("disk",), weight=12),
+    Part("image-tests", (_IMAGES, _RACK), cores=0.5, memory_mib=3500, after=("disk",), shared=_RACKS),
+    Part("controller", (_CONTROLLER,), cores=0.4, memory_mib=5000, after=("images",), shared=_RACKS, weight=12),
     Part(
         "machines",
         ("tests/qemu", *(f"--ignore={path}" for path in (_METAL, _APPLIANCE, _CONTROLLER))),
-        cores=0.5,
+        cores=0.4,
         memory_mib=3500,
-        after=("images",),
-        yields=True,
+        after=("disk",),
+        weight=12,
     ),
-    Part("image-tests", (_IMAGES, _RACK), cores=0.5, memory_mib=3500, after=("images",), shared=_RACKS),
 )

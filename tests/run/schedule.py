@@ -1,7 +1,8 @@
 """Runs parts beside each other as far as the machine holds them, all of them to their end, whatever fails.
 
 A part begins as soon as what it comes after has ended and its cores, memory and locks are free; the first of the list that fits goes
-first. One that no machine of this size holds runs when nothing else does. It refuses nothing: an interruption ends every part by
+first. Parts that yield keep no core from the others, which begin beside them as if they were not there. A part that no machine of
+this size holds runs when nothing else does. It refuses nothing: an interruption ends every part by
 SIGINT, as Ctrl-C does, and waits for it, since a part takes its racks away with it.
 """
 
@@ -20,6 +21,7 @@ from tests.run.group import Group
 from tests.run.parts import Part, command
 
 _TELL_EVERY_SECONDS = 300.0
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -63,9 +65,9 @@ def fits(part: Part, running: Iterable[Part], ended: Iterable[str], machine: Mac
     for other in others:
         if part.alone & (other.alone | other.shared) or part.shared & other.alone:
             return False
-    cores = sum(other.cores for other in others) + part.cores
+    cores = sum(other.cores for other in others if part.yields or not other.yields) + part.cores
     memory = sum(other.memory_mib for other in others) + part.memory_mib
-    return not others or (cores <= machine.cores and memory <= machine.memory_mib)
+    return not others or (cores <= machine.cores + _ROUNDING and memory <= machine.memory_mib)
 
 
 class Schedule:
@@ -102,7 +104,7 @@ class Schedule:
         for part in list(self._pending):
             if fits(part, [one.part for one in self._running.values()], ended, self._machine):
                 self._pending.remove(part)
-                group = Group(part.name, yields=part.yields)
+                group = Group(part.name, part.weight)
                 words = group.enter(command(part, str(self._folder / f"{part.name}.xml")))
                 child = process.spawn(words, log=self._folder / f"{part.name}.log")
                 self._running[pool.submit(child.wait)] = Running(part, child, group, self._seconds())

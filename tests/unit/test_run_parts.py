@@ -34,6 +34,13 @@ def test_a_part_waits_for_cores_memory_and_what_it_comes_after() -> None:
     assert fits(part(after=("images",)), [], ["images"], TWO_CORES)
 
 
+def test_a_part_that_yields_takes_what_is_left_and_keeps_no_core_from_the_others() -> None:
+    yielding = part("yielding", cores=0.5, weight=10)
+    assert fits(part(cores=2), [yielding, yielding], [], TWO_CORES)
+    assert fits(part(cores=0.5, weight=10), [part("busy", cores=1), yielding], [], TWO_CORES)
+    assert not fits(part(cores=0.6, weight=10), [part("busy", cores=1), yielding], [], TWO_CORES)
+
+
 def test_a_part_that_is_larger_than_the_machine_runs_alone() -> None:
     assert fits(part(cores=9, memory_mib=99_000), [], [], TWO_CORES)
     assert not fits(part(cores=9), [part("busy", cores=0.1)], [], TWO_CORES)
