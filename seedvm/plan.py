@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from seedvm.engine.step import Context, Step
 from seedvm.handoff.members import Members
-from seedvm.handoff.receipt import departed
+from seedvm.site.receipt import departed
 from seedvm.site.secrets_file import load_rotations
 from seedvm.steps.boot_mac import BootMacStep
 from seedvm.steps.credentials import CredentialsStep
@@ -31,7 +31,7 @@ from seedvm.steps.seed import SeedNetworkStep, SeedServicesStep
 
 def build_plan(context: Context) -> tuple[Step, ...]:
     """The whole road for one site. Nothing is touched by building it. On a seed that has left the receipt speaks for its steps."""
-    receipt = departed(context.state_dir)
+    receipt = departed(context.state_dir, context.site.name)
     road = _road(context)
     return road if receipt is None else (*(Finished(step, receipt) for step in road[:-1]), road[-1])
 

@@ -36,8 +36,8 @@ def _run(args: argparse.Namespace) -> int:
     from seedvm.engine.lock import engine_lock
     from seedvm.engine.run import new_run_id
     from seedvm.engine.step import Context
-    from seedvm.handoff.receipt import departed
     from seedvm.site.load import load_site
+    from seedvm.site.receipt import departed
     from seedvm.site.secrets_file import draft_secrets, ensure_generated
 
     site = load_site(args.site or args.state_dir / "site.yaml")
@@ -47,7 +47,7 @@ def _run(args: argparse.Namespace) -> int:
         return EXIT_USAGE
     with engine_lock(args.state_dir):
         stored = args.state_dir / "secrets.yaml"
-        secrets = draft_secrets(stored) if departed(args.state_dir) else ensure_generated(stored)
+        secrets = draft_secrets(stored) if departed(args.state_dir, site.name) else ensure_generated(stored)
         context = Context(site, secrets, args.state_dir, args.images_dir, args.yes_wipe)
         steps = steps_of(context)
         journal = Journal(args.state_dir / "journal.jsonl", site.name, new_run_id(), _printer(args.json))

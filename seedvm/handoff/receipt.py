@@ -1,31 +1,25 @@
 """The receipt: the signed statement that the seed may leave, with its evidence, as JSON and as a page for people.
 
-The signature (ed25519, by the site's receipt key) is over the canonical JSON of all the rest. It refuses to say "safe" when an id
-changed, a part of the rehearsal did not pass, or something that was to be compared is an empty set.
+`seedvm.site.receipt` signs it, and verifies it wherever something is decided by it. It refuses to say "safe" when an id changed, a part of
+the rehearsal did not pass, or something that was to be compared is an empty set.
 """
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
-
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
-from seedvm.base.typed_json import decode, encode
+from seedvm.base.typed_json import encode
 from seedvm.handoff.compare import DatabaseDigest
 from seedvm.handoff.record import Record
 from seedvm.handoff.services import Ids, Image
 from seedvm.member.rehearse import Rehearsal
 from seedvm.member.watch import Gap
+from seedvm.site.receipt import sign_tree
 
 REMAINS = "clouds.yaml in the seed's state folder: the operator's way in (admin password), kept by design, mode 0600"
 
@@ -36,24 +30,6 @@ class Member:
 
     name: str
     address: str
-
-
-@dataclass(frozen=True)
-class VipLine:
-    """The virtual address, and the name of the node that it moved to."""
-
-    address: str
-    holder: str
-
-
-@dataclass(frozen=True)
-class Statement:
-    """What a receipt says as far as anything is decided by it; its signature was right. `time` is UTC, ISO 8601."""
-
-    verdict: str
-    may_leave: bool
-    time: str
-    vip: VipLine
 
 
 @dataclass(frozen=True)
@@ -193,51 +169,7 @@ class Receipt:
 
 def sign(receipt: Receipt, key: Secret) -> str:
     """The receipt as JSON text with its signature. `key` is PEM, ed25519."""
-    private = serialization.load_pem_private_key(key.reveal().encode(), password=None)
-    if not isinstance(private, Ed25519PrivateKey):
-        raise SeedvmError("the receipt key is not ed25519")
-    tree = receipt.tree()
-    public = private.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    value = base64.b64encode(private.sign(_canonical(tree))).decode()
-    signature = {"algorithm": "ed25519", "public_key": public.decode(), "value": value}
-    return json.dumps({**tree, "signature": signature}, indent=1) + "\n"
-
-
-def verify(text: str, *, public_key: str | None = None) -> Statement:
-    """What the receipt says, if its signature is right (and, when given, by this key); else a SeedvmError."""
-    try:
-        tree = json.loads(text)
-        signature = tree.pop("signature")
-        public = serialization.load_pem_public_key(signature["public_key"].encode())
-        value = base64.b64decode(signature["value"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SeedvmError("that is no receipt", why=f"{type(error).__name__}") from error
-    if public_key is not None and signature["public_key"].strip() != public_key.strip():
-        raise SeedvmError("the receipt is signed by another site's key")
-    if not isinstance(public, Ed25519PublicKey):
-        raise SeedvmError("the receipt's key is not ed25519")
-    try:
-        public.verify(value, _canonical(tree))
-    except InvalidSignature as error:
-        raise SeedvmError(
-            "the receipt was changed after it was signed", hint="compare it with the one on a node"
-        ) from error
-    return decode(Statement, tree, "the receipt")
-
-
-def departed(state_dir: Path) -> Statement | None:
-    """What the receipt says on a seed that has wiped its secrets because of it; None on any other."""
-    try:
-        said = verify((state_dir / "receipt.json").read_text())
-    except FileNotFoundError:
-        return None
-    return said if said.may_leave and not (state_dir / "secrets.yaml").exists() else None
-
-
-def _canonical(tree: Mapping[str, Any]) -> bytes:
-    return json.dumps(tree, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+    return sign_tree(receipt.tree(), key)
 
 
 def utc(moment: datetime) -> str:

@@ -26,7 +26,7 @@ SEED_OFF_MARK = "seed-off"
 ENGINE_UNIT = "seedvm-engine.service"
 RUN_LIMIT_SECONDS = 40 * 60.0
 MEMORY_EVERY_SECONDS = 10.0
-KEPT = ("receipt.json", "receipt.txt", "report.json")
+KEPT = ("receipt.json", "receipt.txt", "receipt.pub", "report.json")
 
 
 @dataclass(frozen=True)

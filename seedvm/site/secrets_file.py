@@ -146,6 +146,12 @@ def store_accounts(path: Path, accounts: Mapping[str, Candidate]) -> None:
     _put(path, "bmc_accounts", accounts)
 
 
+def load_receipt_key(path: Path) -> str:
+    """The public key, PEM, by which this site's receipt is known; empty where none was made, or the secrets are wiped."""
+    generated = _read(path).get("generated")
+    return str(generated.get("receipt_public_key") or "") if isinstance(generated, dict) else ""
+
+
 def load_rotations(path: Path) -> dict[str, Rotation]:
     """The changes of BMC passwords that have not come to their end, by address."""
     return _rotations(_read(path))

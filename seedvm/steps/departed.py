@@ -9,8 +9,8 @@ from seedvm.cloud.connection import in_thread
 from seedvm.cloud.probe import probe
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Done, Report, Step, Verdict
-from seedvm.handoff.receipt import Statement
 from seedvm.services.load import installed
+from seedvm.site.receipt import Statement
 
 _SECONDS = 10.0
 

@@ -14,11 +14,12 @@ from seedvm.base.files import write_private
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
 from seedvm.handoff.members import Members
-from seedvm.handoff.receipt import Member, Receipt, sign, verify
+from seedvm.handoff.receipt import Member, Receipt, sign
 from seedvm.handoff.receipt_page import page
 from seedvm.member import verbs
 from seedvm.member.notes import KeepRequest, KeptRequest
 from seedvm.member.rehearse import RehearsalRequest
+from seedvm.site.receipt import FILE, KEY, PAGE, verify
 
 
 @dataclass(frozen=True)
@@ -32,15 +33,12 @@ class WriteReceipt:
     usual_seconds: ClassVar[float] = 3
 
     async def check(self) -> Verdict:
-        path = self.members.state_dir / "receipt.json"
+        path = self.members.state_dir / FILE
         if not path.exists():
             return Todo("there is no receipt")
         receipt = verify(path.read_text(), public_key=self.members.secrets.generated.receipt_public_key)
-        kept = await self.members.ask(verbs.KEPT, KeptRequest(("receipt.json", "receipt.txt")))
-        if (
-            any(len(files) < 2 for files in kept.values())
-            or len({files["receipt.json"] for files in kept.values()}) != 1
-        ):
+        kept = await self.members.ask(verbs.KEPT, KeptRequest((FILE, PAGE)))
+        if any(len(files) < 2 for files in kept.values()) or len({files[FILE] for files in kept.values()}) != 1:
             return Todo("not every node has the receipt")
         return Done({"verdict": receipt.verdict, "time": receipt.time})
 
@@ -60,7 +58,7 @@ class WriteReceipt:
             rehearsal=passed,
         )
         text = sign(receipt, self.members.secrets.generated.receipt_key)
-        files = {"receipt.json": text, "receipt.txt": page(receipt)}
+        files = {KEY: self.members.secrets.generated.receipt_public_key, PAGE: page(receipt), FILE: text}
         await self.members.ask(verbs.KEEP, KeepRequest(files))
         for name, content in files.items():
             write_private(self.members.state_dir / name, content)

@@ -22,13 +22,13 @@ from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Done, Report, Todo, Verdict
 from seedvm.handoff import services
 from seedvm.handoff.members import Members
-from seedvm.handoff.receipt import verify
 from seedvm.handoff.wipe import FOLDERS, Sweep, holds_anything
 from seedvm.member import verbs
 from seedvm.member.leave import CleanupRequest
 from seedvm.member.notes import KeepRequest
 from seedvm.member.status import booted
 from seedvm.services.load import installed
+from seedvm.site import receipt
 from seedvm.site.secrets_file import load_secrets
 
 _VIEW_SECONDS = 60.0
@@ -39,10 +39,12 @@ _OFF_FILE = "seed-off"
 
 def allowed(members: Members) -> Blocked | None:
     """What keeps the seed from leaving, or None."""
-    path = members.state_dir / "receipt.json"
-    if not path.exists():
+    if not (members.state_dir / receipt.FILE).exists():
         return Blocked("there is no receipt", "walk the hand-off first")
-    said = verify(path.read_text())
+    try:
+        said = receipt.trusted(members.state_dir, members.site.name)
+    except SeedvmError as error:
+        return Blocked(error.what, error.hint)
     return None if said.may_leave else Blocked(said.verdict, "mend what the receipt names, then run again")
 
 
@@ -142,6 +144,9 @@ class Wipe:
                 hint="wipe these by hand, run again",
             )
         report.log("searched again for every secret of the site: none found")
+        write_private(
+            self.members.state_dir / receipt.KEY, generated.receipt_public_key
+        )  # what proves the receipt from now on
         file.unlink()
 
 

@@ -60,7 +60,8 @@ def state_dir(folder: Path, *, until: str = "", review: bool = False, receipt: b
     if until:
         lines = lines[: next(number for number, line in enumerate(lines, 1) if until in line)]
     (folder / "journal.jsonl").write_text("".join(lines))
-    for name, wanted in (("review.json", review), ("receipt.json", receipt), ("inventory.json", review)):
+    parts = (("review.json", review), ("receipt.pub", receipt), ("receipt.json", receipt), ("inventory.json", review))
+    for name, wanted in parts:
         if wanted:
             shutil.copy(EXAMPLE / name, folder / name)
     (folder / "site.yaml").write_text(SITE)

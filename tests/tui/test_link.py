@@ -120,6 +120,7 @@ def test_the_example_is_whole() -> None:
         "journal.jsonl",
         "review.json",
         "receipt.json",
+        "receipt.pub",
         "inventory.json",
     }
 

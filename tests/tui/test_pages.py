@@ -165,6 +165,7 @@ async def test_receipt_page_says_yes_only_with_the_receipt(tmp_path: Path) -> No
         app.go("receipt")
         await until(pilot, lambda: "There is no receipt yet" in grid(app))
         assert "SAFE TO LEAVE: NO" in grid(app)
+        (tmp_path / "receipt.pub").write_text((EXAMPLE / "receipt.pub").read_text())
         (tmp_path / "receipt.json").write_text((EXAMPLE / "receipt.json").read_text())
         await until(pilot, lambda: "SAFE TO LEAVE: YES" in grid(app), "the light")
 

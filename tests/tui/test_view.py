@@ -24,11 +24,11 @@ def test_light_is_no_until_the_receipt_says_yes_at_every_event() -> None:
     for event in EVENTS:
         state = fold(state, [event])
         assert light(state, None)[1].startswith("SAFE TO LEAVE: NO, because ")
-    assert light(WHOLE, parse_receipt('{"may_leave": false, "why": "a key differs"}')) == (
+    assert light(WHOLE, parse_receipt('{"may_leave": false, "why": "a key differs"}', doubt="")) == (
         False,
         "SAFE TO LEAVE: NO, because a key differs",
     )
-    safe, words = light(WHOLE, parse_receipt('{"may_leave": true, "time": "noon"}'))
+    safe, words = light(WHOLE, parse_receipt('{"may_leave": true, "time": "noon"}', doubt=""))
     assert safe and words == "SAFE TO LEAVE: YES, since noon"
 
 

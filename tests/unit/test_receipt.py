@@ -11,14 +11,20 @@ import pytest
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
+from seedvm.engine.step import Blocked
 from seedvm.handoff.compare import DatabaseDigest
-from seedvm.handoff.receipt import Member, Receipt, VipLine, departed, sign, verify
+from seedvm.handoff.members import Members
+from seedvm.handoff.receipt import Member, Receipt, sign
 from seedvm.handoff.receipt_page import page
 from seedvm.handoff.record import Committed, Compared, Owned, Quiesced, Record
 from seedvm.handoff.services import Image
 from seedvm.member.rehearse import Part, Rehearsal
 from seedvm.member.watch import Gap
 from seedvm.site.generate import generate
+from seedvm.site.model import Site
+from seedvm.site.receipt import VipLine, departed, doubt, sign_tree, site_key, trusted, verify
+from seedvm.site.secrets_file import draft_secrets, ensure_generated
+from seedvm.steps.leave import allowed
 
 MADE = generate()
 KEY, PUBLIC = Secret(MADE["receipt_key"]), MADE["receipt_public_key"]
@@ -106,7 +112,7 @@ def test_a_changed_receipt_and_another_sites_key_are_refused() -> None:
     "junk", ["", "{}", "[]", '{"signature": {}}', '{"signature": {"public_key": "x", "value": "y"}}']
 )
 def test_junk_is_no_receipt(junk: str) -> None:
-    with pytest.raises(SeedvmError, match="no receipt"):
+    with pytest.raises(SeedvmError, match=r"no receipt|not signed"):
         verify(junk)
 
 
@@ -125,12 +131,61 @@ def test_the_page_tells_every_figure() -> None:
         assert word in told
 
 
-def test_a_seed_has_departed_once_its_receipt_is_good_and_its_secrets_are_gone(tmp_path: Path) -> None:
-    assert departed(tmp_path) is None
+def test_only_the_sites_own_receipt_is_free_of_doubt() -> None:
+    text, tree = sign(_receipt(), KEY), _receipt().tree()
+    assert doubt(text, key=PUBLIC, site="demo") == ""
+    assert doubt(text, key=PUBLIC, site="cellar") == "the receipt is of site demo, and this is cellar"
+    assert "not known" in doubt(text, key="", site="demo")
+    assert doubt(json.dumps(tree), key=PUBLIC, site="demo") == "the receipt is not signed"
+    edited = text.replace('"node_reboots": 0', '"node_reboots": 1')
+    assert doubt(edited, key=PUBLIC, site="demo") == "the receipt was changed after it was signed"
+    forged = sign_tree({**tree, "may_leave": True}, Secret(generate()["receipt_key"]))
+    assert verify(forged).may_leave and "another site's key" in doubt(forged, key=PUBLIC, site="demo")
+
+
+def test_the_sites_key_is_that_of_its_secrets_and_after_the_wipe_the_one_beside_the_receipt(tmp_path: Path) -> None:
+    assert site_key(tmp_path) == ""
+    (tmp_path / "receipt.pub").write_text(PUBLIC)
+    assert site_key(tmp_path) == PUBLIC
+    made = ensure_generated(tmp_path / "secrets.yaml").generated
+    assert site_key(tmp_path) == made.receipt_public_key != PUBLIC
     (tmp_path / "receipt.json").write_text(sign(_receipt(), KEY))
+    with pytest.raises(SeedvmError, match="another site's key"):
+        trusted(tmp_path, "demo")
+    (tmp_path / "receipt.json").write_text(sign(_receipt(), made.receipt_key))
+    assert trusted(tmp_path, "demo").may_leave
+
+
+def test_a_seed_has_departed_once_its_receipt_is_good_and_its_secrets_are_gone(tmp_path: Path) -> None:
+    assert departed(tmp_path, "demo") is None
+    (tmp_path / "receipt.json").write_text(sign(_receipt(), KEY))
+    (tmp_path / "receipt.pub").write_text(PUBLIC)
     (tmp_path / "secrets.yaml").write_text("generated: {}")
-    assert departed(tmp_path) is None
+    assert departed(tmp_path, "demo") is None
     (tmp_path / "secrets.yaml").unlink()
-    assert departed(tmp_path) is not None
+    assert departed(tmp_path, "demo") is not None
     (tmp_path / "receipt.json").write_text(sign(replace(_receipt(), ids_changed=1), KEY))
-    assert departed(tmp_path) is None
+    assert departed(tmp_path, "demo") is None
+
+
+def test_a_receipt_that_is_not_the_sites_own_ends_no_deployment(tmp_path: Path) -> None:
+    (tmp_path / "receipt.json").write_text(sign(_receipt(), KEY))
+    assert departed(tmp_path, "demo") is not None, "a seed that left before there were key files"
+    with pytest.raises(SeedvmError, match="of site demo"):
+        departed(tmp_path, "cellar")
+    (tmp_path / "receipt.pub").write_text(generate()["receipt_public_key"])
+    with pytest.raises(SeedvmError, match="another site's key"):
+        departed(tmp_path, "demo")
+
+
+def test_the_seed_leaves_by_a_receipt_of_its_own_site_alone(tmp_path: Path, site: Site) -> None:
+    members = Members(site, draft_secrets(tmp_path / "secrets.yaml"), tmp_path)
+    assert isinstance(allowed(members), Blocked)
+    (tmp_path / "receipt.json").write_text(sign(_receipt(), KEY))
+    refused = allowed(members)
+    assert isinstance(refused, Blocked) and "not known" in refused.why
+    (tmp_path / "receipt.pub").write_text(PUBLIC)
+    assert allowed(members) is None
+    (tmp_path / "receipt.json").write_text(sign(_receipt(), Secret(generate()["receipt_key"])))
+    refused = allowed(members)
+    assert isinstance(refused, Blocked) and "another site's key" in refused.why and "on a node" in refused.hint

@@ -15,6 +15,7 @@ from seedvm.engine.journal import read
 from seedvm.scan.evidence import Bmc
 from seedvm.scan.listen import Neighbour
 from seedvm.scan.run import Ended
+from seedvm.site import receipt
 from seedvm.site.accounts import Candidate
 from seedvm.site.orders import Order
 from tui.backend.engine import Link
@@ -38,10 +39,11 @@ class Replay(Link):
             raise SeedvmError(f"{journal} cannot be replayed", why="it holds no event", hint="give a journal.jsonl")
         self._speed = speed
         self._reviewed = False
-        review, receipt = journal.with_name("review.json"), journal.with_name("receipt.json")
+        review, written = journal.with_name("review.json"), journal.with_name(receipt.FILE)
         self._found_review = parse_review(review.read_text()) if review.exists() else None
-        page = journal.with_name("receipt.txt").read_text() if journal.with_name("receipt.txt").exists() else ""
-        self._found_receipt = parse_receipt(receipt.read_text(), page) if receipt.exists() else None
+        text = written.read_text() if written.exists() else ""
+        page = journal.with_name(receipt.PAGE).read_text() if journal.with_name(receipt.PAGE).exists() else ""
+        self._found_receipt = parse_receipt(text, page, doubt=self._doubt(journal, text)) if text else None
         inventory = journal.with_name("inventory.json")
         self._found_machines = parse_inventory(inventory.read_text()) if inventory.exists() else ()
         self._has_site = journal.with_name("site.yaml").exists()
@@ -59,6 +61,9 @@ class Replay(Link):
                 self.view = self._seen(state)
                 yield self.view
             await asyncio.sleep(_FRAME_SECONDS)
+
+    def _doubt(self, journal: Path, text: str) -> str:
+        return receipt.doubt(text, key=receipt.site_key(journal.parent), site=self._events[0].site)
 
     def _reached(self, at: int, clock: float) -> int:
         while at < len(self._events) and self._events[at].time.timestamp() <= clock:

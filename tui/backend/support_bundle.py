@@ -23,7 +23,7 @@ from seedvm.base.files import write_private
 from seedvm.base.secret import SHORT, Secret, needles, strike
 
 FILES = (
-    "site.yaml", "journal.jsonl", "inventory.json", "review.json", "confirmed.json", "receipt.json", "receipt.txt",
+    "site.yaml", "journal.jsonl", "inventory.json", "review.json", "confirmed.json", "receipt.json", "receipt.txt", "receipt.pub",
     "report.json", "facts.json", "engine.log", "bmc-ledger.json", "images-verified.json",
     "trace.jsonl", "trace.jsonl.1",
 )  # fmt: skip

@@ -204,13 +204,14 @@ def parse_inventory(text: str) -> tuple[Known, ...]:
         ) from None
 
 
-def parse_receipt(text: str, page: str = "") -> Receipt:
-    """The receipt in `receipt.json` with its page `receipt.txt`; it lets the seed leave only where it says `may_leave: true`."""
-    tree = _tree(text, "receipt.json")
+def parse_receipt(text: str, page: str = "", *, doubt: str) -> Receipt:
+    """The receipt in `receipt.json` with its page `receipt.txt`. It lets the seed leave only where it says `may_leave: true` and there
+    is no `doubt` that it is the site's own (see `seedvm.site.receipt.doubt`)."""
+    tree = {name: value for name, value in _tree(text, "receipt.json").items() if name != "signature"}
     return Receipt(
-        may_leave=tree.get("may_leave") is True,
+        may_leave=tree.get("may_leave") is True and not doubt,
         since=str(tree.get("time") or ""),
-        because=str(tree.get("why") or ""),
-        lines=tuple(_flat(tree)),
-        page=tuple(page.splitlines()),
+        because=doubt or str(tree.get("why") or ""),
+        lines=(*((("NOT TO BE TRUSTED", doubt),) if doubt else ()), *_flat(tree)),
+        page=() if doubt else tuple(page.splitlines()),
     )

@@ -5,7 +5,8 @@ It refuses to write, to start anything, and to touch the engine's lock: it looks
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -13,6 +14,7 @@ from typing import Any, Generic, TypeVar
 from seedvm.base.errors import InvalidFile, SeedvmError
 from seedvm.engine.journal import Event, tail
 from seedvm.engine.lock import engine_pid
+from seedvm.site import receipt
 from seedvm.site.load import parse_site
 from seedvm.site.orders import pending
 from seedvm.site.secrets_file import load_accounts, load_candidates
@@ -73,16 +75,22 @@ class Tail:
 class _File(Generic[Parsed]):
     """A file parsed again only when it has changed; what is wrong with it is told until it changes."""
 
-    def __init__(self, path: Path, parser: Callable[[str], Parsed], nothing: Parsed) -> None:
+    def __init__(
+        self, path: Path, parser: Callable[[str], Parsed], nothing: Parsed, *, beside: Sequence[Path] = ()
+    ) -> None:
+        """`beside` are files that the parser reads as well."""
         self._path, self._parser, self._nothing = path, parser, nothing
-        self._seen: tuple[int, int, int] | None = None
+        self._beside = beside
+        self._seen: tuple[tuple[int, int, int] | None, ...] | None = None
         self.value = nothing
         self.trouble = ""
 
     def look(self) -> None:
         try:
-            status = self._path.stat()
-            seen: tuple[int, int, int] | None = (status.st_ino, status.st_mtime_ns, status.st_size)
+            seen: tuple[tuple[int, int, int] | None, ...] | None = (
+                _mark(self._path.stat()),
+                *map(_mark_of, self._beside),
+            )
             if seen != self._seen:
                 self.value, self.trouble = self._parser(self._path.read_text()), ""
         except FileNotFoundError:
@@ -90,6 +98,14 @@ class _File(Generic[Parsed]):
         except (SeedvmError, UnicodeDecodeError) as error:
             self.value, self.trouble = self._nothing, str(error)
         self._seen = seen
+
+
+def _mark(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _mark_of(path: Path) -> tuple[int, int, int] | None:
+    return _mark(path.stat()) if path.exists() else None
 
 
 class Watch:
@@ -101,7 +117,12 @@ class Watch:
         self._tail = Tail(state_dir / "journal.jsonl")
         self._inventory = _File[tuple[Known, ...]](state_dir / "inventory.json", parse_inventory, ())
         self._review = _File[Review | None](state_dir / "review.json", parse_review, None)
-        self._receipt = _File[Receipt | None](state_dir / "receipt.json", self._with_page, None)
+        self._receipt = _File[Receipt | None](
+            state_dir / receipt.FILE,
+            self._receipt_of,
+            None,
+            beside=[state_dir / name for name in (receipt.PAGE, receipt.KEY, "secrets.yaml", "site.yaml")],
+        )
         self._confirmed = _File[frozenset[tuple[str, str, str]]](state_dir / "confirmed.json", wipes, frozenset())
         self._asked = {
             "networks": _File[bool](state_dir / "site.yaml", _is_right, False),
@@ -144,9 +165,16 @@ class Watch:
         except SeedvmError as error:
             return {"": str(error)}
 
-    def _with_page(self, text: str) -> Receipt:
-        page = self._dir / "receipt.txt"
-        return parse_receipt(text, page.read_text() if page.exists() else "")
+    def _receipt_of(self, text: str) -> Receipt:
+        page = self._dir / receipt.PAGE
+        doubt = receipt.doubt(text, key=receipt.site_key(self._dir), site=self._site_name())
+        return parse_receipt(text, page.read_text() if page.exists() else "", doubt=doubt)
+
+    def _site_name(self) -> str:
+        try:
+            return parse_site((self._dir / "site.yaml").read_text()).name
+        except (OSError, InvalidFile):
+            return self._state.site
 
 
 def _is_right(site: str) -> bool:

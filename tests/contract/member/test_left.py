@@ -14,12 +14,12 @@ from seedvm.cloud.client import Client
 from seedvm.cloud.probe import probe
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Done, Report, Todo, Verdict
-from seedvm.handoff.receipt import Statement, VipLine
+from seedvm.site.receipt import Statement, VipLine
 from seedvm.steps.departed import Finished
 from tests.contract.isolated import child, isolated, until
 
 VIP = "192.0.2.5"
-RECEIPT = Statement("SAFE TO LEAVE: YES", True, "2026-11-23T01:02:03Z", VipLine(VIP, "demo-undercloud-0"))
+RECEIPT = Statement("demo", "SAFE TO LEAVE: YES", True, "2026-11-23T01:02:03Z", VipLine(VIP, "demo-undercloud-0"))
 
 
 @dataclass(frozen=True)

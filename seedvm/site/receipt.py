@@ -1,0 +1,139 @@
+"""The signature of a receipt, and what follows from a receipt that is genuine: the screen's light, and what the engine does on a seed that
+has left.
+
+A receipt is believed by the site's own receipt key alone: the one in secrets.yaml and, once that is wiped, the public half of it that
+was stored beside the receipt (`receipt.pub`). The key that a receipt carries itself proves nothing, as whoever edits it can sign it again.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from seedvm.base.errors import SeedvmError
+from seedvm.base.secret import Secret
+from seedvm.base.typed_json import decode
+from seedvm.site.secrets_file import load_receipt_key
+
+FILE = "receipt.json"
+PAGE = "receipt.txt"
+KEY = "receipt.pub"
+
+
+@dataclass(frozen=True)
+class VipLine:
+    """The virtual address, and the name of the node that it moved to."""
+
+    address: str
+    holder: str
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What a receipt says as far as anything is decided by it; its signature was right. `time` is UTC, ISO 8601."""
+
+    site: str
+    verdict: str
+    may_leave: bool
+    time: str
+    vip: VipLine
+
+
+def sign_tree(tree: Mapping[str, Any], key: Secret) -> str:
+    """A receipt's JSON as text with its signature, which is over the canonical JSON of all the rest. `key` is PEM, ed25519."""
+    private = serialization.load_pem_private_key(key.reveal().encode(), password=None)
+    if not isinstance(private, Ed25519PrivateKey):
+        raise SeedvmError("the receipt key is not ed25519")
+    public = private.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    value = base64.b64encode(private.sign(_canonical(tree))).decode()
+    signature = {"algorithm": "ed25519", "public_key": public.decode(), "value": value}
+    return json.dumps({**tree, "signature": signature}, indent=1) + "\n"
+
+
+def verify(text: str, *, public_key: str | None = None) -> Statement:
+    """What the receipt says, if its signature is right (and, when given, by this key); else a SeedvmError."""
+    return decode(Statement, _signed(text, public_key), "the receipt")
+
+
+def doubt(text: str, *, key: str, site: str) -> str:
+    """Why a receipt is not to be believed, in a few words for the operator; empty where it is the genuine one of this site."""
+    if not key:
+        return f"this site's receipt key is not known ({KEY} is missing)"
+    try:
+        tree = _signed(text, key)
+    except SeedvmError as error:
+        return error.what
+    return "" if tree.get("site") == site else f"the receipt is of site {tree.get('site')}, and this is {site}"
+
+
+def site_key(state_dir: Path) -> str:
+    """The public key, PEM, that a receipt of this site is signed by; empty where it is not known."""
+    if key := load_receipt_key(state_dir / "secrets.yaml"):
+        return key
+    try:
+        return (state_dir / KEY).read_text()
+    except FileNotFoundError:
+        return ""
+
+
+def trusted(state_dir: Path, site: str) -> Statement:
+    """What this site's genuine receipt says; a SeedvmError where there is none."""
+    text = (state_dir / FILE).read_text()
+    if wrong := doubt(text, key=site_key(state_dir), site=site):
+        raise SeedvmError(wrong, hint=f"compare {state_dir / FILE} with /var/lib/seedvm/{FILE} on a node")
+    return verify(text)
+
+
+def departed(state_dir: Path, site: str) -> Statement | None:
+    """What the receipt says on a seed that has wiped its secrets because of it; None on any other.
+
+    A seed that left before receipts had a key file beside them is known by the key in the receipt, or it would begin anew.
+    """
+    if not (state_dir / FILE).exists() or (state_dir / "secrets.yaml").exists():
+        return None
+    old = not (state_dir / KEY).exists()
+    said = verify((state_dir / FILE).read_text()) if old else trusted(state_dir, site)
+    if said.site != site:
+        raise SeedvmError(
+            f"the receipt is of site {said.site}, and this is {site}",
+            hint=f"move {state_dir / FILE} away, or use the folder of {said.site}",
+        )
+    return said if said.may_leave else None
+
+
+def _signed(text: str, public_key: str | None) -> dict[str, Any]:
+    """The receipt without its signature, once that was right."""
+    try:
+        tree = json.loads(text)
+        signature = tree.pop("signature")
+        public = serialization.load_pem_public_key(signature["public_key"].encode())
+        value = base64.b64decode(signature["value"])
+    except KeyError as error:
+        raise SeedvmError("the receipt is not signed", why=f"it has no {error}") from error
+    except (ValueError, TypeError, AttributeError) as error:
+        raise SeedvmError("that is no receipt", why=f"{type(error).__name__}") from error
+    if public_key is not None and signature["public_key"].strip() != public_key.strip():
+        raise SeedvmError("the receipt is signed by another site's key")
+    if not isinstance(public, Ed25519PublicKey):
+        raise SeedvmError("the receipt's key is not ed25519")
+    try:
+        public.verify(value, _canonical(tree))
+    except InvalidSignature as error:
+        raise SeedvmError(
+            "the receipt was changed after it was signed", hint="compare it with the one on a node"
+        ) from error
+    return dict(tree)
+
+
+def _canonical(tree: Mapping[str, Any]) -> bytes:
+    return json.dumps(tree, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
