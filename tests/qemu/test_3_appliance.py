@@ -122,7 +122,7 @@ def test_the_site_is_described_by_keys(line: Console) -> None:
     line.press("Tab", "Tab")
     line.stands_on("Provisioning network", KEY_SECONDS)
     line.type("10.20.0.0/24")
-    line.press("F5")
+    line.press("F7")
     line.see("10.20.0.11, 10.20.0.12", KEY_SECONDS)
     line.press(*["Tab"] * 11)
     line.stands_on("Where BMCs may be", KEY_SECONDS)

@@ -32,7 +32,7 @@ async def test_from_nothing_to_site_and_accounts_by_keys_alone(tmp_path: Path) -
         await until(pilot, lambda: "The seed, as this screen sees it" in grid(app), "the preflight")
         await pilot.press("f10")
         await until(pilot, lambda: "This seed has" in grid(app), "the form")
-        await pilot.press(*"cellar", "tab", "tab", *"10.20.0.0/24", "f5")
+        await pilot.press(*"cellar", "tab", "tab", *"10.20.0.0/24", "f7")
         await until(pilot, lambda: field(app, "provisioning.vip").value == "10.20.0.5", "the proposal")
         await pilot.press("f10")
         await until(pilot, lambda: "Not saved. Where BMCs may be" in grid(app), "the refusal")

@@ -41,7 +41,7 @@ c   the receipt      h  the progress      /  searches in the log"""
         Binding("c", "app.go('receipt')", "Receipt", key_display="c"),
         Binding("h", "app.go('progress')", "Progress", key_display="h"),
         Binding("r", "retry", "Retry", key_display="r"),
-        Binding("s", "app.go('networks')", "Change site", key_display="s", show=False),
+        Binding("m", "app.go('networks')", "Modify site", key_display="m", show=False),
         Binding("b", "bundle", "Bundle", key_display="b", show=False),
     ]
 
@@ -72,7 +72,7 @@ c   the receipt      h  the progress      /  searches in the log"""
         stopped = failure is not None and not view.running and failure.step in theirs
         lines["failure"].set_class(not stopped, "hidden")
         if failure is not None and stopped:
-            keys = "r retry   s change the site   b write a support bundle"
+            keys = "r retry   m modify the site   b write a support bundle"
             lines["failure"].fill(lambda width: [*failure_lines(failure, width), [(" " * 9 + keys, "strong")]])
         log, named = [line for line in state.log if line.step in theirs], names(view.review)
         put(

@@ -68,7 +68,7 @@ it for the machine that is marked:
 
 u   it is to be a node of the undercloud
 s   it is a spare (the rehearsal deploys one)
-x   leave it out: it is neither powered nor written
+x   omit it: it is neither powered nor written
 a   as proposed
 
 Your word is written into site.yaml at once, and counts from the engine's next
@@ -77,7 +77,7 @@ start: r starts it, and it asks for the review again."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("u", "say('undercloud')", "Undercloud", key_display="u"),
         Binding("s", "say('spare')", "Spare", key_display="s"),
-        Binding("x", "say('exclude')", "Leave", key_display="x"),
+        Binding("x", "say('exclude')", "Omit", key_display="x"),
         Binding("a", "say('')", "Auto", key_display="a"),
         Binding("r", "retry", "Start", key_display="r", show=False),
     ]

@@ -34,12 +34,12 @@ Where a trunk carries the BMCs with a tag, give the VLAN's number: the seed
 makes the interface, as eth1.123, itself.
 
 Tab, Shift+Tab, Enter: from field to field; ! marks what is wrong as you type.
-F5 fills empty addresses from the provisioning network. F10 saves and goes on;
+F7 fills empty addresses from the provisioning network. F10 saves and goes on;
 it is refused while something is wrong. Esc goes back and keeps what was
 entered."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f5", "propose", "Propose", key_display="F5"),
+        Binding("f7", "propose", "Propose", key_display="F7"),
         Binding("f10", "save", "Save, go on", key_display="F10"),
     ]
 

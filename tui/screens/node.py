@@ -39,7 +39,7 @@ the words of the service that knows most, and its log.
 t  try it again on its own machine: what failed of it is taken away first
 p  put a spare in its place. The spare's disk is WIPED; machine and disk are
    named, and the site's name has to be typed
-x  the next spare, where there are several
+o  another spare, where there are several
 d  do without it for good; refused where fewer than three would be left
 n  the next machine that needs you
 
@@ -50,7 +50,7 @@ engine is started. Esc goes back, / searches in the log."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("t", "retry", "Try again", key_display="t"),
         Binding("p", "replace", "Replace", key_display="p"),
-        Binding("x", "spare", "Next spare", key_display="x", show=False),
+        Binding("o", "spare", "Other spare", key_display="o", show=False),
         Binding("d", "drop", "Drop", key_display="d"),
         Binding("n", "next", "Next", key_display="n"),
     ]

@@ -54,7 +54,7 @@ F10 goes on to the questions      / searches"""
         Binding("f5", "look", "Look again", key_display="F5"),
         Binding("r", "retry", "Start", key_display="r"),
         Binding("b", "bundle", "Bundle", key_display="b", show=False),
-        Binding("s", "app.go('networks')", "Change site", key_display="s", show=False),
+        Binding("m", "app.go('networks')", "Modify site", key_display="m", show=False),
         Binding("f10", "app.go('networks')", "Networks", key_display="F10"),
     ]
 
@@ -127,7 +127,7 @@ F10 goes on to the questions      / searches"""
             return [[(told, "dim")], *([(f"    {text}", "dim")] for text in _ENGINE)]
         failure = view.state.failure
         if failure is not None and not view.running and any(step.name == failure.step for step in _steps(view.state)):
-            keys = "r look again   s change the site   b write a support bundle"
+            keys = "r look again   m modify the site   b write a support bundle"
             lines += [*failure_lines(failure, width), [(" " * 9 + keys, "strong")]]
         return lines
 

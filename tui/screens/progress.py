@@ -50,7 +50,7 @@ v      below: log, steps, Heat's stack, in turn
 f      log of the marked machine alone; again: of all
 /      search in lanes, log and stack; Esc ends the search
 r      when it stopped: start the engine again; it looks first and goes on
-s      change the site, then retry      b  write a support bundle
+m      modify the site, then retry      b  write a support bundle
 h      the hand-off
 Tab moves between the parts, arrows and PageUp/PageDown scroll."""
 
@@ -59,7 +59,7 @@ Tab moves between the parts, arrows and PageUp/PageDown scroll."""
         Binding("v", "part", "View", key_display="v"),
         Binding("f", "filter", "Filter", key_display="f"),
         Binding("h", "app.go('handoff')", "Hand-off", key_display="h"),
-        Binding("s", "app.go('networks')", "Change site", key_display="s", show=False),
+        Binding("m", "app.go('networks')", "Modify site", key_display="m", show=False),
         Binding("b", "bundle", "Bundle", key_display="b", show=False),
     ]
 
@@ -126,7 +126,7 @@ Tab moves between the parts, arrows and PageUp/PageDown scroll."""
         stopped = failure is not None and not running
         panel.set_class(not stopped, "hidden")
         if failure is not None and stopped:
-            keys = "r retry   s change the site   b write a support bundle"
+            keys = "r retry   m modify the site   b write a support bundle"
             if failure.kind == "blocked" and failure.step == "review":
                 keys = "F2 review: confirm there what may be wiped"
             elif failure.step == "deploy" and failure.machine:
