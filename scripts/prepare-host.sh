@@ -6,11 +6,13 @@
 #   prepare-host.sh test    that, and the servers and simulators which contract tests start (installed, not started here)
 #
 # Safe to run again: what is there is left alone. It refuses to change anything while a need that it cannot cure is unmet.
+# apt's and pip's own words go to build/prepare-host.log; where one of them fails, the last of them are shown.
 
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly VENV=.venv
+readonly LOG=build/prepare-host.log
 PATH=${PATH//"$PWD/$VENV/bin:"/} # a virtual environment is not made of itself
 readonly LEAST_MEMORY_MIB=20000
 readonly LEAST_DISK_GIB=25
@@ -27,6 +29,25 @@ readonly TEST_PACKAGES=(
 )
 
 say() { printf '>> %s\n' "$*"; }
+
+# quietly WHAT COMMAND...: one line that says what is done and how long it took.
+quietly() {
+    local what=$1 status=0 begin=$SECONDS
+    shift
+    mkdir -p "${LOG%/*}"
+    printf '>> %s: ' "$what"
+    "$@" >"$LOG" 2>&1 || status=$?
+    if [ "$status" -eq 0 ]; then
+        printf 'done in %d s\n' $((SECONDS - begin))
+        return
+    fi
+    printf 'FAILED after %d s\n' $((SECONDS - begin))
+    {
+        tail -n 25 "$LOG"
+        printf 'prepare-host: %s failed with exit code %d; its whole output is in %s\n' "$what" "$status" "$PWD/$LOG"
+    } >&2
+    exit 1
+}
 
 MISSING=()
 missing() { MISSING+=("$1: $2"); }
@@ -89,10 +110,12 @@ install_packages() {
     if [ "${#wanted[@]}" -eq 0 ]; then
         return
     fi
-    say "installing ${#wanted[@]} Debian packages: ${wanted[*]}"
     export DEBIAN_FRONTEND=noninteractive
-    apt-get update -q
-    without_services apt-get install -q -y --no-install-recommends "${wanted[@]}"
+    quietly "installing ${#wanted[@]} Debian packages" apt_install "${wanted[@]}"
+}
+
+apt_install() {
+    apt-get update -q && without_services apt-get install -q -y --no-install-recommends "$@"
 }
 
 # A database that was here before goes on as it is; one that comes with us does not start with the machine.
@@ -107,7 +130,7 @@ install_test_packages() {
 
 # What is installed here is for namespaces, images and tests: none of it is to run on this machine.
 without_services() {
-    local policy=/usr/sbin/policy-rc.d
+    local policy=/usr/sbin/policy-rc.d status=0
     if [ -e "$policy" ]; then
         "$@"
         return
@@ -115,8 +138,9 @@ without_services() {
     printf '#!/bin/sh\nexit 101\n' >"$policy"
     chmod +x "$policy"
     trap 'rm -f /usr/sbin/policy-rc.d' EXIT
-    "$@"
+    "$@" || status=$?
     rm -f "$policy"
+    return "$status"
 }
 
 # make_venv EXTRAS: what is there already and more than that is left alone.
@@ -132,11 +156,13 @@ make_venv() {
     if [[ "$(cat "$stamp" 2>/dev/null)" == "$made_of $extras"* ]] && "$VENV/bin/seedvm" --version >/dev/null 2>&1; then
         return
     fi
-    say "making the virtual environment in $VENV with $("$python" --version)"
-    "$VENV/bin/python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || "$python" -m venv --clear "$VENV"
-    "$VENV/bin/python" -m pip install --disable-pip-version-check --progress-bar off -e ".[$extras]" \
-        | sed -u '/^Requirement already satisfied/d'
+    quietly "making the virtual environment in $VENV with $("$python" --version)" fill_venv "$python" "$extras"
     printf '%s\n' "$made_of $extras" >"$stamp"
+}
+
+fill_venv() {
+    "$VENV/bin/python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || "$1" -m venv --clear "$VENV" || return
+    "$VENV/bin/python" -m pip install --disable-pip-version-check --progress-bar off -e ".[$2]"
 }
 
 case "${1:-}" in
@@ -153,7 +179,7 @@ case "${1:-}" in
         say "this machine is ready"
         ;;
     *)
-        sed -n '2,8s/^# \?//p' "$0" >&2
+        sed -n '2,9s/^# \?//p' "$0" >&2
         exit 2
         ;;
 esac
