@@ -28,7 +28,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bench.common import Figure, run_bench
-from seedvm.engine.journal import Event, encode
+from seedvm.base.json_tree import JSON
+from seedvm.engine.codec import encode
+from seedvm.engine.events import Entry, Unknown
 from tui.app import PAGES, WizardApp
 from tui.backend.engine import Link
 
@@ -43,10 +45,10 @@ _BUSY = {"hardware": b"", "review": b"\t", "progress": b""}
 """Pages with all machines on them, and the key that brings the keys to their list."""
 
 
-def line(number: int, event: str, step: str | None = None, **fields: object) -> str:
+def line(number: int, event: str, step: str | None = None, **fields: JSON) -> str:
     """A line of the journal."""
     when = datetime(2030, 1, 1, tzinfo=UTC) + timedelta(milliseconds=number)
-    return encode(Event(number, when, "bench", "run", event, step, fields)) + "\n"
+    return encode(Entry(number, when, "bench", "run", Unknown(event, fields), step)) + "\n"
 
 
 def node_line(number: int) -> str:

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from seedvm.base.first import first
+from seedvm.engine.events import NodeReached
 from seedvm.engine.journal import read
 from tui.app import WizardApp
 from tui.backend.replay import Replay
@@ -22,9 +23,11 @@ _ENV = {"TERM": "xterm-256color", "LANG": "C.UTF-8"}
 
 def writing(journal: Path) -> int:
     """How many events there are up to the middle of the images being written: the moment worth a picture."""
-    events = read(journal)
-    writes = [number for number, event in enumerate(events, 1) if event.get("phase") == "write"]
-    return writes[len(writes) * 6 // 10] if writes else len(events) * 6 // 10
+    entries = read(journal)
+    writes = [
+        n for n, entry in enumerate(entries, 1) if isinstance(entry.event, NodeReached) and entry.event.phase == "write"
+    ]
+    return writes[len(writes) * 6 // 10] if writes else len(entries) * 6 // 10
 
 
 async def picture(journal: Path, page: str, upto: int | None) -> str:

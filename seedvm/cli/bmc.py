@@ -13,7 +13,8 @@ from seedvm.base.errors import SeedvmError
 from seedvm.cli.common import EXIT_DONE, EXIT_FAILED, EXIT_USAGE, Commands, answer, fail, say
 
 if TYPE_CHECKING:
-    from seedvm.engine.step import JSON, Context
+    from seedvm.base.json_tree import JSON
+    from seedvm.engine.step import Context
     from seedvm.machines.inventory import Machine
     from seedvm.steps.rotate import RotateStep
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from seedvm.cli.common import EXIT_DONE, EXIT_FAILED, Commands, require_checkout, say
 
 if TYPE_CHECKING:
-    from seedvm.engine.journal import Event
+    from seedvm.engine.events import Entry
 
 BUILD = Path("build")
 
@@ -27,8 +27,8 @@ def _demo(args: argparse.Namespace) -> int:
 
     lines = EventLines()
 
-    def show(event: Event) -> None:
-        line = lines.line(event)
+    def show(entry: Entry) -> None:
+        line = lines.line(entry)
         if line is not None:
             say(line)
 

@@ -17,7 +17,8 @@ from seedvm.cli.common import EXIT_BLOCKED, EXIT_DONE, EXIT_FAILED, EXIT_USAGE, 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from seedvm.engine.journal import Event, Journal
+    from seedvm.engine.events import Entry
+    from seedvm.engine.journal import Journal
     from seedvm.engine.run import Ended
     from seedvm.engine.step import Context, Step
 
@@ -57,13 +58,13 @@ def _run(args: argparse.Namespace) -> int:
             os._exit(code)  # all is on the disk; a thread that still waits on the network would hold the process up
 
 
-def _printer(as_json: bool) -> Callable[[Event], None]:
+def _printer(as_json: bool) -> Callable[[Entry], None]:
     from seedvm.cli.text import EventLines
 
     lines = EventLines()
 
-    def show(event: Event) -> None:
-        line = lines.line(event)
+    def show(entry: Entry) -> None:
+        line = lines.line(entry)
         if line is not None and not as_json:
             with contextlib.suppress(OSError):  # a dead terminal stops no deployment
                 say(line)

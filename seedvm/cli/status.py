@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from seedvm.base.errors import SeedvmError
 from seedvm.cli.common import EXIT_DONE, Commands, answer, say
 
 
@@ -12,13 +13,17 @@ def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
 
 
 def _status(args: argparse.Namespace) -> int:
-    from seedvm.cli.text import status_lines
-    from seedvm.engine.status import read_status
+    from seedvm.cli.text import status_lines, status_tree
+    from seedvm.engine.lock import engine_pid
+    from seedvm.engine.reducer import read_state
 
-    status = read_status(args.state_dir)
+    state, pid = read_state(args.state_dir), engine_pid(args.state_dir)
+    if not state.steps:
+        why = f"{args.state_dir}/journal.jsonl tells of no run"
+        raise SeedvmError("nothing has run yet", why=why, hint="seedvm run")
     if args.json:
-        answer(status.as_json())
+        answer(status_tree(state, pid))
     else:
-        for line in status_lines(status):
+        for line in status_lines(state, pid):
             say(line)
     return EXIT_DONE

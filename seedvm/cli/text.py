@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from seedvm.base.errors import SeedvmError
-from seedvm.engine.journal import Event
-from seedvm.engine.status import Status, brief
+from seedvm.base.json_tree import JSON
+from seedvm.engine import events
+from seedvm.engine.events import Entry, brief
+from seedvm.engine.state import State, StepView
 from seedvm.engine.step import Blocked, Done, Step, Todo, Verdict
 
 
@@ -17,44 +18,57 @@ class EventLines:
     def __init__(self) -> None:
         self._names: Sequence[str] = ()
 
-    def line(self, event: Event) -> str | None:
+    def line(self, entry: Entry) -> str | None:
         """The line of an event, or None for what a person need not see."""
-        if event.event == "run-started":
-            self._names = [str(step["name"]) for step in event.get("steps", [])]
-        text = _event_text(event)
+        if isinstance(entry.event, events.RunStarted):
+            self._names = [step.name for step in entry.event.steps]
+        text = _event_text(entry)
         if text is None:
             return None
-        known = event.step in self._names
-        place = f"[{self._names.index(event.step or '') + 1}/{len(self._names)}] " if known else ""
-        return f"{event.time:%H:%M:%S} {place}{text}"
+        known = entry.step in self._names
+        place = f"[{self._names.index(entry.step or '') + 1}/{len(self._names)}] " if known else ""
+        more = f" ({brief(entry.more)})" if entry.more else ""
+        return f"{entry.time:%H:%M:%S} {place}{text}{more}"
 
 
-def _event_text(event: Event) -> str | None:
-    match event.event:
-        case "step-checked" if event.get("verdict") == "done":
-            return f"{event.step}: done ({brief(event.get('evidence'))})"
-        case "step-checked":
-            return f"{event.step}: {event.get('verdict')}: {event.get('why')}"
-        case "step-done":
-            return f"{event.step}: took {event.get('seconds'):.1f} s"
-        case "step-failed":
-            return f"{event.step}: FAILED: {event.get('what')}"
-        case "log":
-            return f"{event.step}: {_of_node(event)}{event.get('message')}"
-        case "progress":
-            return f"{event.step}: {_share(event.get('done'), event.get('total'), event.get('unit'))}"
-        case "node":
-            percent = "" if event.get("percent") is None else f" {event.get('percent'):.0f} %"
-            return f"{event.step}: {_of_node(event)}{event.get('phase')}{percent} {event.get('detail') or ''}".rstrip()
-        case "phase":
-            return f"{event.step}: {event.get('phase')} {event.get('state')} {event.get('detail') or ''}".rstrip()
-        case "fact":
-            return f"{event.step}: {event.get('name')} = {event.get('value')}"
-        case "run-started":
-            return f"run {event.run}: {len(event.get('steps', []))} steps, engine PID {event.get('pid')}"
-        case "run-ended":
-            return f"run {event.run}: {event.get('verdict')}"
-    return None
+def _event_text(entry: Entry) -> str | None:
+    match entry.event:
+        case events.RunStarted(pid, steps):
+            return f"run {entry.run}: {len(steps)} steps, engine PID {pid}"
+        case events.RunEnded(verdict):
+            return f"run {entry.run}: {verdict}"
+        case events.StepStarted():
+            return None
+        case events.ResourceStatus():
+            return None
+        case events.Confirmed():
+            return None
+    return f"{entry.step}: {_step_text(entry.event)}".rstrip()
+
+
+def _step_text(event: events.Event) -> str:
+    match event:
+        case events.StepChecked("done", evidence):
+            return f"done ({brief(evidence)})"
+        case events.StepChecked(verdict, _, why, _):
+            return f"{verdict}: {why}"
+        case events.StepDone(seconds):
+            return "done" if seconds is None else f"took {seconds:.1f} s"
+        case events.StepFailed(what):
+            return f"FAILED: {what}"
+        case events.Log(message, node):
+            return f"{_of_node(node)}{message}"
+        case events.Progress(done, total, unit):
+            return _share(done, total, unit)
+        case events.NodeReached(node, phase, detail, percent):
+            return f"{_of_node(node)}{phase}{'' if percent is None else f' {percent:.0f} %'} {detail}"
+        case events.PhaseReached(phase, state, detail):
+            return f"{phase} {state} {detail}"
+        case events.Fact(name, value):
+            return f"{name} = {value}"
+        case events.Unknown(kind, told):
+            return f"{kind} ({brief(told)})"
+    return ""
 
 
 def _share(done: float, total: float, unit: str) -> str:
@@ -63,35 +77,84 @@ def _share(done: float, total: float, unit: str) -> str:
     return f"{done:g} of {total:g} {unit}".rstrip()
 
 
-def _of_node(event: Event) -> str:
-    return f"{event.get('node')}: " if event.get("node") else ""
+def _of_node(node: str) -> str:
+    return f"{node}: " if node else ""
 
 
 def verdict_line(number: int, count: int, step: Step, verdict: Verdict | SeedvmError) -> str:
-    tree = verdict_tree(step, verdict)
-    told = brief(tree["evidence"]) if tree["verdict"] == "done" else tree["why"]
-    hint = f" ({tree['hint']})" if tree.get("hint") else ""
-    return f"[{number}/{count}] {step.stage:<11} {step.title:<56} {tree['verdict']:<8} {told}{hint}"
+    name, told, hint = _read(verdict)
+    return f"[{number}/{count}] {step.stage:<11} {step.title:<56} {name:<8} {told}{f' ({hint})' if hint else ''}"
 
 
-def verdict_tree(step: Step, verdict: Verdict | SeedvmError) -> dict[str, Any]:
-    """A checked step for programs."""
-    head: dict[str, Any] = {"name": step.name, "title": step.title, "stage": step.stage, "stretch": step.stage}
+def _read(verdict: Verdict | SeedvmError) -> tuple[str, str, str]:
     match verdict:
         case Done(evidence):
-            return {**head, "verdict": "done", "evidence": dict(evidence)}
+            return "done", brief(evidence), ""
         case Todo(why):
-            return {**head, "verdict": "todo", "why": why}
+            return "todo", why, ""
         case Blocked(why, hint):
-            return {**head, "verdict": "blocked", "why": why, "hint": hint}
+            return "blocked", why, hint
         case SeedvmError():
-            return {**head, "verdict": "unknown", "why": f"{verdict.what}: {verdict.why}", "hint": verdict.hint}
+            return "unknown", f"{verdict.what}: {verdict.why}", verdict.hint
 
 
-def status_lines(status: Status) -> Iterator[str]:
-    engine = f", engine PID {status.engine_pid}" if status.engine_pid is not None else ""
-    yield f"site {status.site}: {status.verdict} (run {status.run}{engine})"
-    for step in status.steps:
-        yield f"  {step.stage:<11} {step.title:<56} {step.state:<8} {step.told}".rstrip()
-    for node, phase in status.nodes.items():
-        yield f"  node {node}: {phase}"
+def verdict_tree(step: Step, verdict: Verdict | SeedvmError) -> dict[str, JSON]:
+    """A checked step for programs; `stretch` is the old name of `stage`."""
+    head: dict[str, JSON] = {"name": step.name, "title": step.title, "stage": step.stage, "stretch": step.stage}
+    name, why, hint = _read(verdict)
+    if isinstance(verdict, Done):
+        return {**head, "verdict": name, "evidence": dict(verdict.evidence)}
+    if isinstance(verdict, Todo):
+        return {**head, "verdict": name, "why": why}
+    return {**head, "verdict": name, "why": why, "hint": hint}
+
+
+def status_lines(state: State, engine_pid: int | None) -> Iterator[str]:
+    engine = f", engine PID {engine_pid}" if engine_pid is not None else ""
+    yield f"site {state.site}: {state.outcome(engine_pid is not None)} (run {state.run}{engine})"
+    for step in state.steps:
+        yield f"  {step.stage:<11} {step.title:<56} {_state_word(step):<8} {_told(state, step)}".rstrip()
+    for node in state.nodes.values():
+        yield f"  node {node.node}: {node.phase} {node.detail}".rstrip()
+    for kind, count in state.unknown.items():
+        yield f"  note: this version does not know events of kind {kind}; the journal has {count}"
+    for damaged in state.damaged:
+        yield f"  note: {damaged}"
+
+
+def status_tree(state: State, engine_pid: int | None) -> dict[str, JSON]:
+    """The State for programs; `stretch` is the old name of `stage`."""
+    steps: list[JSON] = [
+        {
+            "name": step.name,
+            "title": step.title,
+            "stage": step.stage,
+            "stretch": step.stage,
+            "state": _state_word(step),
+            "told": _told(state, step),
+        }
+        for step in state.steps
+    ]
+    return {
+        "site": state.site,
+        "run": state.run,
+        "verdict": state.outcome(engine_pid is not None),
+        "engine_pid": engine_pid,
+        "steps": steps,
+        "nodes": {node.node: f"{node.phase} {node.detail}".rstrip() for node in state.nodes.values()},
+        "unknown": dict(state.unknown),
+        "damaged": list(state.damaged),
+    }
+
+
+def _state_word(step: StepView) -> str:
+    return "working" if step.state == "running" else step.state
+
+
+def _told(state: State, step: StepView) -> str:
+    if step.state == "done":
+        return step.told
+    failure = state.failure
+    if failure is not None and failure.kind == "failed" and failure.step == step.name:
+        return f"{failure.what}: {failure.why}"
+    return step.why

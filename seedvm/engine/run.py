@@ -19,9 +19,12 @@ from typing import Literal, TypeAlias
 
 from seedvm.base import trace
 from seedvm.base.errors import SeedvmError
+from seedvm.base.json_tree import JSON
+from seedvm.engine import events
+from seedvm.engine.events import Event, PlannedStep
 from seedvm.engine.journal import Journal
 from seedvm.engine.stages import HandoffPhase, NodePhase, PhaseState
-from seedvm.engine.step import JSON, Blocked, Done, Step, Todo, Verdict
+from seedvm.engine.step import Blocked, Done, Step, Todo, Verdict
 
 _LEAST_SECONDS_BETWEEN_PROGRESS = 0.5
 
@@ -57,17 +60,14 @@ async def survey(steps: Sequence[Step]) -> AsyncIterator[Checked]:
 
 async def run(steps: Sequence[Step], journal: Journal) -> Ended:
     """Bring about every step in order; hold `engine_lock` around it. Cancelling the task ends it as `stopped`, journalled."""
-    described = [
-        {"name": step.name, "title": step.title, "stretch": step.stage, "usual_seconds": step.usual_seconds}
-        for step in steps
-    ]
-    journal.append("run-started", pid=os.getpid(), steps=described)
+    described = tuple(PlannedStep(step.name, step.title, step.stage, step.usual_seconds) for step in steps)
+    journal.append(events.RunStarted(os.getpid(), described))
     try:
         ended = await _walk(steps, journal)
     except asyncio.CancelledError:
-        journal.append("run-ended", verdict="stopped")
+        journal.append(events.RunEnded("stopped"))
         return Ended("stopped")
-    journal.append("run-ended", verdict=ended.verdict)
+    journal.append(events.RunEnded(ended.verdict))
     return ended
 
 
@@ -82,9 +82,8 @@ async def _walk(steps: Sequence[Step], journal: Journal) -> Ended:
         except Exception as error:
             trace.error(error, step.name)
             told = _explained(step, error)
-            journal.append(
-                "step-failed", step=step.name, what=told.what, machine=told.machine, why=told.why, hint=told.hint
-            )
+            failed = events.StepFailed(told.what, told.machine or "", told.why, told.hint)
+            journal.append(failed, step=step.name)
             return Ended("failed", step.name, told)
         if isinstance(verdict, Blocked):
             told = SeedvmError(f"{step.title}: blocked", why=verdict.why, hint=verdict.hint)
@@ -97,7 +96,7 @@ async def _bring_about(step: Step, journal: Journal) -> Done | Blocked:
     verdict = await _check(step, journal)
     if not isinstance(verdict, Todo):
         return verdict
-    journal.append("step-started", step=step.name, why=verdict.why)
+    journal.append(events.StepStarted(verdict.why), step=step.name)
     await step.apply(JournalReport(journal, step.name))
     verdict = await _check(step, journal)
     if isinstance(verdict, Todo):
@@ -107,9 +106,8 @@ async def _bring_about(step: Step, journal: Journal) -> Done | Blocked:
             hint="seedvm run tries again; if it ends here again, seedvm status and journal.jsonl tell more",
         )
     if isinstance(verdict, Done):
-        journal.append(
-            "step-done", step=step.name, seconds=round(time.monotonic() - started, 3), evidence=dict(verdict.evidence)
-        )
+        seconds = round(time.monotonic() - started, 3)
+        journal.append(events.StepDone(seconds, verdict.evidence), step=step.name)
     return verdict
 
 
@@ -117,11 +115,12 @@ async def _check(step: Step, journal: Journal) -> Verdict:
     verdict = await step.check()
     match verdict:
         case Done(evidence):
-            journal.append("step-checked", step=step.name, verdict="done", evidence=dict(evidence))
+            checked = events.StepChecked("done", evidence)
         case Todo(why):
-            journal.append("step-checked", step=step.name, verdict="todo", why=why)
+            checked = events.StepChecked("todo", why=why)
         case Blocked(why, hint):
-            journal.append("step-checked", step=step.name, verdict="blocked", why=why, hint=hint)
+            checked = events.StepChecked("blocked", why=why, hint=hint)
+    journal.append(checked, step=step.name)
     return verdict
 
 
@@ -153,31 +152,30 @@ class JournalReport:
         self._last: dict[str | None, tuple[float, str]] = {}
 
     def log(self, message: str, *, node: str | None = None) -> None:
-        self._append("log", message=message, **({"node": node} if node else {}))
+        self._append(events.Log(message, node or ""))
 
     def progress(self, done: float, total: float, unit: str = "") -> None:
         if self._may_pass(None, "ended" if done >= total else ""):
-            self._append("progress", done=done, total=total, unit=unit)
+            self._append(events.Progress(done, total, unit))
 
     def node(self, node: str, phase: NodePhase, *, percent: float | None = None, detail: str = "") -> None:
         if self._may_pass(node, f"{phase} {percent == 100}"):
-            more = {} if percent is None else {"percent": round(percent, 1)}
-            self._append("node", node=node, phase=phase, detail=detail, **more)
+            self._append(events.NodeReached(node, phase, detail, None if percent is None else round(percent, 1)))
 
     def fact(self, name: str, value: JSON) -> None:
-        self._append("fact", name=name, value=value)
+        self._append(events.Fact(name, value))
 
     def resource(self, resource: str, kind: str, status: str, reason: str = "") -> None:
-        self._append("resource", resource=resource, kind=kind, status=status, reason=reason)
+        self._append(events.ResourceStatus(resource, kind, status, reason))
 
     def phase(self, phase: HandoffPhase, state: PhaseState, detail: str = "") -> None:
-        self._append("phase", phase=phase, state=state, detail=detail)
+        self._append(events.PhaseReached(phase, state, detail))
 
     def confirmed(self, wipe: Sequence[Mapping[str, JSON]]) -> None:
-        self._append("confirmed", wipe=[dict(disk) for disk in wipe])
+        self._append(events.Confirmed(wipe))
 
-    def _append(self, event: str, **more: JSON) -> None:
-        self._journal.append(event, step=self._step, **more)
+    def _append(self, event: Event) -> None:
+        self._journal.append(event, step=self._step)
 
     def _may_pass(self, node: str | None, phase: str) -> bool:
         now = time.monotonic()

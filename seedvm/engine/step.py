@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
+from seedvm.base.json_tree import JSON
 from seedvm.engine.stages import HandoffPhase, NodePhase, PhaseState, Stage
 from seedvm.site.model import Site
 from seedvm.site.secrets_file import Secrets
-
-JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
 
 
 @dataclass(frozen=True)

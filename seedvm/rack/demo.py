@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seedvm.base.errors import SeedvmError
-from seedvm.engine.journal import Event, tail
+from seedvm.engine.events import Entry
+from seedvm.engine.journal import JOURNAL, Tail
 from seedvm.engine.report import make_report, write_report
 from seedvm.image.build import build
 from seedvm.rack import rack
@@ -34,7 +35,7 @@ class Teller:
     """Where the demo tells what happens: a line for people, and each event of the seed's journal."""
 
     say: Callable[[str], None]
-    event: Callable[[Event], None]
+    event: Callable[[Entry], None]
 
 
 def run_demo(build_dir: Path, *, headless: bool, tell: Teller) -> bool:
@@ -75,13 +76,13 @@ def _start_engine(spec: RackSpec) -> None:
 
 def _follow(spec: RackSpec, paths: DemoPaths, tell: Teller) -> None:
     """Show the journal as it grows, sample the seed's memory, and return when the engine has ended and the seed is off."""
-    offset = 0
+    tail = Tail(paths.seed_state / JOURNAL)
     peak, next_sample = 0.0, 0.0
     deadline = time.monotonic() + RUN_LIMIT_SECONDS
     while True:
-        events, offset = tail(paths.seed_state / "journal.jsonl", offset)
-        for event in events:
-            tell.event(event)
+        entries = tail.read().entries
+        for entry in entries:
+            tell.event(entry)
         alive = rack.is_on(spec, "seed")
         if alive and time.monotonic() >= next_sample:
             peak = max(peak, rack.machine_pss(spec, "seed"))
@@ -89,7 +90,7 @@ def _follow(spec: RackSpec, paths: DemoPaths, tell: Teller) -> None:
         if not alive:
             break
         leaving = (paths.seed_state / SEED_OFF_MARK).exists()
-        if not events and not leaving and not _engine_works(spec):
+        if not entries and not leaving and not _engine_works(spec):
             break
         if time.monotonic() > deadline:
             raise SeedvmError(

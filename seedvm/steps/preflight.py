@@ -16,10 +16,11 @@ from typing import ClassVar
 
 from seedvm.base.capacity import free_bytes, memory_mib
 from seedvm.base.errors import SeedvmError
+from seedvm.base.json_tree import JSON
 from seedvm.base.nics import nic
 from seedvm.controller import vip
 from seedvm.engine.stages import Stage
-from seedvm.engine.step import JSON, Blocked, Context, Done, Report, Todo, Verdict
+from seedvm.engine.step import Blocked, Context, Done, Report, Todo, Verdict
 from seedvm.provisioning.images import ImageFiles, open_images, proofs, prove
 from seedvm.provisioning.ownership import cloud_of, look
 from seedvm.scan.sniff import foreign_dhcp_servers, tap

@@ -14,8 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from seedvm.base.json_tree import JSON
 from seedvm.base.secret import Secret
-from seedvm.engine.step import JSON, Context
+from seedvm.engine.step import Context
 from seedvm.machines import inventory
 from seedvm.site.accounts import Candidate
 from seedvm.site.load import parse_site

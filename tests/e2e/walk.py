@@ -15,7 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from seedvm.base import process
-from seedvm.engine.journal import Event, encode, read
+from seedvm.engine.codec import encode
+from seedvm.engine.events import Entry
+from seedvm.engine.journal import read
 from tests.e2e.world import NAMESPACE, World
 from tests.terminal import Pane, Tmux, wait_until
 
@@ -52,19 +54,19 @@ class Walk:
             raise AssertionError(f"{error}\n{self._last_words()}") from error
 
     def _last_words(self) -> str:
-        said = [encode(event)[:400] for event in self.events() if event.event not in ("node", "progress", "resource")]
+        said = [encode(event)[:400] for event in self.events() if event.kind not in ("node", "progress", "resource")]
         status = ("systemctl", "status", "--lines", "30", "--full", "seedvm-engine.service")
         return "\n".join([*said[-25:], self.world.on_machine("seed", *status, check=False)])
 
     def _walk(self) -> None:
         desk = self.begin()
-        self.kill_engine("inspect", lambda e: e.get("phase") == "inspecting")
+        self.kill_engine("inspect", lambda e: e.event.fields().get("phase") == "inspecting")
         self.review(desk)
         self.orders(desk)
         wait_until("the update was taken", self.tried_again, STRETCH_LIMIT_SECONDS)
-        self.kill_engine("deploy", lambda e: e.event == "progress")
+        self.kill_engine("deploy", lambda e: e.kind == "progress")
         again = self.lose_two_screens(desk)
-        self.kill_engine("handoff-own", lambda e: e.event == "log")
+        self.kill_engine("handoff-own", lambda e: e.kind == "log")
         shown = again.until("SAFE TO LEAVE: YES", within=STRETCH_LIMIT_SECONDS)
         self.tell("the screen says: " + next(line for line in shown.splitlines() if "SAFE TO LEAVE" in line).strip())
         assert f"{ENDED}0" in desk.until(ENDED, within=STRETCH_LIMIT_SECONDS)
@@ -138,8 +140,8 @@ class Walk:
     def tried_again(self) -> bool:
         """Whether Heat was told to try again and the engine watches it: a kill before that would hide a refusal."""
         events = self.events()
-        said = (n for n, event in enumerate(events) if "trying again" in str(event.get("message", "")))
-        return any(event.event == "progress" and event.step == "deploy" for event in events[next(said, len(events)) :])
+        said = (n for n, event in enumerate(events) if "trying again" in str(event.event.fields().get("message", "")))
+        return any(event.kind == "progress" and event.step == "deploy" for event in events[next(said, len(events)) :])
 
     def supply(self, machine: str, state: str) -> None:
         """Break or mend a machine's power supply."""
@@ -147,14 +149,17 @@ class Walk:
 
     def cause_is_told(self, node: str) -> bool:
         """Whether the lane of a node says why it failed, and not only that Ironic takes it back."""
-        told = (event for event in self.events() if event.event == "node" and event.get("node") == node)
-        return any(event.get("phase") == "failed" and CAUSE in event.get("detail", "") for event in told)
+        told = (event for event in self.events() if event.kind == "node" and event.event.fields().get("node") == node)
+        return any(
+            event.event.fields().get("phase") == "failed" and CAUSE in str(event.event.fields().get("detail"))
+            for event in told
+        )
 
     def ordered(self, node: str) -> bool:
         """Whether an order for a node waits, or was taken up already."""
-        told = (event for event in self.events() if event.event == "log" and event.get("node") == node)
+        told = (event for event in self.events() if event.kind == "log" and event.event.fields().get("node") == node)
         waits = (self.world.state / "orders" / f"{node}.json").exists()
-        return waits or any(event.get("message", "").startswith("ordered: ") for event in told)
+        return waits or any(str(event.event.fields().get("message")).startswith("ordered: ") for event in told)
 
     def engine_works(self) -> bool:
         """Whether its unit runs."""
@@ -198,7 +203,7 @@ class Walk:
         self.tell("a second screen watches over SSH")
         return distant
 
-    def kill_engine(self, step: str, at: Callable[[Event], bool]) -> None:
+    def kill_engine(self, step: str, at: Callable[[Entry], bool]) -> None:
         """SIGKILL the engine at the first event of a step that `at` names; its unit starts it again by itself."""
         what = f"work in {step}"
         events = self.events
@@ -209,12 +214,12 @@ class Walk:
         took = wait_until("the engine goes on by itself", lambda: len(self.runs()) > len(runs), SCREEN_LIMIT_SECONDS)
         self.tell(f"it goes on by itself, {took:.0f} s later")
 
-    def events(self) -> tuple[Event, ...]:
+    def events(self) -> tuple[Entry, ...]:
         return read(self.world.state / "journal.jsonl")
 
     def runs(self) -> list[str]:
         """The runs of the engine so far."""
-        return [event.run for event in self.events() if event.event == "run-started"]
+        return [event.run for event in self.events() if event.kind == "run-started"]
 
     def last(self) -> int:
         """How many events there are."""

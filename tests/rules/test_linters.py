@@ -71,6 +71,25 @@ def test_types_of_the_images_own_scripts_are_strict_and_right() -> None:
     content("mypy", "--scripts-are-modules", *scripts)
 
 
+def test_names_that_do_not_exist_do_not_pass_the_types(tmp_path: Path) -> None:
+    """Phases and states are literals, and no step can be made under another name."""
+    wrong = tmp_path / "wrong_names.py"
+    wrong.write_text(
+        "from seedvm.engine.step import Context, Report\n"
+        "from seedvm.steps.deploy import DeployStep\n"
+        "def names(report: Report, context: Context) -> None:\n"
+        "    report.node('172.22.1.20', 'pxe')\n"
+        "    report.node('172.22.1.20', 'pxee')\n"
+        "    report.phase('FENSE', 'done')\n"
+        "    report.phase('FENCE', 'began')\n"
+        "    DeployStep(context, 'deploi')\n"
+    )
+    argv = [BIN / "mypy", "--no-error-summary", "--follow-imports=silent", wrong]
+    done = process.run(process.Command(argv, cwd=ROOT), timeout=600, check=False)
+    lines = [line.split(":")[1] for line in done.stdout.splitlines()]
+    assert lines == ["5", "6", "7", "8"], done.stdout
+
+
 def test_imports_run_one_way() -> None:
     content("lint-imports", "--no-cache")
 

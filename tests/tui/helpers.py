@@ -12,7 +12,8 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-from seedvm.engine.journal import Event, encode
+from seedvm.engine.codec import encode
+from seedvm.engine.events import Entry, Unknown
 from tui.app import WizardApp
 from tui.backend.engine import Link
 from tui.backend.seed_checks import Look
@@ -50,7 +51,7 @@ THEMES = {"colour": UNICODE, "plain": CONSOLE}
 def journal_line(number: int, event: str, step: str | None = None, *, seconds: float = 0.0, **fields: Any) -> str:
     """A line of a journal that began on 1 January 2030."""
     time = datetime(2030, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
-    return encode(Event(number, time, "site-a", "run-a", event, step, fields))
+    return encode(Entry(number, time, "site-a", "run-a", Unknown(event, fields), step))
 
 
 def state_dir(folder: Path, *, until: str = "", review: bool = False, receipt: bool = False) -> Path:

@@ -11,11 +11,12 @@ import pytest
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.files import write_atomic
+from seedvm.engine.journal import Tail
 from seedvm.engine.lock import engine_pid
 from tests.tui.helpers import BROKEN, EXAMPLE, UNICODE, journal_line, state_dir
 from tui.app import WizardApp
 from tui.backend.engine import Link
-from tui.state.watcher import Tail, View
+from tui.state.watcher import View
 
 
 async def first(link: Link) -> View:
@@ -27,13 +28,13 @@ async def first(link: Link) -> View:
 def test_tail_reads_what_is_new_and_leaves_a_torn_line(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     tail = Tail(path)
-    assert tail.read() == (False, ())
+    assert tail.read().empty
     whole, torn = journal_line(1, "log", message="a") + "\n", journal_line(2, "log", message="b")
     path.write_text(whole + torn[:20])
-    assert [event.seq for event in tail.read()[1]] == [1]
-    assert tail.read()[1] == ()
+    assert [entry.seq for entry in tail.read().entries] == [1]
+    assert tail.read().empty
     path.write_text(whole + torn + "\n")
-    assert [event.seq for event in tail.read()[1]] == [2]
+    assert [entry.seq for entry in tail.read().entries] == [2]
 
 
 def test_tail_begins_anew_when_the_journal_was_replaced(tmp_path: Path) -> None:
@@ -42,8 +43,8 @@ def test_tail_begins_anew_when_the_journal_was_replaced(tmp_path: Path) -> None:
     tail = Tail(path)
     tail.read()
     write_atomic(path, journal_line(7, "log", message="b") + "\n")
-    anew, events = tail.read()
-    assert anew and [event.seq for event in events] == [7]
+    batch = tail.read()
+    assert batch.anew and [entry.seq for entry in batch.entries] == [7]
 
 
 async def test_a_view_holds_journal_review_and_receipt(tmp_path: Path) -> None:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from seedvm.engine.journal import decode
+from seedvm.engine.codec import decode
+from seedvm.engine.reducer import fold
+from seedvm.engine.state import PhaseView, State
 from tests.tui.helpers import EXAMPLE
 from tui.state.files import parse_receipt, parse_review
-from tui.state.model import PhaseView, State
-from tui.state.reducer import fold
 from tui.text.ascii import PlainFilter, ascii_text, wants_ascii, wants_lines
 from tui.text.dashboard import STAGES, TENANTS_STAGES, stage_lines
 from tui.text.format import bar, duration, fit
 from tui.text.progress import light, node_lines, overall_line, phase_lines, sorted_lanes, step_lines
 
-EVENTS = [event for line in (EXAMPLE / "journal.jsonl").read_text().splitlines() if (event := decode(line))]
+EVENTS = [decode(line) for line in (EXAMPLE / "journal.jsonl").read_text().splitlines()]
 WHOLE = fold(State(), EVENTS)
 REVIEW = parse_review((EXAMPLE / "review.json").read_text())
 

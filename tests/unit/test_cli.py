@@ -11,6 +11,8 @@ import pytest
 
 from seedvm.base import process
 from seedvm.cli import COMMANDS, main, parser
+from seedvm.engine import events
+from seedvm.engine.events import PlannedStep
 from seedvm.engine.journal import Journal
 from seedvm.engine.lock import engine_lock
 from tests.rules.test_linters import ROOT
@@ -64,19 +66,16 @@ def test_before_the_first_run_there_is_nothing_to_tell(
 
 def test_status_reads_the_journal(state_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     journal = Journal(state_dir / "journal.jsonl", "demo", "r1")
-    steps = [
-        {"name": "scan", "title": "find BMCs", "stretch": "discover", "usual_seconds": 5},
-        {"name": "login", "title": "prove passwords", "stretch": "credentials", "usual_seconds": 5},
-    ]
-    journal.append("run-started", pid=1, steps=steps)
-    journal.append("step-checked", step="scan", verdict="done", evidence={"found": ["a", "b"]})
-    journal.append("step-failed", step="login", what="locked", machine="m1", why="five tries", hint="wait")
-    journal.append("node", step="login", node="m1", phase="failed", detail="locked")
-    journal.append("run-ended", verdict="failed")
+    steps = (PlannedStep("scan", "find BMCs", "discover", 5), PlannedStep("login", "prove passwords", "credentials", 5))
+    journal.append(events.RunStarted(1, steps))
+    journal.append(events.StepChecked("done", {"found": ["a", "b"]}), step="scan")
+    journal.append(events.StepFailed("locked", "m1", "five tries", "wait"), step="login")
+    journal.append(events.NodeReached("m1", "failed", "locked"), step="login")
+    journal.append(events.RunEnded("failed"))
     assert main(["status", "--state-dir", str(state_dir)]) == 0
     said = capsys.readouterr().out
     assert said.splitlines()[0] == "site demo: failed (run r1)"
-    assert "found: a b" in said
+    assert "found a b" in said
     assert "locked: five tries" in said
     assert "node m1: failed locked" in said
     assert main(["status", "--json", "--state-dir", str(state_dir)]) == 0

@@ -3,39 +3,41 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
+from seedvm.base.json_tree import JSON
 from seedvm.cli.text import EventLines
-from seedvm.engine.journal import Event
+from seedvm.engine import events
+from seedvm.engine.events import Entry, Event, PlannedStep
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
-STEPS = [{"name": name, "title": name, "stretch": "deploy", "usual_seconds": 1} for name in ("scan", "deploy")]
+STEPS = tuple(PlannedStep(name, name, "deploy", 1) for name in ("scan", "deploy"))
 
 
-def lines(*events: tuple[str, dict[str, Any]]) -> list[str | None]:
+def lines(*told: Event, **more: JSON) -> list[str | None]:
     shown = EventLines()
-    told = [Event(1, NOON, "demo", "r1", "run-started", None, {"steps": STEPS, "pid": 7})]
-    told += [
-        Event(2, NOON, "demo", "r1", event, None if event == "run-ended" else "deploy", more) for event, more in events
+    entries = [Entry(1, NOON, "demo", "r1", events.RunStarted(7, STEPS))]
+    entries += [
+        Entry(2, NOON, "demo", "r1", event, None if isinstance(event, events.RunEnded) else "deploy", more)
+        for event in told
     ]
-    return [shown.line(event) for event in told]
+    return [shown.line(entry) for entry in entries]
 
 
 def test_every_event_that_matters_has_a_line() -> None:
     assert lines(
-        ("step-checked", {"verdict": "todo", "why": "no server yet"}),
-        ("step-started", {"why": "no server yet"}),
-        ("node", {"node": "m1", "phase": "write", "percent": 41.7, "detail": "golden"}),
-        ("node", {"node": "m1", "phase": "boot"}),
-        ("progress", {"done": 1.0, "total": 3, "unit": "nodes"}),
-        ("progress", {"done": 1930428416, "total": 2009071616, "unit": "bytes"}),
-        ("log", {"message": "hello", "node": "m2"}),
-        ("phase", {"phase": "COMMIT", "state": "done"}),
-        ("fact", {"name": "node_reboots", "value": 0}),
-        ("step-checked", {"verdict": "done", "evidence": {"servers": ["a", "b"], "stack": {"id": "x"}}}),
-        ("step-done", {"seconds": 61.04}),
-        ("step-failed", {"what": "no power"}),
-        ("run-ended", {"verdict": "failed"}),
+        events.StepChecked("todo", why="no server yet"),
+        events.StepStarted("no server yet"),
+        events.NodeReached("m1", "write", "golden", 41.7),
+        events.NodeReached("m1", "boot"),
+        events.Progress(1.0, 3, "nodes"),
+        events.Progress(1930428416, 2009071616, "bytes"),
+        events.Log("hello", "m2"),
+        events.PhaseReached("COMMIT", "done"),
+        events.Fact("node_reboots", 0),
+        events.StepChecked("done", {"servers_up": ["a", "b"], "stack": {"id": "x"}, "whole": True}),
+        events.StepDone(61.04),
+        events.StepFailed("no power"),
+        events.RunEnded("failed"),
     ) == [
         "12:00:00 run r1: 2 steps, engine PID 7",
         "12:00:00 [2/2] deploy: todo: no server yet",
@@ -47,8 +49,13 @@ def test_every_event_that_matters_has_a_line() -> None:
         "12:00:00 [2/2] deploy: m2: hello",
         "12:00:00 [2/2] deploy: COMMIT done",
         "12:00:00 [2/2] deploy: node_reboots = 0",
-        "12:00:00 [2/2] deploy: done (servers: a b, stack: {id: x})",
+        "12:00:00 [2/2] deploy: done (servers up a b, stack (id x), whole)",
         "12:00:00 [2/2] deploy: took 61.0 s",
         "12:00:00 [2/2] deploy: FAILED: no power",
         "12:00:00 run r1: failed",
     ]
+
+
+def test_what_this_version_does_not_know_is_shown_as_it_is() -> None:
+    assert lines(events.Unknown("weather", {"sky": "grey"}))[1] == "12:00:00 [2/2] deploy: weather (sky grey)"
+    assert lines(events.Log("hello"), mood="good")[1] == "12:00:00 [2/2] deploy: hello (mood good)"

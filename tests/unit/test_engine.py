@@ -12,11 +12,12 @@ import pytest
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
-from seedvm.engine.journal import Event, Journal, read
+from seedvm.engine.events import Entry, NodeReached
+from seedvm.engine.journal import Journal, read
 from seedvm.engine.lock import EngineBusy, engine_lock, engine_pid
+from seedvm.engine.reducer import read_state
 from seedvm.engine.report import make_report
 from seedvm.engine.run import Checked, JournalReport, run, survey
-from seedvm.engine.status import read_status
 from seedvm.engine.step import Blocked, Done, Step, Todo
 from tests.unit.file_road import BrokenStep, ConsentStep, FileStep
 
@@ -27,9 +28,9 @@ def journal(state_dir: Path, run: str = "r1") -> Journal:
     return Journal(state_dir / "journal.jsonl", "demo", run)
 
 
-def told(state_dir: Path, *, run: str | None = None) -> list[tuple[str, str | None]]:
+def told(state_dir: Path, *, run: str | None = None) -> list[tuple[str, object]]:
     events = read(state_dir / "journal.jsonl")
-    return [(event.event, event.get("verdict")) for event in events if run in (None, event.run)]
+    return [(event.kind, event.event.fields().get("verdict")) for event in events if run in (None, event.run)]
 
 
 def road(state_dir: Path) -> tuple[Step, ...]:
@@ -52,7 +53,9 @@ async def test_a_finished_site_is_looked_at_and_not_touched(state_dir: Path) -> 
     assert (await run(road(state_dir), journal(state_dir, "r2"))).verdict == "done"
     assert told(state_dir, run="r2")[1:-1] == [("step-checked", "done"), ("step-checked", "done")]
     evidence = [
-        event.get("evidence") for event in read(state_dir / "journal.jsonl") if event.run == "r2" and event.step
+        event.event.fields().get("evidence")
+        for event in read(state_dir / "journal.jsonl")
+        if event.run == "r2" and event.step
     ]
     assert evidence == [{"text": "whole", "size": 5}] * 2
     assert before == {
@@ -85,9 +88,9 @@ async def test_a_failure_says_what_which_machine_and_why(
 ) -> None:
     ended = await run((BrokenStep("x", state_dir / "x", how=how), *road(state_dir)), journal(state_dir))
     assert (ended.verdict, ended.step) == ("failed", "x")
-    event = next(event for event in read(state_dir / "journal.jsonl") if event.event == "step-failed")
-    assert (event.get("what"), event.get("machine")) == (what, machine)
-    assert why in event.get("why")
+    event = next(event for event in read(state_dir / "journal.jsonl") if event.kind == "step-failed")
+    assert (event.event.fields().get("what"), event.event.fields().get("machine")) == (what, machine)
+    assert why in str(event.event.fields().get("why"))
     assert not (state_dir / "first").exists()
 
 
@@ -126,8 +129,12 @@ def wait_until_half(state_dir: Path, child: process.Child) -> None:
     deadline = time.monotonic() + 120
     while True:
         events = read(state_dir / "journal.jsonl")
-        started = [event for event in events if event.event == "run-started" and event.get("pid") == child.pid]
-        if started and any(event.run == started[0].run and "second" in str(event.get("message")) for event in events):
+        started = [
+            event for event in events if event.kind == "run-started" and event.event.fields().get("pid") == child.pid
+        ]
+        if started and any(
+            event.run == started[0].run and "second" in str(event.event.fields().get("message")) for event in events
+        ):
             return
         assert child.poll() is None, (state_dir / "log").read_text()
         assert time.monotonic() < deadline
@@ -139,17 +146,17 @@ def test_kill_9_at_any_moment_and_the_next_run_goes_on(state_dir: Path) -> None:
         child = start(state_dir, release)
         wait_until_half(state_dir, child)
         assert engine_pid(state_dir) == child.pid
-        assert read_status(state_dir).verdict == "working"
+        assert read_state(state_dir).outcome(True) == "working"
         child.kill()
         child.wait(timeout=60)
         assert engine_pid(state_dir) is None
-        assert read_status(state_dir).verdict == "killed"
+        assert read_state(state_dir).outcome(False) == "killed"
         assert (state_dir / "second").read_text() == "half"
     release.touch()
     child = start(state_dir, release)
     assert child.wait(timeout=120) == 0
     assert [(state_dir / name).read_text() for name in ("first", "second", "third")] == ["whole"] * 3
-    status = read_status(state_dir)
+    status = read_state(state_dir)
     assert (status.verdict, [step.state for step in status.steps]) == ("done", ["done"] * 3)
     figures = make_report(state_dir).figures
     assert figures["verdict"] == "done"
@@ -165,18 +172,17 @@ def test_sigterm_ends_a_run_cleanly(state_dir: Path) -> None:
 
 
 async def test_progress_is_thinned_and_a_change_of_phase_always_passes(state_dir: Path) -> None:
-    heard: list[Event] = []
+    heard: list[Entry] = []
     report = JournalReport(Journal(state_dir / "journal.jsonl", "demo", "r1", heard.append), "deploy")
     for percent in range(101):
         report.node("m1", "write", percent=percent)
         report.node("m2", "write", percent=percent)
         report.progress(percent, 100, "MiB")
     report.node("m1", "boot")
-    written = [
-        (event.get("node"), event.get("phase"), event.get("percent")) for event in heard if event.event == "node"
-    ]
+    nodes = [entry.event for entry in heard if isinstance(entry.event, NodeReached)]
+    written = [(event.node, event.phase, event.percent) for event in nodes]
     assert written[0] == ("m1", "write", 0)
     assert ("m2", "write", 100) in written
     assert written[-1] == ("m1", "boot", None)
     assert len(heard) < 20
-    assert [event.get("done") for event in heard if event.event == "progress"] == [0, 100]
+    assert [event.event.fields().get("done") for event in heard if event.kind == "progress"] == [0, 100]

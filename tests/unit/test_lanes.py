@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from seedvm.base.json_tree import JSON
 from seedvm.cloud.heat import Resource
 from seedvm.controller.sockets import parse
-from seedvm.engine.step import JSON
 from seedvm.provisioning.phases import Place, resource_paths, stage
 from seedvm.provisioning.progress import Lanes
 

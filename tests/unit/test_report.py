@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from seedvm.engine.journal import Event, encode
+from seedvm.engine.codec import encode
+from seedvm.engine.events import Entry, Unknown
 from seedvm.engine.report import make_report, write_report
 
 KEYS = {
@@ -23,7 +24,7 @@ STEPS = [
 def write(state_dir: Path, *events: tuple[float, str, str, str | None, dict[str, Any]]) -> None:
     zero = datetime(2026, 11, 22, 12, tzinfo=UTC)
     lines = [
-        encode(Event(number, zero + timedelta(seconds=at), "demo", run, event, step, fields))
+        encode(Entry(number, zero + timedelta(seconds=at), "demo", run, Unknown(event, fields), step))
         for number, (at, run, event, step, fields) in enumerate(events, 1)
     ]
     (state_dir / "journal.jsonl").write_text("".join(line + "\n" for line in lines))

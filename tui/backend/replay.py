@@ -12,6 +12,8 @@ from pathlib import Path
 
 from seedvm.base.errors import SeedvmError
 from seedvm.engine.journal import read
+from seedvm.engine.reducer import fold
+from seedvm.engine.state import State
 from seedvm.scan.evidence import Bmc
 from seedvm.scan.listen import Neighbour
 from seedvm.scan.run import Ended
@@ -21,8 +23,6 @@ from seedvm.site.orders import Order
 from tui.backend.engine import Link
 from tui.backend.seed_checks import Look
 from tui.state.files import Known, parse_inventory, parse_receipt, parse_review
-from tui.state.model import State
-from tui.state.reducer import fold
 from tui.state.watcher import View
 
 _FRAME_SECONDS = 0.1

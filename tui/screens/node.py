@@ -16,10 +16,10 @@ from textual.containers import Horizontal
 from textual.widgets import Input, Static
 
 from seedvm.base.errors import SeedvmError
+from seedvm.engine.state import Failure, NodeView
 from seedvm.site import orders
 from tui.screens.page import Page, put
 from tui.state.files import Machine, Review
-from tui.state.model import Failure, NodeView
 from tui.state.watcher import View
 from tui.text.dashboard import failed_nodes, stage_lines
 from tui.text.progress import failure_lines, log_lines, names, sorted_lanes

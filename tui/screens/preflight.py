@@ -11,10 +11,10 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
 from seedvm.base.errors import SeedvmError
+from seedvm.engine.state import State, StepView
 from tui.backend.listen import SECONDS
 from tui.backend.seed_checks import Look
 from tui.screens.page import Page, matches, put
-from tui.state.model import State, StepView
 from tui.state.watcher import View
 from tui.text.format import MARKS, fit
 from tui.text.progress import failure_lines, step_seconds

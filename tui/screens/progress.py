@@ -9,8 +9,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
+from seedvm.engine.state import State
 from tui.screens.page import Page, put
-from tui.state.model import State
 from tui.state.watcher import View
 from tui.text.dashboard import failed_nodes, stack_lines, waiting
 from tui.text.format import fit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui.state.model import State, StepView
+from seedvm.engine.state import State, StepView
 
 
 def step_fraction(step: StepView, now: float) -> float:

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from seedvm.base.errors import InvalidFile, SeedvmError
-from seedvm.engine.journal import Event, tail
+from seedvm.engine.journal import JOURNAL, Tail
 from seedvm.engine.lock import engine_pid
+from seedvm.engine.reducer import fold
+from seedvm.engine.state import State
 from seedvm.site import receipt
 from seedvm.site.load import parse_site
 from seedvm.site.orders import pending
 from seedvm.site.secrets_file import load_accounts, load_candidates
 from tui.state.files import Known, Receipt, Review, parse_inventory, parse_receipt, parse_review, wipes
-from tui.state.model import State
-from tui.state.reducer import fold
 
 Parsed = TypeVar("Parsed")
 
@@ -45,31 +45,6 @@ class View:
     orders: Mapping[str, str] = field(default_factory=dict)
     notice: str = ""
     lacks: tuple[str, ...] = ()
-
-
-class Tail:
-    """Reads a journal as it grows. A journal that was replaced by another or a shorter one is read from its start."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._offset = 0
-        self._inode = 0
-
-    def read(self) -> tuple[bool, tuple[Event, ...]]:
-        """(whether the journal was begun anew, some events since the last call); no event when all were read."""
-        try:
-            status = self.path.stat()
-        except FileNotFoundError:
-            anew, self._offset = self._offset > 0, 0
-            return anew, ()
-        anew = self._offset > 0 and (status.st_ino != self._inode or status.st_size < self._offset)
-        self._inode = status.st_ino
-        if anew:
-            self._offset = 0
-        if status.st_size == self._offset:
-            return anew, ()
-        events, self._offset = tail(self.path, self._offset, _CHUNK_BYTES)
-        return anew, events
 
 
 class _File(Generic[Parsed]):
@@ -114,7 +89,7 @@ class Watch:
     def __init__(self, state_dir: Path) -> None:
         self._dir = state_dir
         self._state = State()
-        self._tail = Tail(state_dir / "journal.jsonl")
+        self._tail = Tail(state_dir / JOURNAL, _CHUNK_BYTES)
         self._inventory = _File[tuple[Known, ...]](state_dir / "inventory.json", parse_inventory, ())
         self._review = _File[Review | None](state_dir / "review.json", parse_review, None)
         self._receipt = _File[Receipt | None](
@@ -132,10 +107,9 @@ class Watch:
     def look(self) -> tuple[View, bool]:
         """The folder as it is now. May take seconds when a long journal is read for the first time: call it in a thread."""
         fresh = False
-        while (read := self._tail.read()) != (False, ()):
-            anew, events = read
-            self._state = fold(State() if anew else self._state, events)
-            fresh = fresh or bool(events)
+        while not (batch := self._tail.read()).empty:
+            self._state = fold(State() if batch.anew else self._state, batch.entries, batch.damaged)
+            fresh = fresh or bool(batch.entries)
         files: tuple[_File[Any], ...] = (self._inventory, self._review, self._receipt, self._confirmed)
         for file in (*files, *self._asked.values()):
             file.look()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from seedvm.engine.stages import LAST_NODE_PHASES, NodePhase
-from tui.state.model import NodeView, ResourceView, State, StepView
+from seedvm.engine.state import NodeView, ResourceView, State, StepView
 from tui.text.format import clock, duration, fit
 from tui.text.progress import evidence_of
 from tui.widgets.lines import Line

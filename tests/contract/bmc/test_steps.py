@@ -10,10 +10,11 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from seedvm.base import process
+from seedvm.base.json_tree import JSON
 from seedvm.base.secret import Secret
 from seedvm.bmc.boot_mac import Alone
 from seedvm.bmc.ledger import Ledger
-from seedvm.engine.step import JSON, Blocked, Context, Done, Step, Todo
+from seedvm.engine.step import Blocked, Context, Done, Step, Todo
 from seedvm.machines import inventory
 from seedvm.scan.sniff import foreign_dhcp_servers
 from seedvm.site.accounts import Candidate

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from seedvm.base.errors import SeedvmError
-from seedvm.engine.step import JSON, Context, Done
+from seedvm.base.json_tree import JSON
+from seedvm.engine.step import Context, Done
 from seedvm.site import orders
 from seedvm.site.load import parse_site
 from seedvm.site.secrets_file import ensure_generated

@@ -1,4 +1,4 @@
-"""Where a site stands, as told by its journal: frozen types alone; `tui.state.reducer` makes them of events.
+"""Where a site stands, as told by its journal: frozen types alone; `seedvm.engine.reducer` makes them of events.
 
 Times are seconds since the epoch (UTC), as floats.
 """
@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+
+from seedvm.base.json_tree import JSON
 
 LOG_KEPT = 4000
-"""Lines of log kept for the screen; the journal has them all."""
+"""Lines of log kept; the journal has them all."""
 
 
 @dataclass(frozen=True)
@@ -93,16 +94,20 @@ class PhaseView:
 
 
 _NO_NODES: Mapping[str, NodeView] = MappingProxyType({})
-_NO_FACTS: Mapping[str, Any] = MappingProxyType({})
+_NO_FACTS: Mapping[str, JSON] = MappingProxyType({})
+_NO_SECONDS: Mapping[str, float] = MappingProxyType({})
+_NONE_UNKNOWN: Mapping[str, int] = MappingProxyType({})
 _NO_PHASES: Mapping[str, PhaseView] = MappingProxyType({})
 _NO_RESOURCES: Mapping[str, ResourceView] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class State:
-    """All that the screen knows from the journal. `verdict` is empty while the last run has not ended.
+    """All that is known from the journal. `verdict` is empty while the last run has not ended.
 
-    `logged` counts every line of log there was, `log` holds the last of them.
+    `logged` counts every line of log there was, `log` holds the last of them. `seconds` are those in which an engine worked until a run
+    ended as done for the first time (`completed`), `stage_seconds` those per stage. `unknown` counts events by kinds that this version
+    does not know, `damaged` says which lines of the journal are none.
     """
 
     site: str = ""
@@ -110,7 +115,7 @@ class State:
     steps: tuple[StepView, ...] = ()
     nodes: Mapping[str, NodeView] = field(default_factory=lambda: _NO_NODES)
     log: tuple[LogLine, ...] = ()
-    facts: Mapping[str, Any] = field(default_factory=lambda: _NO_FACTS)
+    facts: Mapping[str, JSON] = field(default_factory=lambda: _NO_FACTS)
     phases: Mapping[str, PhaseView] = field(default_factory=lambda: _NO_PHASES)
     resources: Mapping[str, ResourceView] = field(default_factory=lambda: _NO_RESOURCES)
     failure: Failure | None = None
@@ -119,9 +124,15 @@ class State:
     started: float | None = None
     ended: float | None = None
     last: float = 0.0
+    last_run: str = ""
+    last_step: str = ""
     events: int = 0
-    unknown: int = 0
     logged: int = 0
+    seconds: float = 0.0
+    stage_seconds: Mapping[str, float] = field(default_factory=lambda: _NO_SECONDS)
+    completed: bool = False
+    unknown: Mapping[str, int] = field(default_factory=lambda: _NONE_UNKNOWN)
+    damaged: tuple[str, ...] = ()
 
     def step(self, name: str) -> StepView | None:
         """The step of that name, or None."""
@@ -145,3 +156,7 @@ class State:
     def all_done(self) -> bool:
         """Every step of the plan is done."""
         return bool(self.steps) and self.finished == len(self.steps)
+
+    def outcome(self, engine_works: bool) -> str:
+        """How the last run ended; working or killed where it has not."""
+        return self.verdict or ("working" if engine_works else "killed")
