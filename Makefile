@@ -6,6 +6,7 @@
 # make image           golden image and deploy ramdisk
 # make bench           list the benches; make bench-scan runs one (ARGS=--json)
 # make fuzz SECONDS=60 every parser of foreign bytes, fuzzed for so long (an input that fails stays in build/fuzz/)
+# make lock            pin every Python package again, with hashes (ARGS=--upgrade takes new releases)
 # make screenshots     the pictures of the README, from a recorded journal, into docs/img/
 # make clean           undo namespaces, loop devices, mounts and containers; remove build/demo
 # make distclean       clean, and remove images, caches and .venv
@@ -19,7 +20,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 SECONDS ?= 60
 
-.PHONY: bench fuzz demo test stories story check image screenshots clean distclean host venv help
+.PHONY: bench fuzz demo test stories story check image lock screenshots clean distclean host venv help
 
 help:
 	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST))
@@ -57,6 +58,9 @@ bench-%: venv
 
 fuzz: venv
 	@$(PYTHON) -m tests.fuzz --seconds $(SECONDS)
+
+lock:
+	@scripts/lock.sh $(ARGS)
 
 screenshots: venv
 	@$(PYTHON) -m tui.screenshots

@@ -143,31 +143,41 @@ without_services() {
     return "$status"
 }
 
-# make_venv EXTRAS: what is there already and more than that is left alone.
+# make_venv desk|host: .venv as requirements/ pins it, each file by its hash. An environment that holds this and more is left alone.
 make_venv() {
-    local extras=$1 python stamp="$VENV/.made-of" made_of
+    local wanted=$1 python stamp="$VENV/.made-of" made_of
     python=$(find_python)
     if [ -z "$python" ]; then
         printf 'this machine lacks:\n  Python 3.11 or newer with venv: apt-get install python3-venv\n' >&2
         exit 1
     fi
     # Of pyproject.toml only what pip reads: a changed lint rule installs nothing.
-    made_of="$("$python" --version) $(sed '/^\[tool.ruff\]/,$d' pyproject.toml | sha256sum)"
-    if [[ "$(cat "$stamp" 2>/dev/null)" == "$made_of $extras"* ]] && "$VENV/bin/seedvm" --version >/dev/null 2>&1; then
+    made_of="$("$python" --version) $(sed '/^\[tool.ruff\]/,$d' pyproject.toml | cat - requirements/*.txt | sha256sum)"
+    if [[ "$(cat "$stamp" 2>/dev/null)" == "$made_of $wanted"* ]] && "$VENV/bin/seedvm" --version >/dev/null 2>&1; then
         return
     fi
-    quietly "making the virtual environment in $VENV with $("$python" --version)" fill_venv "$python" "$extras"
-    printf '%s\n' "$made_of $extras" >"$stamp"
+    quietly "making the virtual environment in $VENV with $("$python" --version)" fill_venv "$python" "$wanted"
+    printf '%s
+' "$made_of $wanted" >"$stamp"
 }
 
 fill_venv() {
     "$VENV/bin/python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || "$1" -m venv --clear "$VENV" || return
-    "$VENV/bin/python" -m pip install --disable-pip-version-check --progress-bar off -e ".[$2]"
+    pip_install --require-hashes --requirement requirements/desk.txt || return
+    if [ "$2" = "desk host" ]; then
+        pip_install --require-hashes --requirement requirements/host.txt || return
+    fi
+    pip_install --editable .
+}
+
+# Nothing is resolved, and nothing is fetched to build with: requirements/ names every file (scripts/lock.sh writes it).
+pip_install() {
+    "$VENV/bin/python" -m pip install --disable-pip-version-check --progress-bar off --no-deps --no-build-isolation "$@"
 }
 
 case "${1:-}" in
     venv)
-        make_venv dev,rack
+        make_venv desk
         ;;
     all | test)
         check_needs
@@ -175,7 +185,7 @@ case "${1:-}" in
         if [ "$1" = test ]; then
             install_test_packages
         fi
-        make_venv dev,rack,host
+        make_venv "desk host"
         say "this machine is ready"
         ;;
     *)

@@ -174,7 +174,7 @@ def _settings(cache: Path, wanted: elements.Inputs) -> dict[str, str]:
     folder = (cache / "dib").absolute()
     folder.mkdir(parents=True, exist_ok=True)
     requirements, services = folder / "requirements.txt", folder / load.MERGED.name
-    requirements.write_text("\n".join(wanted.requirements) + "\n")
+    requirements.write_text(wanted.requirements)
     services.write_text(load.to_json(elements.services()))
     return {
         "SEEDVM_REQUIREMENTS": str(requirements),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +36,7 @@ class Inputs:
     """What one build is made from."""
 
     packages: tuple[str, ...]
-    requirements: tuple[str, ...]
+    requirements: str  # requirements/image.txt, what pip installs in /opt/seedvm
     rooms: tuple[str, ...]
     layer_key: str
     golden_key: str
@@ -55,10 +54,9 @@ def inputs(source: Path = SOURCE) -> Inputs:
     ramdisk = _with_dependencies(source, RAMDISK_ROOMS)
     layer = _with_dependencies(source, LAYER_ROOMS)
     packages = tuple(sorted({name for room in {*golden, *layer} for name in _packages(source, room)}))
-    project = tomllib.loads((source / "pyproject.toml").read_text())["project"]
-    requirements = tuple(sorted(str(one) for one in project["dependencies"]))
+    requirements = (source / "requirements/image.txt").read_text()
     tool = importlib.metadata.version("diskimage-builder")
-    layer_key = _digest([tool, *packages, *requirements, *_rooms_digests(source, layer)])
+    layer_key = _digest([tool, *packages, requirements, *_rooms_digests(source, layer)])
     return Inputs(
         packages=packages,
         requirements=requirements,

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from seedvm.base import process
 from seedvm.image import appliance
 from seedvm.image.build import GOLDEN_FILES, RAMDISK_FILES, ImageSet, build
+from tests.rules.pins import pins
 
 CACHE = Path(__file__).parents[3] / "build/cache"
 
@@ -52,7 +54,8 @@ def test_the_image_says_inside_who_it_is(images: ImageSet, manifest: dict[str, A
 def test_the_manifest_lists_the_services_and_our_own_libraries(manifest: dict[str, Any]) -> None:
     for name in ("keystone", "heat-engine", "ironic-conductor", "mariadb-server", "linux-image-amd64"):
         assert manifest["packages"][name]
-    assert manifest["python"]["textual"].startswith("8.")
+    installed = {canonicalize_name(name): version for name, version in manifest["python"].items()}
+    assert installed == pins("image.txt", python="3.13")
 
 
 def test_no_machine_has_its_identity_from_the_image(images: ImageSet, manifest: dict[str, Any]) -> None:

@@ -11,9 +11,9 @@ from seedvm.base.errors import SeedvmError
 from seedvm.image import elements
 from seedvm.image.build import refuse_changed
 
-PROJECT = '[project]\nname = "seedvm"\nversion = "1"\ndependencies = ["textual>=8", "PyYAML>=6"]\n'
+PINNED = "pyyaml==6.0.2\ntextual==8.2.8\n"
 FILES = {
-    "pyproject.toml": PROJECT,
+    "requirements/image.txt": PINNED,
     "elements/tree-output/block-device.d/10-tree-output": "#!/bin/sh\n",
     "elements/at-once/root.d/42-at-once": "#!/bin/sh\n",
     "elements/debian-os/element-deps": "debian-minimal\n",
@@ -52,7 +52,7 @@ def change(source: Path, name: str, content: str) -> None:
 def test_the_packages_of_every_room_and_of_what_it_needs_are_in_the_layer(source: Path) -> None:
     found = elements.inputs(source)
     assert found.packages == ("cloud-init", "keystone", "python3-venv")
-    assert found.requirements == ("PyYAML>=6", "textual>=8")
+    assert found.requirements == PINNED
 
 
 def test_nothing_changed_is_the_same_name_also_when_files_are_touched(source: Path) -> None:
