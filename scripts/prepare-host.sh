@@ -145,7 +145,7 @@ without_services() {
 
 # make_venv desk|host: .venv as requirements/ pins it, each file by its hash. An environment that holds this and more is left alone.
 make_venv() {
-    local wanted=$1 python stamp="$VENV/.made-of" made_of
+    local kind=$1 python stamp="$VENV/.made-of" made_of
     python=$(find_python)
     if [ -z "$python" ]; then
         printf 'this machine lacks:\n  Python 3.11 or newer with venv: apt-get install python3-venv\n' >&2
@@ -153,12 +153,12 @@ make_venv() {
     fi
     # Of pyproject.toml only what pip reads: a changed lint rule installs nothing.
     made_of="$("$python" --version) $(sed '/^\[tool.ruff\]/,$d' pyproject.toml | cat - requirements/*.txt | sha256sum)"
-    if [[ "$(cat "$stamp" 2>/dev/null)" == "$made_of $wanted"* ]] && "$VENV/bin/seedvm" --version >/dev/null 2>&1; then
+    if [[ "$(cat "$stamp" 2>/dev/null)" == "$made_of $kind"* ]] && "$VENV/bin/seedvm" --version >/dev/null 2>&1; then
         return
     fi
-    quietly "making the virtual environment in $VENV with $("$python" --version)" fill_venv "$python" "$wanted"
+    quietly "making the virtual environment in $VENV with $("$python" --version)" fill_venv "$python" "$kind"
     printf '%s
-' "$made_of $wanted" >"$stamp"
+' "$made_of $kind" >"$stamp"
 }
 
 fill_venv() {

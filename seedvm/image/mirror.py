@@ -127,7 +127,12 @@ def _fetch_wheels(folder: Path) -> None:
     abis = [f"--abi={name}" for name in (f"cp{_PYTHON.replace('.', '')}", "abi3", "none")]
     how = ["--only-binary=:all:", "--implementation=cp", f"--python-version={_PYTHON}", *abis, *platforms]
     words = [sys.executable, "-m", "pip", "download", "--no-input", "--progress-bar=off", "--disable-pip-version-check"]
-    pinned: list[str | Path] = ["--no-deps", "--require-hashes", "--requirement", elements.SOURCE / "requirements/image.txt"]
+    pinned: list[str | Path] = [
+        "--no-deps",
+        "--require-hashes",
+        "--requirement",
+        elements.SOURCE / "requirements/image.txt",
+    ]
     process.run([*words, *how, "--dest", fresh, *pinned], timeout=900)
     shutil.rmtree(folder / "pypi", ignore_errors=True)
     fresh.rename(folder / "pypi")
