@@ -10,7 +10,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
@@ -18,7 +17,8 @@ from seedvm.base.first import first
 from seedvm.base.secret import Secret
 from seedvm.base.tcp import tcp_open
 from seedvm.base.waiting import Hopeless, wait_for_sync
-from seedvm.cloud.api import Api, login
+from seedvm.cloud.client import Client, login
+from seedvm.cloud.item import Item
 
 SITE_KEY = Path("/var/lib/seedvm/site_key")
 MANIFEST = Path("/etc/seedvm-image.json")
@@ -46,19 +46,50 @@ class SpareStack:
 
 
 @dataclass(frozen=True)
+class _Stack:
+    """A stack as Heat lists it; `updated` is empty before its first update."""
+
+    id: str
+    status: str
+    reason: str
+    updated: str
+    tags: tuple[str, ...]
+
+    @classmethod
+    def of(cls, said: Item) -> _Stack:
+        return cls(
+            said.text("id"),
+            said.text("stack_status"),
+            said.text("stack_status_reason", ""),
+            said.text("updated_time", ""),
+            said.texts("tags"),
+        )
+
+
+@dataclass(frozen=True)
+class _Node:
+    """A machine with the power state that Ironic last read."""
+
+    id: str
+    name: str
+    power: str
+
+
+@dataclass(frozen=True)
 class Work:
     """A login at the VIP."""
 
-    api: Api
+    api: Client
 
     def read_power(self) -> str:
         """Have each conductor ask the BMC: a node is told to be in the power state that it is in, so nothing changes, but is read."""
-        nodes = self.api.get("ironic", "/v1/nodes?fields=uuid,name,power_state")["nodes"]
+        said = self.api.list_all("ironic", "/nodes?fields=uuid,name,power_state", "nodes")
+        nodes = [_Node(one.text("uuid"), one.text("name", ""), one.text("power_state", "None")) for one in said]
         if not nodes:
             raise SeedvmError("Ironic knows no node")
         for node in nodes:
-            if node["power_state"] not in ("power on", "power off"):
-                raise SeedvmError("the power state is not known", machine=node["name"], why=str(node["power_state"]))
+            if node.power not in ("power on", "power off"):
+                raise SeedvmError("the power state is not known", machine=node.name, why=node.power)
             self._until_asked(node)
         for node in nodes:
             self._until_read(node)
@@ -67,21 +98,22 @@ class Work:
     def update_stack(self, name: str, tag: str) -> str:
         """Update a stack with a new tag; it must come out complete, with the tag."""
         stack = wait_for_sync(lambda: self._at_rest(name), seconds=_STACK_SECONDS, what=f"stack {name} is not at rest")
-        path = f"/v1/{self.api.project}/stacks/{name}/{stack['id']}"
-        self.api.send("PATCH", "heat", path, {"tags": tag})
+        self.api.send("PATCH", "heat", f"/stacks/{name}/{stack.id}", {"tags": tag})
         done = wait_for_sync(
-            lambda: self._updated(name, stack["updated_time"]),
+            lambda: self._updated(name, stack.updated),
             seconds=_STACK_SECONDS,
             what=f"stack {name} is not updated",
         )
-        if tag not in (done.get("tags") or []):
-            raise SeedvmError(f"the update of stack {name} left no trace", why=f"tags: {done.get('tags')}")
-        return f"stack {name} {done['stack_status']} with tag {tag}"
+        if tag not in done.tags:
+            raise SeedvmError(
+                f"the update of stack {name} left no trace", why=f"tags: {', '.join(done.tags) or 'none'}"
+            )
+        return f"stack {name} {done.status} with tag {tag}"
 
     def serve_image(self, image: ServedImage) -> str:
         """Download an image and compare its SHA-512."""
         sha, size = hashlib.sha512(), 0
-        for piece in self.api.stream("glance", f"/v2/images/{image.id}/file"):
+        for piece in self.api.stream("glance", f"/images/{image.id}/file"):
             sha.update(piece)
             size += len(piece)
         if not size or sha.hexdigest() != image.sha512:
@@ -94,16 +126,16 @@ class Work:
         """Create the stack with the spare machine's server. One that is there and well is kept, a failed one is made anew."""
         name = spare.stack
         found = self._stack(name)
-        if found and found["stack_status"] in ("CREATE_COMPLETE", "CREATE_IN_PROGRESS"):
-            return f"stack {name} is there: {found['stack_status']}"
+        if found and found.status in ("CREATE_COMPLETE", "CREATE_IN_PROGRESS"):
+            return f"stack {name} is there: {found.status}"
         if found:
-            self.api.send("DELETE", "heat", f"/v1/{self.api.project}/stacks/{name}/{found['id']}")
+            self.api.delete("heat", f"/stacks/{name}/{found.id}")
             wait_for_sync(
                 lambda: self._stack(name) is None, seconds=_STACK_SECONDS, what=f"stack {name} is not deleted"
             )
             wait_for_sync(self._free, seconds=_STACK_SECONDS, what="no machine is free again")
         body = {"stack_name": name, "template": spare.template, "timeout_mins": 30, "disable_rollback": True}
-        self.api.send("POST", "heat", f"/v1/{self.api.project}/stacks", body)
+        self.api.send("POST", "heat", "/stacks", body)
         return f"stack {name} begun"
 
     def finish_spare(self, spare: SpareStack, seconds: float) -> str:
@@ -112,8 +144,9 @@ class Work:
             lambda: self._created(spare.stack), seconds=seconds, what="the spare machine is not deployed", pause=2.0
         )
         server = self._server(spare.server)
-        address: str = first(
-            (one["addr"] for ports in server["addresses"].values() for one in ports),
+        addresses = server.item("addresses")
+        address = first(
+            (port.text("addr") for network in addresses.tree for port in addresses.items(network)),
             "the spare machine has no address",
             machine=spare.server,
             hint="look at the server's ports in Neutron",
@@ -124,68 +157,58 @@ class Work:
         manifest = wait_for_sync(
             lambda: _manifest(address), seconds=120, what="the spare machine lets nobody in", machine=address
         )
-        own = json.loads(MANIFEST.read_text())
-        if manifest.get("hash") != own.get("hash"):
-            raise SeedvmError("the spare machine runs another image", machine=address, why=f"{manifest.get('hash')}")
-        return f"server {spare.server} {server['id']} ACTIVE at {address}, image {own.get('hash')}"
+        own = Item.of(json.loads(MANIFEST.read_text()), str(MANIFEST))
+        if manifest.text("hash") != own.text("hash"):
+            raise SeedvmError("the spare machine runs another image", machine=address, why=manifest.text("hash"))
+        return f"server {spare.server} {server.text('id')} ACTIVE at {address}, image {own.text('hash')}"
 
-    def _until_asked(self, node: Mapping[str, Any]) -> None:
+    def _until_asked(self, node: _Node) -> None:
         wait_for_sync(
-            lambda: self._ask_power(node), seconds=_POWER_SECONDS, what="nobody asks its BMC", machine=node["name"]
+            lambda: self._ask_power(node), seconds=_POWER_SECONDS, what="nobody asks its BMC", machine=node.name
         )
 
-    def _until_read(self, node: Mapping[str, Any]) -> None:
-        wait_for_sync(
-            lambda: self._power_read(node), seconds=_POWER_SECONDS, what="no power state", machine=node["name"]
-        )
+    def _until_read(self, node: _Node) -> None:
+        wait_for_sync(lambda: self._power_read(node), seconds=_POWER_SECONDS, what="no power state", machine=node.name)
 
-    def _ask_power(self, node: Mapping[str, Any]) -> bool:
-        self.api.send("PUT", "ironic", f"/v1/nodes/{node['uuid']}/states/power", {"target": node["power_state"]})
+    def _ask_power(self, node: _Node) -> bool:
+        self.api.send("PUT", "ironic", f"/nodes/{node.id}/states/power", {"target": node.power})
         return True
 
-    def _power_read(self, node: Mapping[str, Any]) -> bool:
-        now = self.api.get(
-            "ironic", f"/v1/nodes/{node['uuid']}?fields=power_state,target_power_state,last_error,reservation"
-        )
-        if now["last_error"]:
-            raise SeedvmError(
-                "its BMC does not answer the undercloud", machine=node["name"], why=str(now["last_error"])[:300]
-            )
-        return not now["reservation"] and not now["target_power_state"] and now["power_state"] == node["power_state"]
+    def _power_read(self, node: _Node) -> bool:
+        fields = "power_state,target_power_state,last_error,reservation"
+        now = self.api.get("ironic", f"/nodes/{node.id}?fields={fields}")
+        if error := now.text("last_error", ""):
+            raise SeedvmError("its BMC does not answer the undercloud", machine=node.name, why=error[:300])
+        busy = now.has("reservation") or now.has("target_power_state")
+        return not busy and now.text("power_state", "") == node.power
 
-    def _stack(self, name: str) -> Any:
-        """The stack, or None."""
-        answer = self.api.ask("GET", "heat", f"/v1/{self.api.project}/stacks?name={name}")
-        if answer.status != 200:
-            raise SeedvmError("Heat does not list stacks", why=f"HTTP {answer.status}")
-        stacks = answer.body["stacks"]
-        return stacks[0] if stacks else None
+    def _stack(self, name: str) -> _Stack | None:
+        return next(map(_Stack.of, self.api.list_all("heat", f"/stacks?name={name}", "stacks")), None)
 
-    def _at_rest(self, name: str) -> Any:
+    def _at_rest(self, name: str) -> _Stack | None:
         stack = self._stack(name)
-        return stack if stack and not stack["stack_status"].endswith("IN_PROGRESS") else None
+        return stack if stack and not stack.status.endswith("IN_PROGRESS") else None
 
-    def _updated(self, name: str, before: str | None) -> Any:
+    def _updated(self, name: str, before: str) -> _Stack | None:
         stack = self._stack(name)
-        if stack and stack["stack_status"] == "UPDATE_FAILED":
-            raise Hopeless(f"the update of stack {name} failed", why=str(stack.get("stack_status_reason")))
-        return (
-            stack if stack and stack["stack_status"] == "UPDATE_COMPLETE" and stack["updated_time"] != before else None
-        )
+        if stack and stack.status == "UPDATE_FAILED":
+            raise Hopeless(f"the update of stack {name} failed", why=stack.reason)
+        return stack if stack and stack.status == "UPDATE_COMPLETE" and stack.updated != before else None
 
     def _free(self) -> bool:
-        return bool(self.api.get("ironic", "/v1/nodes?provision_state=available&fields=uuid")["nodes"])
+        return bool(self.api.list_all("ironic", "/nodes?provision_state=available&fields=uuid", "nodes"))
 
     def _created(self, name: str) -> bool:
         stack = self._stack(name)
-        if stack and stack["stack_status"].endswith("FAILED"):
-            raise Hopeless(f"stack {name} failed", why=str(stack.get("stack_status_reason"))[:400])
-        return bool(stack and stack["stack_status"] == "CREATE_COMPLETE")
+        if stack and stack.status.endswith("FAILED"):
+            raise Hopeless(f"stack {name} failed", why=stack.reason[:400])
+        return bool(stack and stack.status == "CREATE_COMPLETE")
 
-    def _server(self, name: str) -> Any:
-        servers = self.api.get("nova", f"/v2.1/servers/detail?name=^{name}$")["servers"]
-        if not servers or servers[0]["status"] != "ACTIVE":
-            raise SeedvmError(f"server {name} is not active", why=servers[0]["status"] if servers else "there is none")
+    def _server(self, name: str) -> Item:
+        servers = self.api.list_all("nova", f"/servers/detail?name=^{name}$", "servers")
+        if not servers or servers[0].text("status") != "ACTIVE":
+            state = servers[0].text("status") if servers else "there is none"
+            raise SeedvmError(f"server {name} is not active", why=state)
         return servers[0]
 
 
@@ -194,7 +217,7 @@ def work_of(vip: str, password: Secret) -> Work:
     return Work(login(vip, password, timeout=60))
 
 
-def _manifest(address: str) -> Any:
+def _manifest(address: str) -> Item:
     said = process.run(
         [
             *("ssh", "-i", SITE_KEY, "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-o", "ConnectTimeout=5"),
@@ -203,4 +226,4 @@ def _manifest(address: str) -> Any:
         ],
         timeout=20,
     )
-    return json.loads(said.stdout)
+    return Item.of(json.loads(said.stdout), f"{MANIFEST} of {address}")
