@@ -80,7 +80,8 @@ def _stacks(connection: galera.Connection, own: Client, key: Secret) -> dict[str
     )
     found = {}
     for (name, _, _), value in zip(rows, plain, strict=True):
-        answer = own.ask("GET", "keystone", f"/OS-TRUST/trusts/{value}")
+        hidden = Secret(value)  # so that no trace shows it
+        answer = own.ask("GET", "keystone", f"/OS-TRUST/trusts/{hidden.reveal()}")
         if answer.status != 200:
             raise SeedvmError(f"the trust of stack {name} is not what Keystone knows", why=answer.reason())
         found[f"heat stack {name}"] = seal(value, key)
