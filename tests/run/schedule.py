@@ -22,6 +22,7 @@ from tests.run.parts import Part, command
 
 _TELL_EVERY_SECONDS = 300.0
 _ROUNDING = 1e-9
+_ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": "1"}
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ class Schedule:
                 self._pending.remove(part)
                 group = Group(part.name, part.weight)
                 words = group.enter(command(part, str(self._folder / f"{part.name}.xml")))
-                child = process.spawn(words, log=self._folder / f"{part.name}.log")
+                child = process.spawn(process.Command(words, env=_ENVIRONMENT), log=self._folder / f"{part.name}.log")
                 self._running[pool.submit(child.wait)] = Running(part, child, group, self._seconds())
                 self._say(f"{self._seconds():6.0f} s  {part.name} begins")
 
