@@ -22,8 +22,8 @@ class Part:
     """One process and what it needs: average cores, MiB at its peak, names of locks, and the parts that must have ended before.
 
     `alone` are locks that nobody else may hold, `shared` are locks that others may hold shared. `weight` is its share of the processors
-    when all want them: `FULL`, or less for one that yields. `tests` are what pytest is given; a part without tests has `words`, and its
-    exit code is its result.
+    when all want them: `FULL`, less for one that yields, more for one that must not wait. `tests` are what pytest is given; a part
+    without tests has `words`, and its exit code is its result.
     """
 
     name: str
@@ -53,10 +53,16 @@ def command(part: Part, report: str) -> Sequence[str]:
     return [*words, *part.tests]
 
 
+def _without(folder: str, *others: str) -> tuple[str, ...]:
+    """What pytest is given for a folder without what other parts have of it."""
+    return (folder, *(f"--ignore={path}" for path in others))
+
+
 _RACKS = frozenset({RACKS})
 _SEEDVM = (sys.executable, "-m", "seedvm")
-_IMAGES = "tests/contract/image"
-_RACK = "tests/contract/rack/test_machines.py"
+_WIRES = frozenset({"wires"})
+_IMAGES = ("tests/contract/image", "tests/contract/rack/test_machines.py")
+_DATACENTER = ("tests/contract/scan/test_datacenter.py", "tests/contract/bmc/test_datacenter_credentials.py")
 _METAL, _APPLIANCE, _CONTROLLER = (f"tests/qemu/test_{name}.py" for name in ("4_metal", "3_appliance", "5_controller"))
 
 PARTS = (
@@ -65,18 +71,26 @@ PARTS = (
     Part("unit", ("tests/unit",), cores=0.6),
     # It asserts times, and takes every rack away.
     Part("e2e", ("tests/e2e",), cores=1.3, memory_mib=12_500, after=("images",), alone=_RACKS),
-    # They wait most of the time.
-    Part("contract", ("tests/contract", f"--ignore={_IMAGES}", f"--ignore={_RACK}"), cores=0.3, workers=4),
+    # Wires and BMCs answer in time also while all cores are at work. Most of these tests wait; a thousand hosts at once do not.
+    Part(
+        "contract",
+        _without("tests/contract", *_DATACENTER, *_IMAGES),
+        cores=0.3,
+        workers=4,
+        alone=_WIRES,
+        weight=4 * FULL,
+    ),
+    Part("datacenter", _DATACENTER, cores=0.7, alone=_WIRES, weight=4 * FULL),
     Part("tui", ("tests/tui",), cores=0.5),
     # Two emulated machines, each of which keeps a core busy for as long as there is one; then emulated machines one at a time.
     Part("metal", (_METAL,), cores=1.2, memory_mib=9000, after=("images",), shared=_RACKS, weight=25),
     Part("disk", words=(*_SEEDVM, "image", "appliance"), cores=0.4, after=("images",), weight=12),
     Part("appliance", (_APPLIANCE,), cores=0.4, memory_mib=4500, after=("disk",), weight=12),
-    Part("image-tests", (_IMAGES, _RACK), cores=0.5, memory_mib=3500, after=("disk",), shared=_RACKS),
+    Part("image-tests", _IMAGES, cores=0.5, memory_mib=3500, after=("disk",), shared=_RACKS),
     Part("controller", (_CONTROLLER,), cores=0.4, memory_mib=5000, after=("images",), shared=_RACKS, weight=12),
     Part(
         "machines",
-        ("tests/qemu", *(f"--ignore={path}" for path in (_METAL, _APPLIANCE, _CONTROLLER))),
+        _without("tests/qemu", _METAL, _APPLIANCE, _CONTROLLER),
         cores=0.4,
         memory_mib=3500,
         after=("disk",),
