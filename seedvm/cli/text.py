@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.json_tree import JSON
+from seedvm.cli.changes import Changes
 from seedvm.engine import events
 from seedvm.engine.events import Entry, brief
 from seedvm.engine.state import State, StepView
@@ -17,12 +18,13 @@ class EventLines:
 
     def __init__(self) -> None:
         self._names: Sequence[str] = ()
+        self._changes = Changes()
 
     def line(self, entry: Entry) -> str | None:
-        """The line of an event, or None for what a person need not see."""
+        """The line of an event, or None for what a person need not see, or has seen already."""
         if isinstance(entry.event, events.RunStarted):
             self._names = [step.name for step in entry.event.steps]
-        text = _event_text(entry)
+        text = _event_text(entry) if self._changes.is_news(entry) else None
         if text is None:
             return None
         known = entry.step in self._names
@@ -74,7 +76,7 @@ def _step_text(event: events.Event) -> str:
 def _share(done: float, total: float, unit: str) -> str:
     if unit == "bytes":
         return f"{done / 1e6:.0f} of {total / 1e6:.0f} MB"
-    return f"{done:g} of {total:g} {unit}".rstrip()
+    return f"{round(done, 1):g} of {total:g} {unit}".rstrip()
 
 
 def _of_node(node: str) -> str:
