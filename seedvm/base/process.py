@@ -76,7 +76,7 @@ def run(
     """Run to the end, at most `timeout` seconds."""
     process = _Process(command)
     child = process.start(_stdin(input), subprocess.PIPE, subprocess.PIPE)
-    with _alive(child, process.words):
+    with _alive(child, process.call):
         try:
             out, err = child.communicate(input.encode() if isinstance(input, str) else input, timeout=timeout)
         except subprocess.TimeoutExpired:
@@ -98,7 +98,7 @@ async def arun(
             *process.words, **process.options(_stdin(input), subprocess.PIPE, subprocess.PIPE)
         )
     try:
-        with _alive(child, process.words):
+        with _alive(child, process.call):
             async with asyncio.timeout(timeout):
                 out, err = await child.communicate(input.encode() if isinstance(input, str) else input)
     except TimeoutError:
@@ -174,7 +174,7 @@ def stream(
     process = _Process(command)
     child = process.start(subprocess.DEVNULL, subprocess.PIPE, subprocess.STDOUT)
     kept: list[str] = []
-    with _alive(child, process.words):
+    with _alive(child, process.call):
         for line in _lines(child, process.words, timeout):
             kept.append(line)
             on_line(line)
@@ -205,6 +205,7 @@ class _Process:
     def __init__(self, command: Argv | Command) -> None:
         self._command = _command(command)
         self.words = self._command.words()
+        self.call = trace.Call("process", argv=self.words)  # its time counts from here, before the start
 
     def options(self, stdin: int, stdout: IO[bytes] | int, stderr: int, pass_fds: Sequence[int] = ()) -> _Options:
         return {
@@ -223,9 +224,9 @@ class _Process:
 
 
 @contextlib.contextmanager
-def _alive(child: Child | asyncio.subprocess.Process, words: list[str]) -> Iterator[None]:
+def _alive(child: Child | asyncio.subprocess.Process, call: trace.Call) -> Iterator[None]:
     """The time until a child has ended: whatever is raised in it ends the child and its session."""
-    with trace.Call("process", argv=words) as call:
+    with call:
         try:
             yield
         except BaseException:
