@@ -151,3 +151,10 @@ def test_a_site_without_a_database_is_refused(elements: Path) -> None:
     shutil.rmtree(elements / "mariadb")
     with pytest.raises(SeedvmError, match="no element declares a unit with role database"):
         from_elements(folders(elements))
+
+
+def test_the_elements_page_lists_every_element_once() -> None:
+    text = (ELEMENTS / "README.rst").read_text()
+    table = text.partition("The elements\n")[2].partition("Phases\n")[0]
+    listed = [line.split()[0] for line in table.splitlines() if "  " in line and not line.startswith(("=", "-"))]
+    assert sorted(listed) == sorted(path.name for path in folders(ELEMENTS))
