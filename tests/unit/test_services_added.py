@@ -56,8 +56,8 @@ listen {name}
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of what an image is made of, with one element more."""
     source = tmp_path_factory.mktemp("source")
-    shutil.copytree(load.ELEMENTS, source / "elements", symlinks=True)
-    shutil.copytree(elements.SOURCE / "seedvm/image", source / "seedvm/image")
+    for folder in ("elements", "requirements", "seedvm/image"):
+        shutil.copytree(elements.SOURCE / folder, source / folder, symlinks=True)
     shutil.copyfile(elements.SOURCE / "pyproject.toml", source / "pyproject.toml")
     barbican = source / "elements/barbican"
     (barbican / "static/etc/systemd/system/barbican-api.service.d").mkdir(parents=True)
