@@ -144,9 +144,8 @@ class Wipe:
                 hint="wipe these by hand, run again",
             )
         report.log("searched again for every secret of the site: none found")
-        write_private(
-            self.members.state_dir / receipt.KEY, generated.receipt_public_key
-        )  # what proves the receipt from now on
+        # What proves the receipt from now on; a receipt of an older seedvm has no such file beside it.
+        write_private(self.members.state_dir / receipt.KEY, now.generated.receipt_public_key)
         file.unlink()
 
 

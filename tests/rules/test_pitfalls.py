@@ -21,8 +21,6 @@ _ENDLESS = {"seedvm/wire/md2.py"}
 _KEPT = {
     "node_tree": "the metadata that Heat puts together, as one function: what the template is compared with",
     "EndingWebDriver": "tui/web/server.py gives its name to Textual",
-    "installed": "services as an image holds them: its first reader comes with the images' next change",
-    "to_json": "services as an image holds them: its first reader comes with the images' next change",
     "save": "an inventory written whole, as tests give one to a step",
 }
 """What only a test uses, or what is found by its name at run time."""
@@ -118,3 +116,22 @@ _MEASURE = re.compile(r"(MIB|GIB|MBIT|BYTES)$")
 @pytest.mark.parametrize("file", ["seedvm/steps/preflight.py", "seedvm/host/nics.py", "tui/backend/seed_checks.py"])
 def test_the_limits_of_a_seed_are_in_one_place(file: str) -> None:
     assert not [one for one in defined(ROOT / file) if _MEASURE.search(one)], "it belongs into seedvm/site/limits.py"
+
+
+_CUT = re.compile(r"[?&]limit=\d")
+
+
+def cut(tree: ast.AST) -> list[str]:
+    """Paths that ask a service for so many and no more: whatever lies beyond is left out silently."""
+    texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return [text for text in texts if _CUT.search(text)]
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=name)
+def test_a_list_is_read_to_its_last_page(path: Path) -> None:
+    assert not cut(ast.parse(path.read_text())), "Client.list_all follows the pages"
+
+
+def test_a_list_that_is_cut_is_found() -> None:
+    assert cut(ast.parse("api.get('/nodes?limit=1000')\napi.get(f'/images?name={name}&limit=100')")) != []
+    assert not cut(ast.parse("api.list_all('ironic', '/nodes?fields=uuid', 'nodes')"))
