@@ -15,7 +15,8 @@ from typing import Protocol
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
-from seedvm.bmc.credentials import MakeRedfish, still_opens
+from seedvm.bmc.bmc_login import BmcLogin, BmcProtocol, MakeRedfish
+from seedvm.bmc.credentials import still_opens
 from seedvm.bmc.ipmi import Session
 from seedvm.bmc.ipmi15_session import login15
 from seedvm.bmc.ipmi20_session import Refused, login
@@ -56,14 +57,14 @@ class Access(Protocol):
 
 @dataclass
 class BmcAccess:
-    """`ipmi` is "2.0", "1.5" or None, `redfish` makes its client or is None: those that were proven. Passwords are changed over
+    """`ipmi` is its version of IPMI or None, `redfish` makes its client or is None: those that were proven. Passwords are changed over
     Redfish where it is there. IPMI sessions keep the pace, also the fresh login beside the one that changes."""
 
     address: str
     user: str
     ledger: Ledger
     pace: Pace
-    ipmi: str | None
+    ipmi: BmcProtocol | None
     redfish: MakeRedfish | None
     vendor: str | None = None
     port: int = 623
@@ -99,14 +100,16 @@ class BmcAccess:
             async with self._session(password) as session:
                 yield partial(self._set_ipmi, session, await self._user_number(session))
 
+    @property
+    def _login(self) -> BmcLogin:
+        return BmcLogin(self.address, self.ledger, self.redfish, self.port, self.vendor)
+
     async def _redfish_opens(self, password: Secret) -> bool:
-        assert self.redfish is not None
-        return await still_opens(self.address, Candidate(self.user, password), self.ledger, self.redfish)
+        return await still_opens(self._login, Candidate(self.user, password), BmcProtocol.REDFISH)
 
     async def _ipmi_opens(self, password: Secret) -> bool:
-        if self.ipmi == "1.5":
-            pair = Candidate(self.user, password)
-            return await still_opens(self.address, pair, self.ledger, None, port=self.port, old=True)
+        if self.ipmi is BmcProtocol.IPMI_15:
+            return await still_opens(self._login, Candidate(self.user, password), self.ipmi)
         try:
             async with self._session(password):
                 return True
@@ -125,7 +128,7 @@ class BmcAccess:
                 self._turn = True
             else:
                 await asyncio.sleep(self.pace.gap)  # the turn is ours already, by the session that changes
-            if self.ipmi == "1.5":
+            if self.ipmi is BmcProtocol.IPMI_15:
                 old = login15(self.address, self.user, password, port=self.port, guard=guard)
                 session: Session = await stack.enter_async_context(old)
             else:

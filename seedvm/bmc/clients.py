@@ -14,7 +14,8 @@ from functools import partial
 
 from seedvm.base.secret import Secret
 from seedvm.bmc.account import BmcAccess
-from seedvm.bmc.credentials import Known, prove, still_opens
+from seedvm.bmc.bmc_login import BmcLogin, BmcProtocol
+from seedvm.bmc.credentials import prove, still_opens
 from seedvm.bmc.findings import WIRE, login_findings
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.login_result import EXPIRED, Proven, Unproven
@@ -43,11 +44,25 @@ def redfish_of(machine: Machine, ports: BmcPorts, user: str, password: Secret) -
     return RedfishBmc(machine.bmc, user, password, port=port, tls=tls, pin=machine.certificate)
 
 
+def login_of(machine: Machine, ledger: Ledger, ports: BmcPorts) -> BmcLogin:
+    """The logins of its BMC."""
+    make = partial(redfish_of, machine, ports)
+    return BmcLogin(machine.bmc, ledger, make, ports.ipmi, machine.vendor, machine.proven_user)
+
+
+def proven_by(machine: Machine) -> BmcProtocol:
+    """The protocol by which its account was proven: the one by which it is tested again."""
+    if machine.driver == "redfish":
+        return BmcProtocol.REDFISH
+    return BmcProtocol.IPMI_15 if machine.old_ipmi else BmcProtocol.IPMI_20
+
+
 def access_of(machine: Machine, user: str, ledger: Ledger, pace: Pace, ports: BmcPorts) -> BmcAccess:
     """The account over every protocol that it was proven by: IPMI 2.0 always comes first, Redfish where it is the driver."""
-    some_ipmi = "ipmi-2.0" in machine.protocols or machine.old_ipmi
+    some_ipmi = BmcProtocol.IPMI_20 in machine.protocols or machine.old_ipmi
     redfish = machine.driver not in (None, "ipmi") or (machine.driver is None and not some_ipmi)
-    ipmi = "2.0" if "ipmi-2.0" in machine.protocols else "1.5" if machine.old_ipmi and not redfish else None
+    old = BmcProtocol.IPMI_15 if machine.old_ipmi and not redfish else None
+    ipmi = BmcProtocol.IPMI_20 if BmcProtocol.IPMI_20 in machine.protocols else old
     make = partial(redfish_of, machine, ports) if redfish else None
     return BmcAccess(machine.bmc, user, ledger, pace, ipmi, make, vendor=machine.vendor, port=ports.ipmi)
 
@@ -68,10 +83,9 @@ async def opens(
 ) -> bool:
     """Whether a proven pair still opens it, be it only to change its password. Raises SeedvmError where that is not tried or not told.
     `gate` is as for `identify`."""
-    make = partial(redfish_of, machine, ports) if machine.driver == "redfish" else None
     turn = pace.turn(machine.bmc) if machine.old_ipmi else contextlib.nullcontext()
     async with turn, gate or contextlib.nullcontext():
-        return await still_opens(machine.bmc, pair, ledger, make, port=ports.ipmi, old=machine.old_ipmi)
+        return await still_opens(login_of(machine, ledger, ports), pair, proven_by(machine))
 
 
 async def identify(
@@ -89,11 +103,7 @@ async def identify(
     talks_ipmi = any(one.startswith("ipmi") for one in machine.protocols)
     turn = pace.turn(machine.bmc) if talks_ipmi else contextlib.nullcontext()
     async with turn, gate or contextlib.nullcontext():
-        make = partial(redfish_of, machine, ports)
-        known = Known(machine.vendor, machine.proven_user)
-        answer = await prove(
-            machine.bmc, machine.protocols, candidates, ledger, make, port=ports.ipmi, elsewhere=elsewhere, known=known
-        )
+        answer = await prove(login_of(machine, ledger, ports), machine.protocols, candidates, elsewhere)
         found = await login_findings(machine.bmc, machine.protocols, answer, port=ports.ipmi)
     return replace(machine, findings=tuple(one for one in machine.findings if one.name in WIRE) + found), answer
 

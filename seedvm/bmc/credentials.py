@@ -14,88 +14,65 @@ from dataclasses import replace
 
 from seedvm.base.errors import SeedvmError
 from seedvm.bmc.address_block import waiting
+from seedvm.bmc.bmc_login import BmcLogin, BmcProtocol
 from seedvm.bmc.ipmi15_session import Unheard, login15
 from seedvm.bmc.ipmi20_session import Refused, exchange
-from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.login_result import Proven, Unproven
-from seedvm.bmc.prove_offline import Known, prove_ipmi
-from seedvm.bmc.prove_online import MakeRedfish, prove_ipmi15, prove_redfish, try_redfish
+from seedvm.bmc.prove_offline import prove_ipmi
+from seedvm.bmc.prove_online import prove_ipmi15, prove_redfish, try_redfish
 from seedvm.bmc.redfish_http import PasswordChangeRequired, Unauthorized
 from seedvm.site.accounts import Candidate
 from seedvm.wire import rakp
 
-__all__ = ["Known", "MakeRedfish", "Proven", "Unproven", "prove", "prove_ipmi", "prove_redfish", "still_opens"]
-
 
 async def prove(
-    address: str,
-    protocols: Sequence[str],
-    candidates: Sequence[Candidate],
-    ledger: Ledger,
-    make: MakeRedfish,
-    *,
-    port: int = 623,
-    elsewhere: Sequence[Candidate] = (),
-    known: Known | None = None,
+    bmc: BmcLogin, protocols: Sequence[str], candidates: Sequence[Candidate], elsewhere: Sequence[Candidate] = ()
 ) -> Proven | Unproven:
     """The best account there is: IPMI 2.0 first because it is free of risk, then Redfish with the pair that IPMI proved.
 
-    `elsewhere`: pairs that opened other BMCs of the site. `port` is IPMI's.
+    `protocols` are the inventory's names. `elsewhere`: pairs that opened other BMCs of the site.
     """
-    if hold := ledger.held(address):
+    if hold := bmc.ledger.held(bmc.address):
         return waiting(hold, hold.until - time.time())
-    known = known or Known()
-    redfish = any(one.startswith("redfish") for one in protocols)
-    if redfish and candidates:
-        known = replace(known, redfish_port=make("", candidates[0].password).port)
-    if "ipmi-2.0" in protocols:
-        answer = await prove_ipmi(address, candidates, ledger, port=port, known=known)
+    redfish = any(one.startswith(BmcProtocol.REDFISH) for one in protocols)
+    if BmcProtocol.IPMI_20 in protocols:
+        answer = await prove_ipmi(bmc, candidates, has_redfish=redfish)
         off = isinstance(answer, Unproven) and answer.finding == "ipmi-lan-off"
         if redfish and isinstance(answer, Proven):
-            both = await try_redfish(address, Candidate(answer.user, answer.password), ledger, make, known=known)
+            both = await try_redfish(bmc, Candidate(answer.user, answer.password))
             if isinstance(both, Unproven):
                 return replace(answer, seen=both.seen)
             return replace(both, identity=answer.identity)
         if not (redfish and off):
             return answer
     if redfish:
-        return await prove_redfish(address, candidates, ledger, make, elsewhere=elsewhere, known=known)
-    if "ipmi-1.5" in protocols:
-        return await prove_ipmi15(address, candidates, ledger, elsewhere=elsewhere, port=port, known=known)
+        return await prove_redfish(bmc, candidates, elsewhere)
+    if BmcProtocol.IPMI_15 in protocols:
+        return await prove_ipmi15(bmc, candidates, elsewhere)
     return Unproven("something answers here that is neither IPMI nor Redfish", "take the address out of the BMC ranges")
 
 
-async def still_opens(
-    address: str,
-    pair: Candidate,
-    ledger: Ledger,
-    make: MakeRedfish | None,
-    *,
-    port: int = 623,
-    old: bool = False,
-) -> bool:
-    """Whether a proven pair still opens the BMC, be it only to change its password. Over IPMI 2.0 (`make` is None) this is an
-    offline test: nothing is logged in.
-
-    `old`: the BMC speaks IPMI 1.5 only, where a login is the only test. Raises SeedvmError while nothing may be tried.
+async def still_opens(bmc: BmcLogin, pair: Candidate, protocol: BmcProtocol) -> bool:
+    """Whether a proven pair still opens the BMC, be it only to change its password. Over IPMI 2.0 this is an offline test: nothing is
+    logged in; over the others a login is the only test. Raises SeedvmError while nothing may be tried.
     """
-    if hold := ledger.held(address):
-        raise SeedvmError(hold.why, machine=address, why="no login is sent before it is over")
-    if make is None and not old:
+    if hold := bmc.ledger.held(bmc.address):
+        raise SeedvmError(hold.why, machine=bmc.address, why="no login is sent before it is over")
+    if protocol is BmcProtocol.IPMI_20:
         try:
-            said = await exchange(address, pair.user, port=port)
+            said = await exchange(bmc.address, pair.user, port=bmc.port)
         except Refused:
             return False
         return rakp.first_accepted(said, (pair.password,)) is not None
-    async with ledger.attempt(address, pair.user, pair.password) as charge:
+    async with bmc.ledger.attempt(bmc.address, pair.user, pair.password) as charge:
         try:
-            if make is None:
-                async with login15(address, pair.user, pair.password, port=port):
+            if protocol is BmcProtocol.IPMI_15:
+                async with login15(bmc.address, pair.user, pair.password, port=bmc.port):
                     charge.succeeded()
             else:
-                bmc = make(pair.user, pair.password)
-                async with bmc.session():
-                    await bmc.get("/redfish/v1/Systems")
+                client = bmc.redfish(pair.user, pair.password)
+                async with client.session():
+                    await client.get("/redfish/v1/Systems")
         except (Unauthorized, Unheard) as error:
             charge.failed(error.locked_seconds if isinstance(error, Unauthorized) else 0.0)
             return False

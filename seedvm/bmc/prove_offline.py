@@ -11,33 +11,21 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.secret import Secret
 from seedvm.base.tcp import connects
 from seedvm.bmc.address_block import block, present
+from seedvm.bmc.bmc_login import BmcLogin
 from seedvm.bmc.ipmi import read_identity
 from seedvm.bmc.ipmi20_session import Refused, granted_suite, login
-from seedvm.bmc.ledger import Ledger, NotNow
+from seedvm.bmc.ledger import NotNow
 from seedvm.bmc.login_result import Proven, Unproven, minutes
-from seedvm.bmc.quirks import Default, default_passwords, lock_window
+from seedvm.bmc.quirks import Default, default_passwords
 from seedvm.bmc.udp import Silent
 from seedvm.site.accounts import Candidate
 from seedvm.wire import rakp
 
 _CONNECT_SECONDS = 5.0
 WEAK = (rakp.STATUS_NO_PRIVILEGE, 0x0B, 0x0E)  # table 13-15: not for this user, no room at this privilege, unsupported
-
-
-@dataclass(frozen=True)
-class Known:
-    """What is known of a BMC before it is tried: its vendor, the user who opened it before, its Redfish port if it has one."""
-
-    vendor: str | None = None
-    user: str | None = None
-    redfish_port: int | None = None
-
-    @property
-    def window(self) -> float:
-        """Seconds after which its locks are over."""
-        return lock_window(self.vendor)
 
 
 @dataclass
@@ -51,29 +39,26 @@ class Notes:
     default: Default | None = None
 
 
-async def prove_ipmi(
-    address: str, candidates: Sequence[Candidate], ledger: Ledger, *, port: int = 623, known: Known | None = None
-) -> Proven | Unproven:
-    """One handshake per user, every candidate password tested offline."""
-    known = known or Known()
+async def prove_ipmi(bmc: BmcLogin, candidates: Sequence[Candidate], *, has_redfish: bool = False) -> Proven | Unproven:
+    """One handshake per user, every candidate password tested offline. `has_redfish`: it answers over Redfish as well."""
     notes = Notes()
     for user in dict.fromkeys(one.user for one in candidates):
         own = [one.password for one in candidates if one.user == user]
         passwords = tuple(dict.fromkeys(own + [one.password for one in candidates]))
         try:
-            guard = partial(ledger.attempt, address, user, window=known.window)
-            async with login(address, user, passwords, port=port, guard=guard) as session:
-                identity = await read_identity(session, address)
+            guard = partial(bmc.ledger.attempt, bmc.address, user, window=bmc.window)
+            async with login(bmc.address, user, passwords, port=bmc.port, guard=guard) as session:
+                identity = await read_identity(session, bmc.address)
                 if identity.privilege is None or identity.privilege >= rakp.ADMINISTRATOR:
                     return Proven(user, session.password, "ipmi", identity=identity)
                 notes.weak.append(user)
         except Refused as refused:
             notes.default = notes.default or factory_account(user, refused.exchange)
-            if (verdict := _judged(refused, user, known, notes)) is not None:
+            if (verdict := _judged(refused, user, bmc, notes)) is not None:
                 return verdict
         except Silent as silent:
             if "RAKP 1" not in silent.what:
-                return await _silence(address, port, silent, known, ledger)
+                return await _silence(bmc, silent, has_redfish)
             notes.silent.append(user)  # some BMCs do not answer for users they do not know
         except NotNow as wait:
             return Unproven(f"{wait.what}: {wait.why}", wait.hint, retry_seconds=wait.seconds)
@@ -104,18 +89,18 @@ def locked(reason: str, seconds: float) -> Unproven:
     return Unproven(reason, cure, retry_seconds=seconds, finding="account-locked")
 
 
-def _judged(refused: Refused, user: str, known: Known, notes: Notes) -> Unproven | None:
+def _judged(refused: Refused, user: str, bmc: BmcLogin, notes: Notes) -> Unproven | None:
     """What a refusal means for the BMC as a whole; None after noting one after which the next user may be asked."""
     if refused.status in WEAK:
         notes.weak.append(user)
     elif refused.proven and refused.status != rakp.STATUS_NO_RESOURCES:
         said = rakp.status_text(refused.status)
         return locked(
-            f"the password of {user} is right, but {refused.what}: {said}: it is locked or disabled", known.window
+            f"the password of {user} is right, but {refused.what}: {said}: it is locked or disabled", bmc.window
         )
-    elif refused.status == rakp.STATUS_UNKNOWN_USER and user == known.user:
+    elif refused.status == rakp.STATUS_UNKNOWN_USER and user == bmc.opened_by:
         return locked(
-            f"user {user}, who opened this BMC before, is refused by name: locked, disabled or renamed", known.window
+            f"user {user}, who opened this BMC before, is refused by name: locked, disabled or renamed", bmc.window
         )
     elif refused.status == rakp.STATUS_UNKNOWN_USER:
         notes.unknown.append(user)
@@ -131,22 +116,26 @@ def _judged(refused: Refused, user: str, known: Known, notes: Notes) -> Unproven
     return None
 
 
-async def _silence(address: str, port: int, silent: Silent, known: Known, ledger: Ledger) -> Unproven:
+async def _silence(bmc: BmcLogin, silent: Silent, has_redfish: bool) -> Unproven:
     """Gone, blocking us, or with IPMI sessions turned off: looked at from every side that counts nothing."""
     try:
-        await granted_suite(address, rakp.SUITE_3, port=port)
+        await granted_suite(bmc.address, rakp.SUITE_3, port=bmc.port)
     except Silent:
-        if await present(address, port):
-            if known.redfish_port is None or not await connects(address, known.redfish_port, seconds=_CONNECT_SECONDS):
+        if await present(bmc.address, bmc.port):
+            if not (has_redfish and await _redfish_connects(bmc)):
                 why = (
                     "the BMC answers presence but no session request: it blocks this address, or IPMI sessions are off"
                 )
-                return await block(address, why, known.window, ledger)
+                return await block(bmc.address, why, bmc.window, bmc.ledger)
             cure = "turn IPMI over LAN on in the BMC's web page, or let Redfish do"
             return Unproven("the BMC answers presence but no session request", cure, finding="ipmi-lan-off")
     except SeedvmError:
         pass  # it answers after all: packets were lost
     return Unproven(silent.what, silent.hint, retry_seconds=60)
+
+
+async def _redfish_connects(bmc: BmcLogin) -> bool:
+    return await connects(bmc.address, bmc.redfish("", Secret("")).port, seconds=_CONNECT_SECONDS)
 
 
 def _sum_up(notes: Notes, passwords: int) -> Unproven:

@@ -6,78 +6,61 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from seedvm.base.errors import SeedvmError
-from seedvm.base.secret import Secret
 from seedvm.bmc.address_block import block, present
+from seedvm.bmc.bmc_login import BmcLogin
 from seedvm.bmc.ipmi import read_identity
 from seedvm.bmc.ipmi15_session import NoProof, Unheard, login15
 from seedvm.bmc.ipmi20_session import Refused
-from seedvm.bmc.ledger import Ledger, NotNow
+from seedvm.bmc.ledger import NotNow
 from seedvm.bmc.login_result import EXPIRED, Proven, Unproven, minutes
-from seedvm.bmc.prove_offline import Known, locked, weak
-from seedvm.bmc.redfish import RedfishBmc
+from seedvm.bmc.prove_offline import locked, weak
 from seedvm.bmc.redfish_http import Busy, PasswordChangeRequired, Unauthorized, Unreachable
 from seedvm.bmc.udp import Silent
 from seedvm.site.accounts import Candidate
 from seedvm.wire import rakp
 
-MakeRedfish = Callable[[str, Secret], RedfishBmc]
 Attempt = Callable[[Candidate], Awaitable[Proven | Unproven]]
 WRONG = "wrong user or password"
 READ_ONLY = ("ReadOnly",)
 
 
 async def prove_redfish(
-    address: str,
-    candidates: Sequence[Candidate],
-    ledger: Ledger,
-    make: MakeRedfish,
-    *,
-    elsewhere: Sequence[Candidate] = (),
-    known: Known | None = None,
+    bmc: BmcLogin, candidates: Sequence[Candidate], elsewhere: Sequence[Candidate] = ()
 ) -> Proven | Unproven:
     """Pairs that opened other BMCs of the site go first."""
 
     async def attempt(candidate: Candidate) -> Proven | Unproven:
-        return await try_redfish(address, candidate, ledger, make, known=known)
+        return await try_redfish(bmc, candidate)
 
-    return await _one_by_one(address, candidates, ledger, attempt, elsewhere, "Redfish")
+    return await _one_by_one(bmc, candidates, attempt, elsewhere, "Redfish")
 
 
 async def prove_ipmi15(
-    address: str,
-    candidates: Sequence[Candidate],
-    ledger: Ledger,
-    *,
-    elsewhere: Sequence[Candidate] = (),
-    port: int = 623,
-    known: Known | None = None,
+    bmc: BmcLogin, candidates: Sequence[Candidate], elsewhere: Sequence[Candidate] = ()
 ) -> Proven | Unproven:
     """As over Redfish; a password that IPMI 1.5 cannot hold is not tried."""
 
     async def attempt(candidate: Candidate) -> Proven | Unproven:
-        return await _try_ipmi15(address, candidate, ledger, port, known or Known())
+        return await _try_ipmi15(bmc, candidate)
 
     short = [one for one in candidates if len(one.password.reveal().encode()) <= 16 and len(one.user.encode()) <= 16]
-    return await _one_by_one(address, short, ledger, attempt, elsewhere, "IPMI 1.5")
+    return await _one_by_one(bmc, short, attempt, elsewhere, "IPMI 1.5")
 
 
-async def try_redfish(
-    address: str, candidate: Candidate, ledger: Ledger, make: MakeRedfish, *, known: Known | None = None
-) -> Proven | Unproven:
+async def try_redfish(bmc: BmcLogin, candidate: Candidate) -> Proven | Unproven:
     """One login, counted. The reason is WRONG when the pair is wrong and another candidate may be tried."""
-    known = known or Known()
     user = candidate.user
-    bmc = make(user, candidate.password)
+    client = bmc.redfish(user, candidate.password)
     try:
-        async with ledger.attempt(address, user, candidate.password, known.window) as charge:
+        async with bmc.ledger.attempt(bmc.address, user, candidate.password, bmc.window) as charge:
             try:
-                async with bmc.session():
-                    await bmc.get("/redfish/v1/Systems")
+                async with client.session():
+                    await client.get("/redfish/v1/Systems")
                     charge.succeeded()
-                    system = await bmc.system()
-                    if await bmc.role() in READ_ONLY:
+                    system = await client.system()
+                    if await client.role() in READ_ONLY:
                         return weak(user)
-                return Proven(user, candidate.password, "redfish", system=system, url=bmc.url)
+                return Proven(user, candidate.password, "redfish", system=system, url=client.url)
             except Unauthorized as error:
                 charge.failed(error.locked_seconds)
                 if error.locked_seconds:
@@ -92,21 +75,20 @@ async def try_redfish(
             except SeedvmError as error:
                 if charge.outcome is None:
                     charge.never_arrived()
-                if isinstance(error, Unreachable) and await present(address):
+                if isinstance(error, Unreachable) and await present(bmc.address):
                     why = "Redfish takes no connection while the BMC answers presence: it blocks this address, or restarts"
-                    return await block(address, why, known.window, ledger)
+                    return await block(bmc.address, why, bmc.window, bmc.ledger)
                 return Unproven(f"{error.what}: {error.why}", error.hint, retry_seconds=60)
     except NotNow as wait:
         return Unproven(f"{wait.what}: {wait.why}", wait.hint, retry_seconds=wait.seconds)
 
 
-async def _try_ipmi15(address: str, candidate: Candidate, ledger: Ledger, port: int, known: Known) -> Proven | Unproven:
+async def _try_ipmi15(bmc: BmcLogin, candidate: Candidate) -> Proven | Unproven:
     user = candidate.user
-
-    guard = partial(ledger.attempt, address, user, window=known.window)
+    guard = partial(bmc.ledger.attempt, bmc.address, user, window=bmc.window)
     try:
-        async with login15(address, user, candidate.password, port=port, guard=guard) as session:
-            identity = await read_identity(session, address)
+        async with login15(bmc.address, user, candidate.password, port=bmc.port, guard=guard) as session:
+            identity = await read_identity(session, bmc.address)
             if identity.privilege is not None and identity.privilege < rakp.ADMINISTRATOR:
                 return weak(user)
             return Proven(user, candidate.password, "ipmi", identity=identity)
@@ -132,9 +114,8 @@ async def _try_ipmi15(address: str, candidate: Candidate, ledger: Ledger, port: 
 
 
 async def _one_by_one(
-    address: str,
+    bmc: BmcLogin,
     candidates: Sequence[Candidate],
-    ledger: Ledger,
     attempt: Attempt,
     elsewhere: Sequence[Candidate],
     protocol: str,
@@ -144,9 +125,9 @@ async def _one_by_one(
     wrong: list[str] = []
     wait = 0.0
     for candidate in dict.fromkeys(order):
-        if lock := ledger.locked_seconds(address, candidate.user):
+        if lock := bmc.ledger.locked_seconds(bmc.address, candidate.user):
             return locked(f"user {candidate.user} is locked", lock)
-        seconds = ledger.wait_seconds(address, candidate.user, candidate.password)
+        seconds = bmc.ledger.wait_seconds(bmc.address, candidate.user, candidate.password)
         if seconds > 0:
             wait = min(wait, seconds) if wait else seconds
             continue

@@ -16,9 +16,9 @@ from seedvm.base.addresses import parse
 from seedvm.base.errors import SeedvmError
 from seedvm.base.group_commit import Together
 from seedvm.bmc.clients import BmcPorts, identify, opens, with_account, without_account
-from seedvm.bmc.credentials import Proven
 from seedvm.bmc.findings import WIRE
 from seedvm.bmc.ledger import Ledger
+from seedvm.bmc.login_result import Proven
 from seedvm.bmc.rate_limit import Pace
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Context, Done, Report, Todo, Verdict

@@ -19,6 +19,7 @@ from typing import Any
 
 from seedvm.base.secret import Secret
 from seedvm.bmc.account import BmcAccess
+from seedvm.bmc.bmc_login import BmcProtocol
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.quirks import ANY_RULE
 from seedvm.bmc.rate_limit import Pace
@@ -38,7 +39,9 @@ def access(address: str, folder: Path, protocol: str) -> BmcAccess:
     # no window: what the ledger would wait for is not the question here
     redfish = partial(RedfishBmc, address) if protocol == "redfish" else None
     ledger = Ledger(folder, window=0)
-    return BmcAccess(address, "admin", ledger, Pace(folder, 0), "2.0" if redfish is None else None, redfish)
+    return BmcAccess(
+        address, "admin", ledger, Pace(folder, 0), BmcProtocol.IPMI_20 if redfish is None else None, redfish
+    )
 
 
 def work(address: str, folder: Path, protocol: str) -> None:

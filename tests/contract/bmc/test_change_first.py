@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from seedvm.base.secret import Secret
+from seedvm.bmc.bmc_login import BmcLogin, BmcProtocol
 from seedvm.bmc.credentials import still_opens
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.redfish import RedfishBmc
@@ -73,7 +74,7 @@ async def changed(sessions: int, tmp_path: Path, state_dir: Path, site: Site) ->
         assert isinstance(await CredentialsStep(here).check(), Done)
         assert sim.count("bad") == 0
         assert Ledger(state_dir).failures() == ()
-        assert not await still_opens(ADDRESS, FACTORY, Ledger(state_dir), MAKE)
+        assert not await still_opens(BmcLogin(ADDRESS, Ledger(state_dir), MAKE), FACTORY, BmcProtocol.REDFISH)
 
 
 @isolated

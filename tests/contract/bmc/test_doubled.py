@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from seedvm.base.secret import Secret
-from seedvm.bmc.credentials import Proven, prove
+from seedvm.bmc.bmc_login import BmcLogin
+from seedvm.bmc.credentials import prove
 from seedvm.bmc.ledger import Ledger
+from seedvm.bmc.login_result import Proven
 from seedvm.bmc.redfish import RedfishBmc
 from seedvm.site.accounts import Candidate
 from tests.contract.isolated import isolated
@@ -50,7 +52,7 @@ async def doubled(place: int, tmp_path: Path) -> None:
         lambda: UdpPort(host, record, ipmi.answer, ipmi.lost), local_addr=(host.address, 623)
     )
     pair, make = Candidate("admin", Secret("right")), partial(RedfishBmc, host.address)
-    answer = await prove(host.address, ["ipmi-2.0"], [pair], ledger, make)
+    answer = await prove(BmcLogin(host.address, ledger, make), ["ipmi-2.0"], [pair])
     port.close()
     assert isinstance(answer, Proven), answer
     assert ledger.failures() == ()

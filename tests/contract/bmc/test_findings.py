@@ -9,10 +9,12 @@ from functools import partial
 from pathlib import Path
 
 from seedvm.base.secret import Secret
-from seedvm.bmc.credentials import Proven, Unproven, prove
+from seedvm.bmc.bmc_login import BmcLogin
+from seedvm.bmc.credentials import prove
 from seedvm.bmc.findings import login_findings
 from seedvm.bmc.ipmi20_session import login
 from seedvm.bmc.ledger import Ledger
+from seedvm.bmc.login_result import Proven, Unproven
 from seedvm.bmc.redfish import RedfishBmc
 from seedvm.site.accounts import Candidate
 from tests.contract.bmc.bmcs import ipmi_sim, pyghmi_bmc, redfish_sim
@@ -24,7 +26,7 @@ ADDRESS = "172.22.1.21"
 async def names(folder: Path, user: str, password: str) -> tuple[Proven | Unproven, set[str]]:
     """What a BMC at ADDRESS is found guilty of after a try with one pair."""
     make = partial(RedfishBmc, ADDRESS)
-    answer = await prove(ADDRESS, ["ipmi-2.0"], [Candidate(user, Secret(password))], Ledger(folder), make)
+    answer = await prove(BmcLogin(ADDRESS, Ledger(folder), make), ["ipmi-2.0"], [Candidate(user, Secret(password))])
     return answer, {one.name for one in await login_findings(ADDRESS, ["ipmi-2.0"], answer)}
 
 
@@ -86,11 +88,11 @@ async def test_ipmi_turned_off_and_a_password_to_be_changed_are_said_by_redfish(
     right = [Candidate("admin", Secret("right"))]
     async with redfish_sim(tmp_path / "off", ADDRESS) as sim:
         sim.overlay.write_text(json.dumps(overlay))
-        answer = await prove(ADDRESS, ["redfish"], right, Ledger(tmp_path), partial(RedfishBmc, ADDRESS))
+        answer = await prove(BmcLogin(ADDRESS, Ledger(tmp_path), partial(RedfishBmc, ADDRESS)), ["redfish"], right)
         found = {one.name for one in await login_findings(ADDRESS, ["redfish"], answer)}
         assert found == {"ipmi-lan-off", "clock-off"}
     async with redfish_sim(tmp_path / "expired", ADDRESS, expired=True):
-        answer = await prove(ADDRESS, ["redfish"], right, Ledger(tmp_path), partial(RedfishBmc, ADDRESS))
+        answer = await prove(BmcLogin(ADDRESS, Ledger(tmp_path), partial(RedfishBmc, ADDRESS)), ["redfish"], right)
         assert [one.name for one in await login_findings(ADDRESS, ["redfish"], answer)] == ["password-change-required"]
 
 

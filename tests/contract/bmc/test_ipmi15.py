@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from seedvm.base.secret import Secret
-from seedvm.bmc.credentials import MakeRedfish, Proven, Unproven, prove, still_opens
+from seedvm.bmc.bmc_login import BmcLogin, BmcProtocol, MakeRedfish
+from seedvm.bmc.credentials import prove, still_opens
 from seedvm.bmc.ipmi import IpmiBmc
 from seedvm.bmc.ledger import Ledger
+from seedvm.bmc.login_result import Proven, Unproven
 from seedvm.bmc.redfish import RedfishBmc
 from seedvm.site.accounts import Candidate
 from tests.contract.bmc.bmcs import GUID, ipmi_sim
@@ -31,7 +33,7 @@ def test_the_right_password_opens_it(tmp_path: Path, auths: str) -> None:
     async def run() -> None:
         async with ipmi_sim(tmp_path, ADDRESS, auths=auths):
             ledger = Ledger(tmp_path)
-            answer = await prove(ADDRESS, ["ipmi-1.5"], [Candidate("admin", Secret("right"))], ledger, MAKE)
+            answer = await prove(BmcLogin(ADDRESS, ledger, MAKE), ["ipmi-1.5"], [Candidate("admin", Secret("right"))])
             assert isinstance(answer, Proven), answer
             assert answer.protocol == "ipmi"
             assert answer.identity is not None and answer.identity.guid.hex() == GUID
@@ -48,12 +50,12 @@ async def test_one_wrong_password_leaves_and_no_second(tmp_path: Path) -> None:
     async with ipmi_sim(tmp_path, ADDRESS, auths="md5"):
         candidates = [Candidate("admin", Secret(text)) for text in ("wrong", "right")]
         for _ in range(2):
-            answer = await prove(ADDRESS, ["ipmi-1.5"], candidates, Ledger(tmp_path), MAKE)
+            answer = await prove(BmcLogin(ADDRESS, Ledger(tmp_path), MAKE), ["ipmi-1.5"], candidates)
             assert isinstance(answer, Unproven)
             assert "waits so that the account is not locked" in answer.reason
             assert answer.retry_seconds > 3000
         assert len(Ledger(tmp_path).failures()) == 1
-        first = await prove(ADDRESS, ["ipmi-1.5"], candidates, Ledger(_new(tmp_path)), MAKE, elsewhere=[candidates[1]])
+        first = await prove(BmcLogin(ADDRESS, Ledger(_new(tmp_path)), MAKE), ["ipmi-1.5"], candidates, [candidates[1]])
         assert isinstance(first, Proven)  # what opened other BMCs goes first
 
 
@@ -61,7 +63,7 @@ async def test_one_wrong_password_leaves_and_no_second(tmp_path: Path) -> None:
 async def test_an_unknown_user_is_refused_by_name_and_costs_nothing(tmp_path: Path) -> None:
     async with ipmi_sim(tmp_path, ADDRESS, auths="md5"):
         candidates = [Candidate("root", Secret("wrong")), Candidate("admin", Secret("right"))]
-        answer = await prove(ADDRESS, ["ipmi-1.5"], candidates, Ledger(tmp_path), MAKE)
+        answer = await prove(BmcLogin(ADDRESS, Ledger(tmp_path), MAKE), ["ipmi-1.5"], candidates)
         assert isinstance(answer, Proven)
         assert Ledger(tmp_path).failures() == ()
 
@@ -69,7 +71,7 @@ async def test_an_unknown_user_is_refused_by_name_and_costs_nothing(tmp_path: Pa
 @isolated
 async def test_a_login_without_authentication_proves_nothing(tmp_path: Path) -> None:
     async with ipmi_sim(tmp_path, ADDRESS, auths="none"):
-        answer = await prove(ADDRESS, ["ipmi-1.5"], [Candidate("admin", Secret("x"))], Ledger(tmp_path), MAKE)
+        answer = await prove(BmcLogin(ADDRESS, Ledger(tmp_path), MAKE), ["ipmi-1.5"], [Candidate("admin", Secret("x"))])
         assert isinstance(answer, Unproven)
         assert "no password can be proven" in answer.reason
 
@@ -78,8 +80,8 @@ async def test_a_login_without_authentication_proves_nothing(tmp_path: Path) -> 
 async def test_a_proven_pair_is_checked_by_a_login(tmp_path: Path) -> None:
     async with ipmi_sim(tmp_path, ADDRESS, auths="md5"):
         ledger = Ledger(tmp_path)
-        assert await still_opens(ADDRESS, Candidate("admin", Secret("right")), ledger, None, old=True)
-        assert not await still_opens(ADDRESS, Candidate("admin", Secret("old")), ledger, None, old=True)
+        assert await still_opens(BmcLogin(ADDRESS, ledger), Candidate("admin", Secret("right")), BmcProtocol.IPMI_15)
+        assert not await still_opens(BmcLogin(ADDRESS, ledger), Candidate("admin", Secret("old")), BmcProtocol.IPMI_15)
         assert len(ledger.failures()) == 1
 
 

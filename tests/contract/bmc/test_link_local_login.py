@@ -15,10 +15,12 @@ from typing import Any
 
 from seedvm.base import process
 from seedvm.base.secret import Secret
+from seedvm.bmc.bmc_login import BmcLogin
 from seedvm.bmc.clients import with_account
-from seedvm.bmc.credentials import Proven, Unproven, prove
+from seedvm.bmc.credentials import prove
 from seedvm.bmc.ipmi import IpmiBmc
 from seedvm.bmc.ledger import Ledger
+from seedvm.bmc.login_result import Proven, Unproven
 from seedvm.bmc.redfish import RedfishBmc
 from seedvm.machines.inventory import Machine
 from seedvm.scan.sweep import sweep
@@ -86,14 +88,14 @@ async def test_ipmi_is_found_proven_and_switched(tmp_path: Path) -> None:
         machine = await found()
         assert machine.protocols == ("ipmi-2.0",)
         candidates = [Candidate("admin", Secret(text)) for text in ("wrong", "horse-42", "other")]
-        answer = await prove(ADDRESS, machine.protocols, candidates, Ledger(tmp_path), MAKE)
+        answer = await prove(BmcLogin(ADDRESS, Ledger(tmp_path), MAKE), machine.protocols, candidates)
         assert isinstance(answer, Proven)
         assert (answer.protocol, answer.password) == ("ipmi", PAIR.password)
         bmc = IpmiBmc(ADDRESS, "admin", PAIR.password, gap=0)
         assert await bmc.power() == "off"
         await bmc.set_power("on")
         assert await bmc.power() == "on"
-        wrong = await prove(ADDRESS, machine.protocols, candidates[:1], Ledger(tmp_path), MAKE)
+        wrong = await prove(BmcLogin(ADDRESS, Ledger(tmp_path), MAKE), machine.protocols, candidates[:1])
         assert isinstance(wrong, Unproven)
         assert "offline" in wrong.reason
         assert {one.outcome for one in record.logins} == {"in"}
@@ -105,7 +107,7 @@ async def test_what_is_registered_of_it_is_what_ironic_s_own_tools_log_in_by(tmp
     async with link_local(ipmi=("1.5", "2.0")) as record:
         machine = await found()
         assert machine.protocols == ("ipmi-1.5", "ipmi-2.0")
-        answer = await prove(ADDRESS, machine.protocols, [PAIR], Ledger(tmp_path), MAKE)
+        answer = await prove(BmcLogin(ADDRESS, Ledger(tmp_path), MAKE), machine.protocols, [PAIR])
         assert isinstance(answer, Proven)
         machine = with_account(machine, answer)
         assert driver_of(machine) == "ipmi"

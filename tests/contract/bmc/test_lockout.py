@@ -9,8 +9,10 @@ from functools import partial
 from pathlib import Path
 
 from seedvm.base.secret import Secret
-from seedvm.bmc.credentials import Known, Proven, Unproven, prove
+from seedvm.bmc.bmc_login import BmcLogin
+from seedvm.bmc.credentials import prove
 from seedvm.bmc.ledger import Ledger
+from seedvm.bmc.login_result import Proven, Unproven
 from seedvm.bmc.redfish import RedfishBmc
 from seedvm.site.accounts import Candidate
 from tests.contract.bmc.bmcs import ipmi_sim, redfish_sim
@@ -24,9 +26,9 @@ IDRAC = "RAC0212: Login failed. Verify that username and password is correct. Lo
 
 
 async def tried(
-    folder: Path, protocols: Sequence[str], known: Known | None = None, candidates: Sequence[Candidate] = RIGHT
+    folder: Path, protocols: Sequence[str], vendor: str | None = None, opened_by: str | None = None
 ) -> Unproven:
-    answer = await prove(ADDRESS, protocols, candidates, Ledger(folder), MAKE, known=known)
+    answer = await prove(BmcLogin(ADDRESS, Ledger(folder), MAKE, vendor=vendor, opened_by=opened_by), protocols, RIGHT)
     assert isinstance(answer, Unproven), answer
     return answer
 
@@ -36,7 +38,7 @@ async def test_an_account_that_an_idrac_has_locked_is_left_alone_for_as_long_as_
     async with redfish_sim(tmp_path, ADDRESS, lock_after=3, lock_seconds=600, lock_message=IDRAC) as sim:
         wrong = [Candidate("admin", Secret(text)) for text in ("a", "b", "c")]
         for number, one in enumerate(wrong):  # somebody else locks it
-            await prove(ADDRESS, ["redfish"], [one], Ledger(_folder(tmp_path, f"other{number}")), MAKE)
+            await prove(BmcLogin(ADDRESS, Ledger(_folder(tmp_path, f"other{number}")), MAKE), ["redfish"], [one])
         assert sim.count("bad") == 3
         for _ in range(3):
             answer = await tried(tmp_path, ["redfish"])
@@ -48,11 +50,11 @@ async def test_an_account_that_an_idrac_has_locked_is_left_alone_for_as_long_as_
 @isolated
 async def test_a_login_refused_with_the_right_password_is_a_lock_and_not_a_wrong_password(tmp_path: Path) -> None:
     async with small_bmc(ADDRESS) as bmc:
-        answer = await tried(tmp_path, ["ipmi-2.0"], Known(vendor="OpenBMC"))
+        answer = await tried(tmp_path, ["ipmi-2.0"], "OpenBMC")
         assert answer.finding == "account-locked"
         assert "is right" in answer.reason
         assert answer.retry_seconds == 300
-        again = await tried(tmp_path, ["ipmi-2.0"], Known(vendor="OpenBMC"))
+        again = await tried(tmp_path, ["ipmi-2.0"], "OpenBMC")
         assert again.retry_seconds > 0
         assert bmc.logins == 1  # no second login: only slots are given back
 
@@ -62,14 +64,14 @@ async def test_a_user_who_opened_the_bmc_before_and_is_unknown_now_is_locked(tmp
     async with ipmi_sim(tmp_path, ADDRESS, user="other"):
         stranger = await tried(tmp_path, ["ipmi-2.0"])
         assert "does not know user admin" in stranger.reason
-        friend = await tried(tmp_path, ["ipmi-2.0"], Known(vendor="OpenBMC", user="admin"))
+        friend = await tried(tmp_path, ["ipmi-2.0"], "OpenBMC", opened_by="admin")
         assert (friend.finding, friend.retry_seconds) == ("account-locked", 300)
 
 
 @isolated
 async def test_presence_without_sessions_is_a_block_and_is_held(tmp_path: Path) -> None:
     async with small_bmc(ADDRESS, sessions=False):
-        answer = await tried(tmp_path, ["ipmi-2.0"], Known(vendor="Dell Inc."))
+        answer = await tried(tmp_path, ["ipmi-2.0"], "Dell Inc.")
         assert (answer.finding, answer.retry_seconds) == ("address-blocked", 600)
     held = await tried(tmp_path, ["ipmi-2.0", "redfish"])  # nothing listens any more: not even asked
     assert held.finding == "address-blocked"
@@ -79,7 +81,7 @@ async def test_presence_without_sessions_is_a_block_and_is_held(tmp_path: Path) 
 @isolated
 async def test_presence_without_sessions_while_redfish_takes_connections_is_ipmi_turned_off(tmp_path: Path) -> None:
     async with small_bmc(ADDRESS, sessions=False), redfish_sim(tmp_path, ADDRESS):
-        answer = await prove(ADDRESS, ["ipmi-2.0", "redfish"], RIGHT, Ledger(tmp_path), MAKE)
+        answer = await prove(BmcLogin(ADDRESS, Ledger(tmp_path), MAKE), ["ipmi-2.0", "redfish"], RIGHT)
         assert isinstance(answer, Proven)
         assert answer.protocol == "redfish"
 
@@ -119,7 +121,7 @@ async def test_too_many_requests_are_waited_out_as_long_as_the_header_says(tmp_p
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         make = partial(RedfishBmc, "127.0.0.1", port=80, tls=False)
-        answer = await prove("127.0.0.1", ["redfish-http"], RIGHT, Ledger(tmp_path), make)
+        answer = await prove(BmcLogin("127.0.0.1", Ledger(tmp_path), make), ["redfish-http"], RIGHT)
     finally:
         server.shutdown()
         server.server_close()

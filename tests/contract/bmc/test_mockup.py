@@ -17,9 +17,11 @@ from typing import Any
 import pytest
 
 from seedvm.base.secret import Secret
+from seedvm.bmc.bmc_login import BmcLogin
 from seedvm.bmc.clients import with_account
-from seedvm.bmc.credentials import Proven, prove
+from seedvm.bmc.credentials import prove
 from seedvm.bmc.ledger import Ledger
+from seedvm.bmc.login_result import Proven
 from seedvm.bmc.redfish import RedfishBmc
 from seedvm.machines.inventory import Machine
 from seedvm.site.accounts import Candidate
@@ -68,7 +70,7 @@ async def test_a_public_mockup_is_identified_and_gets_the_redfish_driver(tmp_pat
         return RedfishBmc("127.0.0.1", user, password, port=mockup, tls=False)
 
     pair = Candidate("admin", Secret("any"))
-    answer = await prove("127.0.0.1", ["redfish-http"], [pair], Ledger(tmp_path), make)
+    answer = await prove(BmcLogin("127.0.0.1", Ledger(tmp_path), make), ["redfish-http"], [pair])
     assert isinstance(answer, Proven), answer
     machine = with_account(Machine("127.0.0.1", protocols=("redfish-http",)), answer)
     assert machine.redfish_system == "/redfish/v1/Systems/437XR1138R2"

@@ -15,6 +15,7 @@ from seedvm.base import process
 from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
 from seedvm.bmc.account import BmcAccess
+from seedvm.bmc.bmc_login import BmcProtocol
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.quirks import ANY_RULE, PASSWORD_RULES, PasswordRule, password_rule
 from seedvm.bmc.rate_limit import Pace
@@ -36,7 +37,7 @@ OLD = Secret("right")
 ROOT = Path(__file__).parents[3]
 
 
-def access(folder: Path, ipmi: str | None, *, redfish: bool = False) -> BmcAccess:
+def access(folder: Path, ipmi: BmcProtocol | None, *, redfish: bool = False) -> BmcAccess:
     make = partial(RedfishBmc, ADDRESS) if redfish else None
     return BmcAccess(ADDRESS, "admin", Ledger(folder), Pace(folder, 0), ipmi, make)
 
@@ -76,7 +77,7 @@ def test_a_password_keeps_the_rule_of_its_vendor_and_is_no_other_s(rule: Passwor
 @isolated
 async def test_over_ipmi_the_new_password_opens_and_the_old_one_no_longer(tmp_path: Path) -> None:
     async with ipmi_sim(tmp_path, ADDRESS):
-        one = access(tmp_path, "2.0")
+        one = access(tmp_path, BmcProtocol.IPMI_20)
         told = await change(tmp_path, one, password_rule("Dell Inc."))
         new = stored(tmp_path)
         assert len(new.reveal()) == 16
@@ -90,7 +91,7 @@ async def test_over_ipmi_the_new_password_opens_and_the_old_one_no_longer(tmp_pa
 @isolated
 async def test_over_ipmi_1_5_it_has_sixteen_characters_at_most(tmp_path: Path) -> None:
     async with ipmi_sim(tmp_path, ADDRESS, auths="md5"):
-        one = access(tmp_path, "1.5")
+        one = access(tmp_path, BmcProtocol.IPMI_15)
         await change(tmp_path, one, password_rule("Dell Inc."))
         assert len(stored(tmp_path).reveal()) == 16
         assert await one.opens(stored(tmp_path))
@@ -120,7 +121,7 @@ async def test_a_password_that_the_bmc_refuses_changes_nothing(tmp_path: Path) -
 @isolated
 async def test_a_bmc_whose_protocols_keep_passwords_apart_gets_the_old_one_back(tmp_path: Path) -> None:
     async with ipmi_sim(tmp_path, ADDRESS), redfish_sim(tmp_path, ADDRESS, shortest=4) as sim:
-        one = access(tmp_path, "2.0", redfish=True)
+        one = access(tmp_path, BmcProtocol.IPMI_20, redfish=True)
         with pytest.raises(RolledBack, match="old one"):
             await change(tmp_path, one)
         assert stored(tmp_path) == OLD

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from seedvm.base.secret import Secret
-from seedvm.bmc.credentials import Proven, Unproven, prove
+from seedvm.bmc.bmc_login import BmcLogin
+from seedvm.bmc.credentials import prove
 from seedvm.bmc.ledger import Ledger
+from seedvm.bmc.login_result import Proven, Unproven
 from seedvm.bmc.redfish import RedfishBmc
 from seedvm.bmc.redfish_http import Unauthorized
 from seedvm.site.accounts import Candidate
@@ -53,7 +55,7 @@ async def test_with_all_sessions_taken_basic_has_to_do(tmp_path: Path) -> None:
 async def test_a_service_without_sessions_or_without_basic_is_opened(tmp_path: Path) -> None:
     for name, rules in (("plain", {"sessions": 0}), ("modern", {"basic": False})):
         async with redfish_sim(tmp_path / name, ADDRESS, **rules) as sim:
-            answer = await prove(ADDRESS, ["redfish"], [RIGHT], Ledger(_new(tmp_path / f"l-{name}")), MAKE)
+            answer = await prove(BmcLogin(ADDRESS, Ledger(_new(tmp_path / f"l-{name}")), MAKE), ["redfish"], [RIGHT])
             assert isinstance(answer, Proven), answer
             assert sim.count("bad") == 0
 
@@ -69,7 +71,7 @@ async def test_a_wrong_password_is_one_failed_login_and_never_tried_again_by_the
 @isolated
 async def test_a_user_who_may_only_read_is_named(tmp_path: Path) -> None:
     async with redfish_sim(tmp_path, ADDRESS, role="ReadOnly"):
-        answer = await prove(ADDRESS, ["redfish"], [RIGHT], Ledger(tmp_path), MAKE)
+        answer = await prove(BmcLogin(ADDRESS, Ledger(tmp_path), MAKE), ["redfish"], [RIGHT])
         assert isinstance(answer, Unproven)
         assert answer.finding == "privilege-too-low"
         assert Ledger(tmp_path).failures() == ()

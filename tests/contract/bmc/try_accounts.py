@@ -13,8 +13,10 @@ from pathlib import Path
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
-from seedvm.bmc.credentials import Proven, prove, still_opens
+from seedvm.bmc.bmc_login import BmcLogin, BmcProtocol
+from seedvm.bmc.credentials import prove, still_opens
 from seedvm.bmc.ledger import Ledger
+from seedvm.bmc.login_result import Proven
 from seedvm.bmc.redfish import RedfishBmc
 from seedvm.site.accounts import Candidate
 
@@ -27,10 +29,11 @@ async def main() -> None:
 
     async def one(address: str) -> None:
         make = partial(RedfishBmc, address, port=80, tls=False)
-        assert not isinstance(await prove(address, [protocol], [WRONG], ledger, make), Proven)
+        assert not isinstance(await prove(BmcLogin(address, ledger, make), [protocol], [WRONG]), Proven)
         try:  # and once more by the other way in
-            old = protocol == "ipmi-1.5"
-            assert not await still_opens(address, WRONG, ledger, None if old else make, old=old)
+            assert not await still_opens(
+                BmcLogin(address, ledger, make), WRONG, BmcProtocol(protocol.removesuffix("-http"))
+            )
         except SeedvmError as refused:
             assert "not tried now" in refused.what, refused
 

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from seedvm.base import process
+from seedvm.bmc.bmc_login import BmcLogin
 from seedvm.bmc.clients import with_account
-from seedvm.bmc.credentials import Proven, prove
+from seedvm.bmc.credentials import prove
 from seedvm.bmc.ledger import Ledger
+from seedvm.bmc.login_result import Proven
 from seedvm.image.build import build
 from seedvm.machines import inventory
 from seedvm.rack.firmware import gpt
@@ -97,7 +99,7 @@ async def registered(folder: Path, state_dir: Path, site: Site, protocols: tuple
     """How Ironic is told to reach the BMC, after discovery, proof and registration."""
     machine = await found()
     assert machine.protocols == protocols
-    answer = await prove(ADDRESS, protocols, [PAIR], Ledger(folder), MAKE)
+    answer = await prove(BmcLogin(ADDRESS, Ledger(folder), MAKE), protocols, [PAIR])
     assert isinstance(answer, Proven)
     here = lay_out(state_dir, site)
     inventory.update(state_dir, with_account(machine, answer))

@@ -16,7 +16,8 @@ from seedvm.base import process
 from seedvm.base.secret import Secret
 from seedvm.bmc import ipmi20_session
 from seedvm.bmc.account import BmcAccess
-from seedvm.bmc.credentials import Known, prove
+from seedvm.bmc.bmc_login import BmcLogin, BmcProtocol
+from seedvm.bmc.credentials import prove
 from seedvm.bmc.findings import login_findings
 from seedvm.bmc.ipmi import IpmiBmc
 from seedvm.bmc.ipmi20_session import Refused, exchange, login
@@ -63,7 +64,7 @@ async def front(folder: Path, protocol: str, faults: str = "{}") -> AsyncIterato
 
 async def tried(folder: Path, protocol: str) -> Proven | Unproven:
     spoken = ["ipmi-2.0"] if protocol == "ipmi" else ["redfish"]
-    return await prove(ADDRESS, spoken, [RIGHT], Ledger(folder), MAKE, known=Known(vendor="OpenBMC"))
+    return await prove(BmcLogin(ADDRESS, Ledger(folder), MAKE, vendor="OpenBMC"), spoken, [RIGHT])
 
 
 both = pytest.mark.parametrize("protocol", ["ipmi", "redfish"])
@@ -193,7 +194,7 @@ def test_a_changed_password_outlives_the_bmc(tmp_path: Path, protocol: str) -> N
         async def nobody(account: Candidate) -> None:
             return
 
-        ipmi, redfish = ("2.0", None) if protocol == "ipmi" else (None, MAKE)
+        ipmi, redfish = (BmcProtocol.IPMI_20, None) if protocol == "ipmi" else (None, MAKE)
         one = BmcAccess(ADDRESS, "admin", Ledger(tmp_path), Pace(tmp_path, 0), ipmi, redfish)
         async with front(tmp_path, protocol):
             await rotate(one, RIGHT.password, ANY_RULE, Store(file, ADDRESS), nobody)
