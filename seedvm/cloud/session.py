@@ -23,6 +23,7 @@ from keystoneauth1.session import Session
 from seedvm.base import trace
 from seedvm.base.secret import Secret
 from seedvm.cloud.reply import Answer, Unreachable, cause, words
+from seedvm.services.load import installed
 
 _CONNECT_SECONDS = 5.0
 _PIECE = 1 << 18
@@ -196,5 +197,11 @@ def _translated(service: str, machine: str, url: str) -> Iterator[None]:
             f"{service} does not answer",
             machine=machine,
             why=f"{'/'.join(url.split('/', 3)[:3])}: {cause(error)}",
-            hint=f"on that machine: systemctl status {service}-api haproxy",
+            hint=f"on that machine: systemctl status {_unit(service)} haproxy",
         ) from None
+
+
+def _unit(service: str) -> str:
+    """The systemd unit that answers for the service."""
+    servers = (unit.name for unit in installed().service(service).units if unit.role == "server")
+    return next(servers, service).removesuffix(".service")

@@ -13,7 +13,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 from seedvm.base.errors import SeedvmError
-from seedvm.services.declaration import parse_service
 from seedvm.services.model import Api, Service, Services, Unit, contradictions
 
 DECLARATION = "service.yaml"
@@ -45,6 +44,8 @@ def declaring(elements: Path) -> tuple[Path, ...]:
 
 def from_elements(folders: Iterable[Path]) -> Services:
     """Read and check the declarations of these elements; those without one must start no unit of a service."""
+    from seedvm.services.declaration import parse_service  # it reads YAML, which no controller does for a verb
+
     listed = sorted(folders)
     services = [
         parse_service(folder.name, (folder / DECLARATION).read_text(), f"elements/{folder.name}/{DECLARATION}")
