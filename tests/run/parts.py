@@ -69,6 +69,8 @@ PARTS = (
     Part("images", words=(*_SEEDVM, "image", "build"), cores=1.4, memory_mib=10_000),
     Part("rules", ("tests/rules",), cores=0.6),
     Part("unit", ("tests/unit",), cores=0.6),
+    # Half of the emulated machines wait for it.
+    Part("disk", words=(*_SEEDVM, "image", "appliance"), cores=0.4, after=("images",)),
     # It asserts times, and takes every rack away.
     Part("e2e", ("tests/e2e",), cores=1.3, memory_mib=12_500, after=("images",), alone=_RACKS),
     # Wires and BMCs answer in time also while all cores are at work. Most of these tests wait; a thousand hosts at once do not.
@@ -83,17 +85,16 @@ PARTS = (
     Part("datacenter", _DATACENTER, cores=0.7, alone=_WIRES, weight=4 * FULL),
     Part("tui", ("tests/tui",), cores=0.5),
     # Two emulated machines, each of which keeps a core busy for as long as there is one; then emulated machines one at a time.
-    Part("metal", (_METAL,), cores=1.2, memory_mib=9000, after=("images",), shared=_RACKS, weight=25),
-    Part("disk", words=(*_SEEDVM, "image", "appliance"), cores=0.4, after=("images",), weight=12),
+    Part("metal", (_METAL,), cores=1.2, memory_mib=9000, after=("images",), shared=_RACKS, weight=50),
     Part("appliance", (_APPLIANCE,), cores=0.4, memory_mib=4500, after=("disk",), weight=12),
     Part("image-tests", _IMAGES, cores=0.5, memory_mib=3500, after=("disk",), shared=_RACKS),
-    Part("controller", (_CONTROLLER,), cores=0.4, memory_mib=5000, after=("images",), shared=_RACKS, weight=12),
+    Part("controller", (_CONTROLLER,), cores=0.4, memory_mib=5000, after=("images",), shared=_RACKS, weight=25),
     Part(
         "machines",
         _without("tests/qemu", _METAL, _APPLIANCE, _CONTROLLER),
         cores=0.4,
         memory_mib=3500,
         after=("disk",),
-        weight=12,
+        weight=25,
     ),
 )

@@ -55,6 +55,8 @@ def _round(story: Story, number: int) -> dict[str, float]:
         assert receipt["ids"]["before"] == receipt["ids"]["after"], "ids have changed"
         _seedvm(story, log, checkout, "demo", "--headless")
         report = json.loads((checkout / "build/demo/report.json").read_text())
+        unknown = [name for name in _LIMITS if report[name] is None]
+        assert not unknown, f"the report does not know {', '.join(unknown)}"
         story.say(f"round {number}: images {images:.0f} s, demo {demo:.0f} s, {receipt['verdict']}")
         return {"images_seconds": round(images), "demo_seconds": round(demo)} | {name: report[name] for name in _LIMITS}
     finally:
