@@ -7,6 +7,7 @@ moves its machines into a group of its own, and only the rest is counted. A host
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,13 +20,13 @@ class Group:
     """The group of one part. `enter` makes a command line that begins in it."""
 
     def __init__(self, name: str, weight: int = 100) -> None:
-        self._folders = [folder for root in _roots() if (folder := _make(root / _TOP / name)) is not None]
+        mine = f"{name}-{os.getpid()}"  # another checkout may run its tests at the same time
+        self._folders = [folder for root in _roots() if (folder := _make(root / _TOP / mine)) is not None]
         for folder in self._folders:
             with contextlib.suppress(OSError):
                 (folder / "cpu.shares").write_text(str(_SHARES * weight // 100))
             with contextlib.suppress(OSError):
                 (folder / "cpu.weight").write_text(str(weight))
-        self._before = self._used()
 
     def enter(self, words: Sequence[str]) -> list[str]:
         """The same command, begun by a shell that joins the group."""
@@ -35,16 +36,6 @@ class Group:
 
     def seconds(self) -> float:
         """Processor seconds so far."""
-        return self._used() - self._before
-
-    def remove(self) -> None:
-        """Take the group away; one that still holds a process stays, and so does what is above it."""
-        for folder in self._folders:
-            with contextlib.suppress(OSError):
-                folder.rmdir()
-                folder.parent.rmdir()
-
-    def _used(self) -> float:
         for folder in self._folders:
             with contextlib.suppress(OSError):
                 return int((folder / "cpuacct.usage").read_text()) / 1e9
@@ -54,6 +45,13 @@ class Group:
                 if "usage_usec" in fields:
                     return int(fields["usage_usec"]) / 1e6
         return 0.0
+
+    def remove(self) -> None:
+        """Take the group away; one that still holds a process stays, and so does what is above it."""
+        for folder in self._folders:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+                folder.parent.rmdir()
 
 
 def _roots() -> list[Path]:

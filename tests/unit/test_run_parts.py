@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.terminal import wait_until
 
 ROOT = Path(__file__).parents[2]
 TWO_CORES = Machine(2.0, 8000)
+CGROUPS = Path("/sys/fs/cgroup")
 LOCK = frozenset({"racks"})
 
 
@@ -74,6 +76,15 @@ def test_every_part_runs_to_its_end_also_when_another_has_failed(tmp_path: Path)
 def test_a_part_whose_predecessor_is_not_asked_for_runs_at_once(tmp_path: Path) -> None:
     ended = Schedule([part(after=("images",))], TWO_CORES, tmp_path, lambda _: None).run()
     assert [one.code for one in ended] == [0]
+
+
+def test_what_a_part_used_of_the_processors_is_told_with_what_it_started(tmp_path: Path) -> None:
+    """Where the host lets us have control groups; nothing is known elsewhere."""
+    computes = f"{shlex.quote(sys.executable)} -c 'sum(range(5_000_000))' & wait; sh -c true"
+    (ended,) = Schedule([Part("computes", words=("sh", "-c", computes))], TWO_CORES, tmp_path, lambda _: None).run()
+    counted = os.geteuid() == 0 and (CGROUPS / "cpuacct/cgroup.procs").exists()
+    assert ended.code == 0 and (ended.processor > 0.05 if counted else ended.processor >= 0)
+    assert not list(CGROUPS.glob(f"*/seedvm-tests/computes-{os.getpid()}")), "its group is taken away"
 
 
 INTERRUPTED = """\
