@@ -20,12 +20,12 @@ def _machines(args: argparse.Namespace) -> int:
     from seedvm.machines.listing import lines, read_machines
 
     machines = read_machines(args.state_dir)
-    missing = sorted(set(args.bmc) - {one["bmc"] for one in machines})
+    missing = sorted(set(args.bmc) - {one.known.bmc for one in machines})
     if missing:
         raise SeedvmError(f"no machine {', '.join(missing)} is known", hint="seedvm machines lists those that are")
-    wanted = [one for one in machines if not args.bmc or one["bmc"] in args.bmc]
+    wanted = [one for one in machines if not args.bmc or one.known.bmc in args.bmc]
     if args.json:
-        answer({"machines": wanted})
+        answer({"machines": [one.tree() for one in wanted]})
         return EXIT_DONE
     for machine in wanted:
         for line in lines(machine):

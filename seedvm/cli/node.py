@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from seedvm.cli.common import EXIT_DONE, Commands, answer, say
 if TYPE_CHECKING:
     from seedvm.site.model import Site
     from seedvm.site.orders import Order
+    from seedvm.site.review import Review
 
 
 def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
@@ -100,9 +100,10 @@ def _told(args: argparse.Namespace, text: str) -> int:
     return EXIT_DONE
 
 
-def _review(state_dir: Path) -> dict[str, object]:
-    try:
-        tree = json.loads((state_dir / "review.json").read_text())
-    except FileNotFoundError:
-        raise SeedvmError("no spare is known", why="there is no review yet", hint="seedvm run") from None
-    return tree if isinstance(tree, dict) else {}
+def _review(state_dir: Path) -> Review:
+    from seedvm.site.review import read_review
+
+    review = read_review(state_dir)
+    if review is None:
+        raise SeedvmError("no spare is known", why="there is no review yet", hint="seedvm run")
+    return review

@@ -2,63 +2,63 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from seedvm.base.errors import SeedvmError
+from seedvm.base.json_tree import JSON
+from seedvm.base.typed_json import encode
 from seedvm.machines import inventory
+from seedvm.site.review import Machine, read_review
 
 
-def read_machines(state_dir: Path) -> list[dict[str, Any]]:
-    """Each machine as one tree: the inventory's facts, and under `inspected` the review's; by BMC address."""
-    reviewed = {one["bmc"]: one for one in _review(state_dir)}
-    return [{**asdict(one), "inspected": reviewed.get(one.bmc)} for one in inventory.load(state_dir).machines]
+@dataclass(frozen=True)
+class Listed:
+    """A machine of the inventory, and as inspection found it where the review has it."""
+
+    known: inventory.Machine
+    inspected: Machine | None
+
+    def tree(self) -> dict[str, JSON]:
+        """For programs: the inventory's facts, and under `inspected` the review's."""
+        return {**asdict(self.known), "inspected": encode(self.inspected) if self.inspected else None}
 
 
-def lines(machine: Mapping[str, Any]) -> Iterator[str]:
+def read_machines(state_dir: Path) -> list[Listed]:
+    """Each machine, by BMC address."""
+    review = read_review(state_dir)
+    reviewed = {one.bmc: one for one in review.machines} if review else {}
+    return [Listed(one, reviewed.get(one.bmc)) for one in inventory.load(state_dir).machines]
+
+
+def lines(machine: Listed) -> Iterator[str]:
     """One machine for a terminal."""
-    found: Mapping[str, Any] = machine["inspected"] or {}
-    who = " ".join(filter(None, (machine["name"], machine["vendor"], machine["model"], found.get("serial"))))
-    yield f"{machine['bmc']}  {who}".rstrip()
-    account = f"{machine['driver']} as {machine['proven_user']}" if machine["proven_user"] else "no proven account"
-    boot = (
-        f"boots from {machine['boot_mac']} ({machine['boot_mac_source']})"
-        if machine["boot_mac"]
-        else "boot MAC unknown"
-    )
-    yield f"    {account}; {boot}; power {machine['power'] or 'unknown'}"
-    if found.get("cpus"):
-        told = (found.get("architecture"), found.get("boot_mode"), found.get("firmware"))
-        size = f"{found['cpus']} CPUs, {found['memory_mib']} MiB"
-        yield f"    {', '.join(filter(None, (size, *told)))}"
-    for disk in found.get("disks", ()):
-        mark = "WIPE" if disk["wipe"] else "keep"
-        yield f"    {mark} {disk['name']} {disk['size_gib']:g} GiB, serial {disk['serial'] or '-'}, holds {disk['holds']}"
-    for nic in found.get("nics", ()):
-        speed = f"{nic['mbps']} Mb/s" if nic["mbps"] else "no known speed"
-        where = f", switch {nic['switch']} port {nic['port']}" if nic["port"] else ""
-        yield f"    {nic['name']} {nic['mac']} {speed}{where}"
-    for remark in found.get("remarks", ()):
+    known, found = machine.known, machine.inspected
+    who = " ".join(filter(None, (known.name, known.vendor, known.model, found.serial if found else "")))
+    yield f"{known.bmc}  {who}".rstrip()
+    account = f"{known.driver} as {known.proven_user}" if known.proven_user else "no proven account"
+    boot = f"boots from {known.boot_mac} ({known.boot_mac_source})" if known.boot_mac else "boot MAC unknown"
+    yield f"    {account}; {boot}; power {known.power or 'unknown'}"
+    if found is not None:
+        yield from _inspected(found)
+    for finding in known.findings:
+        yield f"    {finding.name}: {finding.detail}. Cure: {finding.cure}"
+    if known.unfit_reason:
+        yield f"    UNFIT: {known.unfit_reason}. Cure: {known.cure or 'none known'}"
+    elif found is not None and found.role:
+        yield f"    {found.verdict}: {found.role}"
+
+
+def _inspected(found: Machine) -> Iterator[str]:
+    if found.cpus:
+        size = f"{found.cpus} CPUs, {found.memory_mib} MiB"
+        yield f"    {', '.join(filter(None, (size, found.architecture, found.boot_mode, found.firmware)))}"
+    for disk in found.disks:
+        mark = "WIPE" if disk.wipe else "keep"
+        yield f"    {mark} {disk.name} {disk.size_gib:g} GiB, serial {disk.serial or '-'}, holds {disk.holds}"
+    for nic in found.nics:
+        speed = f"{nic.mbps} Mb/s" if nic.mbps else "no known speed"
+        where = f", switch {nic.switch} port {nic.port}" if nic.port else ""
+        yield f"    {nic.name} {nic.mac} {speed}{where}"
+    for remark in found.remarks:
         yield f"    note: {remark}"
-    for finding in machine["findings"]:
-        yield f"    {finding['name']}: {finding['detail']}. Cure: {finding['cure']}"
-    if machine["unfit_reason"]:
-        yield f"    UNFIT: {machine['unfit_reason']}. Cure: {machine['cure'] or 'none known'}"
-    elif found.get("role"):
-        yield f"    {found['verdict']}: {found['role']}"
-
-
-def _review(state_dir: Path) -> list[dict[str, Any]]:
-    try:
-        return list(json.loads((state_dir / "review.json").read_text())["machines"])
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SeedvmError(
-            "review.json cannot be read",
-            why=f"{type(error).__name__}: {error}",
-            hint="run the engine again: it writes it anew",
-        ) from None

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.waiting import NO_ERROR, NotYet, wait_for
@@ -153,17 +152,3 @@ async def put_aside(cloud: Cloud, site: str, report: Report) -> None:
         except SeedvmError as error:
             report.log(f"it could not be switched off and is left in maintenance: {error}", node=node.name)
             await ironic.keep_away(cloud, node.id, node.unfit[:240])
-
-
-def swapped(review: Mapping[str, Any], order: Order) -> dict[str, Any]:
-    """review.json after a replacement: the spare has the node's name and role, the node has none and says why."""
-    assert order.spare is not None
-    machines = [dict(one) for one in review["machines"]]
-    for one in machines:
-        if one["bmc"] == order.spare.bmc:
-            one.update(name=order.node, role="undercloud")
-        elif one["name"] == order.node:
-            why = f"replaced by {order.spare.bmc}"
-            disks = [{**disk, "wipe": False} for disk in one["disks"]]
-            one.update(name=one["bmc"], role="unfit", verdict="unfit", why=why, disks=disks)
-    return {**review, "machines": machines}

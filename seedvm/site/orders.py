@@ -8,11 +8,11 @@ than it names, one that nobody typed the site's name for, and an undercloud of f
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import yaml
 
@@ -20,6 +20,7 @@ from seedvm.base.errors import SeedvmError
 from seedvm.base.files import write_private
 from seedvm.site.load import parse_site
 from seedvm.site.model import Site
+from seedvm.site.review import Review
 
 FOLDER = "orders"
 Verb: TypeAlias = Literal["retry", "replace"]
@@ -86,15 +87,14 @@ def replace(site: str, node: str, spare: Spare, typed: str) -> Order:
     return Order(node, "replace", site, _now(), spare)
 
 
-def spares(review: Mapping[str, Any], taken: Sequence[str] = ()) -> tuple[Spare, ...]:
-    """The spares of a review.json that can take a node's place: fit, with one disk to be written for sure, and not in `taken` (BMCs)."""
+def spares(review: Review, taken: Sequence[str] = ()) -> tuple[Spare, ...]:
+    """The spares of a review that can take a node's place: fit, with one disk to be written for sure, and not in `taken` (BMCs)."""
     found = []
-    for machine in review.get("machines", ()):
-        disks = [disk for disk in machine["disks"] if disk["wipe"]]
-        disks = disks or (machine["disks"] if len(machine["disks"]) == 1 else [])
-        free = machine["role"] == "spare" and machine["verdict"] == "fit" and machine["bmc"] not in taken
-        if free and len(disks) == 1 and disks[0]["serial"]:
-            found.append(Spare(machine["bmc"], machine["serial"], disks[0]["name"], disks[0]["serial"]))
+    for machine in review.machines:
+        disks = machine.wiped or (machine.disks if len(machine.disks) == 1 else ())
+        free = machine.role == "spare" and machine.verdict == "fit" and machine.bmc not in taken
+        if free and len(disks) == 1 and disks[0].serial:
+            found.append(Spare(machine.bmc, machine.serial, disks[0].name, disks[0].serial))
     return tuple(found)
 
 

@@ -5,7 +5,6 @@ It refuses to touch a stack that works or that was told that the seed is gone, a
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from seedvm.provisioning.ownership import cloud_of, look
 from seedvm.provisioning.phases import SERVER
 from seedvm.provisioning.watch import Deployment
 from seedvm.site import orders
+from seedvm.site.review import REVIEW, read_review, text_of
 
 FLAVOR = "undercloud"
 NETWORK = "provisioning"
@@ -139,17 +139,16 @@ class DeployStep:
                     raise SeedvmError("a node that runs is not replaced", machine=order.node, hint="retry it")
                 if order.spare:
                     await recovery.put_in_place(cloud, site.name, order, report)
-                    self._note_in_review(order)
+                    self._note_in_review(order.node, order.spare)
             except SeedvmError:
                 orders.done(state_dir, order)
                 raise
         return waiting
 
-    def _note_in_review(self, order: orders.Order) -> None:
-        path = self.context.state_dir / "review.json"
-        if path.exists():
-            review = recovery.swapped(json.loads(path.read_text()), order)
-            write_private(path, json.dumps(review, indent=1) + "\n")
+    def _note_in_review(self, node: str, spare: orders.Spare) -> None:
+        review = read_review(self.context.state_dir)
+        if review is not None:
+            write_private(self.context.state_dir / REVIEW, text_of(review.swapped(node, spare.bmc)))
 
     async def _prepare(self, cloud: Cloud) -> None:
         """The site's key pair and the flavor that only the undercloud's machines satisfy."""

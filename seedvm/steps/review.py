@@ -6,32 +6,34 @@ refuses to guess: other disks, another serial, one machine more, and the operato
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from seedvm.base.errors import SeedvmError
 from seedvm.base.files import write_private
 from seedvm.cloud import ironic
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Context, Done, Report, Todo, Verdict
-from seedvm.machines import inventory
-from seedvm.machines.hardware import Disk, Hardware
+from seedvm.machines import hardware, inventory
+from seedvm.machines.hardware import Hardware
 from seedvm.machines.selection import is_root, remarks
 from seedvm.provisioning.ownership import cloud_of, look
 from seedvm.site.model import Site
-
-REVIEW, CONFIRMED = "review.json", "confirmed.json"
-
-
-@dataclass(frozen=True, order=True)
-class Wipe:
-    """A disk that will be overwritten: the BMC's address, the machine's serial, the disk's device."""
-
-    bmc: str
-    serial: str
-    disk: str
+from seedvm.site.review import (
+    CONFIRMED,
+    REVIEW,
+    Confirmed,
+    Disk,
+    Machine,
+    Nic,
+    Review,
+    confirmation,
+    read_confirmed,
+    read_review,
+    text_of,
+)
 
 
 @dataclass(frozen=True)
@@ -52,57 +54,53 @@ class ReviewStep:
         if standing.stack is not None:
             return Done({"stack": standing.stack.id, "confirmed": "before the stack was made"})
         review = await self._review()
-        wanted = wipes(review)
+        wanted = review.wipes
         if not wanted:
             return Todo("no machine has a role yet")
-        if self._confirmed() == wanted and self._written() == review:
+        written, confirmed, trouble = self._files()
+        if confirmed is not None and confirmed.covers(review) and written == review:
             return Done({"wipe": [f"{one.bmc} {one.serial} {one.disk}" for one in sorted(wanted)]})
         if self.context.confirmation == self.context.site.name:
             return Todo(f"--yes-wipe {self.context.site.name} is to be noted for {len(wanted)} disks")
-        if self._written() != review:
+        if written != review:
             return Todo("the review is not written yet")
         listed = "; ".join(f"{one.bmc} serial {one.serial or 'unknown'} {one.disk}" for one in sorted(wanted))
         return Blocked(
-            f"these disks will be wiped and nobody has confirmed it: {listed}",
+            f"these disks will be wiped and nobody has confirmed it: {listed}{trouble}",
             f"type the site's name on the screen, or: seedvm run --yes-wipe {self.context.site.name}",
         )
 
     async def apply(self, report: Report) -> None:
         review = await self._review()
-        write_private(self.context.state_dir / REVIEW, json.dumps(review, indent=1) + "\n")
-        wanted = sorted(wipes(review))
-        now = {
-            (machine["bmc"], disk["name"]): disk["holds"] for machine in review["machines"] for disk in machine["disks"]
-        }
+        write_private(self.context.state_dir / REVIEW, text_of(review))
+        holds = {(machine.bmc, disk.name): disk.holds for machine in review.machines for disk in machine.disks}
+        wanted = sorted(review.wipes)
         for one in wanted:
-            holds = now[one.bmc, one.disk]
-            report.log(f"will be wiped: {one.disk} (serial {one.serial or 'unknown'}), now {holds}", node=one.bmc)
+            told = f"{one.disk} (serial {one.serial or 'unknown'}), now {holds[one.bmc, one.disk]}"
+            report.log(f"will be wiped: {told}", node=one.bmc)
         if self.context.confirmation == self.context.site.name:
-            listed = [{"bmc": one.bmc, "serial": one.serial, "disk": one.disk} for one in wanted]
-            noted = {
-                "site": self.context.site.name,
-                "time": datetime.now(UTC).isoformat(timespec="seconds"),
-                "wipe": listed,
-            }
-            write_private(self.context.state_dir / CONFIRMED, json.dumps(noted, indent=1) + "\n")
-            report.confirmed(listed)
+            time = datetime.now(UTC).isoformat(timespec="seconds")
+            text = confirmation(review, self.context.confirmation, time)
+            write_private(self.context.state_dir / CONFIRMED, text)
+            report.confirmed([{"bmc": one.bmc, "serial": one.serial, "disk": one.disk} for one in wanted])
 
-    async def _review(self) -> dict[str, Any]:
+    async def _review(self) -> Review:
         cloud, site = cloud_of(self.context), self.context.site
         nodes = await ironic.nodes(cloud, site.name)
         found = {node.bmc: await ironic.hardware(cloud, node) for node in nodes}
         known = inventory.load(self.context.state_dir).machines
         return build_review(site, nodes, found, known)
 
-    def _written(self) -> object:
-        return _read(self.context, REVIEW)
-
-    def _confirmed(self) -> frozenset[Wipe]:
-        """What was confirmed for this site."""
-        tree = _read(self.context, CONFIRMED)
-        if not isinstance(tree, dict) or tree.get("site") != self.context.site.name:
-            return frozenset()
-        return frozenset(Wipe(str(one["bmc"]), str(one["serial"]), str(one["disk"])) for one in tree.get("wipe", ()))
+    def _files(self) -> tuple[Review | None, Confirmed | None, str]:
+        """What is written, and why a file that is there counts for nothing: the review is written again, consent is asked for again."""
+        try:
+            review = read_review(self.context.state_dir)
+        except SeedvmError:
+            review = None
+        try:
+            return review, read_confirmed(self.context.state_dir), ""
+        except SeedvmError as error:
+            return review, None, f". {error.what}: {error.why}"
 
 
 def build_review(
@@ -110,23 +108,13 @@ def build_review(
     nodes: Sequence[ironic.Node],
     found: Mapping[str, Hardware | None],
     known: Sequence[inventory.Machine],
-) -> dict[str, Any]:
+) -> Review:
     """The whole of review.json: nodes first, then the machines that are not in Ironic, with the reason."""
     notes = {one.bmc: one for one in known}
     machines = [_machine(site, node, found.get(node.bmc), notes.get(node.bmc)) for node in nodes]
     registered = {node.bmc for node in nodes}
     machines += [_outsider(one) for one in known if one.bmc not in registered]
-    return {"site": site.name, "machines": machines}
-
-
-def wipes(review: Mapping[str, Any]) -> frozenset[Wipe]:
-    """The disks that a review marks for wiping."""
-    return frozenset(
-        Wipe(machine["bmc"], machine["serial"], disk["name"])
-        for machine in review["machines"]
-        for disk in machine["disks"]
-        if disk["wipe"]
-    )
+    return Review(site.name, tuple(machines))
 
 
 def written_roles(site: Site) -> tuple[str, ...]:
@@ -134,74 +122,44 @@ def written_roles(site: Site) -> tuple[str, ...]:
     return ("undercloud", "spare") if site.undercloud.rehearse_on_spare else ("undercloud",)
 
 
-def _machine(site: Site, node: ironic.Node, found: Hardware | None, known: inventory.Machine | None) -> dict[str, Any]:
+def _machine(site: Site, node: ironic.Node, found: Hardware | None, known: inventory.Machine | None) -> Machine:
     root = node.root_device
     excluded = site.machine(node.bmc).role == "exclude"
     written = not node.unfit and not excluded and node.role in written_roles(site)
-    serial = (found.serial if found else "") or (known.serial if known and known.serial else "")
-    return {
-        "bmc": node.bmc,
-        "name": node.title or node.name,
-        "role": "unfit" if node.unfit else node.role,
-        "driver": node.driver,
-        "serial": serial,
-        "cpus": found.cpus if found else 0,
-        "memory_mib": found.memory_mib if found else 0,
-        "disks": [_disk(one, written and is_root(one, root)) for one in (found.disks if found else ())],
-        "verdict": "unfit" if node.unfit else "fit",
-        "why": node.unfit,
-        **_more(found),
-    }
-
-
-def _more(found: Hardware | None) -> dict[str, Any]:
-    """What inspection found beyond size and disks; `clock_ahead` in seconds, `mbps` null where there is no link."""
+    machine = Machine(
+        bmc=node.bmc,
+        name=node.title or node.name,
+        role="unfit" if node.unfit else node.role,
+        driver=node.driver,
+        serial=(found.serial if found else "") or (known.serial if known and known.serial else ""),
+        verdict="unfit" if node.unfit else "fit",
+        why=node.unfit,
+    )
     if found is None:
-        return {}
-    nics = [
-        {"name": one.name, "mac": one.mac, "mbps": one.mbps, "switch": one.switch, "port": one.port}
-        for one in found.nics
-    ]
-    return {
-        "product": found.product,
-        "architecture": found.architecture,
-        "firmware": found.firmware,
-        "boot_mode": found.boot_mode,
-        "boot_mac": found.boot_nic.mac if found.boot_nic else "",
-        "clock_ahead": found.clock_ahead,
-        "nics": nics,
-        "remarks": list(remarks(found)),
-    }
+        return machine
+    return replace(
+        machine,
+        cpus=found.cpus,
+        memory_mib=found.memory_mib,
+        disks=tuple(_disk(one, written and is_root(one, root)) for one in found.disks),
+        product=found.product,
+        architecture=found.architecture,
+        firmware=found.firmware,
+        boot_mode=found.boot_mode,
+        boot_mac=found.boot_nic.mac if found.boot_nic else "",
+        clock_ahead=found.clock_ahead,
+        nics=tuple(Nic(one.name, one.mac, one.mbps, one.switch, one.port) for one in found.nics),
+        remarks=tuple(remarks(found)),
+    )
 
 
-def _disk(disk: Disk, wipe: bool) -> dict[str, Any]:
-    return {
-        "name": disk.device,
-        "serial": disk.serial or disk.wwn_with_extension or disk.wwn,
-        "size_gib": round(disk.size / 2**30, 1),
-        "wipe": wipe,
-        "holds": disk.holds,
-    }
+def _disk(disk: hardware.Disk, wipe: bool) -> Disk:
+    serial = disk.serial or disk.wwn_with_extension or disk.wwn
+    return Disk(disk.device, serial, round(disk.size / 2**30, 1), wipe, disk.holds)
 
 
-def _outsider(one: inventory.Machine) -> dict[str, Any]:
+def _outsider(one: inventory.Machine) -> Machine:
     why = one.unfit_reason or ("it no longer answers" if one.silent else "it was not registered")
-    return {
-        "bmc": one.bmc,
-        "name": one.bmc,
-        "role": "unfit",
-        "driver": one.driver or "",
-        "serial": one.serial or "",
-        "cpus": 0,
-        "memory_mib": 0,
-        "disks": [],
-        "verdict": "unfit",
-        "why": why,
-    }
-
-
-def _read(context: Context, name: str) -> object:
-    try:
-        return json.loads((context.state_dir / name).read_text())
-    except (OSError, ValueError):
-        return None
+    return Machine(
+        one.bmc, one.bmc, role="unfit", driver=one.driver or "", serial=one.serial or "", verdict="unfit", why=why
+    )

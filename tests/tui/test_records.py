@@ -7,8 +7,9 @@ import json
 import pytest
 
 from seedvm.base.errors import SeedvmError
+from seedvm.site.review import Wipe, confirmation, parse_confirmed, parse_review, text_of
 from tests.tui.helpers import EXAMPLE
-from tui.state.files import confirmation, parse_receipt, parse_review, wipes
+from tui.state.files import parse_receipt
 
 REVIEW = (EXAMPLE / "review.json").read_text()
 
@@ -27,14 +28,17 @@ def test_only_the_exact_name_confirms(typed: str) -> None:
 
 def test_confirmation_names_each_disk() -> None:
     text = confirmation(parse_review(REVIEW), "example", "2030-01-01T00:00:00+00:00")
-    assert ("172.22.1.21", "EX0021", "/dev/sda") in wipes(text) and len(wipes(text)) == 4
+    wipe = parse_confirmed(text).wipe
+    assert Wipe("172.22.1.21", "EX0021", "/dev/sda") in wipe and len(wipe) == 4
     assert json.loads(text)["site"] == "example"
 
 
 def test_wipe_must_be_true_and_not_something_like_it() -> None:
     tree = json.loads(REVIEW)
     tree["machines"][0]["disks"][0]["wipe"] = "yes"
-    assert len(parse_review(json.dumps(tree)).to_wipe) == 3
+    with pytest.raises(SeedvmError, match=r"review\.json cannot be read") as refused:
+        parse_review(json.dumps(tree))
+    assert refused.value.why == "machines[0].disks[0].wipe is str, not bool"
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"site": "x", "machines": [{}]}', '{"site": "x", "machines": 3}'])
@@ -50,3 +54,26 @@ def test_a_receipt_that_does_not_say_true_lets_nobody_leave(said: object) -> Non
 
 def test_receipt_shows_unmeasured_figures_as_such() -> None:
     assert ("gap", "not measured") in parse_receipt('{"gap": null}', doubt="").lines
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{", "not JSON"),
+        ("[]", "it is no object"),
+        ("{}", "site is missing"),
+        ('{"site": "example", "time": "t", "wipe": [{"bmc": "a", "serial": "s"}]}', r"wipe\[0\].disk is missing"),
+    ],
+)
+def test_a_broken_confirmation_is_refused_by_its_name_and_the_reason(text: str, why: str) -> None:
+    with pytest.raises(SeedvmError, match=f"confirmed.json cannot be read: {why}"):
+        parse_confirmed(text)
+
+
+def test_every_field_of_a_recorded_review_is_read_and_written_again() -> None:
+    for folder in ("demo", "example"):
+        text = (EXAMPLE.parent / folder / "review.json").read_text()
+        asked, again = json.loads(text), json.loads(text_of(parse_review(text)))
+        assert asked["site"] == again["site"]
+        for before, after in zip(asked["machines"], again["machines"], strict=True):
+            assert before == {key: after.get(key) for key in before}

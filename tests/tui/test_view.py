@@ -7,8 +7,9 @@ from dataclasses import replace
 from seedvm.engine.codec import decode
 from seedvm.engine.reducer import fold
 from seedvm.engine.state import PhaseView, State
+from seedvm.site.review import parse_review
 from tests.tui.helpers import EXAMPLE
-from tui.state.files import parse_receipt, parse_review
+from tui.state.files import parse_receipt
 from tui.text.ascii import PlainFilter, ascii_text, wants_ascii, wants_lines
 from tui.text.dashboard import STAGES, TENANTS_STAGES, stage_lines
 from tui.text.format import bar, duration, fit

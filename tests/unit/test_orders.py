@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from seedvm.base.errors import SeedvmError
 from seedvm.cli import main
 from seedvm.site import orders
 from seedvm.site.load import parse_site
+from seedvm.site.review import parse_review
 
 SPARE = orders.Spare("172.22.1.24", "EX0024", "/dev/sda", "QM00024")
 
@@ -90,15 +92,17 @@ def test_a_file_that_is_no_order_is_refused_by_its_name(tmp_path: Path, text: st
 def test_spares_are_fit_and_free_and_their_disk_is_known() -> None:
     unknown = [{"name": "/dev/sda", "serial": "", "size_gib": 20, "wipe": True, "holds": "empty"}]
     two = [{"name": name, "serial": name, "size_gib": 20, "wipe": False, "holds": "empty"} for name in ("sda", "sdb")]
-    review = {
+    tree = {
+        "site": "demo",
         "machines": [
             machine("172.22.1.21", "undercloud"),
             machine("172.22.1.22", "spare", verdict="unfit"),
             machine("172.22.1.23", "spare", disks=unknown),
             machine("172.22.1.25", "spare", disks=two),
             machine("172.22.1.24", "spare"),
-        ]
+        ],
     }
+    review = parse_review(json.dumps(tree))
     assert orders.spares(review) == (SPARE,)
     assert orders.spares(review, taken=["172.22.1.24"]) == ()
 
@@ -132,7 +136,7 @@ def test_the_command_line_names_machine_and_disk_and_wants_the_sites_name(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "site.yaml").write_text(site(3))
-    review = '{"machines": [{"bmc": "172.22.1.24", "name": "s", "role": "spare", "serial": "EX0024", "verdict": "fit", '
+    review = '{"site": "demo", "machines": [{"bmc": "172.22.1.24", "name": "s", "role": "spare", "serial": "EX0024", "verdict": "fit", '
     review += '"disks": [{"name": "/dev/sda", "serial": "QM00024", "size_gib": 20, "wipe": true, "holds": "empty"}]}]}'
     (tmp_path / "review.json").write_text(review)
     words = ["--state-dir", str(tmp_path), "node"]

@@ -9,8 +9,9 @@ import pytest
 from seedvm.base.errors import SeedvmError
 from seedvm.cloud.ironic import Node
 from seedvm.cloud.item import Item
-from seedvm.provisioning.recovery import hangs, refuse, swapped, way_back
+from seedvm.provisioning.recovery import hangs, refuse, way_back
 from seedvm.site.orders import Order, Spare, replace
+from seedvm.site.review import Disk, Machine, Review
 
 SPARE = Spare("172.22.1.24", "EX0024", "/dev/sda", "QM00024")
 ORDER: Order = replace("demo", "demo-undercloud-1", SPARE, "demo")
@@ -81,18 +82,14 @@ def test_any_other_machine_or_disk_may_not(machine: Node | None, why: str) -> No
 
 
 def test_the_review_tells_who_was_replaced() -> None:
-    disk = {"name": "/dev/sda", "serial": "x", "wipe": True}
-    machines = [
-        {
-            "bmc": "172.22.1.22",
-            "name": "demo-undercloud-1",
-            "role": "undercloud",
-            "verdict": "fit",
-            "why": "",
-            "disks": [disk],
-        },
-        {"bmc": "172.22.1.24", "name": "demo-1-24", "role": "spare", "verdict": "fit", "why": "", "disks": [disk]},
-    ]
-    old, new = swapped({"site": "demo", "machines": machines}, ORDER)["machines"]
-    assert (old["role"], old["disks"][0]["wipe"], old["why"]) == ("unfit", False, "replaced by 172.22.1.24")
-    assert (new["role"], new["name"], new["disks"][0]["wipe"]) == ("undercloud", "demo-undercloud-1", True)
+    disk = Disk("/dev/sda", "x", wipe=True)
+    replaced = Machine("172.22.1.22", "demo-undercloud-1", "undercloud", verdict="fit", disks=(disk,))
+    spare = Machine("172.22.1.24", "demo-1-24", "spare", verdict="fit", disks=(disk,))
+    old, new = Review("demo", (replaced, spare)).swapped("demo-undercloud-1", "172.22.1.24").machines
+    assert (old.role, old.name, old.disks[0].wipe, old.why) == (
+        "unfit",
+        "172.22.1.22",
+        False,
+        "replaced by 172.22.1.24",
+    )
+    assert (new.role, new.name, new.disks[0].wipe) == ("undercloud", "demo-undercloud-1", True)

@@ -155,7 +155,9 @@ def test_what_inspection_found_is_shown_with_the_machine(state_dir: Path, capsys
     nic = {"name": "eth0", "mac": "aa", "mbps": 1000, "switch": "tor1", "port": "17"}
     found = {"bmc": "172.22.1.21", "role": "spare", "verdict": "fit", "serial": "S1", "cpus": 8, "memory_mib": 16384}
     found |= {"architecture": "x86_64", "boot_mode": "uefi", "firmware": "Acme 1", "remarks": ["a note"]}
-    (state_dir / "review.json").write_text(json.dumps({"machines": [{**found, "disks": [disk], "nics": [nic]}]}))
+    (state_dir / "review.json").write_text(
+        json.dumps({"site": "demo", "machines": [{**found, "disks": [disk], "nics": [nic]}]})
+    )
     assert main(["machines", "--state-dir", str(state_dir)]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "172.22.1.21  S1",

@@ -27,12 +27,12 @@ from seedvm.site import orders
 from seedvm.site.accounts import Candidate
 from seedvm.site.load import load_site
 from seedvm.site.model import BmcSite
+from seedvm.site.review import confirmation
 from seedvm.site.secrets_file import load_candidates, store_candidates
 from tui.backend import site_form
 from tui.backend.listen import hear, overhear
 from tui.backend.seed_checks import IMAGES_DIR, Look, images_to_come, looks
 from tui.backend.support_bundle import gather, secrets_in, write_bundle
-from tui.state.files import confirmation
 from tui.state.watcher import View, Watch
 
 UNIT = "seedvm-engine.service"

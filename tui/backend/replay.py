@@ -20,9 +20,10 @@ from seedvm.scan.run import Ended
 from seedvm.site import receipt
 from seedvm.site.accounts import Candidate
 from seedvm.site.orders import Order
+from seedvm.site.review import parse_review
 from tui.backend.engine import Link
 from tui.backend.seed_checks import Look
-from tui.state.files import Known, parse_inventory, parse_receipt, parse_review
+from tui.state.files import Known, parse_inventory, parse_receipt
 from tui.state.watcher import View
 
 _FRAME_SECONDS = 0.1

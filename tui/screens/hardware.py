@@ -12,8 +12,9 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
 from seedvm.base.errors import SeedvmError
+from seedvm.site.review import Machine
 from tui.screens.page import Page, matches
-from tui.state.files import Known, Machine
+from tui.state.files import Known
 from tui.state.watcher import View
 from tui.text.format import fit
 from tui.widgets.lines import Line, Lines, Rows

@@ -6,7 +6,6 @@ site's name typed, with machine and disk in the question.
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import ClassVar
 
 from textual import work
@@ -18,8 +17,8 @@ from textual.widgets import Input, Static
 from seedvm.base.errors import SeedvmError
 from seedvm.engine.state import Failure, NodeView
 from seedvm.site import orders
+from seedvm.site.review import Machine, Review
 from tui.screens.page import Page, put
-from tui.state.files import Machine, Review
 from tui.state.watcher import View
 from tui.text.dashboard import failed_nodes, stage_lines
 from tui.text.progress import failure_lines, log_lines, names, sorted_lanes
@@ -118,7 +117,7 @@ engine is started. Esc goes back, / searches in the log."""
         """The spares that fit, from the review."""
         review = self.shell.view.review
         if self._spares[0] is not review:
-            self._spares = (review, orders.spares(asdict(review)) if review else ())
+            self._spares = (review, orders.spares(review) if review else ())
         return self._spares[1]
 
     def spare(self) -> orders.Spare | None:

@@ -12,8 +12,8 @@ from textual.containers import Horizontal
 from textual.widgets import Input, Static
 
 from seedvm.base.errors import SeedvmError
+from seedvm.site.review import Machine, Review
 from tui.screens.page import Page, matches, put
-from tui.state.files import Machine, Review
 from tui.state.watcher import View
 from tui.text.format import fit
 from tui.widgets.lines import Line, Lines

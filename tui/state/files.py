@@ -15,56 +15,6 @@ from seedvm.base.errors import SeedvmError
 
 
 @dataclass(frozen=True)
-class Disk:
-    """A disk as inspection saw it; `wipe` says whether the deployment would write it."""
-
-    name: str
-    serial: str
-    size_gib: float
-    wipe: bool
-    holds: str
-
-
-@dataclass(frozen=True)
-class Machine:
-    """A machine of the review; `why` is the reason of its verdict."""
-
-    bmc: str
-    name: str
-    role: str
-    driver: str
-    serial: str
-    cpus: int
-    memory_mib: int
-    disks: tuple[Disk, ...]
-    verdict: str
-    why: str
-
-    @property
-    def wiped(self) -> tuple[Disk, ...]:
-        """The disks that would be written."""
-        return tuple(disk for disk in self.disks if disk.wipe)
-
-
-@dataclass(frozen=True)
-class Review:
-    """What the engine asks the operator to confirm."""
-
-    site: str
-    machines: tuple[Machine, ...]
-
-    @property
-    def to_wipe(self) -> tuple[Machine, ...]:
-        """Machines with a disk that would be written."""
-        return tuple(machine for machine in self.machines if machine.wiped)
-
-    @property
-    def untouched(self) -> tuple[Machine, ...]:
-        """Machines of which nothing would be written."""
-        return tuple(machine for machine in self.machines if not machine.wiped)
-
-
-@dataclass(frozen=True)
 class Finding:
     """Something wrong with a BMC, and its cure."""
 
@@ -112,53 +62,6 @@ def _tree(text: str, name: str) -> Mapping[str, Any]:
     if not isinstance(tree, dict):
         raise SeedvmError(f"{name} cannot be read", why="it is not a JSON object", hint="run the engine again")
     return tree
-
-
-def _disk(item: Mapping[str, Any]) -> Disk:
-    return Disk(str(item["name"]), str(item.get("serial") or ""), float(item.get("size_gib") or 0),
-                item.get("wipe") is True, str(item.get("holds") or ""))  # fmt: skip
-
-
-def _machine(item: Mapping[str, Any]) -> Machine:
-    return Machine(
-        bmc=str(item["bmc"]), name=str(item.get("name") or ""), role=str(item.get("role") or ""),
-        driver=str(item.get("driver") or ""), serial=str(item.get("serial") or ""), cpus=int(item.get("cpus") or 0),
-        memory_mib=int(item.get("memory_mib") or 0), disks=tuple(_disk(disk) for disk in item.get("disks") or ()),
-        verdict=str(item.get("verdict") or ""), why=str(item.get("why") or ""),
-    )  # fmt: skip
-
-
-def parse_review(text: str) -> Review:
-    """The review in `review.json`. Raises SeedvmError where it is not one."""
-    tree = _tree(text, "review.json")
-    try:
-        return Review(str(tree["site"]), tuple(_machine(item) for item in tree["machines"]))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise SeedvmError(
-            "review.json cannot be read", why=f"missing or wrong: {error}", hint="run the engine again"
-        ) from None
-
-
-def confirmation(review: Review, typed: str, time: str) -> str:
-    """Text of `confirmed.json`, once the site's name was typed exactly. Raises SeedvmError otherwise."""
-    if typed != review.site:
-        raise SeedvmError(
-            "Not confirmed", why="what was typed is not the site's name", hint=f"type {review.site} exactly"
-        )
-    wipe = [{"bmc": m.bmc, "serial": m.serial, "disk": disk.name} for m in review.machines for disk in m.wiped]
-    return json.dumps({"site": review.site, "time": time, "wipe": wipe}, indent=1) + "\n"
-
-
-def wipes(text: str) -> frozenset[tuple[str, str, str]]:
-    """(bmc, serial, disk) of each disk that a `confirmed.json` names."""
-    try:
-        return frozenset(
-            (str(i["bmc"]), str(i["serial"]), str(i["disk"])) for i in _tree(text, "confirmed.json")["wipe"]
-        )
-    except (KeyError, TypeError) as error:
-        raise SeedvmError(
-            "confirmed.json cannot be read", why=f"missing or wrong: {error}", hint="confirm again"
-        ) from None
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -19,8 +19,9 @@ from seedvm.engine.state import State
 from seedvm.site import receipt
 from seedvm.site.load import parse_site
 from seedvm.site.orders import pending
+from seedvm.site.review import Confirmed, Review, parse_confirmed, parse_review
 from seedvm.site.secrets_file import load_accounts, load_candidates
-from tui.state.files import Known, Receipt, Review, parse_inventory, parse_receipt, parse_review, wipes
+from tui.state.files import Known, Receipt, parse_inventory, parse_receipt
 
 Parsed = TypeVar("Parsed")
 
@@ -98,7 +99,7 @@ class Watch:
             None,
             beside=[state_dir / name for name in (receipt.PAGE, receipt.KEY, "secrets.yaml", "site.yaml")],
         )
-        self._confirmed = _File[frozenset[tuple[str, str, str]]](state_dir / "confirmed.json", wipes, frozenset())
+        self._confirmed = _File[Confirmed | None](state_dir / "confirmed.json", parse_confirmed, None)
         self._asked = {
             "networks": _File[bool](state_dir / "site.yaml", _is_right, False),
             "credentials": _File[bool](state_dir / "secrets.yaml", lambda _text: self._has_accounts(), False),
@@ -113,14 +114,13 @@ class Watch:
         files: tuple[_File[Any], ...] = (self._inventory, self._review, self._receipt, self._confirmed)
         for file in (*files, *self._asked.values()):
             file.look()
-        review = self._review.value
-        named = {(m.bmc, m.serial, disk.name) for m in review.machines for disk in m.wiped} if review else set()
+        review, confirmed = self._review.value, self._confirmed.value
         view = View(
             state=self._state,
             inventory=self._inventory.value,
             review=review,
             receipt=self._receipt.value,
-            confirmed=bool(named) and named == self._confirmed.value,
+            confirmed=review is not None and confirmed is not None and confirmed.covers(review),
             running=engine_pid(self._dir) is not None,
             has_site=(self._dir / "site.yaml").exists(),
             orders=self._orders(),

@@ -10,8 +10,9 @@ from textwrap import wrap
 
 from seedvm.engine.stages import HANDOFF_PHASES, LAST_NODE_PHASES, NODE_PHASES
 from seedvm.engine.state import Failure, LogLine, NodeView, State, StepView
+from seedvm.site.review import Review
 from tui.state.estimate import overall, seconds_left
-from tui.state.files import Receipt, Review
+from tui.state.files import Receipt
 from tui.text.format import MARKS, bar, clock, duration, fit, size
 from tui.widgets.lines import Line, Rows
 
