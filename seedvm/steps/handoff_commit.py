@@ -60,7 +60,7 @@ class Commit:
             await self.members.note("COMMIT", "started")
             known = self.members.record()
             self.members.save(replace(known, began={**known.began, "COMMIT": time.time()}))
-        # From here a seed that is started again must not configure itself, nor members for the VIP.
+        # From here a seed that is started again must not configure itself, nor reach for the VIP.
         LOCAL_DATA.unlink(missing_ok=True)
         await units.stop(installed().units("vip"), grace=units.GRACE_SECONDS)
         holder = await wait_for(

@@ -33,6 +33,7 @@ class Fence:
     """The seed's DHCP, TFTP, conductor, compute and engines are stopped, and a node saw them silent."""
 
     members: Members
+    silent_seconds: float = 60.0
     name: ClassVar[str] = "handoff-fence"
     title: ClassVar[str] = "FENCE: the seed's workers are silent on the wire"
     stage: ClassVar[Stage] = "handoff"
@@ -68,7 +69,10 @@ class Fence:
                 await units.stop(workers, grace=units.GRACE_SECONDS)
                 report.phase("FENCE", "started", "the seed's workers are stopped; a node listens for them")
                 await wait_for(
-                    self._silent, seconds=60, what="the seed is not silent", hint="on the seed: systemctl list-units"
+                    self._silent,
+                    seconds=self.silent_seconds,
+                    what="the seed is not silent",
+                    hint="on the seed: systemctl list-units",
                 )
         except BaseException:
             await units.start(workers)

@@ -40,6 +40,7 @@ class Own:
     """The undercloud's own stack no longer names the seed; same ids, no reboot."""
 
     members: Members
+    update_seconds: float = _UPDATE_SECONDS
     name: ClassVar[str] = "handoff-own"
     title: ClassVar[str] = "OWN: the undercloud updates itself without the seed"
     stage: ClassVar[Stage] = "handoff"
@@ -87,7 +88,7 @@ class Own:
             return stack if not stack.status.endswith("IN_PROGRESS") else None
 
         stack: _Stack = await wait_for(
-            rested, seconds=_UPDATE_SECONDS, what=f"stack {STACK} does not come to rest", hint=_FORWARD
+            rested, seconds=self.update_seconds, what=f"stack {STACK} does not come to rest", hint=_FORWARD
         )
         if stack.omits_seed:
             return
@@ -102,7 +103,7 @@ class Own:
 
         await wait_for(begun, seconds=60, what=f"Heat does not take the update of stack {STACK}", hint=_FORWARD)
         done: _Stack = await wait_for(
-            rested, seconds=_UPDATE_SECONDS, what=f"stack {STACK} is not updated", hint=_FORWARD, pause=2
+            rested, seconds=self.update_seconds, what=f"stack {STACK} is not updated", hint=_FORWARD, pause=2
         )
         if not done.status.endswith("_COMPLETE"):
             raise SeedvmError(f"the update of stack {STACK} failed", why=done.reason[:400], hint=_FORWARD)

@@ -35,6 +35,8 @@ class Quiesce:
     """No operation in flight, and writes are refused with a clear answer."""
 
     members: Members
+    idle_seconds: float = _IDLE_SECONDS
+    settle_seconds: float = _SETTLE_SECONDS
     name: ClassVar[str] = "handoff-quiesce"
     title: ClassVar[str] = "QUIESCE: nothing in flight, writes wait"
     stage: ClassVar[Stage] = "handoff"
@@ -60,7 +62,7 @@ class Quiesce:
         report.phase("QUIESCE", "started")
         await self.members.note("QUIESCE", "started")
         api = await self.members.login(self.members.seed.address)
-        await self._idle(api, _IDLE_SECONDS, report)
+        await self._idle(api, self.idle_seconds, report)
         await asyncio.to_thread(self._canary, api)
         since = time.time()
         self.members.save(replace(self.members.record(), hold_since=since, compared=None))
@@ -68,7 +70,7 @@ class Quiesce:
         await asyncio.to_thread(vip.hold_writes, True)
         report.log("writes through the VIP are refused from now on, until the undercloud owns it")
         try:
-            await self._idle(api, _SETTLE_SECONDS, report)
+            await self._idle(api, self.settle_seconds, report)
             ids = await wait_for(lambda: asyncio.to_thread(services.ids, api), seconds=20, what="the ids are not told")
             statuses = await self.members.status("holds_vip")
         except BaseException:

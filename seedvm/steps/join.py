@@ -31,6 +31,8 @@ class Join:
     """Every node is a whole controller beside the seed."""
 
     members: Members
+    join_seconds: float = _JOIN_SECONDS
+    look_every: float = 3.0
     name: ClassVar[str] = "join"
     title: ClassVar[str] = "The nodes join the seed's cluster"
     stage: ClassVar[Stage] = "join"
@@ -69,7 +71,11 @@ class Join:
             return not missing
 
         await wait_for(
-            whole, seconds=_JOIN_SECONDS, what="the nodes did not join", hint="on a node: seedvm member status", pause=3
+            whole,
+            seconds=self.join_seconds,
+            what="the nodes did not join",
+            hint="on a node: seedvm member status",
+            pause=self.look_every,
         )
         report.fact("members_whole", f"{len(self.members.nodes)} of {len(self.members.nodes)}")
         report.fact("vip_holder", self.members.seed.name)

@@ -53,6 +53,7 @@ class LeaveCluster:
     """Galera is the nodes' alone, and no service lists the seed."""
 
     members: Members
+    view_seconds: float = _VIEW_SECONDS
     name: ClassVar[str] = "leave-cluster"
     title: ClassVar[str] = "The seed leaves the cluster for good"
     stage: ClassVar[Stage] = "leave"
@@ -81,7 +82,7 @@ class LeaveCluster:
 
         await wait_for(
             alone,
-            seconds=_VIEW_SECONDS,
+            seconds=self.view_seconds,
             what="Galera did not settle without the seed",
             hint="on a node: seedvm member status",
         )

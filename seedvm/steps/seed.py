@@ -121,6 +121,8 @@ class SeedServicesStep:
     """The seed's OpenStack answers: seven APIs through the VIP, and their workers are alive."""
 
     context: Context
+    answer_seconds: float = _ANSWER_SECONDS
+    look_every: float = _LOOK_EVERY
     name: ClassVar[str] = "seed-services"
     title: ClassVar[str] = "OpenStack on the seed"
     stage: ClassVar[Stage] = "seed"
@@ -155,20 +157,20 @@ class SeedServicesStep:
         total = len(installed().apis) + len(_WORKERS)
         while (lacking := await lacks(cloud)) or not configuring.done():
             if not configuring.done():
-                deadline = time.monotonic() + _ANSWER_SECONDS
+                deadline = time.monotonic() + self.answer_seconds
             elif configuring.exception() is not None:
                 return  # the task group tells it
             elif time.monotonic() > deadline:
                 raise SeedvmError(
                     "the seed's cloud did not come up",
-                    why=f"not answering after {_ANSWER_SECONDS:.0f} s: {', '.join(lacking)}",
+                    why=f"not answering after {self.answer_seconds:.0f} s: {', '.join(lacking)}",
                     hint="on the seed: systemctl --failed; journalctl -p err",
                 )
             if configuring.done() and (now := ", ".join(lacking)) != told:
                 report.log(f"waiting for {now}")
                 told = now
             report.progress(total - min(len(lacking), total), total, "services")
-            await asyncio.sleep(_LOOK_EVERY)
+            await asyncio.sleep(self.look_every)
         report.progress(total, total, "services")
 
     def _tree(self) -> str:

@@ -1,0 +1,76 @@
+"""JOIN: every node is a whole controller beside the seed; what is missing is said of the node that lacks it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from seedvm.base.errors import SeedvmError
+from seedvm.engine.step import Done, Todo
+from seedvm.steps.join import Join
+from tests.contract.handoff.lab import IMAGE, Lab, in_a_lab
+from tests.contract.handoff.stages import committed
+from tests.contract.isolated import until
+
+
+def step(lab: Lab, seconds: float = 60.0) -> Join:
+    return Join(lab.members, join_seconds=seconds, look_every=0.05)
+
+
+@in_a_lab
+async def test_whole_members_are_told_and_nothing_is_left_to_do(lab: Lab) -> None:
+    everybody = ["seed", "demo-undercloud-0", "demo-undercloud-1", "demo-undercloud-2"]
+    assert await step(lab).check() == Done({"cluster_size": 4, "members": everybody, "images": 1})
+    await step(lab).apply(lab.told)
+    assert lab.told.phases[-1] == "JOIN done" and lab.told.facts["members_whole"] == "3 of 3"
+
+
+@in_a_lab
+async def test_what_a_node_lacks_is_said_of_that_node(lab: Lab) -> None:
+    lab.link(lab.nodes[1], "down")
+    assert await step(lab).check() == Todo("not every node answers yet")
+    lab.link(lab.nodes[1], "up")
+    lab.nodes[2].units("heat-engine.service", state="inactive")
+    assert await step(lab).check() == Todo("demo-undercloud-2: no heat-engine is alive")
+    lab.nodes[2].units("heat-engine.service")
+    lab.galera["demo-undercloud-0"].gone = True
+    verdict = await step(lab).check()
+    assert isinstance(verdict, Todo) and verdict.why.startswith("demo-undercloud-0: galera: MariaDB does not answer")
+    lab.galera["demo-undercloud-0"].gone = False
+    lab.cloud.broken.add(("demo-undercloud-1", "image"))
+    assert await step(lab).check() == Todo("demo-undercloud-1: glance: HTTP 500")
+    lab.cloud.broken.clear()
+    (lab.nodes[0].lib / "glance/images" / IMAGE).unlink()
+    assert await step(lab).check() == Todo(f"demo-undercloud-0: image {IMAGE} is missing")
+
+
+@in_a_lab
+async def test_a_node_that_joins_late_is_waited_for(lab: Lab) -> None:
+    lab.nodes[1].units("mariadb.service", state="activating")
+    task = asyncio.create_task(step(lab).apply(lab.told))
+    await until(lambda: any("Galera Synced, Primary, 3 members" in line for line in lab.told.lines))
+    assert not task.done()
+    lab.nodes[1].units("mariadb.service")
+    await task
+    assert isinstance(await step(lab).check(), Done)
+
+
+@in_a_lab
+async def test_a_node_that_never_joins_is_named_at_the_end(lab: Lab) -> None:
+    (lab.nodes[2].run / "rabbit.json").write_text('{"running_nodes": ["rabbit@demo-undercloud-2"]}')
+    with pytest.raises(SeedvmError, match="the nodes did not join"):
+        await step(lab, 1.0).apply(lab.told)
+    assert "still missing: demo-undercloud-2: RabbitMQ runs on demo-undercloud-2" in lab.told.lines
+
+
+@in_a_lab
+async def test_killed_while_it_waits_the_next_run_waits_on_and_after_commit_nobody_asks(lab: Lab) -> None:
+    lab.nodes[0].units("heat-engine.service", state="activating")
+    await lab.killed("join.Join", "names = [node.name")
+    lab.nodes[0].units("heat-engine.service")
+    await step(lab).apply(lab.told)
+    assert isinstance(await step(lab).check(), Done)
+    await committed(lab)
+    lab.nodes[0].units("mariadb.service", state="inactive")
+    assert await step(lab).check() == Done({"committed": True})

@@ -1,0 +1,126 @@
+"""OWN and RETIRE: the undercloud updates itself without the seed, nothing is replaced or rebooted, the seed serves nothing more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from seedvm.base.errors import SeedvmError
+from seedvm.engine.step import Blocked, Done, Todo
+from seedvm.services.load import installed
+from seedvm.steps.handoff_own import Own, Retire
+from tests.contract.handoff.lab import Lab, in_a_lab
+from tests.contract.handoff.stages import committed, quiesced
+
+SERVICES, WORKERS, DATABASE = (installed().units(role) for role in ("server", "worker", "database"))
+KEPT = {"site.yaml", "secrets.yaml", "clouds.yaml", "site_key"}
+
+
+@in_a_lab
+async def test_the_stack_no_longer_names_the_seed_and_the_nodes_keep_what_they_need(lab: Lab) -> None:
+    step = Own(lab.members)
+    assert await step.check() == Todo("the VIP is the seed's")
+    await committed(lab)
+    assert await step.check() == Todo("stack undercloud is CREATE_COMPLETE and still names the seed")
+    await step.apply(lab.told)
+    assert await step.check() == Done({"stack": "UPDATE_COMPLETE", "ids_changed": 0, "node_reboots": 0})
+    assert [body["parameters"] for body in lab.cloud.updates] == [{"seed_is_member": False}]
+    for node in lab.nodes:
+        folder = node.lib / "seedvm"
+        assert {path.name for path in folder.iterdir()} >= KEPT
+        assert all((folder / name).stat().st_mode & 0o777 == 0o600 for name in KEPT)
+        assert lab.lines(node)[-1] == "OWN done"
+    owned = lab.record.owned
+    assert owned is not None and {gap.api for gap in owned.gaps} == {"keystone", "heat"}
+    assert all((gap.polls, gap.failed, gap.longest_seconds) == (10, 4, 1.0) for gap in owned.gaps)
+    assert lab.told.facts["handoff_longest_gap_seconds"] == 1.0
+
+
+@in_a_lab
+async def test_a_file_that_one_node_lacks_and_figures_that_are_not_there_are_to_be_done_again(lab: Lab) -> None:
+    await committed(lab)
+    step = Own(lab.members)
+    await step.apply(lab.told)
+    (lab.nodes[1].lib / "seedvm/site_key").unlink()
+    assert await step.check() == Todo("not kept by every node yet: site_key")
+    await step.apply(lab.told)
+    lab.members.save(replace(lab.record, owned=None))
+    assert await step.check() == Todo("ids, boots and gaps are not measured yet")
+    await step.apply(lab.told)
+    assert isinstance(await step.check(), Done)
+    assert len(lab.cloud.updates) == 1, "a stack that omits the seed is not updated again"
+
+
+@in_a_lab
+async def test_an_id_that_changed_keeps_the_seed_here(lab: Lab) -> None:
+    await committed(lab)
+    lab.cloud.servers["server-2"]["id"] = "replaced"
+    with pytest.raises(SeedvmError, match="the hand-off changed ids") as failed:
+        await Own(lab.members).apply(lab.told)
+    assert failed.value.why == "servers demo-undercloud-1"
+    verdict = await Own(lab.members).check()
+    assert isinstance(verdict, Blocked) and "do not let the seed leave" in verdict.hint
+
+
+@in_a_lab
+async def test_a_node_that_was_booted_since_is_counted(lab: Lab) -> None:
+    await committed(lab)
+    lab.boot(lab.nodes[1])
+    await Own(lab.members).apply(lab.told)
+    assert lab.told.facts["node_reboots"] == 1
+    assert lab.record.owned is not None and lab.record.owned.node_reboots == 1
+
+
+@in_a_lab
+async def test_an_update_that_fails_is_told_and_tried_again_by_the_next_run(lab: Lab) -> None:
+    await committed(lab)
+    lab.cloud.fails_update = True
+    with pytest.raises(SeedvmError, match="the update of stack undercloud failed") as failed:
+        await Own(lab.members).apply(lab.told)
+    assert failed.value.why == "node 1: no signal"
+    assert await Own(lab.members).check() == Todo("stack undercloud is UPDATE_FAILED and omits the seed")
+    lab.cloud.fails_update = False
+    await Own(lab.members).apply(lab.told)
+    assert isinstance(await Own(lab.members).check(), Done) and len(lab.cloud.updates) == 2
+
+
+@in_a_lab
+async def test_an_update_of_somebody_else_is_waited_for(lab: Lab) -> None:
+    await committed(lab)
+    lab.cloud.stack["stack_status"] = "UPDATE_IN_PROGRESS"
+    await Own(lab.members).apply(lab.told)
+    assert isinstance(await Own(lab.members).check(), Done)
+
+
+@in_a_lab
+async def test_killed_before_heat_is_asked_and_after_it_was_it_ends_owned(lab: Lab) -> None:
+    await committed(lab)
+    step = Own(lab.members)
+    await lab.killed("handoff_own.Own", "await wait_for(begun")
+    assert lab.cloud.updates == [] and isinstance(await step.check(), Todo)
+    await lab.killed("handoff_own.Own", "owned = await self._measure(api, report)")
+    assert len(lab.cloud.updates) == 1
+    assert await step.check() == Todo("ids, boots and gaps are not measured yet")
+    await step.apply(lab.told)
+    assert isinstance(await step.check(), Done)
+    assert len(lab.cloud.updates) == 1
+    assert list(lab.record.began) == ["QUIESCE", "COMMIT", "OWN"]
+
+
+@in_a_lab
+async def test_the_seeds_services_end_and_its_database_stays_a_member(lab: Lab) -> None:
+    step = Retire(lab.members)
+    await quiesced(lab)
+    assert await step.check() == Todo("the VIP is the seed's")
+    await committed(lab)
+    assert await step.check() == Todo(f"still running on the seed: {', '.join(SERVICES)}")
+    await lab.killed("handoff_own.Retire", 'report.log("the seed serves nothing')
+    assert await step.check() == Done({"stopped": len(SERVICES)})
+    lab.start("keystone.service")
+    assert await step.check() == Todo("still running on the seed: keystone.service")
+    await step.apply(lab.told)
+    assert isinstance(await step.check(), Done)
+    enabled = {path.name for path in Path("/run/enabled").iterdir()}
+    assert not enabled & {*SERVICES, *WORKERS} and lab.seed.unit(DATABASE[0]) == "active"

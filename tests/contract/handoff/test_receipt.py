@@ -1,0 +1,106 @@
+"""RECEIPT: what was proven, signed, on the seed and on every node; and no leave without it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from seedvm.base.errors import SeedvmError
+from seedvm.engine.step import Blocked, Done, Todo
+from seedvm.handoff.record import Committed
+from seedvm.site.receipt import verify
+from seedvm.steps.handoff_receipt import WriteReceipt
+from seedvm.steps.leave import LeaveCluster, SeedOff, Wipe
+from tests.contract.handoff.lab import Lab, in_a_lab
+from tests.contract.handoff.stages import owned, rehearsed
+
+
+@in_a_lab
+async def test_a_hand_off_that_went_well_is_safe_to_leave_everywhere(lab: Lab) -> None:
+    await owned(lab)
+    rehearsed(lab)
+    step = WriteReceipt(lab.members)
+    assert await step.check() == Todo("there is no receipt")
+    await step.apply(lab.told)
+    verdict = await step.check()
+    assert isinstance(verdict, Done) and str(verdict.evidence["verdict"]).startswith("SAFE TO LEAVE: YES")
+    texts = {
+        path.read_text()
+        for path in (lab.state_dir / "receipt.json", *(n.lib / "seedvm/receipt.json" for n in lab.nodes))
+    }
+    (text,) = texts
+    assert verify(text, public_key=lab.secrets.generated.receipt_public_key).may_leave
+    assert json.loads(text)["longest_gap_seconds"] == 1.0
+    assert "SAFE TO LEAVE: YES" in (lab.nodes[0].lib / "seedvm/receipt.txt").read_text()
+    assert lab.lines(lab.nodes[0])[-1] == "RECEIPT done"
+
+
+@in_a_lab
+async def test_a_node_that_lost_it_gets_it_again(lab: Lab) -> None:
+    await owned(lab)
+    rehearsed(lab)
+    step = WriteReceipt(lab.members)
+    await step.apply(lab.told)
+    (lab.nodes[2].lib / "seedvm/receipt.json").unlink()
+    assert await step.check() == Todo("not every node has the receipt")
+    await step.apply(lab.told)
+    assert isinstance(await step.check(), Done)
+
+
+@in_a_lab
+async def test_without_a_rehearsal_that_passed_or_with_a_figure_missing_there_is_none(lab: Lab) -> None:
+    await owned(lab)
+    step = WriteReceipt(lab.members)
+    with pytest.raises(SeedvmError, match="no rehearsal has passed"):
+        await step.apply(lab.told)
+    rehearsed(lab, passed=False)
+    with pytest.raises(SeedvmError, match="no rehearsal has passed"):
+        await step.apply(lab.told)
+    rehearsed(lab)
+    lab.members.save(replace(lab.record, committed=Committed("demo-undercloud-0"), compared=None))
+    with pytest.raises(SeedvmError, match="nobody measured") as failed:
+        await step.apply(lab.told)
+    assert failed.value.why == "COMPARE, COMMIT"
+    assert not (lab.state_dir / "receipt.json").exists() and not (lab.nodes[0].lib / "seedvm/receipt.json").exists()
+
+
+@in_a_lab
+async def test_a_receipt_with_a_doubt_says_no_and_keeps_the_seed_here(lab: Lab) -> None:
+    await owned(lab)
+    rehearsed(lab)
+    known = lab.record
+    assert known.owned is not None
+    lab.members.save(replace(known, owned=replace(known.owned, node_reboots=1)))
+    for step in (LeaveCluster(lab.members), Wipe(lab.members), SeedOff(lab.members)):
+        assert await step.check() == Blocked("there is no receipt", "walk the hand-off first")
+    await WriteReceipt(lab.members).apply(lab.told)
+    for step in (LeaveCluster(lab.members), Wipe(lab.members), SeedOff(lab.members)):
+        blocked = await step.check()
+        assert isinstance(blocked, Blocked) and blocked.why == "SAFE TO LEAVE: NO, 1 nodes were rebooted"
+
+
+@in_a_lab
+async def test_a_receipt_that_was_edited_is_not_believed(lab: Lab) -> None:
+    await owned(lab)
+    rehearsed(lab)
+    await WriteReceipt(lab.members).apply(lab.told)
+    path = lab.state_dir / "receipt.json"
+    path.write_text(path.read_text().replace('"node_reboots": 0', '"node_reboots": 1'))
+    blocked = await LeaveCluster(lab.members).check()
+    assert isinstance(blocked, Blocked) and blocked.why == "the receipt was changed after it was signed"
+    with pytest.raises(SeedvmError, match="changed after it was signed"):
+        await WriteReceipt(lab.members).check()
+
+
+@in_a_lab
+async def test_killed_between_the_nodes_and_the_seed_it_is_written_again(lab: Lab) -> None:
+    await owned(lab)
+    rehearsed(lab)
+    await lab.killed("handoff_receipt.WriteReceipt", "write_private(self.members.state_dir")
+    assert (lab.nodes[0].lib / "seedvm/receipt.json").exists()
+    step = WriteReceipt(lab.members)
+    assert await step.check() == Todo("there is no receipt")
+    await step.apply(lab.told)
+    assert isinstance(await step.check(), Done)

@@ -1,0 +1,75 @@
+"""REHEARSE: the undercloud works alone while not a frame leaves the seed, and says so to a seed that cannot ask."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
+from seedvm.engine.step import Done, Todo
+from seedvm.member import launch
+from seedvm.steps.handoff_rehearse import Rehearse
+from tests.contract.handoff.lab import IMAGE, Lab, in_a_lab
+from tests.contract.handoff.stages import committed
+from tests.contract.isolated import until
+
+pytestmark = pytest.mark.skipif(not shutil.which("nft"), reason="nftables is not installed")
+
+
+@in_a_lab
+async def test_the_holder_of_the_vip_works_alone_and_the_seed_hears_of_it(lab: Lab) -> None:
+    step = Rehearse(lab.members)
+    assert await step.check() == Todo("the VIP is the seed's")
+    await committed(lab)
+    assert await step.check() == Todo("no rehearsal has passed")
+    await step.apply(lab.told)
+    verdict = await step.check()
+    assert isinstance(verdict, Done) and verdict.evidence["member"] == "demo-undercloud-0"
+    parts = verdict.evidence["parts"]
+    assert isinstance(parts, dict)
+    assert list(parts) == ["seed silent", "login", "power of every node", "stack updated", "image served"]
+    assert parts["power of every node"] == "3 BMCs answered the undercloud's conductors"
+    token = lab.record.rehearsal_token
+    assert lab.record.rehearsal is not None and lab.record.rehearsal.token == token
+    assert lab.cloud.updates[-1] == {"tags": f"rehearsed-{token}"}
+    assert not launch.running("mute")
+    assert process.run(["nft", "list", "ruleset"], timeout=20).stdout == ""
+
+
+@in_a_lab
+async def test_killed_while_the_seed_is_mute_the_next_run_waits_for_the_same_verdict(lab: Lab) -> None:
+    await committed(lab)
+    await lab.killed("handoff_rehearse.Rehearse", "await self._wait(report)")
+    token = lab.record.rehearsal_token
+    step = Rehearse(lab.members)
+    assert await step.check() == Todo("the seed is mute, the rehearsal goes on")
+    await step.apply(lab.told)
+    assert isinstance(await step.check(), Done)
+    assert lab.record.rehearsal is not None and lab.record.rehearsal.token == token
+
+
+@in_a_lab
+async def test_a_part_that_fails_is_named_the_seed_is_heard_again_and_the_next_rehearsal_counts(lab: Lab) -> None:
+    await committed(lab)
+    name, content, sha = lab.cloud.images[IMAGE]
+    lab.cloud.images[IMAGE] = (name, b"golden imagf", sha)
+    with pytest.raises(SeedvmError, match="cannot do its work alone yet") as failed:
+        await Rehearse(lab.members).apply(lab.told)
+    assert failed.value.machine == "demo-undercloud-0" and "image served: image golden is not what" in failed.value.why
+    assert lab.told.phases[-1] == "REHEARSE failed"
+    assert await Rehearse(lab.members).check() == Todo("no rehearsal has passed")
+    lab.cloud.images[IMAGE] = (name, content, sha)
+    await until(lambda: not lab.nodes[0].unit("seedvm-rehearse.service"))  # it heard the seed, and has ended
+    await Rehearse(lab.members).apply(lab.told)
+    assert isinstance(await Rehearse(lab.members).check(), Done)
+
+
+@in_a_lab
+async def test_without_a_node_that_holds_the_vip_nobody_falls_silent(lab: Lab) -> None:
+    await committed(lab)
+    lab.nodes[0].do(lambda: process.run(["ip", "address", "delete", "172.22.0.5/24", "dev", "eth0"], timeout=20))
+    with pytest.raises(SeedvmError, match="no node holds the VIP"):
+        await Rehearse(lab.members).apply(lab.told)
+    assert not launch.running("mute")
