@@ -157,8 +157,7 @@ make_venv() {
         return
     fi
     quietly "making the virtual environment in $VENV with $("$python" --version)" fill_venv "$python" "$kind"
-    printf '%s
-' "$made_of $kind" >"$stamp"
+    printf '%s\n' "$made_of $kind" >"$stamp"
 }
 
 fill_venv() {

@@ -11,7 +11,8 @@ from tests.rules.test_linters import ROOT
 
 def test_pip_speaks_when_it_fails_and_its_words_are_kept(tmp_path: Path) -> None:
     """Nothing listens at the registry that pip is given."""
-    for name in ("scripts/prepare-host.sh", "pyproject.toml"):
+    pinned = (str(path.relative_to(ROOT)) for path in (ROOT / "requirements").glob("*.txt"))
+    for name in ("scripts/prepare-host.sh", "pyproject.toml", *pinned):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     nowhere = {"PIP_CONFIG_FILE": "/dev/null", "PIP_EXTRA_INDEX_URL": "", "PIP_FIND_LINKS": ""}
