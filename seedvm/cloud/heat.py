@@ -79,7 +79,7 @@ async def stack(cloud: Cloud, name: str = STACK) -> Stack | None:
         said.text("stack_status"),
         said.text("stack_status_reason", ""),
         {key: str(value) for key, value in parameters.items()},
-        next((one.texts("output_value") for one in outputs if one.text("output_key") == "servers"), ()),
+        next((_ids(one.tree.get("output_value")) for one in outputs if one.text("output_key") == "servers"), ()),
     )
 
 
@@ -133,6 +133,11 @@ async def deployment_words(cloud: Cloud, deployment: str) -> str:
     said = found.item("software_deployment")
     words = (said.text("status_reason", ""), said.item("output_values").text("deploy_stderr", "")[-600:])
     return "; ".join(word for word in words if word)
+
+
+def _ids(value: object) -> tuple[str, ...]:
+    """The ids in an output: while the nodes are made it is null, or a list with nulls in it."""
+    return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
 
 
 def _body(made_of: Template, parameters: Mapping[str, object], minutes: int) -> dict[str, object]:

@@ -338,6 +338,29 @@ async def test_what_a_service_leaves_out_is_named() -> None:
 
 
 @isolated
+@pytest.mark.parametrize("value", [None, "", [None, None], ["one", None], {"error": "x"}])
+async def test_a_stack_in_the_making_has_the_servers_that_are_there(value: Any) -> None:
+    def heat_says(_: str, path: str, __: Any) -> Answer:
+        stack = {
+            "id": "s",
+            "stack_name": "undercloud",
+            "stack_status": "CREATE_IN_PROGRESS",
+            "stack_status_reason": None,
+        }
+        outputs = [
+            {"output_key": "servers", "output_value": value, "output_error": "not ready"},
+            {"output_key": "addresses"},
+        ]
+        whole = {**stack, "parameters": {"seed_is_member": "True", "nodes": "3"}, "outputs": outputs}
+        return 200, {"stacks": [stack]} if "name=" in path else {"stack": whole}
+
+    with cloud({"orchestration": heat_says}):
+        found = await heat.stack(our_cloud())
+    assert found is not None
+    assert found.servers == (("one",) if isinstance(value, list) and "one" in value else ())
+
+
+@isolated
 async def test_a_proxy_of_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://192.0.2.1:3128")
     with cloud({"image": lambda *_: (200, {"images": []})}):

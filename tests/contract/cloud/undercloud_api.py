@@ -214,7 +214,10 @@ def _orchestration(api: UndercloudApi, method: str, path: str, body: Any) -> Ans
         api.move()
         return 200, {"resources": _resources(api)}
     told = {"stack_status": f"{stack['action']}_{stack['status']}", "stack_status_reason": stack["reason"]}
-    more = {"parameters": stack["parameters"], "outputs": [{"output_key": "servers", "output_value": []}]}
+    more = {
+        "parameters": stack["parameters"],
+        "outputs": [{"output_key": "servers", "output_value": [None for _ in api.group]}],
+    }
     return 200, {"stack": {"id": stack["id"], "stack_name": "undercloud", **told, **more}}
 
 
