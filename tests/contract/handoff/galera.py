@@ -1,6 +1,6 @@
 """A Galera cluster as its members' sockets show it: MariaDB's text protocol, the statements that the hand-off sends, real time.
 
-The sequence number goes on by itself, as heartbeats make it do. Source of the packets: MariaDB's client/server protocol.
+The sequence number goes on while somebody looks, as heartbeats make it do. Source of the packets: MariaDB's client/server protocol.
 """
 
 from __future__ import annotations
@@ -31,11 +31,19 @@ class Cluster:
         self.stacks = [("undercloud", "lab", "site:trust-1")]
         self.bmcs = [("node-1", '{"ipmi_password": "one"}'), ("node-2", '{"ipmi_password": "two"}')]
         self.rows: dict[str, set[str]] = {"heat": set(), "ironic": set()}
-        self._began = time.monotonic() - 1000 * BEAT
+        self._lock = threading.Lock()
+        self._seqno, self._since, self._seen = 1000, time.monotonic(), set[int]()
 
-    @property
-    def seqno(self) -> int:
-        return int((time.monotonic() - self._began) / BEAT)
+    def seqno(self, member: int) -> int:
+        """As this member sees it: it goes on once no member has come to it for a beat, be the machine as slow as it may."""
+        with self._lock:
+            now = time.monotonic()
+            if now - self._since > BEAT:
+                self._seqno, self._since, self._seen = self._seqno + 1, now, set()
+            if member not in self._seen:
+                self._seen.add(member)
+                self._since = now
+            return self._seqno
 
 
 class Member:
@@ -100,7 +108,7 @@ class Member:
             "wsrep_local_state_comment": self.state,
             "wsrep_cluster_status": "Primary",
             "wsrep_ready": "ON",
-            "wsrep_last_committed": cluster.seqno,
+            "wsrep_last_committed": cluster.seqno(id(self)),
             "wsrep_cluster_state_uuid": "u",
         }
         return [(key, str(value)) for key, value in said.items() if name in ("wsrep_%", key)]

@@ -43,7 +43,7 @@ async def test_a_worker_that_is_still_heard_undoes_the_fence(lab: Lab) -> None:
     await quiesced(lab)
     with socket.create_server(("0.0.0.0", 8089)):
         with pytest.raises(SeedvmError, match="the seed is not silent") as failed:
-            await Fence(lab.members, silent_seconds=4).apply(lab.told)
+            await Fence(lab.members, silent_seconds=8).apply(lab.told)
         assert "port 8089 is open" in failed.value.why
     assert working(lab) and not lab.haproxy["seed"].held and lab.record.hold_since is None
     assert lab.told.phases[-1] == "FENCE undone"

@@ -60,7 +60,7 @@ async def test_a_node_that_joins_late_is_waited_for(lab: Lab) -> None:
 async def test_a_node_that_never_joins_is_named_at_the_end(lab: Lab) -> None:
     (lab.nodes[2].run / "rabbit.json").write_text('{"running_nodes": ["rabbit@demo-undercloud-2"]}')
     with pytest.raises(SeedvmError, match="the nodes did not join"):
-        await step(lab, 1.0).apply(lab.told)
+        await step(lab, 4.0).apply(lab.told)
     assert "still missing: demo-undercloud-2: RabbitMQ runs on demo-undercloud-2" in lab.told.lines
 
 

@@ -52,7 +52,7 @@ async def test_a_hold_of_unknown_age_and_work_in_flight_mean_that_it_is_to_be_do
 async def test_a_busy_undercloud_is_not_held_and_says_what_it_waits_for(lab: Lab) -> None:
     busy(lab)
     with pytest.raises(SeedvmError, match="does not come to rest") as refused:
-        await Quiesce(lab.members, idle_seconds=0.2).apply(lab.told)
+        await Quiesce(lab.members, idle_seconds=3).apply(lab.told)
     assert "server new spawning" in refused.value.why
     assert not lab.haproxy["seed"].held and lab.seed.timer(TIMER) == []
     lab.cloud.servers.pop("new")
@@ -64,7 +64,7 @@ async def test_a_busy_undercloud_is_not_held_and_says_what_it_waits_for(lab: Lab
 async def test_work_that_came_in_just_before_the_hold_undoes_it(lab: Lab) -> None:
     lab.haproxy["seed"].on_hold = lambda: busy(lab)
     with pytest.raises(SeedvmError, match="does not come to rest"):
-        await Quiesce(lab.members, settle_seconds=0.2).apply(lab.told)
+        await Quiesce(lab.members, settle_seconds=3).apply(lab.told)
     assert not lab.haproxy["seed"].held and lab.seed.timer(TIMER) == []
     assert lab.record.hold_since is None and lab.record.quiesced is None
     assert lab.told.phases[-1] == "QUIESCE undone"

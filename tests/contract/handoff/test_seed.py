@@ -22,7 +22,7 @@ FIRST = ("ironic-conductor.service", "heat-engine.service", "nova-compute.servic
 
 
 def services(lab: Lab) -> SeedServicesStep:
-    return SeedServicesStep(lab.context, answer_seconds=1.0, look_every=0.05)
+    return SeedServicesStep(lab.context, answer_seconds=60.0, look_every=0.05)
 
 
 @in_a_lab
