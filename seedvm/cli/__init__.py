@@ -105,7 +105,7 @@ def parser() -> argparse.ArgumentParser:
     """The parser of every command, for those who run, complete or document it. It loads no library."""
     parser = argparse.ArgumentParser(
         prog="seedvm",
-        description="From a rack of dark machines to an OpenStack that stands alone.",
+        description="Deploys OpenStack on bare metal, from a rack of powered-off machines to a cloud that runs without this seed.",
         parents=[_shared()],
     )
     parser.add_argument("--version", action="version", version=f"seedvm {__version__}")
@@ -129,10 +129,10 @@ def _trace(args: argparse.Namespace, argv: Sequence[str]) -> None:
 def _shared() -> argparse.ArgumentParser:
     """Options that may stand before or after the command; unset they say nothing."""
     shared = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
-    shared.add_argument("--state-dir", type=Path, help="state of the site (default /var/lib/seedvm)")
-    shared.add_argument("--images-dir", type=Path, help="images (default /srv/seedvm/images)")
-    shared.add_argument("--json", action="store_true", help="answer in JSON")
+    shared.add_argument("--state-dir", type=Path, help="folder with the site's state (default /var/lib/seedvm)")
+    shared.add_argument("--images-dir", type=Path, help="folder with the images (default /srv/seedvm/images)")
+    shared.add_argument("--json", action="store_true", help="print JSON")
     shared.add_argument(
-        "--trace", action="store_true", help="write every process, API call and BMC command to STATE_DIR/trace.jsonl"
+        "--trace", action="store_true", help="record every process, API call and BMC command in STATE_DIR/trace.jsonl"
     )
     return shared

@@ -20,18 +20,20 @@ if TYPE_CHECKING:
 
 
 def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
-    bmc = commands.add_parser("bmc", help="the accounts of the BMCs: test, rotate")
+    bmc = commands.add_parser("bmc", help="test or rotate the accounts of the BMCs")
     verbs = bmc.add_subparsers(required=True, metavar="VERB")
-    test = verbs.add_parser("test", parents=[shared], help="whether each proven account still opens its BMC")
+    test = verbs.add_parser("test", parents=[shared], help="check that each proven account can still log in")
     test.set_defaults(handler=_test)
     rotate = verbs.add_parser(
-        "rotate", parents=[shared], help="a new password for each BMC, proven before the old one goes"
+        "rotate",
+        parents=[shared],
+        help="set a new password on every BMC; each is verified before the old one is discarded",
     )
-    rotate.add_argument("--yes", metavar="SITE", help="go ahead, confirmed by the site's name")
+    rotate.add_argument("--yes", metavar="SITE", help="confirm with the site's name instead of being asked")
     rotate.set_defaults(handler=_rotate)
     for part in (test, rotate):
         part.add_argument(
-            "addresses", nargs="*", metavar="ADDRESS", help="BMC addresses (default: all that are proven)"
+            "addresses", nargs="*", metavar="ADDRESS", help="BMC addresses (default: all with a proven account)"
         )
 
 
@@ -84,9 +86,9 @@ def _test(args: argparse.Namespace) -> int:
         try:
             opened = await opens(machine, proven[machine.bmc], ledger, pace, BmcPorts())
         except SeedvmError as error:
-            return machine.bmc, f"not known: {error.what}: {error.why}"
+            return machine.bmc, f"unknown: {error.what}: {error.why}"
         if opened and expired(machine):
-            return machine.bmc, f"opens, and demands a new password: seedvm bmc rotate {machine.bmc}"
+            return machine.bmc, f"opens, but the BMC requires a new password: seedvm bmc rotate {machine.bmc}"
         return machine.bmc, "opens" if opened else "no longer opens"
 
     async def every() -> dict[str, str]:
@@ -110,13 +112,13 @@ def _rotate(args: argparse.Namespace) -> int:
         step = RotateStep(context, only=args.addresses, again=True)
         machines = _known(args, step)
         if not args.json:
-            say(f"A new password for {len(machines)} BMCs of {context.site.name}:")
+            say(f"New passwords will be set on {len(machines)} BMCs of {context.site.name}:")
             for machine in machines:
                 told = " ".join(one for one in (machine.vendor, machine.model, machine.serial) if one)
                 say(f"  {machine.bmc:<15} {machine.proven_user:<16} {told}".rstrip())
         if not _confirmed(args, context.site.name):
             wrong = SeedvmError(
-                "nothing was changed", why="the site's name was not given", hint="type it, or --yes SITE"
+                "nothing was changed", why="the site's name was not given", hint="type it, or use --yes SITE"
             )
             fail(wrong, args.json)
             return EXIT_USAGE
@@ -127,14 +129,16 @@ def _rotate(args: argparse.Namespace) -> int:
             if args.json:
                 answer(lines.done)
     if not args.json:
-        say("The passwords are in secrets.yaml under 'proven'; the undercloud's nodes keep it when the seed leaves.")
+        say(
+            "The new passwords are in secrets.yaml under 'proven'. The undercloud's nodes keep this file when the seed leaves."
+        )
     return EXIT_DONE
 
 
 def _confirmed(args: argparse.Namespace, site: str) -> bool:
     if args.yes is not None or args.json or not sys.stdin.isatty():
         return bool(args.yes == site)
-    say(f"Type {site} to go on:")
+    say(f"Type {site} to continue:")
     return sys.stdin.readline().strip() == site
 
 
@@ -145,8 +149,8 @@ def _known(args: argparse.Namespace, step: RotateStep) -> list[Machine]:
     if lacking or not machines:
         raise SeedvmError(
             f"no proven account is known for {', '.join(lacking) or 'any BMC'}",
-            why="only what was proven is touched",
-            hint="seedvm run finds the BMCs and proves their accounts; seedvm machines lists them",
+            why="only BMCs with a proven account are changed",
+            hint="run seedvm run to find the BMCs and prove their accounts; seedvm machines lists them",
         )
     return machines
 

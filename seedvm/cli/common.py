@@ -46,7 +46,7 @@ def require_checkout(command: str) -> None:
     if not (source / "elements").is_dir():
         raise SeedvmError(
             f"{command} needs a source checkout",
-            why=f"images are built from elements/ and appliance/, and the package installed in {source} has neither",
+            why=f"images are built from elements/ and appliance/, and {source} contains neither",
             hint="clone the repository, run `make host` in it, then .venv/bin/" + command,
         )
 

@@ -36,7 +36,7 @@ complete -o default -F _seedvm seedvm
 
 def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
     completion = commands.add_parser(
-        "completion", help="what a shell reads to complete commands and options: source <(seedvm completion bash)"
+        "completion", help="print the shell completion script; use it with: source <(seedvm completion bash)"
     )
     completion.add_argument("shell", choices=("bash",))
     completion.set_defaults(handler=_completion)

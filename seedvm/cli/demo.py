@@ -1,4 +1,4 @@
-"""The command demo: the whole road on a virtual rack on this machine."""
+"""The command demo: run a complete deployment on a virtual rack on this machine."""
 
 from __future__ import annotations
 
@@ -15,8 +15,14 @@ BUILD = Path("build")
 
 
 def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
-    demo = commands.add_parser("demo", parents=[shared], help="the whole road on a virtual rack on this machine")
-    demo.add_argument("--headless", action="store_true", help="without the wizard; wipes the demo's machines unasked")
+    demo = commands.add_parser(
+        "demo", parents=[shared], help="run a complete deployment on a virtual rack on this machine"
+    )
+    demo.add_argument(
+        "--headless",
+        action="store_true",
+        help="run without the wizard; wipes the demo's virtual machines without asking",
+    )
     demo.set_defaults(handler=_demo)
 
 
@@ -34,9 +40,7 @@ def _demo(args: argparse.Namespace) -> int:
 
     finished = run_demo(BUILD, headless=args.headless, tell=Teller(say, show))
     if not finished:
-        say(
-            "the road is not at its end; build/demo/seed/journal.jsonl says where it stands; run the same command to go on"
-        )
+        say("the deployment did not finish; see build/demo/seed/journal.jsonl; run the same command to resume")
         return EXIT_FAILED
-    say("done: the undercloud stands alone; build/demo/receipt.txt is its receipt, build/demo/report.json its figures")
+    say("done: the undercloud runs without the seed; receipt: build/demo/receipt.txt, metrics: build/demo/report.json")
     return EXIT_DONE

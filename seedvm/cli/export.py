@@ -1,4 +1,4 @@
-"""The command export: the machines that are known, as other tools read them."""
+"""The command export: export the known machines in a format that other tools read."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ FORMATS = ("csv", "instackenv", "ironic")
 
 def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
     export = commands.add_parser(
-        "export", parents=[shared], help="the machines that are known, as other tools read them"
+        "export", parents=[shared], help="export the known machines in a format that other tools read"
     )
     export.add_argument("--format", choices=FORMATS, default="csv", help="default csv")
     export.add_argument(
-        "--output", type=Path, metavar="FILE", help="write it there, readable by its owner alone (0600)"
+        "--output", type=Path, metavar="FILE", help="write to this file, readable only by its owner (mode 0600)"
     )
-    export.add_argument("--passwords", action="store_true", help="with the BMCs' passwords; only into a file")
+    export.add_argument("--passwords", action="store_true", help="include the BMCs' passwords (requires --output)")
     export.set_defaults(handler=_export)
 
 
@@ -29,8 +29,8 @@ def _export(args: argparse.Namespace) -> int:
     from seedvm.machines.import_export import give
 
     if args.passwords and args.output is None:
-        hint = "--output FILE writes them into a file that its owner alone may read"
-        raise SeedvmError("passwords are not put on a terminal", why="--passwords without --output", hint=hint)
+        hint = "add --output FILE; the file is readable only by its owner"
+        raise SeedvmError("refusing to print passwords to the terminal", why="--passwords without --output", hint=hint)
     entries = give(args.state_dir, passwords=args.passwords)
     text = write(entries, args.format, passwords=args.passwords)
     if args.output is None:

@@ -17,26 +17,28 @@ if TYPE_CHECKING:
 
 IMAGES = Path("build/cache/appliance/current")
 IMAGE, RAW = IMAGES / "seedvm-appliance.qcow2", IMAGES / "seedvm-appliance.raw"
-_LEAVE = "Ctrl+] leaves the console and the wizard goes on; Ctrl+L draws its screen anew"
+_LEAVE = "Ctrl+] closes the console, the wizard keeps running; Ctrl+L redraws its screen"
 
 
 def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
-    host = commands.add_parser("host", parents=[shared], help="the seed on this laptop, or on a USB stick")
+    host = commands.add_parser("host", parents=[shared], help="run the seed on this laptop, or write it to a USB stick")
     verbs = host.add_subparsers(required=True, metavar="VERB")
     place = argparse.ArgumentParser(add_help=False)
-    place.add_argument("--folder", type=Path, help="where the seed's disk is (default /var/lib/seedvm-host)")
-    place.add_argument("--name", default="seedvm", help="the VM's name (default seedvm)")
-    place.add_argument("--connect", metavar="URI", default="qemu:///system", help="libvirt (default qemu:///system)")
+    place.add_argument("--folder", type=Path, help="folder of the seed's disk (default /var/lib/seedvm-host)")
+    place.add_argument("--name", default="seedvm", help="name of the VM (default seedvm)")
+    place.add_argument(
+        "--connect", metavar="URI", default="qemu:///system", help="libvirt connection (default qemu:///system)"
+    )
     for name, handler, text in (
-        ("check", _check, "what this laptop has and lacks"),
-        ("up", _up, "make the seed's VM and switch it on; again: let it go on"),
-        ("console", _console, "the wizard, on this terminal"),
-        ("status", _status, "how the seed stands"),
-        ("snapshot", _snapshot, "keep the seed's disk as it is now; before the hand-off"),
-        ("back", _back, "back to a snapshot"),
-        ("down", _down, "switch the seed off and put the network back"),
-        ("wipe", _wipe, "take the seed off this laptop, with all it knows"),
-        ("usb", _usb, "write the appliance's image on a USB stick and read it back"),
+        ("check", _check, "check that this laptop meets the requirements"),
+        ("up", _up, "create and start the seed's VM; resumes it if it is paused"),
+        ("console", _console, "open the wizard in this terminal"),
+        ("status", _status, "show the state of the seed"),
+        ("snapshot", _snapshot, "take a snapshot of the seed's disk; only before the hand-off"),
+        ("back", _back, "restore a snapshot; never after COMMIT"),
+        ("down", _down, "shut the seed down and undo the network changes"),
+        ("wipe", _wipe, "delete the seed's VM and all its data from this laptop"),
+        ("usb", _usb, "write the appliance's image to a USB stick and verify it"),
     ):
         verb = verbs.add_parser(name, parents=[shared] if name == "usb" else [shared, place], help=text)
         verb.set_defaults(handler=handler)
@@ -45,28 +47,34 @@ def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
 
 def _options(name: str, verb: argparse.ArgumentParser) -> None:
     if name in ("check", "up"):
-        verb.add_argument("--memory", type=int, default=4096, metavar="MIB", help="the seed's memory (default 4096)")
+        verb.add_argument("--memory", type=int, default=4096, metavar="MIB", help="memory of the seed (default 4096)")
     if name == "up":
-        verb.add_argument("--image", type=Path, default=IMAGE, help=f"the appliance's image (default {IMAGE})")
+        verb.add_argument("--image", type=Path, default=IMAGE, help=f"image of the appliance (default {IMAGE})")
         verb.add_argument(
-            "--port", action="append", metavar="NIC", help="port or bridge to the machines; a second one for the BMCs"
+            "--port",
+            action="append",
+            metavar="NIC",
+            help="network port or bridge to the machines; repeat it for a separate BMC network",
         )
-        verb.add_argument("--bridge", action="store_true", help="put the port into a bridge instead of using macvtap")
+        verb.add_argument("--bridge", action="store_true", help="attach the port to a bridge instead of using macvtap")
         verb.add_argument(
-            "--ssh-port", type=int, default=2222, help="the seed's SSH on this laptop's loopback (default 2222)"
+            "--ssh-port",
+            type=int,
+            default=2222,
+            help="loopback port of this laptop that leads to the seed's SSH (default 2222)",
         )
         verb.add_argument("--cpus", type=int, default=2)
-        verb.add_argument("--yes-network", action="store_true", help="change this laptop's network as told, unasked")
+        verb.add_argument("--yes-network", action="store_true", help="apply the listed network changes without asking")
     if name == "down":
-        verb.add_argument("--force", action="store_true", help="cut its power")
+        verb.add_argument("--force", action="store_true", help="power it off without shutting down")
     if name == "back":
-        verb.add_argument("snapshot", help="its label: seedvm host status")
+        verb.add_argument("snapshot", help="label of the snapshot; seedvm host status lists them")
     if name in ("wipe", "back"):
-        verb.add_argument("--yes", metavar="NAME", help="the VM's name, instead of being asked for it")
+        verb.add_argument("--yes", metavar="NAME", help="confirm with the VM's name instead of being asked")
     if name == "usb":
-        verb.add_argument("--device", type=Path, action="append", required=True, help="the stick: /dev/...")
-        verb.add_argument("--image", type=Path, default=RAW, help=f"the appliance's raw image (default {RAW})")
-        verb.add_argument("--yes-wipe", metavar="DEVICE", help="the device, instead of being asked for it")
+        verb.add_argument("--device", type=Path, action="append", required=True, help="the USB stick: /dev/...")
+        verb.add_argument("--image", type=Path, default=RAW, help=f"raw image of the appliance (default {RAW})")
+        verb.add_argument("--yes-wipe", metavar="DEVICE", help="confirm with the device instead of being asked")
 
 
 def _check(args: argparse.Namespace) -> int:
@@ -119,9 +127,9 @@ def _ports(args: argparse.Namespace) -> tuple[tuple[Port, ...], list[Change]]:
 
     if not args.port:
         raise SeedvmError(
-            "no network port was named",
-            why="the seed needs the machines' wire",
-            hint="seedvm host check lists them; --port NIC",
+            "no network port was given",
+            why="the seed needs the network of the machines",
+            hint="choose one that seedvm host check lists: --port NIC",
         )
     ports, planned = [], []
     for number, name in enumerate(args.port):
@@ -142,15 +150,15 @@ def _ports(args: argparse.Namespace) -> tuple[tuple[Port, ...], list[Change]]:
 
 
 def _agreed(args: argparse.Namespace, planned: list[Change]) -> bool:
-    say("this laptop's network is to be changed; seedvm host down puts it back:")
+    say("this laptop's network must be changed; seedvm host down undoes these changes:")
     for change in planned:
         say(f"  {change.says}")
     if args.yes_network:
         return True
     if not sys.stdin.isatty():
-        say("nothing was changed: give --yes-network to agree")
+        say("nothing was changed: use --yes-network to confirm")
         return False
-    return input("change it? [y/N] ").strip().lower() in ("y", "yes")
+    return input("Apply these changes? [y/N] ").strip().lower() in ("y", "yes")
 
 
 def _console(args: argparse.Namespace) -> int:
@@ -162,12 +170,12 @@ def _console(args: argparse.Namespace) -> int:
     with connected(args.connect) as hypervisor:
         state = hypervisor.state(place.name)
     if state != "running":
-        raise SeedvmError("the seed shows nothing", machine="seed", why=f"it is {state}", hint="seedvm host up")
+        raise SeedvmError("the seed has no console", machine="seed", why=f"it is {state}", hint="seedvm host up")
     say(_LEAVE)
     code = process.interactive(["virsh", "--connect", args.connect, "console", place.name, "--force"])
     # Leave the screen that the wizard drew in: main screen, line wrap, cursor and colours as they were, no mouse reports.
     sys.stdout.write("\x1b[?1049l\x1b[?7h\x1b[?25h\x1b[0m\x1b[?1000l\x1b[?1003l\x1b[?1006l\x1b[?2004l\r\n")
-    say("the seed goes on without this terminal; seedvm host console brings it back")
+    say("the seed keeps running without this terminal; seedvm host console opens the wizard again")
     for event in watch.events(place.folder, place.name, last=3):
         say(f"  {event['time']} {event['event']}")
     return code
@@ -183,7 +191,11 @@ def _status(args: argparse.Namespace) -> int:
         answer(found.as_json())
         return EXIT_DONE
     awake = (
-        "; the laptop is held awake" if found.held_awake else "; the laptop is NOT held awake" if found.watched else ""
+        "; sleep is inhibited on this laptop"
+        if found.held_awake
+        else "; sleep is NOT inhibited on this laptop"
+        if found.watched
+        else ""
     )
     say(f"the seed is {found.state}{awake}")
     for port in found.ports:
@@ -206,7 +218,9 @@ def _snapshot(args: argparse.Namespace) -> int:
     if args.json:
         answer({"snapshot": label})
     else:
-        say(f"snapshot {label}; good until the hand-off's COMMIT, and never after it: seedvm host back {label}")
+        say(
+            f"snapshot {label} taken; it can be restored until COMMIT of the hand-off, never after it: seedvm host back {label}"
+        )
     return EXIT_DONE
 
 
@@ -215,13 +229,13 @@ def _back(args: argparse.Namespace) -> int:
     from seedvm.host.hypervisor import connected
 
     place = _place(args)
-    say(f"all that the seed did since {args.snapshot} is thrown away")
-    say("after the hand-off's COMMIT this would bring a second, stale cluster to life: then never do it")
+    say(f"everything that the seed did after {args.snapshot} will be lost")
+    say("never restore after COMMIT of the hand-off: it would start a second, outdated cluster on the same addresses")
     if not _named(args, place):
         return EXIT_BLOCKED
     with connected(args.connect) as hypervisor:
         seed.back(hypervisor, place, args.snapshot)
-    say("the disk is as it was; next: seedvm host up")
+    say("the snapshot has been restored; next: seedvm host up")
     return EXIT_DONE
 
 
@@ -242,15 +256,15 @@ def _wipe(args: argparse.Namespace) -> int:
     with connected(args.connect) as hypervisor:
         state = hypervisor.state(place.name)
         if state == "absent" and not place.files():
-            say("there is nothing of the seed on this laptop")
+            say("the seed is not installed on this laptop")
             return EXIT_DONE
-        say("this goes, for good:")
+        say("the following will be permanently deleted:")
         if state != "absent":
-            say(f"  the VM {place.name} ({state}) and its firmware's variables")
+            say(f"  the VM {place.name} ({state}) and its firmware variables")
         for path in place.files():
             say(f"  {path} ({path.stat().st_blocks * 512 >> 20} MiB)")
         for change in changes.pending(place.changes):
-            say(f"  taken back: {change}")
+            say(f"  undone: {change}")
         if not _named(args, place):
             return EXIT_BLOCKED
         seed.wipe(hypervisor, place, say)
@@ -262,15 +276,15 @@ def _usb(args: argparse.Namespace) -> int:
 
     if len(set(args.device)) != 1:
         raise SeedvmError(
-            "more than one device was named", why=", ".join(map(str, args.device)), hint="name one, or the same twice"
+            "more than one device was given", why=", ".join(map(str, args.device)), hint="give exactly one device"
         )
     stick = usb.look(args.device[0])
     usb.refuse(stick, args.image, len(args.device))
-    say(f"everything on it goes: {stick.told()}")
+    say(f"everything on this stick will be erased: {stick.told()}")
     if args.yes_wipe is None and sys.stdin.isatty():
-        args.yes_wipe = input(f"type {stick.device} to go on: ").strip()
+        args.yes_wipe = input(f"Type {stick.device} to continue: ").strip()
     if args.yes_wipe != str(stick.device):
-        say(f"nothing was written: give --yes-wipe {stick.device} to agree")
+        say(f"nothing was written: use --yes-wipe {stick.device} to confirm")
         return EXIT_BLOCKED
     shown = -1
 
@@ -278,19 +292,19 @@ def _usb(args: argparse.Namespace) -> int:
         nonlocal shown
         if int(done * 20 / total) != shown:
             shown = int(done * 20 / total)
-            say(f"{done * 100 / total:3.0f} % ({'written' if done * 2 <= total else 'read back'})")
+            say(f"{done * 100 / total:3.0f} % ({'written' if done * 2 <= total else 'verified'})")
 
     sha256 = usb.write(stick, args.image, say, progress)
-    say(f"{stick.device} holds the image, read back: sha256 {sha256}")
+    say(f"{stick.device} has been written and verified: sha256 {sha256}")
     return EXIT_DONE
 
 
 def _named(args: argparse.Namespace, place: Place) -> bool:
     """Whether the operator typed the VM's name."""
     if args.yes is None and sys.stdin.isatty():
-        args.yes = input(f"type {place.name} to go on: ").strip()
+        args.yes = input(f"Type {place.name} to continue: ").strip()
     if args.yes != place.name:
-        say(f"nothing was changed: give --yes {place.name} to agree")
+        say(f"nothing was changed: use --yes {place.name} to confirm")
         return False
     return True
 

@@ -16,34 +16,34 @@ CACHE = Path("build/cache")
 
 
 def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
-    parser = commands.add_parser("image", parents=[shared], help="golden image, deploy ramdisk and appliance")
-    verbs = parser.add_subparsers(required=True, metavar="VERB")
-    build = verbs.add_parser(
-        "build", parents=[shared], help="build what is not built yet; nothing where nothing changed"
+    parser = commands.add_parser(
+        "image", parents=[shared], help="build the golden image, the deploy ramdisk and the appliance"
     )
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    build = verbs.add_parser("build", parents=[shared], help="build the images that are missing or out of date")
     build.set_defaults(handler=_build)
     appliance = verbs.add_parser(
-        "appliance", parents=[shared], help="the seed as a disk image: raw, qcow2, manifest, SBOM"
+        "appliance", parents=[shared], help="build the seed as a disk image: raw, qcow2, manifest, SBOM"
     )
     appliance.add_argument("--arch", default="amd64", help="architecture (default amd64)")
     appliance.set_defaults(handler=_appliance)
     for verb in (build, appliance):
-        verb.add_argument("--force", action="store_true", help="build anew")
-        verb.add_argument(
-            "--offline", type=Path, metavar="DIR", help="take packages from this mirror and from nowhere else"
-        )
+        verb.add_argument("--force", action="store_true", help="build from scratch")
+        verb.add_argument("--offline", type=Path, metavar="DIR", help="take packages only from this mirror")
     mirror = verbs.add_parser(
-        "mirror", parents=[shared], help="build anew and keep what the build fetched, for --offline"
+        "mirror", parents=[shared], help="build from scratch and keep every download, for --offline"
     )
     mirror.add_argument(
-        "folder", type=Path, metavar="DIR", help="where to; what is there and still needed is not fetched again"
+        "folder", type=Path, metavar="DIR", help="folder of the mirror; files already in it are not downloaded again"
     )
     mirror.set_defaults(handler=_mirror)
-    compare = verbs.add_parser("compare", parents=[shared], help="what differs between two builds, by name")
-    compare.add_argument("first", type=Path, metavar="A", help="a folder of images or of an appliance")
-    compare.add_argument("second", type=Path, metavar="B", help="the other one")
+    compare = verbs.add_parser("compare", parents=[shared], help="list the differences between two builds")
+    compare.add_argument("first", type=Path, metavar="A", help="folder of images or of an appliance")
+    compare.add_argument("second", type=Path, metavar="B", help="the folder to compare it with")
     compare.set_defaults(handler=_compare)
-    verbs.add_parser("status", parents=[shared], help="which image is there").set_defaults(handler=_status)
+    verbs.add_parser(
+        "status", parents=[shared], help="show the current images and whether they are up to date"
+    ).set_defaults(handler=_status)
 
 
 def _build(args: argparse.Namespace) -> int:

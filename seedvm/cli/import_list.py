@@ -14,9 +14,9 @@ def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
     bring = commands.add_parser(
         "import",
         parents=[shared],
-        help="take in a list of machines: CSV, instackenv.json, or YAML of `baremetal create`",
+        help="import a list of machines: CSV, instackenv.json, or YAML of `baremetal create`",
     )
-    bring.add_argument("file", type=Path, help="the list; - reads it from standard input")
+    bring.add_argument("file", type=Path, help="the list; - reads standard input")
     bring.set_defaults(handler=_import)
 
 
@@ -36,5 +36,5 @@ def _import(args: argparse.Namespace) -> int:
         f"{taken.machines} machines: {len(taken.new)} new, {len(taken.changed)} changed, {len(taken.accounts)} accounts"
     )
     for bmc in taken.several:
-        say(f"{bmc}: several MACs; which one it boots from it has to say itself")
+        say(f"{bmc}: several MAC addresses listed; the boot MAC will be detected when the machine boots")
     return EXIT_DONE

@@ -9,10 +9,8 @@ from seedvm.cli.common import EXIT_DONE, Commands, answer, say
 
 
 def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
-    shown = commands.add_parser(
-        "machines", parents=[shared], help="what is known of each machine, and what its disks hold"
-    )
-    shown.add_argument("bmc", nargs="*", metavar="BMC", help="these alone, by the BMC's address")
+    shown = commands.add_parser("machines", parents=[shared], help="show each known machine and what its disks hold")
+    shown.add_argument("bmc", nargs="*", metavar="BMC", help="show only these, by the BMC's address")
     shown.set_defaults(handler=_machines)
 
 
@@ -22,7 +20,7 @@ def _machines(args: argparse.Namespace) -> int:
     machines = read_machines(args.state_dir)
     missing = sorted(set(args.bmc) - {one.known.bmc for one in machines})
     if missing:
-        raise SeedvmError(f"no machine {', '.join(missing)} is known", hint="seedvm machines lists those that are")
+        raise SeedvmError(f"no machine {', '.join(missing)} is known", hint="choose one that seedvm machines lists")
     wanted = [one for one in machines if not args.bmc or one.known.bmc in args.bmc]
     if args.json:
         answer({"machines": [one.tree() for one in wanted]})
@@ -31,5 +29,5 @@ def _machines(args: argparse.Namespace) -> int:
         for line in lines(machine):
             say(line)
     if not wanted:
-        say("no machine is known yet: seedvm scan finds them, seedvm import takes a list of them")
+        say("no machine is known yet: find machines with seedvm scan, or import a list with seedvm import")
     return EXIT_DONE

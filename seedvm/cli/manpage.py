@@ -14,19 +14,21 @@ EXIT_CODES = {
     "0": "done",
     "1": "failed",
     "2": "the command or the site file is wrong",
-    "3": "blocked: the operator must do something",
+    "3": "blocked: the operator must act",
     "4": "another engine works on the site",
 }
 FILES = {
     "/var/lib/seedvm/site.yaml": "the site: networks, BMC ranges, controllers",
-    "/var/lib/seedvm/secrets.yaml": "passwords and keys, readable by root alone",
-    "/var/lib/seedvm/journal.jsonl": "what the engine did, an event a line",
+    "/var/lib/seedvm/secrets.yaml": "passwords and keys, readable only by root",
+    "/var/lib/seedvm/journal.jsonl": "what the engine did, one event per line",
     "/srv/seedvm/images": "the golden image and the deploy ramdisk",
 }
 
 
 def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
-    commands.add_parser("manpage", help="the manual's page: seedvm manpage | man -l -").set_defaults(handler=_manpage)
+    commands.add_parser("manpage", help="print the manual page; read it with: seedvm manpage | man -l -").set_defaults(
+        handler=_manpage
+    )
 
 
 def _manpage(args: argparse.Namespace) -> int:

@@ -12,10 +12,12 @@ from seedvm.cli.common import Commands, answer
 
 
 def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
-    member = commands.add_parser("member", parents=[shared], help="on a node: answer the engine about this controller")
-    member.add_argument("verb", help="which answer; an unknown one lists them all")
+    member = commands.add_parser(
+        "member", parents=[shared], help="internal: run on a controller by the engine over SSH"
+    )
+    member.add_argument("verb", help="the verb to run; an unknown one lists all")
     member.add_argument(
-        "--request", type=Path, help="file with the request (default: standard input unless it is a terminal)"
+        "--request", type=Path, help="file with the request (default: standard input, unless it is a terminal)"
     )
     member.set_defaults(handler=_member)
 
@@ -25,7 +27,7 @@ def _member(args: argparse.Namespace) -> int:
     from seedvm.member.verbs import answer as ask
 
     if args.verb not in VERBS:
-        raise SeedvmError(f"there is no verb {args.verb}", why=f"there are {', '.join(VERBS)}")
+        raise SeedvmError(f"unknown verb '{args.verb}'", why=f"valid verbs: {', '.join(VERBS)}")
     code, said = ask(args.verb, _request(args.request))
     answer(said)
     return code
@@ -38,5 +40,5 @@ def _request(path: Path | None) -> dict[str, object]:
     except ValueError as error:
         raise SeedvmError("the request is not JSON", why=str(error)) from error
     if not isinstance(tree, dict):
-        raise SeedvmError("the request is no JSON object")
+        raise SeedvmError("the request is not a JSON object")
     return tree

@@ -16,18 +16,16 @@ if TYPE_CHECKING:
 
 
 def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
-    node = commands.add_parser(
-        "node", parents=[shared], help="what to do with a node that failed: retry, replace, drop"
-    )
+    node = commands.add_parser("node", parents=[shared], help="retry, replace or drop a node that failed")
     verbs = node.add_subparsers(required=True, metavar="VERB")
-    retry = verbs.add_parser("retry", parents=[shared], help="try it again on its own machine")
-    replace = verbs.add_parser("replace", parents=[shared], help="put a spare in its place; wipes the spare's disk")
-    replace.add_argument("--by", metavar="BMC", help="the spare, by its BMC's address (default: the only one)")
-    replace.add_argument("--yes-wipe", metavar="SITE", default="", help="the site's name, to allow the wiping")
-    drop = verbs.add_parser("drop", parents=[shared], help="do without it; never below three nodes")
-    drop.add_argument("--yes-drop", metavar="SITE", default="", help="the site's name, to allow it")
+    retry = verbs.add_parser("retry", parents=[shared], help="deploy it again on the same machine")
+    replace = verbs.add_parser("replace", parents=[shared], help="deploy it on a spare machine; wipes the spare's disk")
+    replace.add_argument("--by", metavar="BMC", help="the spare, by its BMC's address (default: the only spare)")
+    replace.add_argument("--yes-wipe", metavar="SITE", default="", help="confirm wiping the disk with the site's name")
+    drop = verbs.add_parser("drop", parents=[shared], help="remove it from the site; at least three nodes must remain")
+    drop.add_argument("--yes-drop", metavar="SITE", default="", help="confirm with the site's name")
     for part, handler in ((retry, _retry), (replace, _replace), (drop, _drop)):
-        part.add_argument("name", metavar="NAME", help="the node, as the screen names it: SITE-undercloud-0")
+        part.add_argument("name", metavar="NAME", help="the node, as the wizard shows it: SITE-undercloud-0")
         part.set_defaults(handler=handler)
 
 
@@ -37,7 +35,9 @@ def _site(args: argparse.Namespace) -> Site:
     site = load_site(args.state_dir / "site.yaml")
     if args.name not in [one.name for one in site.controllers]:
         there = ", ".join(one.name for one in site.controllers)
-        raise SeedvmError(f"the site has no node {args.name}", why=f"it has {there}", hint="give one of these")
+        raise SeedvmError(
+            f"the site has no node {args.name}", why=f"its nodes are {there}", hint="use one of these names"
+        )
     return site
 
 
@@ -54,15 +54,15 @@ def _replace(args: argparse.Namespace) -> int:
     there = orders.spares(_review(args.state_dir))
     wanted = [one for one in there if args.by in (None, one.bmc)]
     if len(wanted) != 1:
-        listed = "; ".join(map(str, there)) or "none is fit and free, with one disk to be written for sure"
+        listed = "; ".join(map(str, there)) or "no fit and free machine with exactly one known root disk"
         raise SeedvmError(
-            "no spare, or not one alone", machine=args.name, why=f"spares: {listed}", hint="name it: --by BMC"
+            "the spare cannot be chosen", machine=args.name, why=f"spares: {listed}", hint="choose one spare: --by BMC"
         )
     if args.yes_wipe != site.name:
         raise SeedvmError(
-            f"this wipes {wanted[0]}",
+            f"this would wipe {wanted[0]}",
             machine=args.name,
-            hint=f"to allow it: --by {wanted[0].bmc} --yes-wipe {site.name}",
+            hint=f"to confirm, use --by {wanted[0].bmc} --yes-wipe {site.name}",
         )
     return _given(args, orders.replace(site.name, args.name, wanted[0], args.yes_wipe))
 
@@ -75,21 +75,21 @@ def _drop(args: argparse.Namespace) -> int:
     orders.refuse_too_few(site, args.name)
     if args.yes_drop != site.name:
         raise SeedvmError(
-            "the undercloud would do without it for good",
+            "this would permanently remove the node from the undercloud",
             machine=args.name,
-            why=f"{len(site.controllers) - 1} controllers would be left",
-            hint=f"to allow it: --yes-drop {site.name}",
+            why=f"{len(site.controllers) - 1} controllers would remain",
+            hint=f"to confirm, use --yes-drop {site.name}",
         )
     path = args.state_dir / "site.yaml"
     write_private(path, orders.without(path.read_text(), args.name, args.yes_drop))
-    return _told(args, f"{args.name} is dropped; it counts from the engine's next start: seedvm run")
+    return _told(args, f"{args.name} has been dropped; this takes effect when the engine starts again: seedvm run")
 
 
 def _given(args: argparse.Namespace, order: Order) -> int:
     from seedvm.site import orders
 
     orders.give(args.state_dir, order)
-    return _told(args, f"ordered: {order}; an engine at work obeys it, else: seedvm run")
+    return _told(args, f"requested: {order}; a running engine carries it out, otherwise start one: seedvm run")
 
 
 def _told(args: argparse.Namespace, text: str) -> int:
@@ -105,5 +105,7 @@ def _review(state_dir: Path) -> Review:
 
     review = read_review(state_dir)
     if review is None:
-        raise SeedvmError("no spare is known", why="there is no review yet", hint="seedvm run")
+        raise SeedvmError(
+            "no spare is known", why="the machines have not been reviewed yet", hint="start the deployment: seedvm run"
+        )
     return review

@@ -1,4 +1,4 @@
-"""The command plan: run every check and change nothing."""
+"""The command plan: check every step and change nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from seedvm.cli.common import EXIT_DONE, Commands, answer, say, steps_of
 
 
 def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
-    plan = commands.add_parser("plan", parents=[shared], help="run every check and change nothing")
+    plan = commands.add_parser("plan", parents=[shared], help="check every step and change nothing")
     plan.add_argument("--site", type=Path, help="site file (default STATE_DIR/site.yaml)")
     plan.set_defaults(handler=_plan)
 

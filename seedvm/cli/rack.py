@@ -9,33 +9,35 @@ from seedvm.cli.common import EXIT_DONE, Commands, answer, say
 
 
 def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
-    parser = commands.add_parser("rack", parents=[shared], help="a virtual rack: its networks, BMCs and machines")
+    parser = commands.add_parser("rack", parents=[shared], help="run a virtual rack: networks, BMCs and machines")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     for name, handler, text in (
-        ("up", _rack_up, "bring it up, machines dark, seed on"),
-        ("status", _rack_status, "where each machine stands"),
-        ("down", _rack_down, "cut the power and take it away; disks and logs stay"),
-        ("exec", _rack_exec, "run a command on a machine that is on, on this terminal"),
+        ("up", _rack_up, "start it; the machines are powered off, the seed is on"),
+        ("status", _rack_status, "show the state of each machine"),
+        ("down", _rack_down, "power off and remove it; disks and logs are kept"),
+        ("exec", _rack_exec, "run a command on a running machine, in this terminal"),
     ):
         verb = verbs.add_parser(name, parents=[shared], help=text)
         verb.add_argument("--file", type=Path, required=True, help="the rack file")
         verb.set_defaults(handler=handler)
         if name == "exec":
             verb.add_argument("machine", help="the machine's name, or seed")
-            verb.add_argument("words", nargs=argparse.REMAINDER, metavar="-- COMMAND", help="what to run there")
-    power = verbs.add_parser("power", parents=[shared], help="press a machine's power button, through its BMC")
+            verb.add_argument("words", nargs=argparse.REMAINDER, metavar="-- COMMAND", help="the command to run")
+    power = verbs.add_parser("power", parents=[shared], help="switch a machine's power through its BMC")
     power.add_argument("--file", type=Path, required=True, help="the rack file")
     power.add_argument("machine", help="the machine's name")
     power.add_argument("action", choices=("on", "off", "reset"))
     power.set_defaults(handler=_rack_power)
-    fault = verbs.add_parser("fault", parents=[shared], help="break or mend a machine while the rack runs")
+    fault = verbs.add_parser(
+        "fault", parents=[shared], help="inject a fault into a machine, or clear it, while the rack runs"
+    )
     fault.add_argument("--file", type=Path, required=True, help="the rack file")
     fault.add_argument("machine", help="the machine's name")
     fault.add_argument(
-        "fault", choices=("dead-power", "none"), help="its BMC refuses to switch it on; or nothing is wrong"
+        "fault", choices=("dead-power", "none"), help="dead-power: the BMC refuses to power on; none: clear the fault"
     )
     fault.set_defaults(handler=_rack_fault)
-    clean = verbs.add_parser("clean", parents=[shared], help="take every rack away, with its disks and logs")
+    clean = verbs.add_parser("clean", parents=[shared], help="remove every rack with its disks and logs")
     clean.set_defaults(handler=_rack_clean)
 
 
@@ -100,5 +102,5 @@ def _rack_clean(args: argparse.Namespace) -> int:
     from seedvm.rack import rack
 
     for name in rack.clean_all():
-        say(f"rack {name} is gone")
+        say(f"rack {name} has been removed")
     return EXIT_DONE

@@ -9,7 +9,7 @@ from seedvm.cli.common import EXIT_DONE, Commands, answer, say
 
 def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
     commands.add_parser(
-        "report", parents=[shared], help="the road's figures; writes STATE_DIR/report.json"
+        "report", parents=[shared], help="show timings and hand-off metrics; also writes STATE_DIR/report.json"
     ).set_defaults(handler=_report)
 
 

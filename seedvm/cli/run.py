@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 
 
 def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
-    run = commands.add_parser("run", parents=[shared], help="walk the road; run it again to go on after any stop")
+    run = commands.add_parser(
+        "run", parents=[shared], help="run the deployment; run again to resume after any interruption"
+    )
     run.add_argument(
-        "--yes-wipe", metavar="SITE", help="confirm, by the site's name, that the reviewed disks are wiped"
+        "--yes-wipe", metavar="SITE", help="confirm with the site's name that the reviewed disks will be wiped"
     )
     run.add_argument("--site", type=Path, help="site file (default STATE_DIR/site.yaml)")
     run.set_defaults(handler=_run)
@@ -43,7 +45,9 @@ def _run(args: argparse.Namespace) -> int:
 
     site = load_site(args.site or args.state_dir / "site.yaml")
     if args.yes_wipe is not None and args.yes_wipe != site.name:
-        wrong = SeedvmError(f"--yes-wipe names {args.yes_wipe}", why=f"the site is {site.name}", hint="give its name")
+        wrong = SeedvmError(
+            f"--yes-wipe names {args.yes_wipe}", why=f"the site is {site.name}", hint="use the name of the site"
+        )
         fail(wrong, args.json)
         return EXIT_USAGE
     with engine_lock(args.state_dir):
@@ -86,7 +90,7 @@ def _told(ended: Ended, context: Context, as_json: bool) -> int:
     if as_json:
         answer({"site": context.site.name, "verdict": ended.verdict, "step": ended.step})
     elif ended.verdict == "done":
-        say(f"site {context.site.name}: all is done")
+        say(f"site {context.site.name}: the deployment is complete")
     if ended.error is not None:
         fail(ended.error, as_json)
     return {"done": EXIT_DONE, "blocked": EXIT_BLOCKED}.get(ended.verdict, EXIT_FAILED)

@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 
 def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
-    scan = commands.add_parser("scan", parents=[shared], help="list the BMCs in ranges; no password is sent")
+    scan = commands.add_parser("scan", parents=[shared], help="find BMCs in address ranges; sends no passwords")
     scan.add_argument(
         "ranges",
         nargs="*",
         metavar="RANGE",
         help="a-b, a network, one address, or fe80::/10%%NIC for link-local BMCs (default: the site's)",
     )
-    scan.add_argument("--rate", type=_rate, default=500.0, help="packets per second in all (default 500)")
-    scan.add_argument("--deadline", type=float, metavar="SECONDS", help="stop after so long")
+    scan.add_argument("--rate", type=_rate, default=500.0, help="packets per second in total (default 500)")
+    scan.add_argument("--deadline", type=float, metavar="SECONDS", help="stop after SECONDS")
     scan.add_argument(
         "--nic",
         "--interface",
@@ -34,12 +34,14 @@ def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NIC",
-        help="ask this whole wire by SSDP, SLP and mDNS too; eth1.123 is VLAN 123 of eth1, made for the time of the scan",
+        help="also search this whole network with SSDP, SLP and mDNS; eth1.123 is VLAN 123 of eth1, created only for the scan",
     )
-    scan.add_argument("--listen", type=float, default=0.0, metavar="SECONDS", help="listen silently on the NICs first")
-    scan.add_argument("--fresh", action="store_true", help="start anew, and not where the last scan stopped")
-    scan.add_argument("--evidence", action="store_true", help="each fact with the packet that it came from")
-    scan.add_argument("--export", choices=("csv", "instackenv", "ironic"), help="print the list in this format alone")
+    scan.add_argument(
+        "--listen", type=float, default=0.0, metavar="SECONDS", help="listen passively for SECONDS before scanning"
+    )
+    scan.add_argument("--fresh", action="store_true", help="ignore saved progress and scan from the start")
+    scan.add_argument("--evidence", action="store_true", help="show each fact with the packet that it came from")
+    scan.add_argument("--export", choices=("csv", "instackenv", "ironic"), help="print only the list, in this format")
     scan.set_defaults(handler=_scan)
 
 
@@ -117,7 +119,7 @@ def _tell(bmcs: Sequence[Bmc], view: ScanView, evidence: bool, ended: Ended | No
         say(vlans)
     for remark in contradictions(bmcs):
         say(remark)
-    end = "" if ended and ended.complete else "; the scan did not come to its end: run it again, it goes on from here"
+    end = "" if ended and ended.complete else "; the scan did not finish: run it again to resume"
     figures = f", {ended.packets} packets in {ended.seconds:g} s" if ended else ""
     say(f"{len(bmcs)} BMCs{figures}{end}")
 

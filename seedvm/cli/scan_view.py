@@ -49,7 +49,7 @@ class ScanView:
             print(cost, flush=True)
             if resumed:
                 print(
-                    f"going on where the last scan stopped: {resumed} addresses are done (--fresh starts anew)",
+                    f"resuming the last scan: {resumed} addresses are done (use --fresh to scan from the start)",
                     flush=True,
                 )
 

@@ -9,7 +9,9 @@ from seedvm.cli.common import EXIT_DONE, Commands, answer, say
 
 
 def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
-    commands.add_parser("status", parents=[shared], help="where the site stands").set_defaults(handler=_status)
+    commands.add_parser("status", parents=[shared], help="show the state of the deployment").set_defaults(
+        handler=_status
+    )
 
 
 def _status(args: argparse.Namespace) -> int:
@@ -19,8 +21,8 @@ def _status(args: argparse.Namespace) -> int:
 
     state, pid = read_state(args.state_dir), engine_pid(args.state_dir)
     if not state.steps:
-        why = f"{args.state_dir}/journal.jsonl tells of no run"
-        raise SeedvmError("nothing has run yet", why=why, hint="seedvm run")
+        why = f"{args.state_dir}/journal.jsonl contains no runs"
+        raise SeedvmError("no deployment has been run yet", why=why, hint="start the deployment: seedvm run")
     if args.json:
         answer(status_tree(state, pid))
     else:

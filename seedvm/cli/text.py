@@ -119,7 +119,7 @@ def status_lines(state: State, engine_pid: int | None) -> Iterator[str]:
     for node in state.nodes.values():
         yield f"  node {node.node}: {node.phase} {node.detail}".rstrip()
     for kind, count in state.unknown.items():
-        yield f"  note: this version does not know events of kind {kind}; the journal has {count}"
+        yield f"  note: this version does not know events of kind {kind}; the journal contains {count}"
     for damaged in state.damaged:
         yield f"  note: {damaged}"
 

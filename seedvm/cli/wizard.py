@@ -11,14 +11,18 @@ from seedvm.cli.common import Commands
 
 
 def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
-    wizard = commands.add_parser("wizard", parents=[shared], help="the screen")
-    wizard.add_argument("--plain", action="store_true", help="plain lines instead of a screen")
-    wizard.add_argument("--site", type=Path, help="a site file to begin with")
+    wizard = commands.add_parser("wizard", parents=[shared], help="open the interactive wizard")
+    wizard.add_argument("--plain", action="store_true", help="plain lines instead of full-screen")
     wizard.add_argument(
-        "--web", action="store_true", help="in a browser, on this machine alone unless --listen says else"
+        "--site", type=Path, help="start from an existing site file; asks only for what is missing or wrong"
     )
     wizard.add_argument(
-        "--listen", metavar="ADDR:PORT", help="where --web listens (127.0.0.1:8000); elsewhere it asks for a token"
+        "--web", action="store_true", help="serve the wizard to browsers; only on this machine unless --listen is used"
+    )
+    wizard.add_argument(
+        "--listen",
+        metavar="ADDR:PORT",
+        help="address of --web (default 127.0.0.1:8000); for other machines, with TLS and a token",
     )
     wizard.set_defaults(handler=open_screen)
 

@@ -59,7 +59,7 @@ def decode(line: str) -> Entry:
     """The entry of a line. Raises ValueError, which says why, where the line is damaged or no event."""
     tree, end = _JSON.raw_decode(line)  # half the time of json.loads, which looks for blanks before and after
     if line[end:].strip():
-        raise ValueError("something follows its event")
+        raise ValueError("extra text follows the event")
     if not isinstance(tree, dict):
         raise ValueError("not a JSON object")
     try:
@@ -68,9 +68,9 @@ def decode(line: str) -> Entry:
     except KeyError as error:
         raise ValueError(f"{error} is missing") from None
     if not (isinstance(seq, int) and isinstance(time, str) and isinstance(site, str) and isinstance(run, str)):
-        raise ValueError("seq, time, site or run is of another type")
+        raise ValueError("seq, time, site or run has the wrong type")
     if not isinstance(kind, str) or not (step is None or isinstance(step, str)):
-        raise ValueError("event or step is of another type")
+        raise ValueError("event or step has the wrong type")
     parse = _PARSERS.get(kind)
     if parse is None:
         return Entry(seq, datetime.fromisoformat(time), site, run, Unknown(kind, tree), step)
@@ -165,5 +165,5 @@ _PARSERS: Mapping[str, Callable[[_Fields], Event]] = {
 
 def _refuse(value: object) -> object:
     if isinstance(value, Secret):
-        raise TypeError("a Secret is not journalled")
-    raise TypeError(f"{type(value).__name__} is no JSON")
+        raise TypeError("a Secret cannot be written to the journal")
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")

@@ -61,7 +61,7 @@ class Damaged:
     why: str
 
     def __str__(self) -> str:
-        return f"line {self.line} of the journal is damaged and left out: {self.why}"
+        return f"line {self.line} of the journal is damaged and was skipped: {self.why}"
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,9 @@ def engine_lock(state_dir: Path) -> Iterator[None]:
     descriptor = try_lock(path, mode=0o644)
     if descriptor is None:
         raise EngineBusy(
-            "another engine works on this site",
+            "another engine is running for this site",
             why=f"PID {path.read_text().strip() or 'unknown'} holds {path}",
-            hint="seedvm status shows where it stands",
+            hint="wait for it to finish; seedvm status shows its progress",
         )
     try:
         os.ftruncate(descriptor, 0)

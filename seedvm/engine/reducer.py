@@ -90,7 +90,7 @@ class _Draft:
                 self._phase(entry.event, step, now)
             case events.Confirmed(wipe):
                 self.confirmed = now
-                self.say(now, f"confirmed: {len(wipe)} machines may be wiped", step)
+                self.say(now, f"confirmed: the disks of {len(wipe)} machines may be wiped", step)
             case events.RunStarted():
                 self.site, self.run = entry.site, entry.run
                 self._run_started(entry.event, now)
@@ -147,7 +147,7 @@ class _Draft:
                 step = replace(step, state="done", why="", hint="", told=told)
             case events.StepChecked("blocked", _, why, hint):
                 step = replace(step, state="blocked", why=why, hint=hint)
-                self.failure = Failure(name, "blocked", f"{step.title}: cannot go on", why=why, hint=hint)
+                self.failure = Failure(name, "blocked", f"{step.title}: blocked", why=why, hint=hint)
                 self.say(now, f"blocked: {why}", name)
             case events.StepChecked(_, _, why, hint):
                 step = replace(step, state="todo", why=why, hint=hint)

@@ -18,12 +18,12 @@ from seedvm.engine.state import State
 
 # Each figure, and why it is null where nobody measured it.
 _FIGURES = {
-    "image_build_seconds": "no image was built in this road; the one there was used",
-    "seed_pss_mib": "nobody measured the seed's memory in this road",
-    "handoff_longest_gap_seconds": "the hand-off has not been walked",
-    "handoff_write_pause_seconds": "the hand-off has not been walked",
-    "node_reboots": "the hand-off has not been walked",
-    "ids_changed": "the hand-off has not been walked",
+    "image_build_seconds": "no image was built; the existing one was used",
+    "seed_pss_mib": "the seed's memory was not measured",
+    "handoff_longest_gap_seconds": "the hand-off has not been done",
+    "handoff_write_pause_seconds": "the hand-off has not been done",
+    "node_reboots": "the hand-off has not been done",
+    "ids_changed": "the hand-off has not been done",
     "node_loss_gap_seconds": "no node was powered off to measure it",
 }
 
@@ -54,7 +54,9 @@ def make_report(state_dir: Path) -> RoadReport:
     state = read_state(state_dir)
     if not state.events:
         raise SeedvmError(
-            "there is nothing to report", why=f"{state_dir}/journal.jsonl holds no event", hint="seedvm run"
+            "there is nothing to report",
+            why=f"{state_dir}/journal.jsonl contains no events",
+            hint="start the deployment: seedvm run",
         )
     facts = {**state.facts, **_outside(state_dir / "facts.json")}
     stages = {name: round(seconds, 1) for name, seconds in state.stage_seconds.items()}
@@ -68,7 +70,7 @@ def make_report(state_dir: Path) -> RoadReport:
     }
     reasons = {name: why for name, why in _FIGURES.items() if figures[name] is None}
     if figures["road_seconds"] is None:
-        reasons["road_seconds"] = f"the road is not at its end: {reason}"
+        reasons["road_seconds"] = f"the deployment has not finished: {reason}"
     reasons.update({name: str(why) for name, why in _tree(facts, "reasons").items() if figures.get(name) is None})
     if verdict != "done":
         reasons["verdict"] = reason
@@ -97,7 +99,7 @@ def _outside(path: Path) -> Mapping[str, JSON]:
 
 def _verdict(state: State) -> tuple[str, str]:
     if not state.verdict:
-        return "unfinished", "the last run has not ended, or was killed"
+        return "unfinished", "the last run has not ended, or its engine was killed"
     failure = state.failure
     if failure is not None and failure.kind == "failed":
         return state.verdict, f"{failure.step}: {failure.what}"

@@ -101,9 +101,9 @@ async def _bring_about(step: Step, journal: Journal) -> Done | Blocked:
     verdict = await _check(step, journal)
     if isinstance(verdict, Todo):
         raise SeedvmError(
-            f"{step.title}: applied, and yet not done",
+            f"{step.title}: ran, but its check still fails",
             why=verdict.why,
-            hint="seedvm run tries again; if it ends here again, seedvm status and journal.jsonl tell more",
+            hint="run seedvm run again; if it fails here again, see seedvm status and journal.jsonl",
         )
     if isinstance(verdict, Done):
         seconds = round(time.monotonic() - started, 3)
@@ -138,7 +138,7 @@ def _explained(step: Step, error: Exception) -> SeedvmError:
     return SeedvmError(
         f"{step.title}: failed unexpectedly",
         why=f"{type(error).__name__}: {error} [{place}]",
-        hint="seedvm run tries again; please report it with the journal, and with the trace of: seedvm --trace run",
+        hint="run seedvm run again; please report this with the journal and the trace of: seedvm --trace run",
     )
 
 

@@ -29,9 +29,9 @@ def parse_service(name: str, text: str, path: str) -> Service:
         fenced_ports=_ports(keys["fenced_ports"]),
     )
     if not findings.problems and not service.units:
-        keys["units"].problem("names no unit")
+        keys["units"].problem("must list at least one unit")
     if service.api is not None and not any(unit.role == "server" for unit in service.units):
-        keys["api"].problem("no unit with role server answers for it")
+        keys["api"].problem("needs a unit with role server")
     if findings.problems:
         raise InvalidFile(path, findings.problems)
     return service
@@ -61,7 +61,7 @@ def _ports(cursor: Cursor) -> dict[str, int]:
         name, port = keys["name"].parsed(_matching(_NAME, "the name of a port")), keys["port"].parsed(_port)
         if name is not None and port is not None:
             if name in found:
-                entry.problem(f"{name} is given twice")
+                entry.problem(f"{name} is listed twice")
             found[name] = port
     return found
 
@@ -73,7 +73,7 @@ def _names(cursor: Cursor, pattern: re.Pattern[str], wanted: str) -> tuple[str, 
 
 def _port(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 65535:
-        raise ValueError(f"'{text}' is no TCP port; they are 1 to 65535")
+        raise ValueError(f"'{text}' is not a TCP port (1 to 65535)")
     return int(text)
 
 
@@ -81,7 +81,7 @@ def _role(text: str) -> Role:
     for role in ROLES:
         if text == role:
             return role
-    raise ValueError(f"'{text}' is no role; roles are {', '.join(ROLES)}")
+    raise ValueError(f"'{text}' is not a role; valid roles: {', '.join(ROLES)}")
 
 
 def _matching(pattern: re.Pattern[str], wanted: str) -> Callable[[str], str]:

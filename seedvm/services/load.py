@@ -31,9 +31,9 @@ def installed() -> Services:
         return from_json(MERGED.read_text())
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SeedvmError(
-            "the declarations of the services are missing",
-            why=f"neither {ELEMENTS} nor a readable {MERGED} is there: {error or type(error).__name__}",
-            hint="run seedvm from a checkout of its sources, or from an image that it built",
+            "the service declarations are missing",
+            why=f"there is neither {ELEMENTS} nor a readable {MERGED}: {error or type(error).__name__}",
+            hint="run seedvm from a source checkout, or from an image that it built",
         ) from error
 
 
@@ -55,9 +55,9 @@ def from_elements(folders: Iterable[Path]) -> Services:
     problems = [problem for folder in listed for problem in _undeclared(folder, services)] + contradictions(services)
     if problems:
         raise SeedvmError(
-            "the declarations of the services do not agree",
+            "the service declarations contradict each other",
             why="\n".join(problems),
-            hint="correct service.yaml of the elements that are named; elements/README.rst has its keys",
+            hint="correct service.yaml of the named elements; elements/README.rst documents its keys",
         )
     return Services(tuple(sorted(services, key=lambda one: one.order)))
 
@@ -96,7 +96,7 @@ def _undeclared(folder: Path, services: Iterable[Service]) -> Iterator[str]:
             if "apply" in line and not line.lstrip().startswith("#"):
                 started |= set(_STARTED.findall(line.partition("/etc/")[0]))
     for name in sorted(started - units):
-        yield f"elements/{folder.name} starts {name} and does not declare it"
+        yield f"elements/{folder.name} starts {name} but does not declare it"
     for schema in sorted(folder.glob("static/usr/local/libexec/controller/schema.d/*")):
         if own is None or not own.databases:
-            yield f"elements/{folder.name} makes the schema {schema.name} and declares no database"
+            yield f"elements/{folder.name} creates the schema {schema.name} but declares no database"

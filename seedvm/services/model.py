@@ -95,7 +95,7 @@ class Services:
         """The service of this name."""
         found = next((one for one in self.everyone if one.name == name), None)
         if found is None:
-            raise SeedvmError(f"no element declares a service {name}", hint=f"add elements/{name}/service.yaml")
+            raise SeedvmError(f"no element declares the service {name}", hint=f"add elements/{name}/service.yaml")
         return found
 
 

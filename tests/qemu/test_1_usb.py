@@ -49,7 +49,7 @@ def test_a_built_in_disk_is_written_only_when_it_is_named_twice(
     assert stick.open("rb").read(16) == b"\xa5" * 16
     assert usb("--device", stick, "--device", stick, "--image", image, "--yes-wipe", stick) == 0
     said = capsys.readouterr().out
-    assert hashlib.sha256(image.read_bytes()).hexdigest() in said and "read back" in said
+    assert hashlib.sha256(image.read_bytes()).hexdigest() in said and "verified" in said
     with stick.open("rb") as disk:
         assert disk.read(image.stat().st_size) == image.read_bytes()
         disk.seek(64 * MIB - 34 * 512)

@@ -152,7 +152,7 @@ def test_the_images_are_put_together_and_nothing_failed(desk: Laptop, story: Sto
 
 def test_the_console_detaches_while_the_seed_goes_on(desk: Laptop, line: Console) -> None:
     line.press("C-]")
-    line.hear("the seed goes on without this terminal", 30)
+    line.hear("the seed keeps running without this terminal", 30)
     line.close()
     assert state(desk) == "running"
 

@@ -22,7 +22,7 @@ def test_help_is_quick_and_loads_no_library() -> None:
     """The interpreter runs without site packages, so nothing but the standard library can be there."""
     code = f"import sys; sys.path.append({str(ROOT)!r}); from seedvm.cli import main; main(['--help'])"
     done = process.run([sys.executable, "-I", "-S", "-c", code], timeout=60)
-    assert "walk the road" in done.stdout
+    assert "run the deployment" in done.stdout
 
 
 def test_each_command_has_a_file_of_its_name() -> None:
@@ -53,7 +53,7 @@ def test_a_consent_for_another_site_is_refused(state_dir: Path, capsys: pytest.C
 def test_a_second_engine_is_refused_with_exit_code_4(state_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with engine_lock(state_dir):
         assert main(["--state-dir", str(state_dir), "run"]) == 4
-    assert "another engine works on this site" in capsys.readouterr().err
+    assert "another engine is running for this site" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["status", "report"])
@@ -61,7 +61,7 @@ def test_before_the_first_run_there_is_nothing_to_tell(
     state_dir: Path, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([command, "--json", "--state-dir", str(state_dir)]) == 1
-    assert json.loads(capsys.readouterr().err)["error"]["hint"] == "seedvm run"
+    assert json.loads(capsys.readouterr().err)["error"]["hint"] == "start the deployment: seedvm run"
 
 
 def test_status_reads_the_journal(state_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -80,7 +80,7 @@ async def test_a_blocked_step_stops_the_road_until_the_operator_acts(state_dir: 
         ("refused", "the disk is gone", "m3", "no answer"),
         ("bug", "write x: failed unexpectedly", None, "ZeroDivisionError: division by zero [file_road.py:"),
         ("several", "no power", "m1", "(and 1 more failed)"),
-        ("nothing", "write x: applied, and yet not done", None, "x is missing"),
+        ("nothing", "write x: ran, but its check still fails", None, "x is missing"),
     ],
 )
 async def test_a_failure_says_what_which_machine_and_why(

@@ -50,7 +50,7 @@ def test_a_torn_last_line_is_passed_over_and_named_and_the_next_run_goes_on(tmp_
         (2, "r2", Log("after")),
     ]
     (damaged,) = read_state(tmp_path).damaged
-    assert damaged.startswith("line 2 of the journal is damaged and left out: Unterminated string")
+    assert damaged.startswith("line 2 of the journal is damaged and was skipped: Unterminated string")
     assert damaged in [line.message for line in read_state(tmp_path).log]
 
 

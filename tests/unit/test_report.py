@@ -65,7 +65,7 @@ def test_what_nobody_measured_is_null_with_a_reason(state_dir: Path) -> None:
         assert written[name] is None
         assert written["reasons"][name]
     assert written["verdict"] == "unfinished"
-    assert any("nobody measured" in line for line in report.lines())
+    assert any("was not measured" in line for line in report.lines())
 
 
 def test_facts_from_outside_are_taken_in(state_dir: Path) -> None:

@@ -136,7 +136,7 @@ def test_the_commands_say_what_they_did(state_dir: Path, tmp_path: Path, capsys:
     assert main(["import", str(path), "--state-dir", str(state_dir)]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "3 machines: 3 new, 0 changed, 2 accounts",
-        "172.22.1.22: several MACs; which one it boots from it has to say itself",
+        "172.22.1.22: several MAC addresses listed; the boot MAC will be detected when the machine boots",
     ]
     assert main(["machines", "172.22.1.21", "--state-dir", str(state_dir)]) == 0
     told = capsys.readouterr().out

@@ -106,7 +106,7 @@ def test_a_declaration_is_refused_with_every_problem_by_line() -> None:
 
 def test_an_api_without_a_unit_that_answers_is_refused() -> None:
     text = "order: 1\napi: {port: 9311, type: key-manager, check: /}\nunits:\n  - {name: b.service, role: worker, stop: 1}\n"
-    with pytest.raises(InvalidFile, match="no unit with role server"):
+    with pytest.raises(InvalidFile, match="needs a unit with role server"):
         parse_service("barbican", text, "elements/barbican/service.yaml")
 
 
@@ -136,14 +136,14 @@ def test_two_elements_that_declare_the_same_are_named(elements: Path, added: str
 @pytest.mark.parametrize("name", ["keystone", "heat", "ironic", "undercloud", "memcached"])
 def test_an_element_without_its_declaration_is_named(elements: Path, name: str) -> None:
     (elements / name / "service.yaml").unlink()
-    with pytest.raises(SeedvmError, match=f"elements/{name} starts .* and does not declare it"):
+    with pytest.raises(SeedvmError, match=f"elements/{name} starts .* but does not declare it"):
         from_elements(folders(elements))
 
 
 def test_a_schema_without_a_declared_database_is_named(elements: Path) -> None:
     path = elements / "heat/service.yaml"
     path.write_text(path.read_text().replace("databases: [heat]\n", ""))
-    with pytest.raises(SeedvmError, match="elements/heat makes the schema heat and declares no database"):
+    with pytest.raises(SeedvmError, match="elements/heat creates the schema heat but declares no database"):
         from_elements(folders(elements))
 
 

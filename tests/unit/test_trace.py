@@ -91,7 +91,7 @@ def test_the_option_traces_the_command_into_the_state_folder(state_dir: Path, mo
     assert main(["status", "--trace", "--state-dir", str(state_dir)]) == 1
     begun, failed = [json.loads(line) for line in (state_dir / "trace.jsonl").read_text().splitlines()]
     assert begun["kind"] == "command" and begun["argv"][:2] == ["seedvm", "status"]
-    assert failed["kind"] == "error" and "nothing has run yet" in failed["result"]
+    assert failed["kind"] == "error" and "no deployment has been run yet" in failed["result"]
     assert os.environ[trace.VARIABLE] == str(state_dir / "trace.jsonl")
 
 
