@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, ClassVar
@@ -69,7 +69,7 @@ class WizardApp(App[None]):
     TITLE = "seedvm"
     CSS_PATH = "style.tcss"
     ENABLE_COMMAND_PALETTE = True
-    SCREENS: ClassVar[dict[str, Any]] = dict(PAGES)
+    SCREENS: ClassVar[dict[str, Callable[[], Screen[Any]]]] = dict(PAGES)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Close", show=False),
         Binding(

@@ -13,7 +13,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
@@ -67,7 +66,7 @@ class System:
 class RedfishBmc(RedfishHttp):
     """One Redfish service."""
 
-    async def get(self, path: str) -> Mapping[str, Any]:
+    async def get(self, path: str) -> Mapping[str, object]:
         """A resource. Raises Unauthorized, PasswordChangeRequired, or SeedvmError."""
         answer = await self.request("GET", path)
         if answer.status != 200:
@@ -193,7 +192,7 @@ class RedfishBmc(RedfishHttp):
             hint="is it an account of a directory? Its password is changed there",
         )
 
-    async def _macs(self, system: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    async def _macs(self, system: Mapping[str, object]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         collection = tree(system, "EthernetInterfaces").get("@odata.id")
         up: list[str] = []
         other: list[str] = []
@@ -205,7 +204,7 @@ class RedfishBmc(RedfishHttp):
                     (up if text(port, "LinkStatus") == "LinkUp" else other).append(mac)
         return tuple(dict.fromkeys(up + other)), tuple(dict.fromkeys(up))
 
-    async def _architecture(self, system: Mapping[str, Any]) -> str:
+    async def _architecture(self, system: Mapping[str, object]) -> str:
         """Of the first processor that is a CPU and says so (DSP0268 Processor)."""
         collection = tree(system, "Processors").get("@odata.id")
         listed = links((await self.request("GET", collection)).body, "Members") if isinstance(collection, str) else ()
@@ -227,7 +226,7 @@ class RedfishBmc(RedfishHttp):
             return _ahead(text(manager, "DateTime")), await self._ipmi_lan(manager)
         return None, None
 
-    async def _ipmi_lan(self, manager: Mapping[str, Any]) -> bool | None:
+    async def _ipmi_lan(self, manager: Mapping[str, object]) -> bool | None:
         network = tree(manager, "NetworkProtocol").get("@odata.id")
         if not isinstance(network, str):
             return None

@@ -18,11 +18,11 @@ import ssl
 import urllib.parse
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from seedvm.base import trace
 from seedvm.base.addresses import in_url
 from seedvm.base.errors import SeedvmError
+from seedvm.base.json_tree import JSON
 from seedvm.base.secret import Secret
 from seedvm.bmc import quirks
 
@@ -84,7 +84,7 @@ class Answer:
     """Status, JSON body ({} where it is none) and headers by lower-case name."""
 
     status: int
-    body: Mapping[str, Any]
+    body: Mapping[str, object]
     headers: Mapping[str, str]
 
     @property
@@ -143,7 +143,7 @@ class RedfishHttp:
                 self._hang_up()
 
     async def request(
-        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, login: bool = True, etag: str = ""
+        self, method: str, path: str, body: Mapping[str, JSON] | None = None, *, login: bool = True, etag: str = ""
     ) -> Answer:
         """Raises Unauthorized, PasswordChangeRequired, Busy, Unreachable; other statuses are the caller's."""
         headers = dict(self._login_headers()) if login else {}
@@ -202,7 +202,9 @@ class RedfishHttp:
         if status == 401 or (status == 400 and "unauthorizedloginattempt" in said):
             raise Unauthorized(self.address, self.user)
 
-    async def _send(self, method: str, path: str, body: Mapping[str, Any] | None, headers: Mapping[str, str]) -> Answer:
+    async def _send(
+        self, method: str, path: str, body: Mapping[str, JSON] | None, headers: Mapping[str, str]
+    ) -> Answer:
         command = f"{method} {path}"
         async with self._turn:
             with trace.Call("bmc", protocol="redfish", address=self.address, command=command) as call:
@@ -219,7 +221,7 @@ class RedfishHttp:
         return Answer(status, parsed if isinstance(parsed, dict) else {}, said)
 
     def _talk(
-        self, method: str, path: str, body: Mapping[str, Any] | None, extra: Mapping[str, str]
+        self, method: str, path: str, body: Mapping[str, JSON] | None, extra: Mapping[str, str]
     ) -> tuple[int, bytes, dict[str, str]]:
         headers = {"Accept": "application/json", "OData-Version": "4.0", **extra}
         headers["Connection"] = "keep-alive" if self._inside else "close"
@@ -284,7 +286,7 @@ def error_of(address: str, what: str, answer: Answer) -> SeedvmError:
     return SeedvmError(f"Redfish refused {what}", machine=address, why=f"HTTP {answer.status} {said}".strip())
 
 
-def links(body: Mapping[str, Any], name: str) -> tuple[str, ...]:
+def links(body: Mapping[str, object], name: str) -> tuple[str, ...]:
     """The resources that a list of references names."""
     members = body.get(name)
     if not isinstance(members, list):
@@ -292,19 +294,19 @@ def links(body: Mapping[str, Any], name: str) -> tuple[str, ...]:
     return tuple(one["@odata.id"] for one in members if isinstance(one, dict) and isinstance(one.get("@odata.id"), str))
 
 
-def tree(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def tree(body: Mapping[str, object], name: str) -> Mapping[str, object]:
     """An object within, {} where there is none."""
     value = body.get(name)
     return value if isinstance(value, dict) else {}
 
 
-def text(body: Mapping[str, Any], name: str) -> str:
+def text(body: Mapping[str, object], name: str) -> str:
     """A string within, at most 500 characters, "" where there is none."""
     value = body.get(name)
     return value[:500] if isinstance(value, str) else ""
 
 
-def number(body: Mapping[str, Any], name: str) -> float:
+def number(body: Mapping[str, object], name: str) -> float:
     """A number within, 0 where there is none."""
     value = body.get(name)
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0

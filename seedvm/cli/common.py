@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from seedvm.base.errors import SeedvmError
 
@@ -26,7 +26,7 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def answer(tree: Any) -> None:
+def answer(tree: object) -> None:
     """Print JSON for programs."""
     print(json.dumps(tree, indent=2, ensure_ascii=False, default=str), flush=True)
 

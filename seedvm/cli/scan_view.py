@@ -7,7 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from seedvm.base.addresses import order
 from seedvm.scan.evidence import Bmc
@@ -83,7 +83,7 @@ class ScanView:
         neighbours = [self.heard[mac].to_json() for mac in sorted(self.heard)]
         self._event("end", bmcs=[describe(one) for one in bmcs], neighbours=neighbours, **more)
 
-    def _event(self, event: str, **values: Any) -> None:
+    def _event(self, event: str, **values: object) -> None:
         print(json.dumps({"event": event, **values}, ensure_ascii=False, default=str), flush=True)
 
     def _draw(self, *, whole: bool = False) -> None:

@@ -7,12 +7,12 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import pystache
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.json_tree import JSON
 
 TEMPLATE = Path(__file__).with_name("domain.xml.mustache")
 DEFAULT_MEMORY_MIB = 4096
@@ -66,7 +66,7 @@ def render(appliance: Appliance) -> str:
         }
         for number, port in enumerate(appliance.ports)
     ]
-    tree: Mapping[str, Any] = {
+    tree: Mapping[str, JSON] = {
         "type": "kvm" if appliance.kvm else "qemu",
         "kvm": appliance.kvm,
         "name": appliance.name,

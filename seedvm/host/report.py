@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
+from seedvm.base.json_tree import JSON
+from seedvm.base.typed_json import encode
 from seedvm.host import changes, domain, nics, power, seed, watch
 from seedvm.host.hypervisor import Hypervisor
 from seedvm.host.seed import Place
@@ -33,8 +34,8 @@ class Status:
     changed: tuple[str, ...]
     events: tuple[str, ...]
 
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+    def as_json(self) -> JSON:
+        return encode(self)
 
 
 def status(hypervisor: Hypervisor, place: Place) -> Status:

@@ -17,11 +17,11 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from seedvm.base.capacity import memory_mib
 from seedvm.base.errors import SeedvmError
 from seedvm.base.file_lock import locked
+from seedvm.base.json_tree import JSON
 from seedvm.image import elements, files
 from seedvm.image.audit import audit_tree
 from seedvm.image.dib import Workshop, make_layer, make_tree, sweep
@@ -59,7 +59,7 @@ class Status:
     def fresh(self) -> bool:
         return self.wanted == self.current
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Mapping[str, JSON]:
         return {"wanted": self.wanted, "current": self.current, "fresh": self.fresh, "folder": str(self.folder)}
 
     def lines(self) -> list[str]:

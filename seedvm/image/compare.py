@@ -10,13 +10,13 @@ import json
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
+from seedvm.base.json_tree import JSON
 
 _PIECE = 4 << 20
 _TOLD = 40
@@ -30,13 +30,13 @@ class Comparison:
     first: Path
     second: Path
     alike: tuple[str, ...]
-    differing: dict[str, tuple[str, ...]]
+    differing: Mapping[str, tuple[str, ...]]
 
     @property
     def same(self) -> bool:
         return not self.differing
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Mapping[str, JSON]:
         return {
             "first": str(self.first),
             "second": str(self.second),
@@ -129,7 +129,7 @@ def _disks(one: Path, other: Path, places: list[dict[str, tuple[int, int]]]) -> 
         yield "partition table: content"
 
 
-def _documents(one: Any, other: Any, at: str = "") -> Iterator[str]:
+def _documents(one: object, other: object, at: str = "") -> Iterator[str]:
     if isinstance(one, dict) and isinstance(other, dict):
         for key in sorted({*one, *other}):
             yield from _documents(one.get(key), other.get(key), f"{at}.{key}" if at else str(key))
@@ -137,7 +137,7 @@ def _documents(one: Any, other: Any, at: str = "") -> Iterator[str]:
         yield f"{at}: {_short(one)} and {_short(other)}"
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = json.dumps(value)
     return text if len(text) <= 100 else f"{text[:97]}..."
 

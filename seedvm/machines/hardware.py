@@ -11,7 +11,6 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from seedvm.wire import WireError
 from seedvm.wire.ether import Lldp, parse_lldp
@@ -79,7 +78,7 @@ class Hardware:
         return next((one for one in self.nics if one.mac == self.boot_mac), linked[0] if len(linked) == 1 else None)
 
     @classmethod
-    def of(cls, said: Mapping[str, Any], finished_at: str = "") -> Hardware:
+    def of(cls, said: Mapping[str, object], finished_at: str = "") -> Hardware:
         """Of Ironic's `/nodes/ID/inventory`; `finished_at` is Ironic's own time of the end of the inspection (RFC 3339)."""
         tree, extra = _tree(said, "inventory"), _tree(said, "plugin_data")
         memory, vendor, boot = (_tree(tree, name) for name in ("memory", "system_vendor", "boot"))
@@ -122,24 +121,24 @@ def text(value: object, most: int = 60) -> str:
     return "".join(char for char in str(value or "") if char.isprintable()).strip()[:most]
 
 
-def _partition(one: Mapping[str, Any]) -> str:
+def _partition(one: Mapping[str, object]) -> str:
     size = f"{_number(one.get('bytes')) / 2**30:.1f} GiB"
     name = text(one.get("name"), 24)
     what = _signature(one) if one.get("type") else f"'{name}', content unknown" if name else "content unknown"
     return f"{what} {size}"
 
 
-def _signature(found: Mapping[str, Any]) -> str:
+def _signature(found: Mapping[str, object]) -> str:
     kind, label = text(found.get("type"), 24), text(found.get("label"), 32)
     return _KINDS.get(kind, kind) + (f" '{label}'" if label else "")
 
 
-def _disk(one: Mapping[str, Any], contents: object) -> Disk:
+def _disk(one: Mapping[str, object], contents: object) -> Disk:
     said = {name: text(one.get(name)) for name in ("serial", "model", "wwn", "wwn_with_extension")}
     return Disk(device=text(one.get("name")), size=_number(one.get("size")), holds=holds(contents), **said)
 
 
-def _nic(one: Mapping[str, Any], links: Mapping[str, Any], lldp: Mapping[str, Any]) -> Nic:
+def _nic(one: Mapping[str, object], links: Mapping[str, object], lldp: Mapping[str, object]) -> Nic:
     name = text(one.get("name"))
     speed = links.get(name)
     neighbour = _neighbour(lldp.get(name))
@@ -181,10 +180,10 @@ def _number(value: object) -> int:
     return value if isinstance(value, int) and value > 0 else 0
 
 
-def _trees(value: object) -> list[Mapping[str, Any]]:
+def _trees(value: object) -> list[Mapping[str, object]]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
-def _tree(tree: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _tree(tree: Mapping[str, object], name: str) -> Mapping[str, object]:
     value = tree.get(name)
     return value if isinstance(value, dict) else {}

@@ -10,7 +10,6 @@ import contextlib
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.tcp import connects
@@ -167,7 +166,7 @@ class Deployment:
         said: Failure = failure(names, resources, words, self._faults, stack.reason)
         hint = "seedvm run tries again what failed"
         if said.node:
-            addresses: dict[str, Any] = {one.name: one.address for one in self.context.site.controllers}
+            addresses = {one.name: one.address for one in self.context.site.controllers}
             hint = f"seedvm node retry {said.node}, or node replace, or node drop; then seedvm run"
             if said.node in addresses and said.configuring:
                 hint += f"; on the node: ssh root@{addresses[said.node]} journalctl -u os-collect-config"

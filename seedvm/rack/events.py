@@ -8,14 +8,13 @@ from __future__ import annotations
 import datetime
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 FILE = "events.jsonl"
 
 
-def note(folder: Path, event: str, **facts: Any) -> None:
+def note(folder: Path, event: str, **facts: object) -> None:
     """Add one event, with the time in UTC."""
     time = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     line = json.dumps({"time": time, "event": event, **facts}) + "\n"
@@ -26,7 +25,7 @@ def note(folder: Path, event: str, **facts: Any) -> None:
         os.close(descriptor)
 
 
-def read(folder: Path) -> Iterator[dict[str, Any]]:
+def read(folder: Path) -> Iterator[Mapping[str, object]]:
     """All events of a machine, oldest first."""
     path = folder / FILE
     if path.exists():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from typing import Any
 
 from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives import serialization
@@ -14,7 +13,7 @@ _LETTERS = "abcdefghijkmnpqrstuvwxyzACDEFGHJKLMNPQRTUVWXY34679"
 _CRYPT64 = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
-def generate() -> dict[str, Any]:
+def generate() -> dict[str, str | list[str]]:
     """Every secret of a site, plain, under the names of `seedvm.site.secrets_file.Generated`."""
     ssh = Ed25519PrivateKey.generate()
     receipt = Ed25519PrivateKey.generate()

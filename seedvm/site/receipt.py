@@ -12,7 +12,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
@@ -47,7 +46,7 @@ class Statement:
     vip: VipLine
 
 
-def sign_tree(tree: Mapping[str, Any], key: Secret) -> str:
+def sign_tree(tree: Mapping[str, object], key: Secret) -> str:
     """A receipt's JSON as text with its signature, which is over the canonical JSON of all the rest. `key` is PEM, ed25519."""
     private = serialization.load_pem_private_key(key.reveal().encode(), password=None)
     if not isinstance(private, Ed25519PrivateKey):
@@ -111,7 +110,7 @@ def departed(state_dir: Path, site: str) -> Statement | None:
     return said if said.may_leave else None
 
 
-def _signed(text: str, public_key: str | None) -> dict[str, Any]:
+def _signed(text: str, public_key: str | None) -> dict[str, object]:
     """The receipt without its signature, once that was right."""
     try:
         tree = json.loads(text)
@@ -135,5 +134,5 @@ def _signed(text: str, public_key: str | None) -> dict[str, Any]:
     return dict(tree)
 
 
-def _canonical(tree: Mapping[str, Any]) -> bytes:
+def _canonical(tree: Mapping[str, object]) -> bytes:
     return json.dumps(tree, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.json_tree import JSON
 from seedvm.base.waiting import NO_ERROR, NotYet, TimedOut, wait_for
 from seedvm.cloud import ironic
 from seedvm.cloud.connection import Cloud
@@ -118,7 +119,7 @@ class InspectStep:
         """Write the verdict on the node: the reason why it is unfit, or what Nova needs to know of it."""
         needs = self.context.site.undercloud.needs
         reasons = falls(found, needs)
-        changes: dict[str, Any] = {"/properties/cpus": found.cpus, "/properties/memory_mb": found.memory_mib}
+        changes: dict[str, JSON] = {"/properties/cpus": found.cpus, "/properties/memory_mb": found.memory_mib}
         changes["/extra/seedvm_facts"] = facts_for_people(found)
         if reasons:
             why = "not fit for the undercloud: " + ", ".join(one.reason for one in reasons)
@@ -284,7 +285,7 @@ def facts_of(found: Hardware) -> str:
     return f"{found.cpus} CPUs, {found.memory_mib} MiB, {disks or 'no disk'}{wire}{firmware}"
 
 
-def facts_for_people(found: Hardware) -> dict[str, Any]:
+def facts_for_people(found: Hardware) -> dict[str, JSON]:
     """What an operator sees of a machine in `openstack baremetal node show`."""
     return {
         "serial": found.serial,

@@ -10,10 +10,11 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from seedvm.base.addresses import in_url
 from seedvm.base.errors import SeedvmError
+from seedvm.base.json_tree import JSON
 from seedvm.base.waiting import NO_ERROR, NotYet, wait_for
 from seedvm.bmc.rate_limit import Pace
 from seedvm.cloud import glance, ironic
@@ -231,7 +232,7 @@ def node_name(site: str, bmc: str) -> str:
     return "-".join([site, *bmc.split(".")[-2:]])
 
 
-def enrolment(site: str, machine: Machine, account: Candidate, images: Mapping[str, str]) -> dict[str, Any]:
+def enrolment(site: str, machine: Machine, account: Candidate, images: Mapping[str, str]) -> dict[str, JSON]:
     """A new node as Ironic takes it. Nothing in it is typed by a person but the account."""
     extra = {ironic.SITE: site, ironic.BMC: machine.bmc}
     for name in ("serial", "vendor", "model", "uuid"):
@@ -249,7 +250,7 @@ def enrolment(site: str, machine: Machine, account: Candidate, images: Mapping[s
     }
 
 
-def driver_info(machine: Machine, account: Candidate, images: Mapping[str, str]) -> dict[str, Any]:
+def driver_info(machine: Machine, account: Candidate, images: Mapping[str, str]) -> dict[str, JSON]:
     """How Ironic reaches the BMC. The password goes to Ironic, which stores it in its database and shows stars."""
     if machine.driver == "redfish":
         return {

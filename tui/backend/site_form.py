@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
-from typing import Any
 
 import yaml
 
@@ -71,7 +70,7 @@ def from_text(text: str) -> dict[str, str]:
     tree = _tree(text)
     values = defaults() if not tree else {field.key: field.unsaid for field in FIELDS}
     for field in FIELDS:
-        found: Any = tree
+        found: object = tree
         for part in field.key.split("."):
             found = found.get(part) if isinstance(found, dict) else None
         if found is not None:
@@ -79,7 +78,7 @@ def from_text(text: str) -> dict[str, str]:
     return values
 
 
-def _tree(text: str) -> dict[str, Any]:
+def _tree(text: str) -> dict[str, object]:
     try:
         tree = yaml.safe_load(text)
     except yaml.YAMLError:
@@ -87,7 +86,7 @@ def _tree(text: str) -> dict[str, Any]:
     return tree if isinstance(tree, dict) else {}
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
@@ -103,7 +102,7 @@ def to_text(values: Values, old: str = "") -> str:
     return _HEAD + yaml.safe_dump(tree, sort_keys=False)
 
 
-def _place(tree: dict[str, Any], field: Field, value: str) -> None:
+def _place(tree: dict[str, object], field: Field, value: str) -> None:
     *path, last = field.key.split(".")
     for part in path:
         below = tree.get(part)
@@ -116,7 +115,7 @@ def _place(tree: dict[str, Any], field: Field, value: str) -> None:
         tree[last] = _typed(field.kind, value)
 
 
-def _typed(kind: str, value: str) -> Any:
+def _typed(kind: str, value: str) -> str | int | bool | list[str]:
     if kind == "list":
         return [part.strip() for part in value.split(",") if part.strip()]
     if kind == "number" and value.isdecimal():

@@ -13,7 +13,6 @@ import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import distributions
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -84,7 +83,7 @@ def secrets_in(path: Path) -> tuple[Secret, ...]:
     return tuple(Secret(text) for text in _leaves(tree, "") if text)
 
 
-def _leaves(tree: Any, name: str) -> Iterator[str]:
+def _leaves(tree: object, name: str) -> Iterator[str]:
     if isinstance(tree, dict):
         for key, value in tree.items():
             yield from _leaves(value, str(key))

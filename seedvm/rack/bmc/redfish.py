@@ -13,9 +13,9 @@ import logging
 import os
 import ssl
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 import flask
 from cryptography import x509
@@ -70,7 +70,7 @@ class _Quiet(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
-    def log(self, type: str, message: str, *args: Any) -> None:
+    def log(self, type: str, message: str, *args: object) -> None:
         return
 
 
@@ -155,7 +155,7 @@ def boot_mode(machine: MachineSpec) -> str:
     return "Legacy" if machine.firmware == "bios" else "UEFI"
 
 
-def _hang(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+def _hang(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     """Takes the request and never says a word."""
     threading.Event().wait()
     return []

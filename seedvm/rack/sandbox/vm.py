@@ -14,7 +14,6 @@ import socket
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
@@ -143,7 +142,7 @@ def _fast(rack: RackSpec) -> bool:
 
 
 @contextlib.contextmanager
-def _connected(qmp: Path) -> Iterator[tuple[socket.socket, Iterator[dict[str, Any]]]]:
+def _connected(qmp: Path) -> Iterator[tuple[socket.socket, Iterator[dict[str, object]]]]:
     with socket.socket(socket.AF_UNIX) as wire:
         wire.connect(str(qmp))
         lines = wire.makefile("r")
