@@ -11,13 +11,27 @@ import contextlib
 import json
 import socket
 import socketserver
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.json_tree import JSON
+from seedvm.base.typed_json import decode, encode
 from seedvm.rack.machine import Machine
 
 _TIMEOUT = 60.0
+
+
+@dataclass(frozen=True)
+class MachinePower:
+    """`power` is on or off; `where` is off, firmware, ramdisk or disk; `boot_device` is pxe, disk or None."""
+
+    power: str
+    boot_device: str | None
+    boot_once: bool
+    where: str
+    reboots: int
 
 
 class _Handler(socketserver.StreamRequestHandler):
@@ -26,7 +40,7 @@ class _Handler(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         for line in self.rfile:
             try:
-                answer = self.server.answer(json.loads(line))
+                answer = encode(self.server.answer(decode(dict[str, object], json.loads(line), "the request")))
             except (ValueError, KeyError, SeedvmError, OSError) as error:
                 answer = {"error": str(error)}
             with contextlib.suppress(OSError):
@@ -44,29 +58,23 @@ class Server(socketserver.ThreadingUnixStreamServer):
         super().__init__(str(path), _Handler)
         self._machine = machine
 
-    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+    def answer(self, request: Mapping[str, object]) -> MachinePower:
         machine = self._machine
         if request["do"] == "power":
             machine.order(str(request["action"]))
         elif request["do"] == "boot":
             device = request["device"]
-            if device not in ("pxe", "disk", None):
+            if not (device is None or isinstance(device, str)) or device not in ("pxe", "disk", None):
                 raise ValueError(f"unknown boot device {device}")
             machine.set_boot(device, bool(request["once"]))
         elif request["do"] == "supply":
             machine.set_supply(bool(request["dead"]))
         elif request["do"] != "status":
             raise ValueError(f"unknown request {request['do']}")
-        return {
-            "power": machine.power,
-            "boot_device": machine.boot_device,
-            "boot_once": machine.boot_once,
-            "where": machine.where,
-            "reboots": machine.reboots,
-        }
+        return MachinePower(machine.power, machine.boot_device, machine.boot_once, machine.where, machine.reboots)
 
 
-def call(path: Path, request: dict[str, Any], *, timeout: float = _TIMEOUT) -> dict[str, Any]:
+def call(path: Path, request: Mapping[str, JSON], *, timeout: float = _TIMEOUT) -> MachinePower:
     """Order and wait for the answer; SeedvmError when the supervisor is not there or refuses."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as wire:
@@ -81,4 +89,4 @@ def call(path: Path, request: dict[str, Any], *, timeout: float = _TIMEOUT) -> d
         ) from error
     if "error" in answer or "power" not in answer:
         raise SeedvmError("the machine refused an order", machine=path.stem, why=str(answer.get("error", "no answer")))
-    return dict(answer)
+    return decode(MachinePower, answer, f"the answer of the supervisor of {path.stem}")

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
@@ -166,7 +165,7 @@ def set_supply(spec: RackSpec, name: str, *, dead: bool) -> None:
 
 def is_on(spec: RackSpec, name: str) -> bool:
     """Whether a machine has power; False too when nobody stands behind it."""
-    return _machine_power(spec, name)["power"] == "on"
+    return _machine_power(spec, name).power == "on"
 
 
 def _seed_ready(spec: RackSpec, name: str) -> None:
@@ -197,20 +196,20 @@ def _machine_status(spec: RackSpec, name: str) -> MachineStatus:
     found = _machine_power(spec, name)
     return MachineStatus(
         name,
-        found["power"],
-        found["where"],
-        found["boot_device"],
-        found["reboots"],
+        found.power,
+        found.where,
+        found.boot_device,
+        found.reboots,
         tuple(sorted(cgroup.pids(guest))),
         cgroup.pss_mib(guest),
     )
 
 
-def _machine_power(spec: RackSpec, name: str) -> dict[str, Any]:
+def _machine_power(spec: RackSpec, name: str) -> control.MachinePower:
     try:
         return control.call(spec.socket(name), {"do": "status"}, timeout=10)
     except SeedvmError:
-        return {"power": "off", "where": "gone", "boot_device": None, "reboots": 0}
+        return control.MachinePower("off", None, False, "gone", 0)
 
 
 def _check_host(spec: RackSpec) -> None:

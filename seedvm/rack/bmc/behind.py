@@ -8,7 +8,6 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from seedvm.base.secret import Secret
 from seedvm.rack import control
@@ -22,7 +21,7 @@ class Behind:
 
     socket: Path
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> control.MachinePower:
         return control.call(self.socket, {"do": "status"})
 
     def power(self, action: str) -> None:

@@ -6,10 +6,12 @@ Cipher suite 3 only, and it says so: an open-session request for any other is an
 
 from __future__ import annotations
 
+import socket
 import struct
 import time
 import uuid as uuids
-from typing import Any
+from collections.abc import Sequence
+from typing import TypeAlias, TypedDict
 
 from pyghmi.ipmi import bmc
 from pyghmi.ipmi.private import constants, serversession
@@ -30,6 +32,16 @@ _PONG = bytes([0, 0, 0x11, 0xBE, 0, 0, 0, 0, 0x81, 0, 0, 0, 0, 0, 0, 0])  # IPMI
 _ACTIONS = {0: "off", 1: "on", 2: "cycle", 3: "reset", 5: "soft"}
 _PXE, _DISK = 1, 2  # boot flags' device selector, IPMI 2.0 table 28-14
 _DEVICES = {0: None, _PXE: "pxe", _DISK: "disk"}
+_Address: TypeAlias = tuple[str, int] | tuple[str, int, int, int]
+"""Of a UDP socket: address and port, with IPv6 flow and scope too."""
+
+
+class _Request(TypedDict):
+    """A request as pyghmi parsed it."""
+
+    netfn: int
+    command: int
+    data: Sequence[int]
 
 
 def serve(machine: MachineSpec, behind: Behind, door: Door) -> None:
@@ -43,14 +55,14 @@ def serve(machine: MachineSpec, behind: Behind, door: Door) -> None:
 class _Session(serversession.ServerSession):
     """A session that refuses aloud and can end."""
 
-    def __new__(cls, *_: Any) -> _Session:
+    def __new__(cls, *_: object) -> _Session:
         return object.__new__(cls)
 
-    def __init__(self, server: RackBmc, client: Any, wire: Any, request: bytearray) -> None:
+    def __init__(self, server: RackBmc, client: _Address, wire: socket.socket, request: bytearray) -> None:
         self.heard = time.monotonic()
         self.username = b""
         self.clientpriv = 0
-        self.ipmicallback: Any = None
+        self.ipmicallback: object = None
         super().__init__({}, None, client, wire, request, server.uuid, server)
 
     def create_open_session_response(self, request: bytes) -> bytearray:
@@ -120,7 +132,7 @@ class RackBmc(bmc.Bmc):
         self.faults = machine.faults
         self.limit = machine.faults.sessions or _SESSION_LIMIT
         self.behind = behind
-        self.sessions: dict[Any, _Session] = {}
+        self.sessions: dict[_Address, _Session] = {}
         self.mfgid, self.deviceid = 0, 0x20
 
     def make_room(self) -> bool:
@@ -137,7 +149,7 @@ class RackBmc(bmc.Bmc):
             if time.monotonic() - session.heard > _IDLE_SECONDS:
                 session.close_server_session()
 
-    def sessionless_data(self, data: bytes, sockaddr: Any) -> None:
+    def sessionless_data(self, data: bytes, sockaddr: _Address) -> None:
         raw = bytearray(data)
         if len(raw) >= 12 and raw[3] & 0x1F == 6 and bytes(raw[4:8]) == _ASF_IANA and raw[8] == 0x80:
             head = bytes([6, 0, 0xFF, 6]) + _ASF_IANA + bytes([0x40, raw[9], 0, len(_PONG)])
@@ -151,7 +163,7 @@ class RackBmc(bmc.Bmc):
         else:
             super().sessionless_data(data, sockaddr)
 
-    def handle_raw_request(self, request: dict[str, Any], session: _Session) -> None:
+    def handle_raw_request(self, request: _Request, session: _Session) -> None:
         own = {(6, 0x3D): self._session_info, (6, 0x44): self._user_access, (6, 0x46): self._user_name}
         own |= {(6, 0x47): self._user_password, (0x0A, 0x48): self._clock}
         try:
@@ -196,9 +208,9 @@ class RackBmc(bmc.Bmc):
         return found
 
     def get_power_state(self) -> str:
-        return str(self.behind.status()["power"])
+        return str(self.behind.status().power)
 
-    def control_chassis(self, request: dict[str, Any], session: _Session) -> None:
+    def control_chassis(self, request: _Request, session: _Session) -> None:
         action = _ACTIONS.get(request["data"][0])
         if action is None:
             session.send_ipmi_response(code=0xCC)
@@ -212,17 +224,17 @@ class RackBmc(bmc.Bmc):
         on = self.get_power_state() == "on"
         session.send_ipmi_response(data=[0x20 | on, 0, 0])
 
-    def get_system_boot_options(self, request: dict[str, Any], session: _Session) -> None:
+    def get_system_boot_options(self, request: _Request, session: _Session) -> None:
         if request["data"][0] != 5:
             session.send_ipmi_response(code=0x80)
             return
         status = self.behind.status()
-        device = next((number for number, name in _DEVICES.items() if name == status["boot_device"]), 0)
+        device = next((number for number, name in _DEVICES.items() if name == status.boot_device), 0)
         valid = 0x80 if device else 0
-        persistent = 0 if status["boot_once"] else 0x40
+        persistent = 0 if status.boot_once else 0x40
         session.send_ipmi_response(data=[1, 5, valid | (persistent if device else 0), device << 2, 0, 0, 0])
 
-    def set_system_boot_options(self, request: dict[str, Any], session: _Session) -> None:
+    def set_system_boot_options(self, request: _Request, session: _Session) -> None:
         data = request["data"]
         if data[0] & 0x7F != 5:
             session.send_ipmi_response()  # set in progress, info acknowledge: nothing to keep
@@ -235,7 +247,7 @@ class RackBmc(bmc.Bmc):
         self.behind.boot(device, once=device is not None and not data[1] & 0x40)
         session.send_ipmi_response()
 
-    def _old_capabilities(self, raw: bytearray, sockaddr: Any) -> None:
+    def _old_capabilities(self, raw: bytearray, sockaddr: _Address) -> None:
         """Get Channel Authentication Capabilities as IPMI 1.5 asks: no bit for extended data, an answer without it: no 1.5 login."""
         client, lun, requester_lun = raw[17], raw[15] & 3, raw[18]
         head = [client, (7 << 2) | lun]

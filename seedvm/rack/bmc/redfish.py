@@ -103,7 +103,7 @@ class RackDriver(AbstractSystemsDriver):
 
     def get_power_state(self, identity: str) -> str:
         self.uuid(identity)
-        return "On" if self._behind.status()["power"] == "on" else "Off"
+        return "On" if self._behind.status().power == "on" else "Off"
 
     def set_power_state(self, identity: str, state: str) -> None:
         self.uuid(identity)
@@ -116,7 +116,7 @@ class RackDriver(AbstractSystemsDriver):
 
     def get_boot_device(self, identity: str) -> str:
         self.uuid(identity)
-        device = self._behind.status()["boot_device"]
+        device = self._behind.status().boot_device
         return next((name for name, value in _DEVICES.items() if value == device), "None")
 
     def set_boot_device(self, identity: str, boot_source: str) -> None:
@@ -176,7 +176,7 @@ def _complete(response: flask.Response, machine: MachineSpec, behind: Behind) ->
     elif asked and endpoint == "system_resource":
         tree = json.loads(response.get_data())
         status = behind.status()
-        enabled = "Disabled" if status["boot_device"] is None else "Once" if status["boot_once"] else "Continuous"
+        enabled = "Disabled" if status.boot_device is None else "Once" if status.boot_once else "Continuous"
         tree["Boot"] |= {"BootSourceOverrideEnabled": enabled, "BootSourceOverrideMode": boot_mode(machine)}
         tree["Boot"]["BootSourceOverrideTarget@Redfish.AllowableValues"] = ["None", "Pxe", "Hdd"]
         tree |= {"Manufacturer": "seedvm", "Model": "virtual rack machine", "SerialNumber": machine.serial}

@@ -13,8 +13,10 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeAlias
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+from seedvm.base.json_tree import JSON
 from seedvm.base.secret import Secret
 from seedvm.rack.bmc.account import Door
 
@@ -22,18 +24,18 @@ OPEN_PATHS = ("", "redfish", "redfish/v1", "redfish/v1/odata", "redfish/v1/$meta
 SESSIONS = "/redfish/v1/SessionService/Sessions"
 ACCOUNTS = "/redfish/v1/AccountService/Accounts"
 ACCOUNT = f"{ACCOUNTS}/1"
-ROOT_LINKS: Mapping[str, Any] = {
+ROOT_LINKS: Mapping[str, JSON] = {
     "SessionService": {"@odata.id": "/redfish/v1/SessionService"},
     "AccountService": {"@odata.id": "/redfish/v1/AccountService"},
     "Links": {"Sessions": {"@odata.id": SESSIONS}},
 }
 IDLE_SECONDS = 600.0
+_Refusal: TypeAlias = tuple[int, Mapping[str, JSON]]
 STATUSES = {200: "OK", 201: "Created", 204: "No Content", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden"} | {
     404: "Not Found",
     412: "Precondition Failed",
     503: "Service Unavailable",
 }
-Start = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Rules:
 class RedfishDoor:
     """The WSGI application."""
 
-    app: Callable[..., Iterable[bytes]]
+    app: WSGIApplication
     door: Door
     rules: Rules = field(default_factory=Rules)
     tokens: dict[str, tuple[str, float]] = field(default_factory=dict)
@@ -68,7 +70,7 @@ class RedfishDoor:
     def __post_init__(self) -> None:
         self.expired = self.rules.expired
 
-    def __call__(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         path, method = environ.get("PATH_INFO", "").rstrip("/"), environ["REQUEST_METHOD"]
         if path.strip("/") in OPEN_PATHS:
             return self.app(environ, start)
@@ -85,14 +87,14 @@ class RedfishDoor:
             path == ACCOUNT and method in ("GET", "PATCH")
         ):  # DSP0266 13.2.6: for all other operations
             environ["wsgi.input"].read(0 if body else int(environ.get("CONTENT_LENGTH") or 0))
-            return self._answer(start, 403, CHANGE_FIRST)
+            return self._answer(start, 403, _error(*_CHANGE_FIRST))
         if path.startswith("/redfish/v1/SessionService") and self.rules.sessions:
             return self._sessions(path, method, start)
         if path.startswith("/redfish/v1/AccountService"):
             return self._accounts(path, method, body, environ.get("HTTP_IF_MATCH"), start)
         return self.app(environ, start)
 
-    def _refusal(self, environ: Mapping[str, Any]) -> tuple[int, dict[str, Any]] | None:
+    def _refusal(self, environ: WSGIEnvironment) -> _Refusal | None:
         """Why this request is not let in; None if it is."""
         token = environ.get("HTTP_X_AUTH_TOKEN")
         if token in self.tokens:
@@ -107,7 +109,7 @@ class RedfishDoor:
             return 401, _error("NoValidSession", "There is no valid session established.")
         return self._judge(user, password)
 
-    def _judge(self, user: str, password: str) -> tuple[int, dict[str, Any]] | None:
+    def _judge(self, user: str, password: str) -> _Refusal | None:
         was_locked = self.door.locked
         right = self.door.judge(user, password)
         self.rules.heard(right)
@@ -118,7 +120,7 @@ class RedfishDoor:
             return 401, _error("AccountLocked", text)
         return 401, _error("ResourceAtUriUnauthorized", "The user name or the password is wrong.")
 
-    def _open(self, body: Mapping[str, Any], start: Start) -> Iterable[bytes]:
+    def _open(self, body: Mapping[str, object], start: StartResponse) -> Iterable[bytes]:
         """POST to Sessions."""
         now = time.monotonic()
         self.tokens = {token: one for token, one in self.tokens.items() if now - one[1] < IDLE_SECONDS}
@@ -131,12 +133,12 @@ class RedfishDoor:
         token, number = secrets.token_hex(16), secrets.token_hex(4)
         self.tokens[token] = (number, now)
         where = f"{SESSIONS}/{number}"
-        said: dict[str, Any] = {"@odata.id": where, "Id": number, "UserName": self.door.user}
+        said: dict[str, JSON] = {"@odata.id": where, "Id": number, "UserName": self.door.user}
         if self.expired:
-            said["@Message.ExtendedInfo"] = CHANGE_FIRST["error"]["@Message.ExtendedInfo"]
+            said["@Message.ExtendedInfo"] = _info(*_CHANGE_FIRST)
         return self._answer(start, 201, said, [("X-Auth-Token", token), ("Location", where)])
 
-    def _sessions(self, path: str, method: str, start: Start) -> Iterable[bytes]:
+    def _sessions(self, path: str, method: str, start: StartResponse) -> Iterable[bytes]:
         numbers = {f"{SESSIONS}/{number}": token for token, (number, _) in self.tokens.items()}
         if method == "DELETE" and path in numbers:
             del self.tokens[numbers[path]]
@@ -155,14 +157,14 @@ class RedfishDoor:
         return self._answer(start, 404, _error("ResourceMissingAtURI", "There is no such resource."))
 
     def _accounts(
-        self, path: str, method: str, body: Mapping[str, Any], match: str | None, start: Start
+        self, path: str, method: str, body: Mapping[str, object], match: str | None, start: StartResponse
     ) -> Iterable[bytes]:
         etag = f'"{abs(hash(self.door.password)):x}"'
         if path == ACCOUNT and method == "PATCH":
             if match not in (None, etag):
                 return self._answer(start, 412, _error("PreconditionFailed", "The ETag does not match."))
             return self._change(str(body.get("Password", "")), start)
-        trees: dict[str, dict[str, Any]] = {
+        trees: dict[str, dict[str, JSON]] = {
             "/redfish/v1/AccountService": {
                 "MinPasswordLength": self.rules.shortest,
                 "MaxPasswordLength": self.rules.longest,
@@ -177,7 +179,7 @@ class RedfishDoor:
             return self._answer(start, 404, _error("ResourceMissingAtURI", "There is no such resource."))
         return self._answer(start, 200, {"@odata.id": path} | trees[path], [("ETag", etag)] if path == ACCOUNT else [])
 
-    def _change(self, password: str, start: Start) -> Iterable[bytes]:
+    def _change(self, password: str, start: StartResponse) -> Iterable[bytes]:
         if not self.rules.shortest <= len(password) <= self.rules.longest:
             return self._answer(start, 400, _error("PropertyValueFormatError", "The password has a wrong length."))
         self.expired &= password == self.door.password.reveal()
@@ -185,7 +187,7 @@ class RedfishDoor:
         return self._answer(start, 204, None)
 
     @staticmethod
-    def _body(environ: Mapping[str, Any]) -> dict[str, Any]:
+    def _body(environ: WSGIEnvironment) -> Mapping[str, object]:
         raw = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         try:
             said = json.loads(raw or b"{}")
@@ -195,7 +197,7 @@ class RedfishDoor:
 
     @staticmethod
     def _answer(
-        start: Start, status: int, tree: Mapping[str, Any] | None, more: Iterable[tuple[str, str]] = ()
+        start: StartResponse, status: int, tree: Mapping[str, JSON] | None, more: Iterable[tuple[str, str]] = ()
     ) -> Iterable[bytes]:
         if tree is not None and isinstance(where := tree.get("@odata.id"), str):
             tree = {"Id": where.rsplit("/", 1)[1], "Name": where.rsplit("/", 1)[1], **tree}  # every resource has them
@@ -207,13 +209,17 @@ class RedfishDoor:
         return [body] if body else []
 
 
-def _error(message: str, text: str, *args: str) -> dict[str, Any]:
+def _info(message: str, text: str, *args: str) -> JSON:
+    return [{"MessageId": f"Base.1.8.{message}", "Message": text, "MessageArgs": list(args)}]
+
+
+def _error(message: str, text: str, *args: str) -> Mapping[str, JSON]:
     """An error in Redfish's form."""
-    info = {"MessageId": f"Base.1.8.{message}", "Message": text, "MessageArgs": list(args)}
-    return {"error": {"code": f"Base.1.8.{message}", "message": text, "@Message.ExtendedInfo": [info]}}
+    info = _info(message, text, *args)
+    return {"error": {"code": f"Base.1.8.{message}", "message": text, "@Message.ExtendedInfo": info}}
 
 
-CHANGE_FIRST = _error(
+_CHANGE_FIRST = (
     "PasswordChangeRequired",
     "The password provided for this account must be changed before access is granted. PATCH the Password property for this account "
     f"located at the target URI '{ACCOUNT}' to complete this process.",

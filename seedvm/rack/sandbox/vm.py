@@ -12,11 +12,13 @@ import json
 import shutil
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
+from seedvm.base.typed_json import decode
 from seedvm.host import kvm
 from seedvm.rack.model import MachineSpec, RackSpec, made_up_mac
 from seedvm.rack.sandbox import network
@@ -78,9 +80,9 @@ def reason_of_end(qmp: Path, child: process.Child, *, seconds: float = _START_SE
         try:
             with contextlib.suppress(ConnectionResetError), _connected(qmp) as (_, said):
                 for message in said:
-                    if message.get("event") == "SHUTDOWN":
+                    if message.event == "SHUTDOWN":
                         child.wait(timeout=_END_SECONDS)
-                        return str(message["data"]["reason"])
+                        return str(message.data["reason"])
             deadline = time.monotonic() + _END_SECONDS  # it was killed, and its memory takes a moment to go
         except OSError as error:
             if time.monotonic() > deadline:
@@ -141,13 +143,21 @@ def _fast(rack: RackSpec) -> bool:
     return answer.read_text() == "yes"
 
 
+@dataclass(frozen=True)
+class _Message:
+    """What QEMU sends by QMP; an answer to a command has no `event`."""
+
+    event: str = ""
+    data: Mapping[str, object] = field(default_factory=dict)
+
+
 @contextlib.contextmanager
-def _connected(qmp: Path) -> Iterator[tuple[socket.socket, Iterator[dict[str, object]]]]:
+def _connected(qmp: Path) -> Iterator[tuple[socket.socket, Iterator[_Message]]]:
     with socket.socket(socket.AF_UNIX) as wire:
         wire.connect(str(qmp))
         lines = wire.makefile("r")
         _say(wire, "qmp_capabilities")
-        yield wire, (json.loads(line) for line in lines)
+        yield wire, (decode(_Message, json.loads(line), "QEMU's message") for line in lines)
 
 
 def _say(wire: socket.socket, order: str) -> None:

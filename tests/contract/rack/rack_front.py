@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from seedvm.rack.bmc import ipmi, redfish
-from seedvm.rack.bmc.behind import Behind, door_of
+from seedvm.rack.bmc.behind import door_of
+from seedvm.rack.control import MachinePower
 from seedvm.rack.faults import lose_packets
 from seedvm.rack.model import load_rack
 
 
-@dataclass(frozen=True)
-class Dark(Behind):
-    """A machine without a supervisor."""
+@dataclass
+class Dark:
+    """A machine without a supervisor, instead of `Behind`."""
 
-    state: dict[str, Any] = field(default_factory=lambda: {"power": "off", "boot_device": None, "boot_once": False})
+    state: MachinePower = field(default_factory=lambda: MachinePower("off", None, False, "off", 0))
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> MachinePower:
         return self.state
 
     def power(self, action: str) -> None:
-        self.state["power"] = "on" if action == "on" else "off"
+        self.state = replace(self.state, power="on" if action == "on" else "off")
 
     def boot(self, device: str | None, *, once: bool) -> None:
-        self.state.update(boot_device=device, boot_once=once)
+        self.state = replace(self.state, boot_device=device, boot_once=once)
 
 
 machine = load_rack(Path(sys.argv[1])).machine(sys.argv[2])
@@ -35,6 +35,6 @@ if machine.faults.lost_percent:
     lose_packets(machine.faults.lost_percent)
 door = door_of(machine, folder)
 if machine.bmc.protocol == "ipmi":
-    ipmi.serve(machine, Dark(Path("none")), door)
+    ipmi.serve(machine, Dark(), door)
 else:
-    redfish.serve(machine, Dark(Path("none")), door, folder)
+    redfish.serve(machine, Dark(), door, folder)
