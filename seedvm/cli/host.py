@@ -177,7 +177,7 @@ def _console(args: argparse.Namespace) -> int:
     sys.stdout.write("\x1b[?1049l\x1b[?7h\x1b[?25h\x1b[0m\x1b[?1000l\x1b[?1003l\x1b[?1006l\x1b[?2004l\r\n")
     say("the seed keeps running without this terminal; seedvm host console opens the wizard again")
     for event in watch.events(place.folder, place.name, last=3):
-        say(f"  {event['time']} {event['event']}")
+        say(f"  {event}")
     return code
 
 

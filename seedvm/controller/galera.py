@@ -20,7 +20,7 @@ from seedvm.base.errors import SeedvmError
 SOCKET = Path("/run/mysqld/mysqld.sock")
 _SETTLE_SECONDS = 0.05
 _LOOK_SECONDS = 0.003
-Connection: TypeAlias = Any  # pymysql has no types of its own
+Connection: TypeAlias = pymysql.Connection
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
+from seedvm.base.typed_json import decode
 from seedvm.host.nics import Nic
 
 BRIDGE = "seedvm0"
@@ -78,14 +78,14 @@ def apply(changes: Sequence[Change], record: Path) -> None:
 
 def pending(record: Path) -> tuple[str, ...]:
     """What is changed now, in words."""
-    return tuple(str(entry["says"]) for entry in _read(record))
+    return tuple(entry.says for entry in _read(record))
 
 
 def restore(record: Path) -> tuple[str, ...]:
     """Put everything back, the last change first; what was put back. Run again after a failure it does the rest."""
     entries = _read(record)
     for entry in reversed(entries):
-        for words in entry["undo"]:
+        for words in entry.undo:
             process.run(["ip", *words], timeout=_SECONDS, check=False)  # taken back before, or the port was pulled out
     left = [name for entry in entries for name in _made(entry) if Path("/sys/class/net", name).exists()]
     if left:
@@ -95,11 +95,11 @@ def restore(record: Path) -> tuple[str, ...]:
             hint=f"ip link del {left[0]}, then: seedvm host down",
         )
     record.unlink(missing_ok=True)
-    return tuple(str(entry["says"]) for entry in entries)
+    return tuple(entry.says for entry in entries)
 
 
-def _made(entry: dict[str, Any]) -> list[str]:
-    return [words[2] for words in entry["do"] if words[:2] == ["link", "add"]]
+def _made(entry: Change) -> list[str]:
+    return [words[2] for words in entry.do if words[:2] == ("link", "add")]
 
 
 def _write(record: Path, change: Change) -> None:
@@ -112,7 +112,7 @@ def _write(record: Path, change: Change) -> None:
         os.fsync(file.fileno())
 
 
-def _read(record: Path) -> list[dict[str, Any]]:
+def _read(record: Path) -> list[Change]:
     """The changes of this boot; a line cut short by a power loss was not acted upon."""
     boot, found = _BOOT_ID.read_text().strip(), []
     for line in record.read_text().splitlines() if record.exists() else []:
@@ -121,7 +121,7 @@ def _read(record: Path) -> list[dict[str, Any]]:
         except ValueError:
             continue
         if entry["boot"] == boot:
-            found.append(entry)
+            found.append(decode(Change, entry, f"a change in {record}"))
     return found
 
 

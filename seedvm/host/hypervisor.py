@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from seedvm.base.errors import SeedvmError
+
+if TYPE_CHECKING:
+    import libvirt
 
 URI = "qemu:///system"
 OURS = "seedvm: the seed"
@@ -20,7 +24,7 @@ _CURE = "apt-get install libvirt-daemon-system qemu-system-x86 ovmf, then: syste
 class Hypervisor:
     """One connection. Every verb is about one domain by its name."""
 
-    def __init__(self, connection: Any, library: Any) -> None:
+    def __init__(self, connection: libvirt.virConnect, library: ModuleType) -> None:
         self._connection = connection
         self._library = library
 
@@ -108,13 +112,13 @@ class Hypervisor:
         with _told("the seed's clock cannot be set from here"):
             domain.setTime({"seconds": int(seconds), "nseconds": 0})
 
-    def _ours(self, name: str) -> Any:
+    def _ours(self, name: str) -> libvirt.virDomain:
         domain = self._find(name)
         if domain is None:
             raise SeedvmError(f"there is no VM {name}", why="libvirt knows none of this name", hint="seedvm host up")
         return domain
 
-    def _find(self, name: str) -> Any:
+    def _find(self, name: str) -> libvirt.virDomain | None:
         library = self._library
         try:
             domain = self._connection.lookupByName(name)
@@ -153,7 +157,7 @@ def connected(uri: str = URI) -> Iterator[Hypervisor]:
         connection.close()
 
 
-def _silent(_context: Any, _error: Any) -> None:
+def _silent(_context: object, _error: object) -> None:
     """libvirt prints every error; ours are told by who asked."""
 
 
@@ -167,8 +171,8 @@ def _told(what: str) -> Iterator[None]:
         raise _error(what, error) from error
 
 
-def _error(what: str, error: Any) -> SeedvmError:
-    return SeedvmError(what, machine="seed", why=str(error.get_error_message()), hint="seedvm host check")
+def _error(what: str, error: Exception) -> SeedvmError:
+    return SeedvmError(what, machine="seed", why=str(error), hint="seedvm host check")
 
 
 def _dotted(number: int) -> str:

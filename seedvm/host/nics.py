@@ -5,12 +5,48 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
 from seedvm.base.nics import SYS_NET, has_carrier, speed_mbit
+from seedvm.base.typed_json import decode
 from seedvm.site.limits import SLOW_MBIT
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Link:
+    """A port in the answer of `ip -json link show`."""
+
+    ifname: str
+    link_type: str = ""
+    flags: tuple[str, ...] = ()
+    address: str = ""
+    master: str | None = None
+
+
+@dataclass(frozen=True)
+class _Address:
+    local: str = ""
+    prefixlen: int = 0
+    scope: str = ""
+
+
+@dataclass(frozen=True)
+class _Addresses:
+    """A port in the answer of `ip -json addr show`."""
+
+    ifname: str
+    addr_info: tuple[_Address, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Route:
+    """A route in the answer of `ip -json route show`."""
+
+    dev: str | None = None
 
 
 @dataclass(frozen=True)
@@ -49,12 +85,10 @@ class Nic:
 
 def nics() -> tuple[Nic, ...]:
     """Every port but the loopback, wired ones first."""
-    links = _ask("link", "show")
-    addresses = {one["ifname"]: one.get("addr_info", ()) for one in _ask("addr", "show")}
-    routed = {one.get("dev") for family in ("-4", "-6") for one in _ask("route", "show", "default", family=family)}
-    found = [
-        _nic(link, addresses.get(link["ifname"], ()), routed) for link in links if link.get("link_type") == "ether"
-    ]
+    links = _ask(_Link, "link", "show")
+    addresses = {one.ifname: one.addr_info for one in _ask(_Addresses, "addr", "show")}
+    routed = {one.dev for family in ("-4", "-6") for one in _ask(_Route, family, "route", "show", "default")}
+    found = [_nic(link, addresses.get(link.ifname, ()), routed) for link in links if link.link_type == "ether"]
     return tuple(sorted(found, key=lambda nic: (("wired", "bridge", "wifi", "virtual").index(nic.kind), nic.name)))
 
 
@@ -81,19 +115,18 @@ def has_cable(name: str) -> bool | None:
     return has_carrier(name)
 
 
-def _nic(link: dict[str, Any], addresses: Sequence[dict[str, Any]], routed: set[str | None]) -> Nic:
-    name = str(link["ifname"])
-    flags = link.get("flags", ())
+def _nic(link: _Link, addresses: Sequence[_Address], routed: set[str | None]) -> Nic:
+    name = link.ifname
     return Nic(
         name=name,
         kind=_kind(name),
-        mac=str(link.get("address", "")),
-        up="UP" in flags,
-        cable="LOWER_UP" in flags,
+        mac=link.address,
+        up="UP" in link.flags,
+        cable="LOWER_UP" in link.flags,
         speed_mbit=speed_mbit(name) or None,
-        addresses=tuple(f"{one['local']}/{one['prefixlen']}" for one in addresses if one.get("scope") == "global"),
+        addresses=tuple(f"{one.local}/{one.prefixlen}" for one in addresses if one.scope == "global"),
         default_route=name in routed,
-        bridge=link.get("master"),
+        bridge=link.master,
     )
 
 
@@ -106,8 +139,6 @@ def _kind(name: str) -> str:
     return "wired" if (folder / "device").exists() else "virtual"
 
 
-def _ask(*words: str, family: str = "-4") -> list[dict[str, Any]]:
-    family_words = [family] if words[0] == "route" else []
-    said = process.run(["ip", "-json", *family_words, *words], timeout=20).stdout
-    tree: list[dict[str, Any]] = json.loads(said or "[]")
-    return [one for one in tree if one]
+def _ask(kind: type[T], *words: str) -> tuple[T, ...]:
+    said = process.run(["ip", "-json", *words], timeout=20).stdout
+    return tuple(decode(kind, one, "the answer of `ip`") for one in json.loads(said or "[]") if one)

@@ -52,5 +52,5 @@ def status(hypervisor: Hypervisor, place: Place) -> Status:
         held_awake=watched and watch.can_inhibit(),
         power=power.warning(),
         changed=changes.pending(place.changes),
-        events=tuple(f"{one['time']} {one['event']}" for one in watch.events(place.folder, place.name)),
+        events=tuple(map(str, watch.events(place.folder, place.name))),
     )

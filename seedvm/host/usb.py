@@ -17,16 +17,35 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
+from seedvm.base.typed_json import decode
 from seedvm.host.image import verified_bytes, wanted_sum
 
 Progress = Callable[[float, float], None]
 _PIECE = 4 << 20
 _TABLE_BYTES = 34 * 512  # the second GPT and its header, UEFI 2.10, 5.3.1
 _BLKRRPART = 0x125F  # linux/fs.h: read the partition table again
+
+
+@dataclass(frozen=True)
+class _Block:
+    """A block device as `lsblk --json` shows it; `size` in bytes. An empty drive has the mountpoints [null]."""
+
+    path: str
+    type: str
+    size: int = 0
+    rm: bool = False
+    tran: str | None = None
+    model: str | None = None
+    mountpoints: tuple[str | None, ...] | None = ()
+    children: tuple[_Block, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Answer:
+    blockdevices: tuple[_Block, ...]
 
 
 @dataclass(frozen=True)
@@ -56,11 +75,11 @@ def look(device: Path) -> Stick:
         raise SeedvmError(f"{device} is not a disk", why="not a block device", hint="lsblk lists the disks")
     fields = "PATH,TYPE,SIZE,RM,TRAN,MODEL,MOUNTPOINTS,FSTYPE"
     said = process.run(["lsblk", "--json", "--bytes", "--output", fields, device], timeout=30).stdout
-    tree = json.loads(said)["blockdevices"][0]
-    if tree["type"] not in ("disk", "loop"):
-        raise SeedvmError(f"{device} is not a whole disk", why=f"it is a {tree['type']}", hint="name the disk it is on")
-    removable = bool(tree["rm"]) or tree["tran"] == "usb"
-    return Stick(device, int(tree["size"]), (tree["model"] or "").strip(), removable, tuple(_uses(tree)))
+    disk = decode(_Answer, json.loads(said), "the answer of lsblk").blockdevices[0]
+    if disk.type not in ("disk", "loop"):
+        raise SeedvmError(f"{device} is not a whole disk", why=f"it is a {disk.type}", hint="name the disk it is on")
+    removable = disk.rm or disk.tran == "usb"
+    return Stick(device, disk.size, (disk.model or "").strip(), removable, tuple(_uses(disk)))
 
 
 def refuse(stick: Stick, image: Path, times_named: int) -> None:
@@ -162,12 +181,12 @@ def _read_table_again(descriptor: int) -> None:
         fcntl.ioctl(descriptor, _BLKRRPART)
 
 
-def _uses(tree: dict[str, Any]) -> Iterator[str]:
+def _uses(disk: _Block) -> Iterator[str]:
     """What holds the disk or a part of it: mounts, swap, arrays, volumes."""
-    for mount in tree.get("mountpoints") or ():
+    for mount in disk.mountpoints or ():
         if mount:
-            yield f"{tree['path']} is {'swap' if mount == '[SWAP]' else f'mounted at {mount}'}"
-    for child in tree.get("children") or ():
-        if child["type"] not in ("part",):
-            yield f"{tree['path']} is used by {child['path']} ({child['type']})"
+            yield f"{disk.path} is {'swap' if mount == '[SWAP]' else f'mounted at {mount}'}"
+    for child in disk.children:
+        if child.type != "part":
+            yield f"{disk.path} is used by {child.path} ({child.type})"
         yield from _uses(child)

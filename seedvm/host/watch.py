@@ -16,11 +16,11 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
 from seedvm.base.file_lock import holder, try_lock
+from seedvm.base.typed_json import decode, encode
 from seedvm.base.waiting import Hopeless, TimedOut, wait_for_sync
 from seedvm.host import domain, nics, power
 from seedvm.host.hypervisor import Hypervisor, connected
@@ -80,11 +80,22 @@ def can_inhibit() -> bool:
     return process.run(["systemd-inhibit", "--list", "--no-pager"], timeout=10, check=False).returncode == 0
 
 
-def events(folder: Path, name: str, last: int = 8) -> list[dict[str, Any]]:
+def events(folder: Path, name: str, last: int = 8) -> list[Event]:
     """What was noted, oldest first."""
     path = _events(folder, name)
     lines = path.read_text().splitlines()[-last:] if path.exists() else []
-    return [json.loads(line) for line in lines if line.endswith("}")]
+    return [decode(Event, json.loads(line), f"a line of {path}") for line in lines if line.endswith("}")]
+
+
+@dataclass(frozen=True)
+class Event:
+    """A line of the watch's notes. `time` is RFC 3339, UTC."""
+
+    time: str
+    event: str
+
+    def __str__(self) -> str:
+        return f"{self.time} {self.event}"
 
 
 @dataclass
@@ -115,7 +126,7 @@ class Watch:
         return True
 
     def note(self, text: str) -> None:
-        line = json.dumps({"time": datetime.now(UTC).isoformat(timespec="seconds"), "event": text})
+        line = json.dumps(encode(Event(datetime.now(UTC).isoformat(timespec="seconds"), text)))
         descriptor = os.open(_events(self.folder, self.name), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(line + "\n")

@@ -8,12 +8,13 @@ only short text and numbers are kept. Source: Cisco Discovery Protocol as scapy 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeAlias
 
 from seedvm.wire import WireError
 
+Layer: TypeAlias = Callable[[bytes], object]
 MOST_BYTES = 1514
 CDP_SNAP = bytes.fromhex("aaaa0300000c2000")
 DHCP6_NAMES = {
@@ -80,8 +81,8 @@ def cdp(payload: bytes) -> Cdp:
     """Decode an 802.3 payload with LLC and SNAP header."""
     if not payload.startswith(CDP_SNAP):
         raise WireError("not CDP")
-    found: dict[str, Any] = {}
-    for message in _items(_dissect(_classes()["cdp"], payload[8:]), "msg"):
+    found: dict[str, object] = {}
+    for message in _items(_dissect(_layers().cdp, payload[8:]), "msg"):
         found.setdefault(type(message).__name__, message)
     device, port = _text(found.get("CDPMsgDeviceID"), "val"), _text(found.get("CDPMsgPortID"), "iface")
     if not device or not port:
@@ -95,7 +96,7 @@ def dhcp6(data: bytes) -> Dhcp6:
     kind = data[0] if data else 0
     if kind not in DHCP6_NAMES or len(data) < 4:
         raise WireError(f"DHCPv6: message type {kind}")
-    packet = _dissect(_classes()["dhcp6"][kind], data)
+    packet = _dissect(_layers().dhcp6[kind], data)
     duid = getattr(_layer(packet, "DHCP6OptClientId"), "duid", None)
     vendor = _items(_layer(packet, "DHCP6OptVendorClass"), "vcdata")
     kinds = _items(_layer(packet, "DHCP6OptClientArchType"), "archtypes")
@@ -115,7 +116,7 @@ def discovery(data: bytes) -> Discovery:
     kind = data[0] if data else 0
     if kind not in ND_NAMES:
         raise WireError(f"ICMPv6: type {kind}")
-    packet = _dissect(_classes()["nd"][kind], data)
+    packet = _dissect(_layers().discovery[kind], data)
     option = _layer(packet, "ICMPv6NDOptDstLLAddr") or _layer(packet, "ICMPv6NDOptSrcLLAddr")
     target, mac = getattr(packet, "tgt", None), getattr(option, "lladdr", None)
     if not isinstance(target, str) or kind != 136:
@@ -123,16 +124,25 @@ def discovery(data: bytes) -> Discovery:
     return Discovery(kind, target, mac.lower() if isinstance(mac, str) and len(mac) == 17 else None)
 
 
+@dataclass(frozen=True)
+class _Layers:
+    """scapy's classes, by message type where there are several."""
+
+    cdp: Layer
+    dhcp6: Mapping[int, Layer]
+    discovery: Mapping[int, Layer]
+
+
 @functools.cache
-def _classes() -> dict[str, Any]:
+def _layers() -> _Layers:
     """scapy's classes, imported once."""
     from scapy.contrib.cdp import CDPv2_HDR
     from scapy.layers import dhcp6 as six
     from scapy.layers import inet6
 
-    return {
-        "cdp": CDPv2_HDR,
-        "dhcp6": {
+    return _Layers(
+        cdp=CDPv2_HDR,
+        dhcp6={
             1: six.DHCP6_Solicit,
             2: six.DHCP6_Advertise,
             3: six.DHCP6_Request,
@@ -141,8 +151,8 @@ def _classes() -> dict[str, Any]:
             7: six.DHCP6_Reply,
             11: six.DHCP6_InfoRequest,
         },
-        "nd": {133: inet6.ICMPv6ND_RS, 134: inet6.ICMPv6ND_RA, 135: inet6.ICMPv6ND_NS, 136: inet6.ICMPv6ND_NA},
-    }
+        discovery={133: inet6.ICMPv6ND_RS, 134: inet6.ICMPv6ND_RA, 135: inet6.ICMPv6ND_NS, 136: inet6.ICMPv6ND_NA},
+    )
 
 
 def owner_of_mac(mac: str) -> str:
@@ -157,35 +167,35 @@ def owner_of_mac(mac: str) -> str:
 
 def ready() -> None:
     """Import scapy now (in a thread, before listening starts), so that the first packet is not kept waiting."""
-    _classes()
+    _layers()
 
 
-def _dissect(layer: Any, data: bytes) -> Any:
+def _dissect(layer: Layer, data: bytes) -> object:
     if len(data) > MOST_BYTES:
         raise WireError(f"{len(data)} bytes are no frame")
     try:
         return layer(data)
     except Exception as error:  # scapy raises whatever its fields raise, RecursionError among it
-        raise WireError(f"{layer.__name__}: {type(error).__name__}") from None
+        raise WireError(f"{getattr(layer, '__name__', layer)}: {type(error).__name__}") from None
 
 
-def _layer(packet: Any, name: str) -> Any:
+def _layer(packet: object, name: str) -> object:
     """The first layer of a name, walking the payloads; None where there is none."""
     for _ in range(64):
         if packet is None or type(packet).__name__ in ("NoPayload", "Raw"):
             return None
         if type(packet).__name__ == name:
             return packet
-        packet = packet.payload
+        packet = getattr(packet, "payload", None)
     return None
 
 
-def _items(holder: Any, name: str) -> Iterable[Any]:
+def _items(holder: object, name: str) -> Iterable[object]:
     found = getattr(holder, name, None)
     return found[:64] if isinstance(found, list) else ()
 
 
-def _text(holder: Any, name: str) -> str:
+def _text(holder: object, name: str) -> str:
     value = getattr(holder, name, b"")
     raw = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "")
     return "".join(char for char in raw[:400] if char.isprintable())[:200].strip()
