@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+
+from seedvm.base.typed_json import decode
 
 IPMI_15 = "ipmi-1.5"
 IPMI_20 = "ipmi-2.0"
@@ -68,7 +69,6 @@ class Bmc:
         }
 
     @classmethod
-    def from_json(cls, tree: Mapping[str, Any]) -> Bmc:
-        """The inverse of `to_json`; raises KeyError or TypeError for what it did not write."""
-        rows = tuple(Evidence(one["fact"], one["value"], one["source"], one["time"]) for one in tree["evidence"])
-        return cls(tree["address"], tuple(tree["protocols"]), rows, tuple(tree["also"]))
+    def from_json(cls, tree: object) -> Bmc:
+        """The inverse of `to_json`; raises SeedvmError for what it did not write."""
+        return decode(cls, tree, "a BMC of the scan")

@@ -9,20 +9,24 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import yaml
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.file_lock import locked
 from seedvm.base.files import write_private
+from seedvm.base.json_tree import JSON
 from seedvm.base.secret import Secret
+from seedvm.base.typed_json import decode, encode
 from seedvm.site.accounts import Candidate, Rotation
 from seedvm.site.generate import generate
 
 # libyaml where it is: with a thousand BMCs the file is read and written seven times as fast
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_Tree: TypeAlias = Mapping[str, object]
+"""The file as it is; `_section` checks the part that is asked for. It is kept whole, so that a write changes nothing but that part."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +55,11 @@ class Generated:
     console_password: Secret
     console_password_hash: Secret
 
-    def metadata(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, JSON]:
         """The `secrets` of a node's metadata, in the open: for a 0600 file or Heat only."""
-        plain = {name: _plain(getattr(self, name)) for name in _METADATA_NAMES}
-        for name in ("fernet_keys", "credential_keys"):
-            plain[name] = [{"index": str(index), "key": key} for index, key in enumerate(plain[name])]
+        plain: dict[str, JSON] = {name: encode(getattr(self, name), reveal=True) for name in _METADATA_NAMES}
+        for name, keys in (("fernet_keys", self.fernet_keys), ("credential_keys", self.credential_keys)):
+            plain[name] = [{"index": str(index), "key": key.reveal()} for index, key in enumerate(keys)]
         return plain
 
 
@@ -79,6 +83,16 @@ class Secrets:
         return tuple(found)
 
 
+@dataclass(frozen=True)
+class _Rotating:
+    """A Rotation as the file has it: `sent` is "true", or missing."""
+
+    user: str
+    old: Secret
+    new: Secret
+    sent: str = ""
+
+
 _METADATA_NAMES = tuple(
     item.name
     for item in fields(Generated)
@@ -89,17 +103,18 @@ _METADATA_NAMES = tuple(
 def load_secrets(path: Path) -> Secrets:
     """The secrets of a site whose secrets have been made."""
     tree = _read(path)
-    if not isinstance(tree.get("generated"), dict):
+    generated = tree.get("generated")
+    if not isinstance(generated, dict):
         raise SeedvmError(
             "the site's own secrets are not made yet", why=f"{path} has no 'generated'", hint="seedvm run makes them"
         )
-    return _whole(path, tree, tree["generated"])
+    return _whole(path, tree, generated)
 
 
 def draft_secrets(path: Path) -> Secrets:
     """The stored secrets or, where none are made yet, ones that live in memory only: for `plan`, which changes nothing."""
     tree = _read(path)
-    return _whole(path, tree, {**generate(), **(tree.get("generated") or {})})
+    return _whole(path, tree, {**generate(), **_section(path, tree, "generated")})
 
 
 def ensure_generated(path: Path) -> Secrets:
@@ -107,7 +122,7 @@ def ensure_generated(path: Path) -> Secrets:
     with locked(_lock(path)):
         tree = _read(path)
         _candidates(path, tree)  # a file that is refused is not written
-        stored = tree.get("generated") or {}
+        stored = _section(path, tree, "generated")
         if set(stored) != {item.name for item in fields(Generated)}:
             stored = {**generate(), **stored}
             _store(path, {**tree, "generated": stored})
@@ -128,12 +143,12 @@ def store_candidates(path: Path, candidates: tuple[Candidate, ...]) -> None:
 
 def load_proven(path: Path) -> dict[str, Candidate]:
     """The account that was proven for each BMC, by its address."""
-    return _accounts(_read(path), "proven")
+    return _accounts(path, _read(path), "proven")
 
 
 def load_accounts(path: Path) -> dict[str, Candidate]:
     """The account that the operator gave for one BMC alone, by its address."""
-    return _accounts(_read(path), "bmc_accounts")
+    return _accounts(path, _read(path), "bmc_accounts")
 
 
 def store_proven(path: Path, proven: Mapping[str, Candidate]) -> None:
@@ -154,15 +169,12 @@ def load_receipt_key(path: Path) -> str:
 
 def load_rotations(path: Path) -> dict[str, Rotation]:
     """The changes of BMC passwords that have not come to their end, by address."""
-    return _rotations(_read(path))
+    return _rotations(path, _read(path))
 
 
-def _rotations(tree: Mapping[str, Any]) -> dict[str, Rotation]:
-    known = (tree.get("rotating") or {}).items()
-    return {
-        str(address): Rotation(str(one["user"]), Secret(one["old"]), Secret(one["new"]), one.get("sent") == "true")
-        for address, one in known
-    }
+def _rotations(path: Path, tree: _Tree) -> dict[str, Rotation]:
+    known = decode(dict[str, _Rotating], _section(path, tree, "rotating"), f"'rotating' in {path}")
+    return {address: Rotation(one.user, one.old, one.new, one.sent == "true") for address, one in known.items()}
 
 
 def store_rotation(path: Path, address: str, rotation: Rotation) -> None:
@@ -171,26 +183,23 @@ def store_rotation(path: Path, address: str, rotation: Rotation) -> None:
     with locked(_lock(path)):
         tree = _read(path)
         sent = {"sent": "true"} if rotation.sent else {}
-        _store(path, {**tree, "rotating": {**(tree.get("rotating") or {}), address: plain | sent}})
+        _store(path, {**tree, "rotating": {**_section(path, tree, "rotating"), address: plain | sent}})
 
 
 def end_rotation(path: Path, address: str, account: Candidate) -> None:
     """The account that is in force now is the proven one; the other password goes. One write."""
     with locked(_lock(path)):
         tree = _read(path)
-        rest = {one: pair for one, pair in (tree.get("rotating") or {}).items() if one != address}
-        proven = {**(tree.get("proven") or {}), address: {"user": account.user, "password": account.password.reveal()}}
+        rest = {one: pair for one, pair in _section(path, tree, "rotating").items() if one != address}
+        proven = {
+            **_section(path, tree, "proven"),
+            address: {"user": account.user, "password": account.password.reveal()},
+        }
         tree = {**tree, "proven": proven, "rotating": rest}
         _store(path, tree if rest else {key: value for key, value in tree.items() if key != "rotating"})
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, Secret):
-        return value.reveal()
-    return [_plain(one) for one in value] if isinstance(value, tuple) else value
-
-
-def _store(path: Path, tree: Mapping[str, Any]) -> None:
+def _store(path: Path, tree: _Tree) -> None:
     head = "# Secrets of the site. Keep it 0600, never copy it into a ticket.\n"
     write_private(path, head + yaml.dump(dict(tree), Dumper=_DUMPER, sort_keys=False, default_flow_style=False))
 
@@ -199,7 +208,7 @@ def _put(path: Path, key: str, accounts: Mapping[str, Candidate]) -> None:
     plain = {address: {"user": one.user, "password": one.password.reveal()} for address, one in accounts.items()}
     with locked(_lock(path)):
         tree = _read(path)
-        known = tree.get(key) or {}
+        known = _section(path, tree, key)
         if any(known.get(address) != pair for address, pair in plain.items()):
             _store(path, {**tree, key: {**known, **plain}})
 
@@ -209,22 +218,31 @@ def _lock(path: Path) -> Path:
     return path.with_name(f".{path.name}.lock")
 
 
-def _accounts(tree: Mapping[str, Any], key: str) -> dict[str, Candidate]:
-    known = (tree.get(key) or {}).items()
-    return {str(address): Candidate(str(pair["user"]), Secret(str(pair["password"]))) for address, pair in known}
+def _section(path: Path, tree: _Tree, key: str) -> Mapping[str, object]:
+    """A part of the file that is a mapping; empty where there is none."""
+    value = tree.get(key) or {}
+    if not isinstance(value, dict):
+        raise SeedvmError(
+            f"{path}: '{key}' is refused", why="it is not a mapping", hint="correct it, or restore the file"
+        )
+    return value
 
 
-def _bmc_passwords(tree: Mapping[str, Any]) -> tuple[Secret, ...]:
-    changed = [one for pair in _rotations(tree).values() for one in (pair.old, pair.new)]
-    return tuple(dict.fromkeys([*(one.password for one in _accounts(tree, "proven").values()), *changed]))
+def _accounts(path: Path, tree: _Tree, key: str) -> dict[str, Candidate]:
+    return decode(dict[str, Candidate], _section(path, tree, key), f"'{key}' in {path}")
 
 
-def _whole(path: Path, tree: Mapping[str, Any], generated: Mapping[str, Any]) -> Secrets:
-    accounts = _accounts(tree, "bmc_accounts")
-    return Secrets(_candidates(path, tree), _generated(path, generated), accounts, _bmc_passwords(tree))
+def _bmc_passwords(path: Path, tree: _Tree) -> tuple[Secret, ...]:
+    changed = [one for pair in _rotations(path, tree).values() for one in (pair.old, pair.new)]
+    return tuple(dict.fromkeys([*(one.password for one in _accounts(path, tree, "proven").values()), *changed]))
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _whole(path: Path, tree: _Tree, generated: Mapping[str, object]) -> Secrets:
+    accounts = _accounts(path, tree, "bmc_accounts")
+    return Secrets(_candidates(path, tree), _generated(path, generated), accounts, _bmc_passwords(path, tree))
+
+
+def _read(path: Path) -> _Tree:
     try:
         mode = path.stat().st_mode
         text = path.read_text()
@@ -250,9 +268,9 @@ def _read(path: Path) -> dict[str, Any]:
     return tree
 
 
-def _candidates(path: Path, tree: Mapping[str, Any]) -> tuple[Candidate, ...]:
-    found = []
-    for number, entry in enumerate(tree.get("bmc_candidates") or [], 1):
+def _candidates(path: Path, tree: _Tree) -> tuple[Candidate, ...]:
+    found, listed = [], tree.get("bmc_candidates") or []
+    for number, entry in enumerate(listed if isinstance(listed, list) else [None], 1):
         if not isinstance(entry, dict) or set(entry) != {"user", "password"}:
             raise SeedvmError(
                 f"{path}: BMC candidate {number} is refused",
@@ -263,16 +281,11 @@ def _candidates(path: Path, tree: Mapping[str, Any]) -> tuple[Candidate, ...]:
     return tuple(found)
 
 
-def _generated(path: Path, stored: Mapping[str, Any]) -> Generated:
+def _generated(path: Path, stored: Mapping[str, object]) -> Generated:
     names = {item.name for item in fields(Generated)}
     if set(stored) != names:
         wrong = ", ".join(sorted(set(stored) ^ names))
         raise SeedvmError(
             f"{path}: 'generated' is not whole", why=f"missing or unknown: {wrong}", hint="seedvm run mends it"
         )
-    shown = ("ssh_public_key", "receipt_public_key")
-    made: dict[str, Any] = {
-        name: value if name in shown else tuple(map(Secret, value)) if isinstance(value, list) else Secret(value)
-        for name, value in stored.items()
-    }
-    return Generated(**made)
+    return decode(Generated, stored, f"'generated' in {path}")
