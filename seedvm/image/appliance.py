@@ -11,21 +11,26 @@ The golden image is in it once: root is the same, so the appliance puts golden.r
 from __future__ import annotations
 
 import gzip
-import json
 import os
 import platform
 import shutil
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
-from seedvm.base.first import first
-from seedvm.image import sbom
+from seedvm.image import manifest, sbom
 from seedvm.image.build import ImageSet
-from seedvm.image.files import sums, write_json
+from seedvm.image.manifest import (
+    ApplianceDisk,
+    ApplianceManifest,
+    CarriedPlace,
+    FileSum,
+    GoldenManifest,
+    RamdiskManifest,
+)
 from seedvm.image.progress import Say, stage
 from seedvm.image.times import clamp, fake_time, settle
 
@@ -90,7 +95,7 @@ def make(images: ImageSet, cache: Path, *, on_progress: Say = lambda _: None) ->
     if _carried(folder) == _built(images):
         on_progress(f"appliance {images.key}: nothing has changed")
         return done
-    golden = json.loads((images.folder / "golden.json").read_text())
+    golden = manifest.read(GoldenManifest, images.folder / "golden.json")
     partial = folder.with_name(f"partial-{images.key}")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -106,40 +111,35 @@ def make(images: ImageSet, cache: Path, *, on_progress: Say = lambda _: None) ->
     return done
 
 
-def _built(images: ImageSet) -> dict[str, Any]:
+def _built(images: ImageSet) -> Mapping[str, FileSum]:
     """Sums of what an appliance of these images carries."""
-    manifests = [json.loads((images.folder / name).read_text()) for name in ("golden.json", "ramdisk.json")]
-    return {name: one for manifest in manifests for name, one in manifest["files"].items()}
+    golden = manifest.read(GoldenManifest, images.folder / "golden.json")
+    return {**golden.files, **manifest.read(RamdiskManifest, images.folder / "ramdisk.json").files}
 
 
-def _carried(folder: Path) -> dict[str, Any]:
+def _carried(folder: Path) -> Mapping[str, FileSum]:
     """Sums of what the appliance in `folder` carries: images that were built anew have the old key and other bytes."""
-    manifest = folder / f"{NAME}.json"
-    return dict(json.loads(manifest.read_text()).get("carries", {})) if manifest.exists() else {}
+    path = folder / f"{NAME}.json"
+    try:
+        return manifest.read(ApplianceManifest, path).carries
+    except SeedvmError:
+        return {}  # none yet, or one that is made again
 
 
-def _partition(golden: dict[str, Any], name: str) -> dict[str, Any]:
-    return first(
-        (one for one in golden["disk"]["partitions"] if one["name"] == name),
-        f"the golden image's manifest lists no partition {name}",
-        hint="build it again: seedvm image build --force",
-    )
-
-
-def _make_raw(images: Path, golden: dict[str, Any], raw: Path) -> dict[str, Any]:
-    """The raw disk; where its partition `images` lies, in bytes."""
-    root = _partition(golden, "root")
+def _make_raw(images: Path, golden: GoldenManifest, raw: Path) -> ApplianceDisk:
+    """The raw disk; where its partitions lie."""
+    root = golden.disk.partition("root")
     scratch = raw.with_suffix(".carried")
     scratch.mkdir()
     for name in _CARRIED:
         shutil.copyfile(images / name, scratch / name)
-    end = root["start"] + root["size"]
-    _pack(images / "golden.raw", 0, root["start"], scratch / "golden.head.gz")
+    end = root.start + root.size
+    _pack(images / "golden.raw", 0, root.start, scratch / "golden.head.gz")
     _pack(images / "golden.raw", end, (images / "golden.raw").stat().st_size, scratch / "golden.tail.gz")
     inodes = clamp(scratch)
     size = sum(path.stat().st_size for path in scratch.iterdir())
     size = -(-int(size * 1.02 + 8 * _MIB) // _MIB) * _MIB
-    disk = uuid.UUID(golden["disk"]["uuid"])
+    disk = uuid.UUID(golden.disk.uuid)
     ids = {name: str(uuid.uuid5(disk, name)) for name in ("images", "images file system")}
     process.run(["cp", "--sparse=always", images / "golden.raw", raw], timeout=300)
     with raw.open("r+b") as file:
@@ -153,7 +153,8 @@ def _make_raw(images: Path, golden: dict[str, Any], raw: Path) -> dict[str, Any]
     settle(raw, end, inodes)
     shutil.rmtree(scratch)
     _tell_the_seed(raw, golden)
-    return {"images": {"start": end, "size": size, "uuid": ids["images"]}}
+    carried = CarriedPlace(end, size, ids["images"])
+    return ApplianceDisk(golden.disk.uuid, golden.disk.root_file_system, golden.disk.partitions, carried)
 
 
 def _pack(source: Path, start: int, end: int, target: Path) -> None:
@@ -166,12 +167,12 @@ def _pack(source: Path, start: int, end: int, target: Path) -> None:
             start += len(piece)
 
 
-def _tell_the_seed(raw: Path, golden: dict[str, Any]) -> None:
-    esp = _partition(golden, "ESP")
+def _tell_the_seed(raw: Path, golden: GoldenManifest) -> None:
+    esp = golden.disk.partition("ESP")
     options = raw.with_suffix(".options")
     options.write_text(OPTIONS)
     process.run(
-        process.Command(["mcopy", "-i", f"{raw}@@{esp['start']}", options, "::/seedvm/options.cfg"], env=fake_time()),
+        process.Command(["mcopy", "-i", f"{raw}@@{esp.start}", options, "::/seedvm/options.cfg"], env=fake_time()),
         timeout=60,
     )
     options.unlink()
@@ -184,21 +185,30 @@ def _make_qcow2(raw: Path, qcow2: Path) -> None:
 
 
 def _describe(
-    folder: Path, golden: dict[str, Any], disk: dict[str, Any], files: tuple[Path, ...], carries: dict[str, Any]
+    folder: Path,
+    golden: GoldenManifest,
+    disk: ApplianceDisk,
+    files: tuple[Path, ...],
+    carries: Mapping[str, FileSum],
 ) -> None:
-    listed = {path.name: sums(path) for path in files}
+    listed = {path.name: FileSum.of(path) for path in files}
     for name, one in listed.items():
-        (folder / f"{name}.sha256").write_text(f"{one['sha256']}  {name}\n")
+        (folder / f"{name}.sha256").write_text(f"{one.sha256}  {name}\n")
     sbom.write(folder / f"{NAME}.spdx.json", NAME, golden, listed)
-    manifest = {
-        **{key: golden[key] for key in ("key", "commit", "rooms", "packages", "python", "reproducible")},
-        "name": f"{NAME}-{golden['key']}",
-        "architecture": "amd64",
-        "files": listed,
-        "disk": {**golden["disk"], **disk},
-        "carries": carries,
-    }
-    write_json(folder / f"{NAME}.json", manifest)
+    made = ApplianceManifest(
+        key=golden.key,
+        commit=golden.commit,
+        rooms=golden.rooms,
+        packages=golden.packages,
+        python=golden.python,
+        reproducible=golden.reproducible,
+        name=f"{NAME}-{golden.key}",
+        architecture="amd64",
+        files=listed,
+        disk=disk,
+        carries=carries,
+    )
+    manifest.write(folder / f"{NAME}.json", made)
 
 
 def _prune(kept: Path) -> None:

@@ -5,22 +5,18 @@ It refuses a ramdisk without a kernel.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shlex
-from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
-from seedvm.image import gpt, times
+from seedvm.image import gpt, manifest, times
 from seedvm.image.elements import SOURCE, Inputs
+from seedvm.image.manifest import DiskLayout, FileSum, GoldenManifest, RamdiskManifest
 
 IDENTITY = "etc/seedvm-image.json"
-_PIECE = 4 << 20
 _TOLD = 25
 _NODES = (("console", "c", 5, 1, 0o600), ("null", "c", 1, 3, 0o666))
 
@@ -32,26 +28,22 @@ def golden(tree: Path, folder: Path, inputs: Inputs) -> None:
     plan = gpt.layout(gpt.tree_bytes(tree), inputs.golden_key)
     image = folder / "golden.raw"
     gpt.assemble(tree, image, plan)
-    listed = sums(image)
-    (folder / "golden.raw.sha256").write_text(f"{listed['sha256']}  golden.raw\n")
-    manifest = {
-        "name": name,
-        "hash": inputs.golden_key,
-        "key": inputs.golden_key,
-        "commit": commit(),
-        "files": {"golden.raw": listed},
-        "disk": {
-            "uuid": plan.uuid,
-            "root_file_system": plan.root_file_system,
-            "partitions": [asdict(one) for one in plan.partitions],
-        },
-        "rooms": list(inputs.rooms),
-        "room": room(tree),
-        "reproducible": times.REPRODUCIBLE,
-        "packages": debian_packages(tree),
-        "python": python_packages(tree),
-    }
-    write_json(folder / "golden.json", manifest)
+    listed = FileSum.of(image)
+    (folder / "golden.raw.sha256").write_text(f"{listed.sha256}  golden.raw\n")
+    made = GoldenManifest(
+        name=name,
+        hash=inputs.golden_key,
+        key=inputs.golden_key,
+        commit=commit(),
+        files={"golden.raw": listed},
+        disk=DiskLayout(plan.uuid, plan.root_file_system, plan.partitions),
+        rooms=tuple(inputs.rooms),
+        room=room(tree),
+        reproducible=times.REPRODUCIBLE,
+        packages=debian_packages(tree),
+        python=python_packages(tree),
+    )
+    manifest.write(folder / "golden.json", made)
 
 
 def ramdisk(tree: Path, folder: Path, inputs: Inputs) -> None:
@@ -71,15 +63,15 @@ def ramdisk(tree: Path, folder: Path, inputs: Inputs) -> None:
     packed = "find . -path ./boot -prune -o -print0 | LC_ALL=C sort -z | cpio --null --create --format=newc --quiet --reproducible"
     order = f"set -o pipefail; cd {shlex.quote(str(tree))}; {packed} | zstd -q -3 -T2 -f -o {shlex.quote(str(initramfs.absolute()))}"
     process.run(["bash", "-c", order], timeout=600)
-    manifest = {
-        "name": f"seedvm-ramdisk-{inputs.ramdisk_key}",
-        "hash": inputs.ramdisk_key,
-        "key": inputs.ramdisk_key,
-        "commit": commit(),
-        "files": {"ramdisk.kernel": sums(kernel), "ramdisk.initramfs": sums(initramfs)},
-        "packages": debian_packages(tree),
-    }
-    write_json(folder / "ramdisk.json", manifest)
+    made = RamdiskManifest(
+        name=f"seedvm-ramdisk-{inputs.ramdisk_key}",
+        hash=inputs.ramdisk_key,
+        key=inputs.ramdisk_key,
+        commit=commit(),
+        files={"ramdisk.kernel": FileSum.of(kernel), "ramdisk.initramfs": FileSum.of(initramfs)},
+        packages=debian_packages(tree),
+    )
+    manifest.write(folder / "ramdisk.json", made)
 
 
 def room(tree: Path) -> dict[str, float]:
@@ -125,17 +117,3 @@ def _add_nodes(tree: Path) -> None:
         path.unlink(missing_ok=True)
         os.mknod(path, 0o020000 | mode, os.makedev(major, minor))
         path.chmod(mode)
-
-
-def sums(path: Path) -> dict[str, Any]:
-    """SHA-256 and size in bytes."""
-    sha256 = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(_PIECE):
-            sha256.update(piece)
-    return {"sha256": sha256.hexdigest(), "size": path.stat().st_size}
-
-
-def write_json(path: Path, tree: Mapping[str, Any]) -> None:
-    """As every manifest of the images: a value a line."""
-    path.write_text(json.dumps(tree, indent=1) + "\n")

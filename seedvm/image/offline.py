@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from socketserver import BaseServer
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
@@ -121,9 +121,11 @@ def cut_off() -> Iterator[None]:
 class _Answer(SimpleHTTPRequestHandler):
     """The folder as it is, and its wheels as an index (PEP 503)."""
 
-    def __init__(self, need: Need, *words: Any, directory: str) -> None:
+    def __init__(
+        self, need: Need, wire: socket.socket, client: tuple[str, int], server: BaseServer, *, directory: str
+    ) -> None:
         self._need = need
-        super().__init__(*words, directory=directory)
+        super().__init__(wire, client, server, directory=directory)
 
     def do_GET(self) -> None:
         asked = re.fullmatch(r"/simple/([A-Za-z0-9._-]+)/?", self.path)

@@ -9,7 +9,6 @@ import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from spdx_tools.spdx.model.actor import Actor, ActorType
 from spdx_tools.spdx.model.checksum import Checksum, ChecksumAlgorithm
@@ -21,24 +20,23 @@ from spdx_tools.spdx.validation.document_validator import validate_full_spdx_doc
 from spdx_tools.spdx.writer.write_anything import write_file
 
 from seedvm.base.errors import SeedvmError
+from seedvm.image.manifest import FileSum, GoldenManifest
 from seedvm.image.times import epoch
 
 _DOCUMENT = "SPDXRef-DOCUMENT"
 
 
-def write(path: Path, name: str, golden: Mapping[str, Any], files: Mapping[str, Mapping[str, Any]]) -> None:
-    """The bill of materials of `files` (name -> sha256, size), which hold what the golden image's manifest lists."""
-    tops = [
-        _file_package(file, golden["key"], one["sha256"], number) for number, (file, one) in enumerate(files.items())
-    ]
-    parts = [_package("deb", name, version) for name, version in golden["packages"].items()]
-    parts += [_package("pypi", name, version) for name, version in golden["python"].items()]
+def write(path: Path, name: str, golden: GoldenManifest, files: Mapping[str, FileSum]) -> None:
+    """The bill of materials of `files` by name, which hold what the golden image's manifest lists."""
+    tops = [_file_package(file, golden.key, one.sha256, number) for number, (file, one) in enumerate(files.items())]
+    parts = [_package("deb", name, version) for name, version in golden.packages.items()]
+    parts += [_package("pypi", name, version) for name, version in golden.python.items()]
     document = Document(
         CreationInfo(
             spdx_version="SPDX-2.3",
             spdx_id=_DOCUMENT,
-            name=f"{name}-{golden['key']}",
-            document_namespace=f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, 'seedvm-sbom:' + str(golden['key']))}",
+            name=f"{name}-{golden.key}",
+            document_namespace=f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, 'seedvm-sbom:' + golden.key)}",
             creators=[Actor(ActorType.TOOL, "seedvm")],
             created=datetime.fromtimestamp(epoch(), UTC).replace(tzinfo=None),
         ),
