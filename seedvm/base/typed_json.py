@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.json_tree import JSON
 from seedvm.base.secret import Secret
 
 T = TypeVar("T")
@@ -27,7 +28,7 @@ def decode(kind: type[T], tree: object, what: str) -> T:
         raise SeedvmError(f"{what} is not understood", why=str(error)) from None
 
 
-def encode(value: object, *, reveal: bool = False) -> Any:
+def encode(value: object, *, reveal: bool = False) -> JSON:
     """What `json.dumps` takes. A field that is None by default and is None is left out; a Secret is refused unless `reveal`."""
     match value:
         case Secret():
@@ -38,23 +39,32 @@ def encode(value: object, *, reveal: bool = False) -> Any:
             return {str(key): encode(one, reveal=reveal) for key, one in value.items()}
         case tuple() | list():
             return [encode(one, reveal=reveal) for one in value]
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        found = {field: getattr(value, field.name) for field in dataclasses.fields(value)}
-        return {
-            field.name: encode(one, reveal=reveal)
-            for field, one in found.items()
-            if not (one is None and field.default is None)
-        }
-    return value
+    if dataclasses.is_dataclass(value):
+        return encode_record(value, reveal=reveal)
+    if value is None or isinstance(value, str | int | float):
+        return value
+    raise TypeError(f"a {type(value).__name__} is not written as JSON")
+
+
+def encode_record(value: object, *, reveal: bool = False) -> dict[str, JSON]:
+    """A dataclass as the object that `json.dumps` takes, else as `encode`."""
+    if not dataclasses.is_dataclass(value) or isinstance(value, type):
+        raise TypeError(f"a {type(value).__name__} is no record")
+    found = {field: getattr(value, field.name) for field in dataclasses.fields(value)}
+    return {
+        field.name: encode(one, reveal=reveal)
+        for field, one in found.items()
+        if not (one is None and field.default is None)
+    }
 
 
 class _WrongError(Exception):
     """What is wrong with the JSON, and where."""
 
 
-def _decode(kind: Any, tree: object, where: str) -> Any:
+def _decode(kind: object, tree: object, where: str) -> Any:
     origin = get_origin(kind)
-    if kind is Any or kind is object:
+    if kind is object:
         return tree
     if origin in (Union, types.UnionType):
         return _optional(kind, tree, where)
@@ -68,14 +78,14 @@ def _decode(kind: Any, tree: object, where: str) -> Any:
         )
     if origin is not None and issubclass(origin, Mapping):
         return {key: _decode(get_args(kind)[1], one, _inside(where, key)) for key, one in _object(tree, where).items()}
-    if dataclasses.is_dataclass(kind):
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         return _dataclass(kind, _object(tree, where), where)
     if isinstance(kind, type) and issubclass(kind, tuple):
         return _row(kind, _list(tree, where), where)
     return _plain(kind, tree, where)
 
 
-def _plain(kind: Any, tree: object, where: str) -> object:
+def _plain(kind: object, tree: object, where: str) -> object:
     if kind is Secret and isinstance(tree, str):
         return Secret(tree)
     if kind is float and isinstance(tree, int) and not isinstance(tree, bool):
@@ -85,7 +95,7 @@ def _plain(kind: Any, tree: object, where: str) -> object:
     return tree
 
 
-def _optional(kind: Any, tree: object, where: str) -> Any:
+def _optional(kind: object, tree: object, where: str) -> object:
     """`X | None`: no other union is understood, for JSON could not say which one is meant."""
     inner = [one for one in get_args(kind) if one is not type(None)]
     if tree is None:
@@ -93,7 +103,7 @@ def _optional(kind: Any, tree: object, where: str) -> Any:
     return _decode(inner[0], tree, where)
 
 
-def _dataclass(kind: Any, tree: Mapping[str, object], where: str) -> Any:
+def _dataclass(kind: type, tree: Mapping[str, object], where: str) -> object:
     found = {}
     for field in dataclasses.fields(kind):
         if not field.init:
@@ -105,7 +115,7 @@ def _dataclass(kind: Any, tree: Mapping[str, object], where: str) -> Any:
     return kind(**found)
 
 
-def _row(kind: Any, tree: list[object], where: str) -> Any:
+def _row(kind: type, tree: list[object], where: str) -> object:
     hints = _hints(kind)
     if len(tree) != len(hints):
         raise _WrongError(f"{where or 'it'} has {len(tree)} values, not {len(hints)}")
@@ -115,7 +125,7 @@ def _row(kind: Any, tree: list[object], where: str) -> Any:
 
 
 @cache
-def _hints(kind: type) -> dict[str, Any]:
+def _hints(kind: type) -> dict[str, object]:
     return get_type_hints(kind)
 
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.item import Item
 from seedvm.base.secret import Secret
-from seedvm.cloud.item import Item
 from seedvm.cloud.reply import Answer, Refused
 from seedvm.services.load import installed
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from seedvm.base.files import write_private
+from seedvm.base.item import Item
 from seedvm.base.secret import Secret
 from seedvm.cloud.client import Client, Login
-from seedvm.cloud.item import Item
 from seedvm.cloud.probe import probe
 from seedvm.cloud.reply import Refused, Unreachable
 from seedvm.services.load import installed

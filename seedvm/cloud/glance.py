@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from seedvm.base.item import Item
 from seedvm.cloud.connection import Cloud
-from seedvm.cloud.item import Item
 
 SITE = "seedvm_site"
 DIGEST = "seedvm_sha256"

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from seedvm.base.addresses import order
 from seedvm.base.errors import SeedvmError
+from seedvm.base.item import Item
 from seedvm.cloud.connection import Cloud
-from seedvm.cloud.item import Item
 from seedvm.machines.hardware import Hardware
 
 SITE = "seedvm_site"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.item import Item
 from seedvm.cloud.connection import Cloud, Refused
-from seedvm.cloud.item import Item
 
 RESOURCE_CLASS = "CUSTOM_BAREMETAL"
 

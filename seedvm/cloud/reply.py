@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from seedvm.base.errors import SeedvmError
-from seedvm.cloud.item import Item
+from seedvm.base.item import Item
 
 _WORDS = 400
 _MESSAGES = ("error_message", "faultstring", "message", "detail")

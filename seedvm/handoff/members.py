@@ -12,7 +12,7 @@ from seedvm.base import process
 from seedvm.base.first import first
 from seedvm.base.secret import Secret
 from seedvm.base.tcp import connects
-from seedvm.base.typed_json import decode, encode
+from seedvm.base.typed_json import decode, encode_record
 from seedvm.cloud.client import Client, login
 from seedvm.cloud.connection import in_thread
 from seedvm.cloud.ssh import Machine, way_in
@@ -93,7 +93,7 @@ class Members:
 
     async def ask_one(self, machine: Machine, verb: Verb[R, A], request: R, *, timeout: float = 60) -> A:
         """One verb of one member."""
-        said = await self.transport.verb(machine, verb.name, encode(request, reveal=True), timeout=timeout)
+        said = await self.transport.verb(machine, verb.name, encode_record(request, reveal=True), timeout=timeout)
         return decode(verb.answer, said, f"the answer of {machine.name} to member {verb.name}")
 
     async def ask(self, verb: Verb[R, A], request: R, *, timeout: float = 60) -> dict[str, A]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.files import write_private
-from seedvm.base.typed_json import decode, encode
+from seedvm.base.typed_json import decode, encode_record
 from seedvm.handoff.compare import DatabaseDigest
 from seedvm.handoff.services import Ids, Image
 from seedvm.member.rehearse import Rehearsal
@@ -126,7 +126,7 @@ def load(state_dir: Path) -> Record:
 
 def save(state_dir: Path, record: Record) -> None:
     """On the disk when it returns."""
-    write_private(state_dir / FILE, json.dumps({"format": _FORMAT, **encode(record)}, indent=1) + "\n")
+    write_private(state_dir / FILE, json.dumps({"format": _FORMAT, **encode_record(record)}, indent=1) + "\n")
 
 
 def _of_format_1(tree: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from seedvm.base.item import Item
 from seedvm.cloud.client import Client
-from seedvm.cloud.item import Item
 
 _NOBODYS_MAC = "02:5e:ed:00:00:01"
 _TASK = "OS-EXT-STS:task_state"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.json_tree import JSON
 from seedvm.base.typed_json import decode, encode
 from seedvm.member import boot, digest, hold, images, launch, leave, mute, notes, rehearse, secrets, status, watch
 
@@ -57,7 +58,7 @@ VERBS: Mapping[str, Verb[Any, Any]] = {
 }
 
 
-def answer(verb: str, request: object) -> tuple[int, Any]:
+def answer(verb: str, request: object) -> tuple[int, JSON]:
     """Exit code and what to print as JSON. A SeedvmError becomes {"error": {what, machine, why, hint}}."""
     asked = VERBS[verb]
     try:
@@ -70,5 +71,5 @@ def answer(verb: str, request: object) -> tuple[int, Any]:
         return 1, _error(error.what, error.machine, error.why, error.hint)
 
 
-def _error(what: str, machine: str | None, why: str, hint: str) -> dict[str, Any]:
+def _error(what: str, machine: str | None, why: str, hint: str) -> JSON:
     return {"error": {"what": what, "machine": machine, "why": why, "hint": hint}}

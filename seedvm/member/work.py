@@ -14,11 +14,11 @@ from pathlib import Path
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
 from seedvm.base.first import first
+from seedvm.base.item import Item
 from seedvm.base.secret import Secret
 from seedvm.base.tcp import tcp_open
 from seedvm.base.waiting import Hopeless, wait_for_sync
 from seedvm.cloud.client import Client, login
-from seedvm.cloud.item import Item
 
 SITE_KEY = Path("/var/lib/seedvm/site_key")
 MANIFEST = Path("/etc/seedvm-image.json")

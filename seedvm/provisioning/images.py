@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.files import write_private
+from seedvm.base.typed_json import decode
 
 PROOFS = "images-verified.json"
 _PIECE = 4 << 20
@@ -85,10 +85,9 @@ def open_images(folder: Path) -> ImageFiles:
 def proofs(state_dir: Path, files: ImageFiles) -> dict[str, Proof]:
     """The proofs that still hold, by file name."""
     try:
-        stored = json.loads((state_dir / PROOFS).read_text())
-    except (OSError, ValueError):
-        return {}
-    found = {name: Proof(**one) for name, one in stored.items()}
+        found = decode(dict[str, Proof], json.loads((state_dir / PROOFS).read_text()), PROOFS)
+    except (OSError, ValueError, SeedvmError):
+        return {}  # none, or none that counts: the files are read again
     return {
         file.path.name: proof
         for file in files.every
@@ -131,7 +130,7 @@ def _mark(path: Path) -> str:
     return f"{stat.st_size}:{stat.st_mtime_ns}:{stat.st_ino}"
 
 
-def _manifest(path: Path) -> dict[str, Any]:
+def _manifest(path: Path) -> Mapping[str, object]:
     try:
         tree = json.loads(path.read_text())
     except (OSError, ValueError) as error:
@@ -143,9 +142,10 @@ def _manifest(path: Path) -> dict[str, Any]:
     return tree
 
 
-def _digest(manifest: Mapping[str, Any], name: str, path: Path) -> str:
+def _digest(manifest: Mapping[str, object], name: str, path: Path) -> str:
     """`files: {NAME: {sha256: ...}}`, or `sha256` beside the only file that the manifest is about."""
-    listed = (manifest.get("files") or {}).get(name)
+    files = manifest.get("files")
+    listed = files.get(name) if isinstance(files, dict) else None
     found = listed.get("sha256") if isinstance(listed, dict) else listed if listed else manifest.get("sha256")
     if not isinstance(found, str) or len(found) != 64:
         raise SeedvmError(

@@ -9,20 +9,32 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from dataclasses import asdict, dataclass
+from typing import TypeAlias
 
+from seedvm.base.json_tree import JSON
 from seedvm.site.model import Site
 from seedvm.site.secrets_file import Secrets
 
-Tree: TypeAlias = dict[str, Any]
+Tree: TypeAlias = dict[str, JSON]
+Host: TypeAlias = dict[str, str]
 
 SEED_NAME = "seed"
 VIRTUAL_ROUTER_ID = 51
 _SEED_PRIORITY = 150
 _FIRST_NODE_PRIORITY = 100
 _NODE_INTERFACE = "eth0"  # the image boots with net.ifnames=0
+
+
+@dataclass(frozen=True)
+class NodeMetadata:
+    """What is one node's own; `priority` is VRRP's. `present` is false for one that was dropped."""
+
+    name: str
+    address: str
+    priority: int
+    interface: str
+    present: bool
 
 
 @dataclass(frozen=True)
@@ -33,7 +45,7 @@ class StackMetadata:
     shared: Tree
     with_seed: Tree
     without_seed: Tree
-    nodes: tuple[Tree, ...]
+    nodes: tuple[NodeMetadata, ...]
 
 
 def seed_tree(site: Site, secrets: Secrets) -> Tree:
@@ -41,7 +53,7 @@ def seed_tree(site: Site, secrets: Secrets) -> Tree:
     seed = _host(SEED_NAME, site.seed.address)
     everyone = [seed, *_nodes(site)]
     cluster = _cluster(site, members=everyone, backends=[seed], galera="gcomm://", seed_is_member=True)
-    node = {
+    node: Tree = {
         **seed,
         "interface": site.seed.interface,
         "priority": _SEED_PRIORITY,
@@ -58,12 +70,13 @@ def stack_metadata(site: Site, secrets: Secrets) -> StackMetadata:
         with_seed=_members(site, shared, seed_is_member=True),
         without_seed=_members(site, shared, seed_is_member=False),
         nodes=tuple(
-            {
-                **_host(site.node_name(index), address),
-                "priority": _FIRST_NODE_PRIORITY - 10 * index,
-                "interface": _NODE_INTERFACE,
-                "present": address not in site.undercloud.without,
-            }
+            NodeMetadata(
+                name=site.node_name(index),
+                address=str(address),
+                priority=_FIRST_NODE_PRIORITY - 10 * index,
+                interface=_NODE_INTERFACE,
+                present=address not in site.undercloud.without,
+            )
             for index, address in enumerate(site.provisioning.undercloud)
         ),
     )
@@ -73,7 +86,7 @@ def node_tree(site: Site, secrets: Secrets, index: int, *, seed_is_member: bool)
     """The whole metadata of one undercloud node as Heat makes it of the parts."""
     parts = stack_metadata(site, secrets)
     members = parts.with_seed if seed_is_member else parts.without_seed
-    node = {name: value for name, value in parts.nodes[index].items() if name != "present"}
+    node = {name: value for name, value in asdict(parts.nodes[index]).items() if name != "present"}
     return {**parts.shared, **members, "node": {**node, "bootstrap": False}}
 
 
@@ -86,7 +99,7 @@ def _members(site: Site, shared: Tree, *, seed_is_member: bool) -> Tree:
     return {"seedvm": whole["seedvm"], "cluster": cluster}
 
 
-def _cluster(site: Site, *, members: list[Tree], backends: list[Tree], galera: str, seed_is_member: bool) -> Tree:
+def _cluster(site: Site, *, members: list[Host], backends: list[Host], galera: str, seed_is_member: bool) -> Tree:
     return {
         "vip": str(site.provisioning.vip),
         "prefix": site.provisioning.cidr.prefixlen,
@@ -120,13 +133,13 @@ def _dated(tree: Tree, site: Site, role: str) -> Tree:
     return {"seedvm": {"site": site.name, "role": role, "generation": _hash(tree)}, **tree}
 
 
-def _hash(tree: Mapping[str, Any]) -> str:
+def _hash(tree: Tree) -> str:
     return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _nodes(site: Site) -> list[Tree]:
+def _nodes(site: Site) -> list[Host]:
     return [_host(one.name, one.address) for one in site.controllers]
 
 
-def _host(name: str, address: object) -> Tree:
+def _host(name: str, address: object) -> Host:
     return {"name": name, "address": str(address)}

@@ -6,14 +6,16 @@ It refuses to touch a stack that works or that was told that the seed is gone, a
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import yaml
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.files import write_private
+from seedvm.base.json_tree import JSON
+from seedvm.base.typed_json import encode_record
 from seedvm.base.waiting import NO_ERROR, NotYet, wait_for
 from seedvm.cloud import glance, heat, ironic, neutron, nova
 from seedvm.cloud.connection import Cloud, write_clouds
@@ -22,7 +24,7 @@ from seedvm.engine.step import Context, Done, Report, Todo, Verdict
 from seedvm.machines.selection import TRAIT
 from seedvm.provisioning import recovery
 from seedvm.provisioning.images import open_images
-from seedvm.provisioning.metadata import stack_metadata
+from seedvm.provisioning.metadata import NodeMetadata, stack_metadata
 from seedvm.provisioning.ownership import cloud_of, look
 from seedvm.provisioning.phases import SERVER
 from seedvm.provisioning.watch import Deployment
@@ -36,6 +38,30 @@ _MINUTES = 60
 _ROOM_SECONDS = 240.0
 _CLEAR_SECONDS = 300.0
 _LOOK_EVERY = 5.0
+
+
+@dataclass(frozen=True)
+class StackNode(NodeMetadata):
+    """A node with the id of its machine in Ironic, empty for a node that was dropped."""
+
+    machine: str
+
+
+@dataclass(frozen=True)
+class StackParameters:
+    """The parameters of the undercloud's Heat template, under its names."""
+
+    site: str
+    node_count: int
+    nodes: tuple[StackNode, ...]
+    image: str
+    flavor: str
+    network: str
+    key_name: str
+    seed_is_member: bool
+    shared: Mapping[str, JSON]
+    with_seed: Mapping[str, JSON]
+    without_seed: Mapping[str, JSON]
 
 
 @dataclass(frozen=True)
@@ -114,17 +140,17 @@ class DeployStep:
                 await nova.clear(cloud, one)
         running = {one.name for one in servers if one.status == "ACTIVE"}
         parameters = await self._parameters(cloud)
-        wanted = {one["machine"] for one in parameters["nodes"] if one["present"] and one["name"] not in running}
+        wanted = {one.machine for one in parameters.nodes if one.present and one.name not in running}
         await recovery.take_back(cloud, self.context.site.name, wanted, report)
         report.log(f"waiting until Nova may use {len(wanted)} machines")
         await _wait_for(lambda: self._room(cloud, wanted), _ROOM_SECONDS, "Nova does not see the machines")
         for order in obeyed:  # before the machines are at work again: an order that waits ends what seems to hang
             orders.done(self.context.state_dir, order)
         if stack is None:
-            await heat.create(cloud, heat.template(), parameters, minutes=_MINUTES)
+            await heat.create(cloud, heat.template(), encode_record(parameters), minutes=_MINUTES)
         else:
             report.log(f"trying again what failed: {stack.reason}")
-            await heat.update(cloud, stack, heat.template(), parameters, minutes=_MINUTES)
+            await heat.update(cloud, stack, heat.template(), encode_record(parameters), minutes=_MINUTES)
 
     async def _obey(self, cloud: Cloud, servers: tuple[nova.Server, ...], report: Report) -> list[orders.Order]:
         """Obey the orders that wait. One that may not be obeyed is taken away, so that it does not stop the next run as well."""
@@ -167,11 +193,11 @@ class DeployStep:
         disk = max(site.undercloud.needs.disk_gib, math.ceil(golden.size / 2**30))
         await nova.make_flavor(cloud, FLAVOR, disk_gib=disk, memory_mib=1024, cpus=1, specs=specs)
 
-    async def _parameters(self, cloud: Cloud) -> dict[str, Any]:
+    async def _parameters(self, cloud: Cloud) -> StackParameters:
         site = self.context.site
         parts = stack_metadata(site, self.context.secrets)
         machines = {node.title: node.id for node in await ironic.nodes(cloud, site.name) if node.role == "undercloud"}
-        missing = [one["name"] for one in parts.nodes if one["present"] and one["name"] not in machines]
+        missing = [one.name for one in parts.nodes if one.present and one.name not in machines]
         network = await neutron.network(cloud, NETWORK)
         images = [one for one in await glance.images(cloud, glance.GOLDEN) if one.status == "active"]
         if missing or network is None or not images:
@@ -187,19 +213,19 @@ class DeployStep:
             )
         digest = open_images(self.context.images_dir).golden.sha256
         image = next((one for one in images if one.digest == digest), images[0])
-        return {
-            "site": site.name,
-            "node_count": len(parts.nodes),
-            "nodes": [{**one, "machine": machines.get(one["name"], "")} for one in parts.nodes],
-            "image": image.id,
-            "flavor": FLAVOR,
-            "network": network.id,
-            "key_name": key_name(site.name),
-            "seed_is_member": True,
-            "shared": parts.shared,
-            "with_seed": parts.with_seed,
-            "without_seed": parts.without_seed,
-        }
+        return StackParameters(
+            site=site.name,
+            node_count=len(parts.nodes),
+            nodes=tuple(StackNode(**vars(one), machine=machines.get(one.name, "")) for one in parts.nodes),
+            image=image.id,
+            flavor=FLAVOR,
+            network=network.id,
+            key_name=key_name(site.name),
+            seed_is_member=True,
+            shared=parts.shared,
+            with_seed=parts.with_seed,
+            without_seed=parts.without_seed,
+        )
 
     async def _servers(self, cloud: Cloud, stack: heat.Stack | None) -> tuple[nova.Server, ...]:
         """The servers of the stack, and those of its names that a stack which is gone left behind."""

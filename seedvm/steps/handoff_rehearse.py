@@ -14,9 +14,9 @@ from typing import ClassVar
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.first import first
+from seedvm.base.item import Item
 from seedvm.base.waiting import wait_for
 from seedvm.cloud import ironic
-from seedvm.cloud.item import Item
 from seedvm.cloud.ssh import Machine
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.item import Item
 from seedvm.cloud.ironic import Node
-from seedvm.cloud.item import Item
 from seedvm.provisioning.recovery import hangs, refuse, way_back
 from seedvm.site.orders import Order, Spare, replace
 from seedvm.site.review import Disk, Machine, Review

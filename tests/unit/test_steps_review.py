@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from seedvm.base.item import Item
 from seedvm.cloud.ironic import Node
-from seedvm.cloud.item import Item
 from seedvm.machines.hardware import Disk, Hardware
 from seedvm.machines.inventory import Machine
 from seedvm.site.load import parse_site

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from seedvm.base.item import Item
 from seedvm.cloud.heat import Resource
 from seedvm.cloud.ironic import Node, innermost
-from seedvm.cloud.item import Item
 from seedvm.provisioning.phases import DEPLOYMENT, SERVER, failure, place
 
 NAMES = {0: "demo-undercloud-0", 1: "demo-undercloud-1"}

@@ -1,5 +1,5 @@
 """A JSON object of a foreign service, read key by key into Python's types. It refuses to guess: what is missing where it must be, or
-has another type, is a SeedvmError that names the key."""
+has another type, is a SeedvmError that names the key. Files and messages of our own are read by `seedvm.base.typed_json`."""
 
 from __future__ import annotations
 
