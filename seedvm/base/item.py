@@ -21,7 +21,9 @@ class Item:
     def of(cls, tree: object, source: str) -> Item:
         """Of anything that `json.loads` returns; what is no object is refused."""
         if not isinstance(tree, dict):
-            raise SeedvmError(f"{source}: the answer is not understood", why=f"a {type(tree).__name__} is no object")
+            raise SeedvmError(
+                f"{source}: the answer has an unexpected format", why=f"expected an object, got a {type(tree).__name__}"
+            )
         return cls(tree, source)
 
     def text(self, key: str, default: str | None = None) -> str:
@@ -65,10 +67,11 @@ class Item:
         value = self.tree.get(key)
         value = default if value is None else value
         if value is None:
-            raise SeedvmError(f"{self.source}: the answer is not understood", why=f"it has no {key}")
+            raise SeedvmError(f"{self.source}: the answer has an unexpected format", why=f"it has no {key}")
         return value
 
     def _refuse(self, key: str, value: object, wanted: str) -> NoReturn:
         raise SeedvmError(
-            f"{self.source}: the answer is not understood", why=f"{key} is {type(value).__name__}, not {wanted}"
+            f"{self.source}: the answer has an unexpected format",
+            why=f"{key} must be {wanted}, got {type(value).__name__}",
         )

@@ -28,8 +28,8 @@ _LOGIN_SECONDS = 20.0
 _LOCKED_TRIES = 9  # Ironic answers 409 while a conductor has the node locked
 _LOCKED_PAUSE = 2.0
 _HINTS: Mapping[int, str] = {
-    401: "are the admin password and that controller's Fernet keys those of the site?",
-    503: "on that machine: systemctl --failed; look at the service behind HAProxy, then run again",
+    401: "check that the admin password and that controller's Fernet keys match the site",
+    503: "on that machine: systemctl --failed; check the service behind HAProxy, then run again",
 }
 
 
@@ -162,7 +162,9 @@ class Client:
             ahead = next_page(page, key)
             if ahead in seen:
                 raise SeedvmError(
-                    f"{service} lists {key} without an end", machine=self._machine, why=f"{ahead} follows itself"
+                    f"{service} returns an endless list of {key}",
+                    machine=self._machine,
+                    why=f"page {ahead} links to itself",
                 )
         return tuple(found)
 
@@ -265,7 +267,7 @@ def next_page(page: Item, key: str) -> str:
     """Path and query of the page that follows, empty after the last: Ironic's and Glance's `next`, Keystone's `links`, or the
     `KEY_links` of Nova and Neutron. The host of such a link is the VIP, whoever was asked: it is passed over."""
     if page.has("truncated") and page.flag("truncated"):
-        raise SeedvmError(f"{page.source} does not list all {key}", why="the list is cut and has no second page")
+        raise SeedvmError(f"{page.source} did not list all {key}", why="the list is truncated and has no next page")
     found = page.text("next", "")
     if not found and page.has("links"):
         found = page.item("links").text("next", "")

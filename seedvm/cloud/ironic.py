@@ -156,7 +156,9 @@ async def create(cloud: Cloud, body: Mapping[str, object]) -> Node:
     extra = body.get("extra")
     if not isinstance(extra, Mapping) or not extra.get(SITE):
         raise SeedvmError(
-            "a node without a site is not registered", machine=str(body.get("name")), hint="this is a fault of seedvm"
+            "refusing to register a node without a site",
+            machine=str(body.get("name")),
+            hint="this is a bug in seedvm; please report it",
         )
     return Node.of(await cloud.send("POST", "ironic", "/nodes", dict(body)))
 

@@ -78,10 +78,10 @@ async def clear(cloud: Cloud, server: Server) -> None:
     """Take away a server that failed before it ran, so that its machine is free again."""
     if server.status not in ("ERROR", "BUILD"):
         raise SeedvmError(
-            "a server that runs is not taken away",
+            "refusing to delete a running server",
             machine=server.name,
             why=server.status,
-            hint="this is a fault of seedvm",
+            hint="this is a bug in seedvm; please report it",
         )
     await cloud.delete("nova", f"/servers/{server.id}")
 

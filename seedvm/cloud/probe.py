@@ -49,5 +49,5 @@ def probe(address: str, port: int, path: str = "/", *, seconds: float) -> Heard:
         return Heard(None, error.strerror or type(error).__name__)
     found = _STATUS.match(line)
     if found is None:
-        return Heard(None, "the connection was closed without an answer" if not line else "the answer is no HTTP")
+        return Heard(None, "the connection was closed without an answer" if not line else "the answer is not HTTP")
     return Heard(int(found[1]))

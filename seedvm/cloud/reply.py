@@ -51,7 +51,7 @@ class Answer:
         except ValueError as error:
             seen = words(self.body.decode(errors="replace"))[:80]
             raise Unreachable(
-                f"{self.source}: the answer is not understood", why=f"no JSON ({error}): {seen}"
+                f"{self.source}: the answer has an unexpected format", why=f"not JSON ({error}): {seen}"
             ) from None
 
     def reason(self) -> str:
@@ -72,13 +72,13 @@ def cause(error: BaseException) -> str:
     chain = list(_chain(error))
     names = {type(one).__name__ for one in chain}
     if "ConnectTimeoutError" in names:
-        return "nobody accepts the connection in time"
+        return "the connection was not accepted in time"
     if any("Timeout" in name for name in names):
         return "no answer in time"
     if "RemoteDisconnected" in names:
         return "the connection was closed without an answer"
     if "IncompleteRead" in names:
-        return "the answer was cut short"
+        return "the answer was incomplete"
     for one in chain:
         if isinstance(one, OSError) and one.strerror:
             return one.strerror

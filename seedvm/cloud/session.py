@@ -187,11 +187,11 @@ def _translated(service: str, machine: str, url: str) -> Iterator[None]:
         why = f"HTTP {error.http_status}: {words(error.message or '')}"
         mine = error.http_status in (401, 403)
         hint = (
-            "are that controller's database and Fernet keys, and the admin password, those of the site?"
+            "check that that controller's database, its Fernet keys and the admin password match the site"
             if mine
             else _LOOK
         )
-        raise Unreachable("Keystone does not accept the login", machine=machine, why=why, hint=hint) from None
+        raise Unreachable("Keystone rejected the login", machine=machine, why=why, hint=hint) from None
     except (OSError, exceptions.ClientException, requests.RequestException, urllib3.exceptions.HTTPError) as error:
         raise Unreachable(
             f"{service} does not answer",

@@ -74,7 +74,7 @@ class Ssh:
         try:
             answer = json.loads(said.stdout)
         except ValueError:
-            why = (said.stderr or said.stdout).strip()[-600:] or f"exit code {said.returncode}, not a word"
+            why = (said.stderr or said.stdout).strip()[-600:] or f"exit code {said.returncode}, no output"
             raise SeedvmError(f"member {verb} gave no answer", machine=machine.name, why=why) from None
         if isinstance(answer, dict) and "error" in answer:
             error = answer["error"]

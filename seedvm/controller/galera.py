@@ -84,7 +84,7 @@ def rows(connection: Connection, sql: str, values: Sequence[object] = ()) -> tup
             cursor.execute(sql, values)
             return tuple(cursor.fetchall())
     except pymysql.MySQLError as error:
-        raise SeedvmError("MariaDB refused a statement", why=f"{sql[:120]}: {error}") from error
+        raise SeedvmError("MariaDB rejected a statement", why=f"{sql[:120]}: {error}") from error
 
 
 def status(connection: Connection) -> GaleraStatus:
@@ -127,7 +127,8 @@ def tables(connection: Connection, databases: Iterable[str]) -> tuple[str, ...]:
     )
     if missing := set(wanted) - {str(schema) for schema, _ in found}:
         raise SeedvmError(
-            f"databases without a table: {', '.join(sorted(missing))}", hint="did the seed's bootstrap end well?"
+            f"databases without a table: {', '.join(sorted(missing))}",
+            hint="check that the bootstrap of the seed succeeded",
         )
     return tuple(f"`{schema}`.`{table}`" for schema, table in found)
 
@@ -162,6 +163,6 @@ def digest(connection: Connection, listed: Sequence[str]) -> tuple[TableDigest, 
         (count,) = rows(connection, f"SELECT COUNT(*) FROM {table}")[0]
         checksum = rows(connection, f"CHECKSUM TABLE {table} EXTENDED")[0][1]
         if checksum is None:
-            raise SeedvmError(f"MariaDB gives no checksum for {table}", hint=f"CHECK TABLE {table}")
+            raise SeedvmError(f"MariaDB returned no checksum for {table}", hint=f"CHECK TABLE {table}")
         found.append(TableDigest(table.replace("`", ""), int(count), int(checksum)))
     return tuple(found)

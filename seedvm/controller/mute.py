@@ -39,7 +39,7 @@ def rules(nics: Sequence[str]) -> str:
 def mute(nics: Sequence[str]) -> None:
     """From now on not a frame leaves."""
     if not nics:
-        raise SeedvmError("there is no interface to mute", hint="ip link show")
+        raise SeedvmError("found no interface to mute", hint="ip link show")
     process.run(["nft", "-f", "-"], timeout=10, input=rules(nics))
 
 

@@ -37,7 +37,9 @@ async def _left(units: Sequence[str], seconds: float) -> tuple[str, ...]:
         return not await active(units)
 
     try:
-        await wait_for(ended, seconds=seconds, what="they still run", pause=_LOOK_SECONDS, passing=NO_ERROR)
+        await wait_for(
+            ended, seconds=seconds, what="the units are still running", pause=_LOOK_SECONDS, passing=NO_ERROR
+        )
     except TimedOut:
         return await active(units)
     return ()

@@ -35,7 +35,9 @@ def hold_writes(on: bool, *, admin: Path = ADMIN_SOCKET) -> None:
     said = haproxy(f"set map {HOLD_MAP} {_HOLD_KEY} {'on' if on else 'off'}", admin=admin)
     if said.strip():
         raise SeedvmError(
-            "HAProxy does not take the hold on writes", why=said.strip()[:300], hint=f"is {HOLD_MAP} in its config?"
+            "HAProxy did not accept the hold on writes",
+            why=said.strip()[:300],
+            hint=f"check that its configuration uses {HOLD_MAP}",
         )
 
 

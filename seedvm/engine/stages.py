@@ -23,6 +23,15 @@ NODE_PHASES: tuple[NodePhase, ...] = get_args(NodePhase)[:-2]
 LAST_NODE_PHASES: tuple[NodePhase, ...] = ("joined", "active")
 """The last phase of a node of the undercloud, and that of any other."""
 
+STALLED = "STALLED"
+"""Marks a machine's detail when it made no progress for longer than usual."""
+
+
+def stalled(detail: str) -> bool:
+    """Whether a machine's detail says that it stalled; journals of earlier versions have another mark."""
+    return STALLED in detail or "STANDS STILL" in detail
+
+
 HandoffPhase: TypeAlias = Literal["QUIESCE", "JOIN", "COMPARE", "FENCE", "COMMIT", "OWN", "REHEARSE", "RECEIPT"]
 HANDOFF_PHASES: tuple[HandoffPhase, ...] = get_args(HandoffPhase)
 

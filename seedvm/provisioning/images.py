@@ -67,9 +67,9 @@ def open_images(folder: Path) -> ImageFiles:
     missing = [name for name in wanted if not (folder / name).is_file()]
     if missing:
         raise SeedvmError(
-            "the images are not complete",
-            why=f"{folder} lacks {', '.join(missing)}",
-            hint="build them: make image; then copy the folder",
+            "the images are incomplete",
+            why=f"{folder} does not contain {', '.join(missing)}",
+            hint="build them with make image, then copy the folder",
         )
     golden, ramdisk = _manifest(folder / "golden.json"), _manifest(folder / "ramdisk.json")
     return ImageFiles(
@@ -137,7 +137,7 @@ def _manifest(path: Path) -> Mapping[str, object]:
         raise SeedvmError(f"{path} cannot be read", why=str(error), hint="copy or build the images again") from error
     if not isinstance(tree, dict):
         raise SeedvmError(
-            f"{path} is no manifest", why="it is not a JSON object", hint="copy or build the images again"
+            f"{path} is not a manifest", why="it is not a JSON object", hint="copy or build the images again"
         )
     return tree
 
@@ -149,6 +149,6 @@ def _digest(manifest: Mapping[str, object], name: str, path: Path) -> str:
     found = listed.get("sha256") if isinstance(listed, dict) else listed if listed else manifest.get("sha256")
     if not isinstance(found, str) or len(found) != 64:
         raise SeedvmError(
-            f"{path} holds no sha256 of {name}", why="its content cannot be proven", hint="build the images again"
+            f"{path} contains no sha256 of {name}", why="its content cannot be verified", hint="build the images again"
         )
     return found

@@ -22,8 +22,8 @@ _TRIES = 2
 _LOOK_EVERY = 3.0
 _IDLE = ("manageable", "inspect failed")
 _OTHER = {"bios": "uefi", "uefi": "bios"}
-_CABLE = "is the NIC with its boot MAC cabled to the provisioning network, and does its firmware boot from it? then run again"
-_CONSOLE = "look at its console, then run again"
+_CABLE = "check that the NIC with its boot MAC is cabled to the provisioning network and its firmware boots from it, then run again"
+_CONSOLE = "check its console, then run again"
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class InspectionProgress:
     words: str
 
 
-HEARD = InspectionProgress(35, "boots from the network")
+HEARD = InspectionProgress(35, "booting from the network")
 
 
 async def inspect(
@@ -57,7 +57,7 @@ async def inspect(
         try:
             result = await run.step()
         except Refused as error:
-            return Failed(f"Ironic refused it: {error.why}", _CONSOLE)
+            return Failed(f"Ironic rejected it: {error.why}", _CONSOLE)
         if result is not None:
             return result
         if run.stage != told:
@@ -69,7 +69,7 @@ async def inspect(
 
 class _Inspection:
     def __init__(self, cloud: Cloud, node: ironic.Node, fresh: bool, mode_proven: bool) -> None:
-        self.stage = InspectionProgress(0, "waits for Ironic")
+        self.stage = InspectionProgress(0, "waiting for Ironic")
         self._cloud = cloud
         self._id = node.id
         self._fresh = fresh
@@ -108,17 +108,17 @@ class _Inspection:
     def _failed(self, why: str) -> Failed:
         """With how far it came, and the cure for having come no further."""
         heard = self._furthest.percent >= HEARD.percent
-        return Failed(f"{why}; it came as far as: {self._furthest.words}", _CONSOLE if heard else _CABLE)
+        return Failed(f"{why}; last stage reached: {self._furthest.words}", _CONSOLE if heard else _CABLE)
 
     async def _begin(self, now: ironic.Node) -> Failed | None:
         self._macs = await ironic.ports(self._cloud, self._id)
         if not self._macs:
             self._portless_since = self._portless_since or time.monotonic()
-            self.stage = InspectionProgress(0, "waits for its port in Ironic")
+            self.stage = InspectionProgress(0, "waiting for its port in Ironic")
             late = time.monotonic() - self._portless_since > PORT_SECONDS
-            return Failed("Ironic has no port for it", "run again: registration makes the port") if late else None
+            return Failed("Ironic has no port for it", "run again; the registration creates the port") if late else None
         if now.maintenance and not await ironic.take_back(self._cloud, now):
-            cure = "openstack baremetal node maintenance unset, when it may be used again; then run again"
+            cure = "when it can be used again: openstack baremetal node maintenance unset; then run again"
             return Failed(f"it is in maintenance: {now.kept_away or 'no reason given'}", cure)
         if self._asked and not self._mode_proven and now.boots_in in _OTHER:
             now = await ironic.set_boot_mode(self._cloud, now, _OTHER[now.boots_in])
@@ -127,7 +127,7 @@ class _Inspection:
         self._before = await asyncio.to_thread(leases)
         await ironic.provision(self._cloud, self._id, "inspect")
         self.stage = InspectionProgress(
-            5, f"Ironic prepares its boot ({now.boots_in or 'default mode'}, try {self._asked})"
+            5, f"Ironic is preparing its boot ({now.boots_in or 'default mode'}, attempt {self._asked})"
         )
         return None
 
@@ -137,16 +137,16 @@ def stage(now: ironic.Node, news: Sequence[Lease]) -> InspectionProgress:
     ramdisk = any(lease.of_ramdisk for lease in news)
     if now.state != "inspect wait":
         return (
-            InspectionProgress(90, "Ironic takes in what it found")
+            InspectionProgress(90, "Ironic is storing the results")
             if news
-            else InspectionProgress(5, "Ironic prepares its boot")
+            else InspectionProgress(5, "Ironic is preparing its boot")
         )
     if ramdisk:
-        return InspectionProgress(60, "the ramdisk runs and reads the hardware")
+        return InspectionProgress(60, "the ramdisk is inspecting the hardware")
     if news:
         return InspectionProgress(HEARD.percent, f"{HEARD.words} as {news[0].address}")
     return (
-        InspectionProgress(15, "its firmware starts")
+        InspectionProgress(15, "its firmware is starting")
         if now.power == "power on"
         else InspectionProgress(10, "powering on")
     )

@@ -48,11 +48,11 @@ def place(node: Node, resources: Mapping[str, Resource], *, answers: bool) -> Pl
         if one is not None and one.status.endswith("FAILED"):
             return Place("failed", one.reason[:200])
     if deployment is not None and deployment.status in _DONE:
-        return Place("joined", "configured, signalled to Heat")
+        return Place("joined", "configured, reported success to Heat")
     if node.state in ("deploy failed", "error"):
         return Place("failed", node.error[:200])
     if node.state == "active":
-        return Place("configure", "its own system is up") if answers else Place("boot", "from its own disk")
+        return Place("configure", "its own system is up") if answers else Place("boot", "booting from its own disk")
     if node.state in ("deploying", "wait call-back"):
         return _deploying(node)
     return Place("power", node.state)
@@ -60,13 +60,13 @@ def place(node: Node, resources: Mapping[str, Resource], *, answers: bool) -> Pl
 
 def _deploying(node: Node) -> Place:
     if node.step == "write_image":
-        return Place("write", "the agent writes the image")
+        return Place("write", "the agent is writing the image")
     if node.step in _BOOTING:
         return Place("boot", node.step.replace("_", " "))
     if node.state == "wait call-back" or node.power == "power on":
         if not node.agent:
-            return Place("pxe", "boots from the network, the agent has not called yet")
-        return Place("ramdisk", f"the agent is at work: {node.step.replace('_', ' ') or 'called'}")
+            return Place("pxe", "booting from the network; the agent has not contacted Ironic yet")
+        return Place("ramdisk", f"the agent is working: {node.step.replace('_', ' ') or 'contacted Ironic'}")
     return Place("power", f"{node.state}, {node.power}")
 
 
@@ -74,7 +74,7 @@ def stage(processes: str) -> str:
     """What a node configures right now, from its process list (`pgrep -a -f /os-refresh-config/`)."""
     found = _SCRIPT.findall(processes)
     if not found:
-        return "its own system is up; waits for its turn"
+        return "its own system is up; waiting for its turn"
     phase, _, service = found[-1]
     return service if phase == "configure" else f"{service} ({phase.replace('-', ' ')})"
 
@@ -121,7 +121,7 @@ def failure(
         if one.kind == DEPLOYMENT:
             return Failure(name, _CONFIGURATION, words.get(one.physical) or one.reason)
         if one.kind == SERVER:
-            return Failure(name, "it was not deployed", faults.get(one.physical) or one.reason)
+            return Failure(name, "its deployment failed", faults.get(one.physical) or one.reason)
         if one.kind == PORT:
-            return Failure(name, "its port was refused", one.reason)
+            return Failure(name, "Neutron rejected its port", one.reason)
     return Failure("", "the undercloud stack failed", reason)

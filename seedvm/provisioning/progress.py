@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from seedvm.engine.stages import STALLED
 from seedvm.engine.step import Report
 from seedvm.provisioning.phases import Place
 
@@ -67,10 +68,10 @@ class Lanes:
             self._streams.pop(node, None)
             silent = now - self._since[node]
             stuck = place.phase in _CALLED_FOR and silent > _SILENT_SECONDS
-            said = f"{place.detail}, STANDS STILL for {silent:.0f} s" if stuck else place.detail
+            said = f"{place.detail}, {STALLED} for {silent:.0f} s" if stuck else place.detail
             self._report.node(node, place.phase, detail=said)
         elif not self._streams.get(node, _Stream()).marks:
-            self._report.node(node, "write", detail="the agent prepares the disk")
+            self._report.node(node, "write", detail="the agent is preparing the disk")
 
     def measured(self, now: float, received: Mapping[str, int]) -> None:
         """Bytes by address; nodes in `write` are told with what was measured."""
@@ -88,9 +89,9 @@ class Lanes:
         percent = 100.0 * stream.count / self._total
         said = f"{mib(stream.count)} of {mib(self._total)} MiB"
         if not connected and percent >= 99:
-            said += ", written; the agent finishes"
+            said += ", written; the agent is finishing"
         elif now - stream.grew > _STALL_SECONDS:
-            said += f", STANDS STILL for {now - stream.grew:.0f} s"
+            said += f", {STALLED} for {now - stream.grew:.0f} s"
         else:
             said += f", {stream.rate / 2**20:.0f} MiB/s"
         self._report.node(node, "write", percent=percent, detail=said)

@@ -50,7 +50,7 @@ async def take_back(
     """
     wanted, asked = set(wanted), dict[tuple[str, str], float]()
     before: dict[str, str] = {}
-    what, hint = "the machine does not become free again", "look at its BMC, then retry; or replace it by a spare"
+    what, hint = "the machine did not become available again", "check its BMC, then retry, or replace it with a spare"
 
     async def free() -> bool | NotYet:
         nodes = [node for node in await ironic.nodes(cloud, site) if node.id in wanted]
@@ -75,7 +75,7 @@ async def _ask(cloud: Cloud, node: ironic.Node, asked: dict[tuple[str, str], flo
         return
     asked[(node.id, node.state)] = now
     told = f": {node.error}" if node.error else ""
-    report.log(f"taking back {node.name}, which is in state {node.state}{told}", node=node.title or node.name)
+    report.log(f"making {node.name} available again; its state is {node.state}{told}", node=node.title or node.name)
     try:
         if node.maintenance:
             await ironic.take_back(cloud, node)
@@ -93,7 +93,8 @@ def hangs(node: ironic.Node) -> bool:
 async def set_free(cloud: Cloud, node: ironic.Node, report: Report) -> None:
     """End a deployment that hangs, so that Nova and Heat see it fail now and not in twenty minutes."""
     report.log(
-        "its deployment is ended, as ordered; it is tried again when the others have come to rest", node=node.title
+        "its deployment has been cancelled as requested; it will be retried when the other nodes have finished",
+        node=node.title,
     )
     await ironic.provision(cloud, node.id, "deleted")
 
@@ -109,7 +110,7 @@ async def put_in_place(cloud: Cloud, site: str, order: Order, report: Report) ->
     assert new is not None
     report.confirmed([{"bmc": spare.bmc, "serial": spare.serial, "disk": spare.disk}])
     if old is not None:
-        report.log(f"{old.bmc} is put aside: {new.bmc} takes its place", node=order.node)
+        report.log(f"{old.bmc} has been taken out of service and is replaced by {new.bmc}", node=order.node)
         why = f"replaced by {new.bmc}" + (f": {old.error}" if old.error else "")
         changes = {"/extra/seedvm_role": REPLACED, "/extra/seedvm_name": old.name, "/extra/unfit": why[:250]}
         await ironic.patch(cloud, old.id, changes)
@@ -132,12 +133,10 @@ def refuse(order: Order, spare: Spare, new: ironic.Node | None) -> None:
     elif new.instance and not already:
         why = "it is in use"
     elif not spare.disk_serial or spare.disk_serial not in root:
-        why = (
-            f"its root disk is known by {', '.join(root) or 'nothing'}, and {spare.disk_serial or 'none'} was confirmed"
-        )
+        why = f"its root disk is {', '.join(root) or 'unknown'}, but {spare.disk_serial or 'none'} was confirmed"
     else:
         return
-    raise SeedvmError(f"{order.node} is not replaced", machine=spare.bmc, why=why, hint="choose another spare")
+    raise SeedvmError(f"{order.node} was not replaced", machine=spare.bmc, why=why, hint="choose another spare")
 
 
 async def put_aside(cloud: Cloud, site: str, report: Report) -> None:
@@ -150,5 +149,5 @@ async def put_aside(cloud: Cloud, site: str, report: Report) -> None:
             await ironic.provision(cloud, node.id, "manage")
             await ironic.power(cloud, node.id, "power off")
         except SeedvmError as error:
-            report.log(f"it could not be switched off and is left in maintenance: {error}", node=node.name)
+            report.log(f"it could not be powered off and stays in maintenance: {error}", node=node.name)
             await ironic.keep_away(cloud, node.id, node.unfit[:240])

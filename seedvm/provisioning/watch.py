@@ -53,7 +53,9 @@ class Deployment:
         """Until the stack is complete; SeedvmError, with the node and its words, where it failed and the other machines are at rest."""
         stack, resources = await self._at_rest(seconds)
         if stack is None:
-            raise SeedvmError("the stack undercloud is gone", why="somebody deleted it", hint="run again")
+            raise SeedvmError(
+                "the stack undercloud no longer exists", why="it was deleted during the deployment", hint="run again"
+            )
         if not stack.complete:
             raise await self._explained(stack, resources)
 
@@ -73,11 +75,11 @@ class Deployment:
                     return stack, resources
                 if stack.settled and not told:
                     told, failed = True, await self._explained(stack, resources)
-                    self.report.log(f"{failed.what}: {failed.why}; the others go on", node=failed.machine)
+                    self.report.log(f"{failed.what}: {failed.why}; the other nodes continue", node=failed.machine)
                 if time.monotonic() > deadline:
-                    why = f"{seconds:.0f} s, and the stack is {stack.status}"
+                    why = f"the stack is still {stack.status} after {seconds:.0f} s"
                     names = ", ".join(building) or None
-                    raise SeedvmError("the deployment does not end", machine=names, why=why, hint="retry it")
+                    raise SeedvmError("timed out waiting for the deployment", machine=names, why=why, hint="retry it")
                 await asyncio.sleep(self.look_every)
         return None, ()
 
@@ -164,10 +166,10 @@ class Deployment:
         }
         names = {one.index: one.name for one in self.context.site.controllers}
         said: Failure = failure(names, resources, words, self._faults, stack.reason)
-        hint = "seedvm run tries again what failed"
+        hint = "run seedvm run to retry what failed"
         if said.node:
             addresses = {one.name: one.address for one in self.context.site.controllers}
-            hint = f"seedvm node retry {said.node}, or node replace, or node drop; then seedvm run"
+            hint = f"run seedvm node retry {said.node}, or node replace, or node drop; then seedvm run"
             if said.node in addresses and said.configuring:
                 hint += f"; on the node: ssh root@{addresses[said.node]} journalctl -u os-collect-config"
         return SeedvmError(said.what, machine=said.node or None, why=said.why or stack.reason, hint=hint)

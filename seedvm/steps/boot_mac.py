@@ -31,10 +31,10 @@ from seedvm.wire.dhcp import Dhcp
 from seedvm.wire.rmcp import guid_readings
 
 UNKNOWN = "its boot MAC"
-TYPE_IT = "write its MAC under `machines` in site.yaml"
+TYPE_IT = "add its MAC under `machines` in site.yaml"
 ALLOW_IT = f"set bmc.learn_mac_by_power_on in site.yaml, or {TYPE_IT}"
 BY_UUID = "DHCP request with the BMC's UUID (option 97)"
-BY_POWER = "DHCP request while it alone was powered on, twice"
+BY_POWER = "DHCP request while only this machine was powered on, twice"
 ALONE = Alone()
 PC_BIOS, ARM64 = (0, 20), (11, 19)
 
@@ -122,7 +122,9 @@ class BootMacStep:
             else:
                 self._learned(bmc, requests[mac], BY_POWER, report)
 
-        report.log("its BMC tells no UUID of its own: powered on alone, twice, to hear its request", node=bmc)
+        report.log(
+            "its BMC reports no unique UUID: it is powered on alone, twice, to detect its DHCP request", node=bmc
+        )
         await sniff_dhcp(self._interface, until=work(), on_request=on_request)
 
     def _learned(self, bmc: str, request: Dhcp, source: str, report: Report) -> None:
@@ -132,7 +134,9 @@ class BootMacStep:
         report.log(f"boot MAC {request.mac} from its own DHCP request", node=bmc)
         if request.architecture in ARM64:
             self._unfit(
-                bmc, f"its firmware says ARM64 (option 93: {request.architecture}), and the image is x86_64", report
+                bmc,
+                f"its firmware reports ARM64 (option 93: {request.architecture}), but the image is for x86_64",
+                report,
             )
 
     def _mark(self, bmc: str, on: bool) -> None:
@@ -144,7 +148,7 @@ class BootMacStep:
         for one in machines:
             others = [other.bmc for other in machines if other.bmc != one.bmc and other.boot_mac == one.boot_mac]
             if others:
-                self._unfit(one.bmc, f"{UNKNOWN} {one.boot_mac} is claimed by {', '.join(others)} too", report)
+                self._unfit(one.bmc, f"{UNKNOWN} {one.boot_mac} is also claimed by {', '.join(others)}", report)
 
     def _waits(self, machine: Machine) -> bool:
         """Whether this machine still needs its MAC, or was left powered on by a run that was killed."""
@@ -175,7 +179,10 @@ class BootMacStep:
         for machine in machines:
             if not self._allowed:
                 self._unfit(
-                    machine.bmc, f"{UNKNOWN} is not known and power on is not allowed to learn it", report, ALLOW_IT
+                    machine.bmc,
+                    f"{UNKNOWN} is unknown, and powering it on to detect the MAC is not allowed",
+                    report,
+                    ALLOW_IT,
                 )
             elif pair := proven.get(machine.bmc):
                 switch = self._switch(machine, pair)
@@ -191,14 +198,14 @@ class BootMacStep:
         ports = BmcPorts(self._ports.ipmi, self._ports.redfish, self._ports.redfish_clear or 80)
         try:
             if not await opens(machine, pair, Ledger(self._state_dir), self._pace, ports):
-                return f"{UNKNOWN} is not known and its account no longer opens the BMC"
+                return f"{UNKNOWN} is unknown, and its BMC no longer accepts the account"
             if await switch.power() != "on":
                 return None
             if not machine.powered_by_us:
-                return f"{UNKNOWN} is not known and the machine is running: power it off first"
+                return f"{UNKNOWN} is unknown, and the machine is running: power it off first"
             await switch.stop()
         except SeedvmError as error:
-            return f"{UNKNOWN} is not known and its power cannot be read: {error.what}"
+            return f"{UNKNOWN} is unknown, and its power state cannot be read: {error.what}"
         return None
 
     def _switch(self, machine: Machine, pair: Candidate) -> Switch:
@@ -212,7 +219,7 @@ class BootMacStep:
 
     def _unfit(self, bmc: str, reason: str, report: Report, cure: str = TYPE_IT) -> None:
         inventory.change(self._state_dir, bmc, unfit_reason=reason, cure=cure, powered_by_us=False)
-        report.node(bmc, "unfit", detail=f"{reason}. Cure: {cure}")
+        report.node(bmc, "unfit", detail=f"{reason}. To fix: {cure}")
 
 
 def own_uuid(bmc: str, guids: Mapping[str, bytes]) -> bool:

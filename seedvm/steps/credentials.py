@@ -56,7 +56,7 @@ class CredentialsStep:
 
     async def check(self) -> Verdict:
         if not self._candidates and not self._accounts:
-            return Blocked("no BMC password is given", "write bmc_candidates into secrets.yaml, or: seedvm import LIST")
+            return Blocked("no BMC password is given", "add bmc_candidates to secrets.yaml, or run: seedvm import LIST")
         machines = self._machines()
         if not machines:
             return Todo("no BMC is known yet")
@@ -66,7 +66,7 @@ class CredentialsStep:
             return Todo(f"no proven account yet: {', '.join(waiting)}")
         closed = await self._closed(machines, proven)
         if closed:
-            return Todo(f"the proven account no longer opens {', '.join(closed)}")
+            return Todo(f"the proven account is no longer accepted by {', '.join(closed)}")
         unfit: dict[str, str] = {one.bmc: one.unfit_reason or "" for one in machines if one.tried is not None}
         return Done({"proven": len(machines) - len(unfit), "unusable": unfit})
 
@@ -155,7 +155,7 @@ class CredentialsStep:
         )
         for finding in machine.findings:
             if finding.name not in WIRE:
-                report.log(f"{finding.detail}. Cure: {finding.cure}", node=machine.bmc)
+                report.log(f"{finding.detail}. To fix: {finding.cure}", node=machine.bmc)
         if isinstance(answer, Proven):
             account = Candidate(answer.user, answer.password)
             await self._kept.surely((with_account(machine, answer), account))

@@ -42,11 +42,13 @@ class Finished:
         address = self.receipt.vip.address
         heard = await in_thread(lambda: probe(address, installed().ports["keystone"], "/v3", seconds=_SECONDS))
         if heard.status != 200:
-            hint = "look at its nodes; the seed has left and cannot help"
+            hint = "check the undercloud's nodes; the seed has left and cannot repair them"
             return Blocked(f"the undercloud's Keystone does not answer at {address}: {heard}", hint)
         return Done(
             {"receipt": self.receipt.time, "verdict": self.receipt.verdict, "keystone": f"answers at {address}"}
         )
 
     async def apply(self, report: Report) -> None:
-        raise SeedvmError("the seed has left, it changes nothing any more", hint="the undercloud is the cloud now")
+        raise SeedvmError(
+            "the seed has left and changes nothing any more", hint="manage the undercloud through its own APIs"
+        )

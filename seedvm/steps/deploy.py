@@ -82,7 +82,7 @@ class DeployStep:
             return Todo("the cloud does not answer yet")
         stack = standing.stack
         if stack is None:
-            return Todo("the stack undercloud is not there")
+            return Todo("the stack undercloud does not exist")
         if stack.seed_is_member and not stack.complete:
             return Todo(
                 f"the stack is {stack.status}: {stack.reason}" if stack.settled else f"the stack is {stack.status}"
@@ -109,9 +109,9 @@ class DeployStep:
             except SeedvmError as error:
                 if not orders.pending(self.context.state_dir, self.context.site.name):
                     raise
-                report.log(f"failed: {error}; an order waits for it", node=error.machine)
+                report.log(f"failed: {error}; a pending request applies to it", node=error.machine)
         for order in orders.pending(self.context.state_dir, self.context.site.name):
-            report.log("the order is void: the deployment is complete", node=order.node)
+            report.log("request ignored: the deployment has already finished", node=order.node)
             orders.done(self.context.state_dir, order)
         await recovery.put_aside(cloud, self.context.site.name, report)
 
@@ -129,27 +129,27 @@ class DeployStep:
         servers = await self._servers(cloud, stack)
         obeyed = await self._obey(cloud, servers, report)
         if stack is not None and not any(one.status == "ACTIVE" for one in servers):
-            report.log(f"no server of the stack ever ran ({stack.status}): it is made anew")
+            report.log(f"no server of the stack ever ran ({stack.status}): the stack is created again")
             if stack.status != "DELETE_IN_PROGRESS":
                 await heat.delete(cloud, stack)
             await _wait_for(lambda: self._gone(cloud), _CLEAR_SECONDS, "the failed stack was not deleted")
             stack, servers = None, ()
         for one in servers:
             if one.status == "ERROR":
-                report.log(f"taking away {one.name}, which failed before it ran: {one.fault}", node=one.name)
+                report.log(f"deleting the server {one.name}, which failed before it ran: {one.fault}", node=one.name)
                 await nova.clear(cloud, one)
         running = {one.name for one in servers if one.status == "ACTIVE"}
         parameters = await self._parameters(cloud)
         wanted = {one.machine for one in parameters.nodes if one.present and one.name not in running}
         await recovery.take_back(cloud, self.context.site.name, wanted, report)
-        report.log(f"waiting until Nova may use {len(wanted)} machines")
-        await _wait_for(lambda: self._room(cloud, wanted), _ROOM_SECONDS, "Nova does not see the machines")
+        report.log(f"waiting for Nova to offer {len(wanted)} machines")
+        await _wait_for(lambda: self._room(cloud, wanted), _ROOM_SECONDS, "Nova does not offer the machines")
         for order in obeyed:  # before the machines are at work again: an order that waits ends what seems to hang
             orders.done(self.context.state_dir, order)
         if stack is None:
             await heat.create(cloud, heat.template(), encode_record(parameters), minutes=_MINUTES)
         else:
-            report.log(f"trying again what failed: {stack.reason}")
+            report.log(f"retrying what failed: {stack.reason}")
             await heat.update(cloud, stack, heat.template(), encode_record(parameters), minutes=_MINUTES)
 
     async def _obey(self, cloud: Cloud, servers: tuple[nova.Server, ...], report: Report) -> list[orders.Order]:
@@ -158,11 +158,13 @@ class DeployStep:
         waiting = list(orders.pending(state_dir, site.name))
         for order in waiting:
             try:
-                report.log(f"ordered: {order}", node=order.node)
+                report.log(f"requested: {order}", node=order.node)
                 if order.node not in {one.name for one in site.controllers}:
-                    raise SeedvmError("the order names no node of the site", machine=order.node, hint="seedvm status")
+                    raise SeedvmError(
+                        "the request names a node that the site does not have", machine=order.node, hint="seedvm status"
+                    )
                 if any(one.name == order.node and one.status == "ACTIVE" for one in servers) and order.spare:
-                    raise SeedvmError("a node that runs is not replaced", machine=order.node, hint="retry it")
+                    raise SeedvmError("refusing to replace a running node", machine=order.node, hint="retry it")
                 if order.spare:
                     await recovery.put_in_place(cloud, site.name, order, report)
                     self._note_in_review(order.node, order.spare)
@@ -207,9 +209,9 @@ class DeployStep:
                 *([] if images else ["the golden image"]),
             ]
             raise SeedvmError(
-                "the stack cannot be made",
+                "the stack cannot be created",
                 why=f"missing: {', '.join(lacking)}",
-                hint="run again: earlier steps bring them",
+                hint="run again; earlier steps create them",
             )
         digest = open_images(self.context.images_dir).golden.sha256
         image = next((one for one in images if one.digest == digest), images[0])
@@ -240,12 +242,12 @@ class DeployStep:
             return True
         if stack.status == "DELETE_FAILED":
             await heat.delete(cloud, stack)
-        return NotYet(f"it is {stack.status}")
+        return NotYet(f"the stack is {stack.status}")
 
     async def _room(self, cloud: Cloud, machines: set[str]) -> bool | NotYet:
         known, room = await nova.hypervisors(cloud), await nova.room(cloud, TRAIT)
         missing = machines - (known & room)
-        return NotYet(f"no room yet on the nodes {', '.join(sorted(missing))}") if missing else True
+        return NotYet(f"not offered yet: {', '.join(sorted(missing))}") if missing else True
 
 
 def key_name(site: str) -> str:

@@ -42,7 +42,7 @@ class DiscoverStep:
         known = inventory.load(self._state_dir)
         if known.ranges != self._ranges:
             budget = plan_sweep(self._ranges)
-            cost = f"{budget.packets} packets, {budget.seconds:g} s at most"
+            cost = f"at most {budget.packets} packets and {budget.seconds:g} s"
             return Todo(f"{budget.addresses} addresses have not been scanned ({cost})")
         expected = [one.bmc for one in known.machines if not one.silent]
         if not expected:
@@ -50,7 +50,7 @@ class DiscoverStep:
         result = await sweep(expected, ports=self._ports)
         missing = sorted(set(expected) - {one.address for one in result.bmcs})
         if missing:
-            return Todo(f"{', '.join(missing)} answered before and no longer do")
+            return Todo(f"no longer answering: {', '.join(missing)}")
         return Done({"bmcs": len(expected), "answer": len(result.bmcs)})
 
     async def apply(self, report: Report) -> None:
@@ -70,14 +70,14 @@ class DiscoverStep:
         bmcs = [self._by_name(one) for one in merged(one for one in ended.bmcs if one.answered)]
         for bmc in ended.bmcs:
             if not bmc.answered:
-                why = "does not answer" if self._declared(bmc) else "is in none of bmc.ranges: it was not asked"
-                report.log(f"{bmc.address} announces that it is a BMC and {why}")
+                why = "does not answer" if self._declared(bmc) else "is outside bmc.ranges: it was not contacted"
+                report.log(f"{bmc.address} announces that it is a BMC but {why}")
         for remark in contradictions(bmcs):
             report.log(remark)
         if not bmcs:
             raise SeedvmError(
                 "no BMC answered",
-                why=f"{budget.sweep.addresses} addresses in {', '.join(self._ranges)} are silent",
+                why=f"{budget.sweep.addresses} addresses in {', '.join(self._ranges)} did not answer",
                 hint="check the cable, the BMC network's address on the seed, and the ranges",
             )
         known = inventory.load(self._state_dir)

@@ -19,7 +19,7 @@ class ImagesStep:
 
     context: Context
     name: ClassVar[str] = "images"
-    title: ClassVar[str] = "Golden image to Glance"
+    title: ClassVar[str] = "Upload the golden image to Glance"
     stage: ClassVar[Stage] = "images"
     usual_seconds: ClassVar[float] = 45.0
 
@@ -38,7 +38,7 @@ class ImagesStep:
         proof = proofs(self.context.state_dir, files).get(files.golden.path.name)
         if proof is not None and image.hash_algo == "sha512" and image.hash_value != proof.sha512:
             raise SeedvmError(
-                "Glance holds another golden image than the file",
+                "the golden image in Glance differs from the file",
                 why=f"image {image.id}: sha512 {image.hash_value[:16]}..., file {proof.sha512[:16]}...",
                 hint=f"openstack image delete {image.id}, then run again",
             )

@@ -59,12 +59,12 @@ class InspectStep:
             return Todo(f"not inspected yet: {', '.join(waiting)}")
         lacking = assign(self.context.site, fit(nodes)).lacking
         if lacking and not self._looked_again:
-            return Todo(f"{lacking} undercloud machines are missing; those that fell are inspected once more")
+            return Todo(f"{lacking} undercloud machines are missing; rejected machines will be inspected again")
         if lacking:
             return self._too_few(nodes, lacking)
         waiting = [node.name for node in everyone if not (settled(node) if node in nodes else left_alone(node))]
         if waiting:
-            return Todo(f"not offered or put aside yet: {', '.join(waiting)}")
+            return Todo(f"neither offered to Nova nor taken out of service yet: {', '.join(waiting)}")
         return Done({node.name: {"role": node.role, "unfit": node.unfit, "state": node.state} for node in nodes})
 
     async def apply(self, report: Report) -> None:
@@ -112,7 +112,7 @@ class InspectStep:
         """A machine that cannot be inspected is put aside with the reason; the others go on."""
         why = f"inspection failed: {failed.why}"
         inventory.change(self.context.state_dir, node.bmc, unfit_reason=why, cure=failed.cure)
-        report.node(node.bmc, "unfit", detail=f"{why}. Cure: {failed.cure}")
+        report.node(node.bmc, "unfit", detail=f"{why}. To fix: {failed.cure}")
         await ironic.patch(cloud, node.id, {"/extra/unfit": why, "/extra/unfit_at": "inspection"})
 
     async def _judge(self, cloud: Cloud, node: ironic.Node, found: Hardware, report: Report) -> None:
@@ -147,7 +147,7 @@ class InspectStep:
             await disown(cloud, node)
             stuck = node.unfit and node in self._named([node]) and await switch_off(cloud, node, self._power_seconds)
             if stuck:
-                report.log(f"{stuck}; it is in maintenance, look at its BMC", node=node.bmc)
+                report.log(f"{stuck}; it has been put into maintenance, check its BMC", node=node.bmc)
             return
         if given.lacking:  # nothing is offered while the site lacks machines: the roles may still change
             return
@@ -169,12 +169,12 @@ class InspectStep:
         fallen += [fall for _, fall in lost]
         others = [f"{bmc}: {fall.reason}" for bmc, fall in lost[:_MOST_NAMED]]
         if len(lost) > _MOST_NAMED:
-            others.append(f"and {len(lost) - _MOST_NAMED} more, told by: seedvm machines")
+            others.append(f"and {len(lost) - _MOST_NAMED} more, listed by: seedvm machines")
         known = {one.bmc for one in machines}
         for role, words, where in (("spare", "kept as spare", in_ironic), ("exclude", "excluded", known)):
             if count := sum(one.role == role and str(one.bmc) in where for one in site.machines):
                 others.append(f"{count} {words} by the site file")
-        hint = "add machines or memory, lower undercloud.needs, or name fewer addresses in provisioning.undercloud"
+        hint = "add machines or memory, lower undercloud.needs, or list fewer addresses in provisioning.undercloud"
         return Blocked(shortage(lacking, wanted, fallen, others), hint)
 
 
@@ -266,10 +266,10 @@ async def switch_off(cloud: Cloud, node: ironic.Node, seconds: float) -> str:
 
     try:
         await wait_for(
-            dark, seconds=seconds, what="it does not power off", machine=node.name, pause=_LOOK_EVERY, passing=NO_ERROR
+            dark, seconds=seconds, what="it did not power off", machine=node.name, pause=_LOOK_EVERY, passing=NO_ERROR
         )
     except TimedOut as late:
-        reason = f"it does not power off {late.why}"
+        reason = f"it did not power off {late.why}"
         await ironic.keep_away(cloud, node.id, reason)
         return reason
     return ""

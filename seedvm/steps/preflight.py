@@ -57,12 +57,12 @@ class PreflightStep:
             return Blocked("; ".join(one.what for one in troubles), "; ".join(one.cure for one in troubles))
         left = [file.path.name for file in files.every if file.path.name not in proofs(self.context.state_dir, files)]
         if left:
-            return Todo(f"not yet compared with its sha256: {', '.join(left)}")
+            return Todo(f"sha256 not verified yet: {', '.join(left)}")
         return Done({**facts, "images": {file.path.name: file.sha256 for file in files.every}})
 
     async def apply(self, report: Report) -> None:
         files = open_images(self.context.images_dir)
-        report.log("comparing the images with their digests")
+        report.log("verifying the checksums of the images")
         await asyncio.to_thread(
             prove, self.context.state_dir, files, lambda done, total: report.progress(done, total, "bytes")
         )
@@ -71,7 +71,7 @@ class PreflightStep:
         """Root, disk, memory and clock of the seed."""
         troubles = []
         if os.geteuid() != 0:
-            troubles.append(Trouble("the engine does not run as root", "start it by the unit seedvm-engine.service"))
+            troubles.append(Trouble("the engine does not run as root", "start it with: systemctl start seedvm-engine"))
         free, memory = free_bytes(limits.STORE), memory_mib()
         facts["disk_free_gib"], facts["memory_mib"] = round(free / 2**30, 1), memory
         found = (
@@ -87,7 +87,7 @@ class PreflightStep:
         seed, interface = self.context.site.seed, self.context.site.seed.interface
         link = nic(interface)
         if link is None:
-            return [Trouble(f"there is no interface {interface}", "correct seed.interface in the site")]
+            return [Trouble(f"interface {interface} does not exist", "correct seed.interface in site.yaml")]
         facts["link"] = {"interface": interface, "mac": link.mac, "mbit": link.speed or None}
         if trouble := limits.link(link):
             return [trouble]
@@ -103,13 +103,14 @@ class PreflightStep:
         troubles = [
             Trouble(
                 f"{one.address} is already in use by {one.mac}",
-                "take that machine off the wire, or change the site's address",
+                "disconnect that machine from the network, or change the address in site.yaml",
             )
             for one in claims
         ]
         troubles += [
             Trouble(
-                f"a foreign DHCP server answers on {interface}: {one.address} ({one.mac})", "switch it off on this wire"
+                f"a foreign DHCP server answers on {interface}: {one.address} ({one.mac})",
+                "switch it off on this network",
             )
             for one in servers
             if one.address not in ours

@@ -42,7 +42,7 @@ class RamdiskStep:
 
     context: Context
     name: ClassVar[str] = "ramdisk"
-    title: ClassVar[str] = "Deploy ramdisk to Glance"
+    title: ClassVar[str] = "Upload the deploy ramdisk to Glance"
     stage: ClassVar[Stage] = "register"
     usual_seconds: ClassVar[float] = 8.0
 
@@ -100,9 +100,9 @@ class RegisterStep:
         for machine in machines:
             node = there[machine.bmc]
             if owners.get(boot_mac(machine)) != node.id:
-                return Todo(f"{node.name} lacks its port")
+                return Todo(f"{node.name} has no port yet")
             if mode := other_mode(node, machine):
-                return Todo(f"{node.name} boots in {mode} mode, and Ironic does not know it yet")
+                return Todo(f"{node.name} boots in {mode} mode, which is not set in Ironic yet")
         return Done({node.name: {"id": node.id, "bmc": bmc, "driver": node.driver} for bmc, node in there.items()})
 
     async def apply(self, report: Report) -> None:
@@ -111,8 +111,8 @@ class RegisterStep:
         if not machines:
             raise SeedvmError(
                 "no machine can be registered",
-                why="none has a proven account and a certain boot MAC; the reasons are in the inventory",
-                hint="seedvm machines lists each machine with what to do about it",
+                why="no machine has both a proven account and a known boot MAC",
+                hint="run seedvm machines; it lists for each machine what to do",
             )
         images = await ramdisk_ids(cloud, self.context)
         proven = load_proven(self.context.state_dir / "secrets.yaml")
@@ -148,13 +148,13 @@ class RegisterStep:
 
     def _doubled(self, machine: Machine, owner: str, report: Report) -> None:
         """A second node for a machine that is there already would have two conductors' orders meet in one machine."""
-        why = f"its boot MAC {machine.boot_mac} belongs to the node {owner} in Ironic already"
-        cure = "has the BMC's address changed? then delete that node: openstack baremetal node delete"
+        why = f"its boot MAC {machine.boot_mac} already belongs to the node {owner} in Ironic"
+        cure = "if the BMC's address has changed, delete the old node: openstack baremetal node delete"
         self._put_aside(machine, why, cure, report)
 
     def _put_aside(self, machine: Machine, why: str, cure: str, report: Report) -> None:
         inventory.change(self.context.state_dir, machine.bmc, unfit_reason=why, cure=cure)
-        report.node(machine.bmc, "unfit", detail=f"{why}. Cure: {cure}")
+        report.node(machine.bmc, "unfit", detail=f"{why}. To fix: {cure}")
 
     async def _refresh(
         self, cloud: Cloud, node: ironic.Node, machine: Machine, account: Candidate, images: Mapping[str, str]
@@ -278,7 +278,10 @@ async def add_port_once(cloud: Cloud, node: ironic.Node, mac: str) -> None:
         await ironic.add_port(cloud, node.id, mac, NETWORK)
     except Refused as error:
         raise SeedvmError(
-            f"the port {mac} was refused", machine=node.name, why=error.why, hint="two machines claim one MAC?"
+            f"Ironic rejected the port {mac}",
+            machine=node.name,
+            why=error.why,
+            hint="check whether two machines claim this MAC",
         ) from error
 
 
@@ -297,7 +300,7 @@ async def manage(cloud: Cloud, node: ironic.Node) -> ironic.Node:
                     "Ironic cannot manage the machine",
                     machine=now.name,
                     why=now.error,
-                    hint="look at its BMC; run again",
+                    hint="check its BMC, then run again",
                 )
             tries += 1
             await ironic.provision(cloud, node.id, "manage")
@@ -306,7 +309,7 @@ async def manage(cloud: Cloud, node: ironic.Node) -> ironic.Node:
     return await wait_for(
         managed,
         seconds=_MANAGE_SECONDS,
-        what="Ironic does not finish verifying",
+        what="Ironic did not finish verifying the node",
         machine=node.name,
         hint="run again",
         pause=_LOOK_EVERY,

@@ -52,7 +52,7 @@ class ReviewStep:
         if not standing.answers:
             return Todo("the seed's cloud does not answer yet")
         if standing.stack is not None:
-            return Done({"stack": standing.stack.id, "confirmed": "before the stack was made"})
+            return Done({"stack": standing.stack.id, "confirmed": "before the stack was created"})
         review = await self._review()
         wanted = review.wipes
         if not wanted:
@@ -61,13 +61,13 @@ class ReviewStep:
         if confirmed is not None and confirmed.covers(review) and written == review:
             return Done({"wipe": [f"{one.bmc} {one.serial} {one.disk}" for one in sorted(wanted)]})
         if self.context.confirmation == self.context.site.name:
-            return Todo(f"--yes-wipe {self.context.site.name} is to be noted for {len(wanted)} disks")
+            return Todo(f"--yes-wipe {self.context.site.name} will be recorded for {len(wanted)} disks")
         if written != review:
             return Todo("the review is not written yet")
         listed = "; ".join(f"{one.bmc} serial {one.serial or 'unknown'} {one.disk}" for one in sorted(wanted))
         return Blocked(
-            f"these disks will be wiped and nobody has confirmed it: {listed}{trouble}",
-            f"type the site's name on the screen, or: seedvm run --yes-wipe {self.context.site.name}",
+            f"wiping these disks has not been confirmed: {listed}{trouble}",
+            f"type the site's name in the wizard, or run: seedvm run --yes-wipe {self.context.site.name}",
         )
 
     async def apply(self, report: Report) -> None:

@@ -35,7 +35,7 @@ class RotateStep:
     """Each proven BMC has a password that no other BMC has. `only` names addresses, `again` rotates what was rotated before."""
 
     name: ClassVar[str] = "rotate"
-    title: ClassVar[str] = "Give each BMC a password of its own"
+    title: ClassVar[str] = "Set a unique password on each BMC"
     stage: ClassVar[Stage] = "credentials"
     usual_seconds: ClassVar[float] = 40.0
 
@@ -62,7 +62,7 @@ class RotateStep:
             return Todo("no BMC has a proven account yet")
         waiting = [one.bmc for one in machines if self._waits(one)]
         if waiting:
-            return Todo(f"no password of its own yet: {', '.join(waiting)}")
+            return Todo(f"no unique password yet: {', '.join(waiting)}")
         return Done({"rotated": len(machines)})
 
     async def apply(self, report: Report) -> None:
@@ -75,7 +75,7 @@ class RotateStep:
             async with gate:
                 try:
                     await self._rotate(machine)
-                    report.node(machine.bmc, "login", detail="has a password of its own, proven by a fresh login")
+                    report.node(machine.bmc, "login", detail="has a unique password, verified by a new login")
                     if expired(machine):
                         await self._look_again(machine, report)
                 except SeedvmError as error:
@@ -91,7 +91,7 @@ class RotateStep:
             raise SeedvmError(
                 f"{len(failed)} of {len(todo)} passwords were not changed",
                 why=_told(failed),
-                hint="nothing is lost: both passwords of each are kept until one is proven; run again",
+                hint="run again; for each BMC both passwords are kept until one is verified",
             )
 
     def machines(self) -> list[Machine]:
@@ -138,7 +138,7 @@ class SettleStep:
     """Changes of passwords that were cut off: which of the two is in force is seen by a login. Stands before anything logs in."""
 
     name: ClassVar[str] = "settle-passwords"
-    title: ClassVar[str] = "Settle passwords that were half changed"
+    title: ClassVar[str] = "Finish interrupted password changes"
     stage: ClassVar[Stage] = "credentials"
     usual_seconds: ClassVar[float] = 10.0
 
@@ -151,7 +151,7 @@ class SettleStep:
     async def check(self) -> Verdict:
         cut_off = self._cut_off()
         if cut_off:
-            return Todo(f"a change of password was cut off: {', '.join(sorted(cut_off))}")
+            return Todo(f"a password change was interrupted: {', '.join(sorted(cut_off))}")
         return Done({"half changed": 0})
 
     async def apply(self, report: Report) -> None:
@@ -169,9 +169,9 @@ class SettleStep:
                 report.log(f"{error.what}: {error.why} ({error.hint})", node=address)
         if failed:
             raise SeedvmError(
-                f"{len(failed)} half changed passwords could not be settled",
+                f"{len(failed)} interrupted password changes could not be finished",
                 why=_told(failed),
-                hint=f"both passwords of each are kept, nothing logs in there before; {failed[0].hint}",
+                hint=f"for each BMC both passwords are kept, and no other step logs in until then; {failed[0].hint}",
             )
 
     def _cut_off(self) -> dict[str, Rotation]:

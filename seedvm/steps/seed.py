@@ -40,7 +40,7 @@ class SeedNetworkStep:
 
     context: Context
     name: ClassVar[str] = "seed-network"
-    title: ClassVar[str] = "Addresses of the seed"
+    title: ClassVar[str] = "Configure the seed's network"
     stage: ClassVar[Stage] = "preflight"
     usual_seconds: ClassVar[float] = 2.0
 
@@ -57,8 +57,8 @@ class SeedNetworkStep:
         if missing:
             there = sorted(path.name for path in Path("/sys/class/net").iterdir() if path.name != "lo")
             return Blocked(
-                f"no interface {', '.join(missing)}; there are {', '.join(there) or 'none'}",
-                "mend seed.interface in the site",
+                f"no interface {', '.join(missing)}; existing interfaces: {', '.join(there) or 'none'}",
+                "correct seed.interface in site.yaml",
             )
         if absent := await self._absent():
             return Todo(f"{', '.join(absent)} is not configured yet")
@@ -66,7 +66,7 @@ class SeedNetworkStep:
 
     async def apply(self, report: Report) -> None:
         if await asyncio.to_thread(mute.muted):
-            report.log("waiting for the end of the rehearsal that keeps this seed mute")
+            report.log("waiting for the rehearsal that keeps this seed mute to end")
             await _wait_for(_not_muted, _REHEARSAL_SECONDS, "the rehearsal's silence did not end")
         if (await look(self.context, cloud_of(self.context))).handed_over:
             return
@@ -87,8 +87,8 @@ class SeedNetworkStep:
         there = [path.name for path in NETWORK_UNITS.glob(f"{networkd.PREFIX}*")]
         if foreign := self._foreign_vlan(there):
             raise SeedvmError(
-                f"{foreign} is there already and seedvm did not make it",
-                hint=f"remove it (ip link delete {foreign}), or name it as seed.bmc_interface without bmc_vlan",
+                f"{foreign} already exists and was not created by seedvm",
+                hint=f"remove it (ip link delete {foreign}), or use it as seed.bmc_interface without bmc_vlan",
             )
         for name in networkd.stale(there, wanted):
             (NETWORK_UNITS / name).unlink()
@@ -124,7 +124,7 @@ class SeedServicesStep:
     answer_seconds: float = _ANSWER_SECONDS
     look_every: float = _LOOK_EVERY
     name: ClassVar[str] = "seed-services"
-    title: ClassVar[str] = "OpenStack on the seed"
+    title: ClassVar[str] = "Start OpenStack on the seed"
     stage: ClassVar[Stage] = "seed"
     usual_seconds: ClassVar[float] = 100.0
 
@@ -232,5 +232,5 @@ async def _not_muted() -> bool:
 
 
 async def _wait_for(look: Callable[[], Awaitable[bool | NotYet]], seconds: float, what: str) -> None:
-    hint = "look at: networkctl status, nft list ruleset"
+    hint = "check networkctl status and nft list ruleset"
     await wait_for(look, seconds=seconds, what=what, hint=hint, pause=0.5, passing=NO_ERROR)

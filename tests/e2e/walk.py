@@ -103,7 +103,7 @@ class Walk:
         wait_until("the engine waits for the operator", lambda: not self.engine_works(), SCREEN_LIMIT_SECONDS)
         words = ("seedvm", "bmc", "rotate", *ROTATED, "--yes", "demo")
         said = self.world.on_machine("seed", *words, timeout=SCREEN_LIMIT_SECONDS)
-        assert said.count("has a password of its own, proven by a fresh login") == len(ROTATED), said
+        assert said.count("has a unique password, verified by a new login") == len(ROTATED), said
         self.tell(f"{' and '.join(ROTATED)} have passwords of their own")
 
     def orders(self, desk: Pane) -> None:
@@ -159,7 +159,7 @@ class Walk:
         """Whether an order for a node waits, or was taken up already."""
         told = (event for event in self.events() if event.kind == "log" and event.event.fields().get("node") == node)
         waits = (self.world.state / "orders" / f"{node}.json").exists()
-        return waits or any(str(event.event.fields().get("message")).startswith("ordered: ") for event in told)
+        return waits or any(str(event.event.fields().get("message")).startswith("requested: ") for event in told)
 
     def engine_works(self) -> bool:
         """Whether its unit runs."""

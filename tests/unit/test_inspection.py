@@ -33,13 +33,13 @@ def test_leases_are_read_by_mac_and_other_lines_are_passed_by(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("state", "power", "news", "percent", "words"),
     [
-        ("inspecting", "power off", [], 5, "prepares its boot"),
+        ("inspecting", "power off", [], 5, "preparing its boot"),
         ("inspect wait", "power off", [], 10, "powering on"),
         ("inspect wait", "power on", [], 15, "firmware"),
         ("inspect wait", "power on", [FIRMWARE], 35, "from the network as 172.22.0.119"),
-        ("inspect wait", "power on", [FIRMWARE, RAMDISK], 60, "the ramdisk runs"),
-        ("inspecting", "power on", [RAMDISK], 90, "takes in"),
-        ("inspecting", "power on", [FIRMWARE], 90, "takes in"),
+        ("inspect wait", "power on", [FIRMWARE, RAMDISK], 60, "the ramdisk is inspecting"),
+        ("inspecting", "power on", [RAMDISK], 90, "storing the results"),
+        ("inspecting", "power on", [FIRMWARE], 90, "storing the results"),
     ],
 )
 def test_each_stage_has_its_words(state: str, power: str, news: list[Lease], percent: float, words: str) -> None:

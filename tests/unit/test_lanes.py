@@ -9,11 +9,12 @@ import pytest
 from seedvm.base.json_tree import JSON
 from seedvm.cloud.heat import Resource
 from seedvm.controller.sockets import parse
+from seedvm.engine.stages import stalled
 from seedvm.provisioning.phases import Place, resource_paths, stage
 from seedvm.provisioning.progress import Lanes
 
 MIB = 2**20
-WRITE = Place("write", "the agent writes the image")
+WRITE = Place("write", "the agent is writing the image")
 
 
 class Told:
@@ -37,7 +38,7 @@ def test_a_write_is_told_by_what_was_measured() -> None:
     told = Told()
     lanes = Lanes(told, 1000 * MIB)
     lanes.set("a", WRITE, "172.22.0.101")
-    assert told.nodes["a"] == ("write", None, "the agent prepares the disk")
+    assert told.nodes["a"] == ("write", None, "the agent is preparing the disk")
     lanes.measured(10.0, {"172.22.0.101": 100 * MIB})
     lanes.measured(12.0, {"172.22.0.101": 300 * MIB, "172.22.0.102": 5})
     assert told.nodes["a"] == ("write", 30.0, "300 of 1000 MiB, 100 MiB/s")
@@ -50,7 +51,7 @@ def test_without_a_measure_there_is_no_figure() -> None:
     lanes = Lanes(told, 1000 * MIB)
     lanes.set("a", WRITE, "172.22.0.101")
     lanes.measured(10.0, {"172.22.0.102": 100 * MIB})
-    assert told.nodes["a"] == ("write", None, "the agent prepares the disk")
+    assert told.nodes["a"] == ("write", None, "the agent is preparing the disk")
 
 
 def test_a_write_that_stands_still_says_so_and_one_that_ended_as_well() -> None:
@@ -61,19 +62,24 @@ def test_a_write_that_stands_still_says_so_and_one_that_ended_as_well() -> None:
     lanes.measured(10.0, {"172.22.0.101": 100 * MIB, "172.22.0.102": 1000 * MIB})
     lanes.measured(11.0, {"172.22.0.101": 200 * MIB, "172.22.0.102": 1001 * MIB})
     lanes.measured(52.0, {"172.22.0.101": 200 * MIB})
-    assert told.nodes["a"] == ("write", 20.0, "200 of 1000 MiB, STANDS STILL for 41 s")
-    assert told.nodes["b"] == ("write", 100.0, "1000 of 1000 MiB, written; the agent finishes")
+    assert told.nodes["a"] == ("write", 20.0, "200 of 1000 MiB, STALLED for 41 s")
+    assert told.nodes["b"] == ("write", 100.0, "1000 of 1000 MiB, written; the agent is finishing")
 
 
-def test_a_machine_that_never_calls_stands_still_and_one_that_calls_late_does_not() -> None:
+def test_a_stalled_machine_is_known_by_its_detail_in_old_journals_too() -> None:
+    assert stalled("200 of 1000 MiB, STALLED for 41 s") and stalled("200 of 1000 MiB, STANDS STILL for 41 s")
+    assert not stalled("200 of 1000 MiB, 93 MiB/s")
+
+
+def test_a_machine_that_never_calls_stalls_and_one_that_calls_late_does_not() -> None:
     told = Told()
     lanes = Lanes(told, 1000 * MIB)
-    waits, calls = Place("pxe", "boots from the network"), Place("ramdisk", "the agent is at work")
+    waits, calls = Place("pxe", "booting from the network"), Place("ramdisk", "the agent is at work")
     lanes.set("a", waits, "", 100.0)
     lanes.set("a", waits, "", 690.0)
-    assert told.nodes["a"] == ("pxe", None, "boots from the network")
+    assert told.nodes["a"] == ("pxe", None, "booting from the network")
     lanes.set("a", waits, "", 740.0)
-    assert told.nodes["a"] == ("pxe", None, "boots from the network, STANDS STILL for 640 s")
+    assert told.nodes["a"] == ("pxe", None, "booting from the network, STALLED for 640 s")
     lanes.set("a", calls, "172.22.0.101", 745.0)
     assert told.nodes["a"] == ("ramdisk", None, "the agent is at work")
 
@@ -112,7 +118,7 @@ def test_what_ss_says_is_read_by_peer() -> None:
 @pytest.mark.parametrize(
     ("processes", "told"),
     [
-        ("", "its own system is up; waits for its turn"),
+        ("", "its own system is up; waiting for its turn"),
         ("712 /bin/bash /usr/libexec/os-refresh-config/configure.d/40-mariadb\n", "mariadb"),
         ("1 x /usr/libexec/os-refresh-config/post-configure.d/50-nova", "nova (post configure)"),
     ],

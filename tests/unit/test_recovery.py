@@ -72,7 +72,7 @@ def test_a_free_spare_with_the_confirmed_disk_may() -> None:
         (node(role="undercloud"), "its role is undercloud"),
         (node(instance_uuid="i"), "in use"),
         (node(properties={"root_device": {"serial": "OTHER"}}), "QM00024 was confirmed"),
-        (node(properties={}), "known by nothing"),
+        (node(properties={}), "root disk is unknown"),
     ],
 )
 def test_any_other_machine_or_disk_may_not(machine: Node | None, why: str) -> None:

@@ -57,7 +57,7 @@ def test_a_damaged_image_is_named(folder: Path, tmp_path: Path) -> None:
 
 def test_a_missing_file_is_named(folder: Path) -> None:
     (folder / "ramdisk.json").unlink()
-    with pytest.raises(SeedvmError, match=r"lacks ramdisk\.json"):
+    with pytest.raises(SeedvmError, match=r"does not contain ramdisk\.json"):
         open_images(folder)
 
 

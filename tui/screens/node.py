@@ -15,6 +15,7 @@ from textual.containers import Horizontal
 from textual.widgets import Input, Static
 
 from seedvm.base.errors import SeedvmError
+from seedvm.engine.stages import stalled
 from seedvm.engine.state import Failure, NodeView
 from seedvm.site import orders
 from seedvm.site.review import Machine, Review
@@ -109,7 +110,7 @@ engine is started. Esc goes back, / searches in the log."""
             return failure_lines(failure, width)
         if name in view.orders:
             return [[(f"Ordered: {view.orders[name]}", "busy")]]
-        if node is not None and (node.phase == "failed" or "STANDS STILL" in node.detail):
+        if node is not None and (node.phase == "failed" or stalled(node.detail)):
             return failure_lines(Failure("deploy", "failed", node.detail, hint=_STILL), width)
         return [[("Nothing is wrong with it.", "good" if node is not None else "dim")]]
 
@@ -142,7 +143,7 @@ engine is started. Esc goes back, / searches in the log."""
         failure = view.state.failure
         if (failure is not None and failure.machine == name and failure.step == "deploy") or name in view.orders:
             return ""
-        if node is None or (node.phase != "failed" and "STANDS STILL" not in node.detail):
+        if node is None or (node.phase != "failed" and not stalled(node.detail)):
             return "Orders are for a machine that failed or stands still; n goes to the next one that does."
         return ""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from seedvm.engine.stages import LAST_NODE_PHASES, NodePhase
+from seedvm.engine.stages import LAST_NODE_PHASES, NodePhase, stalled
 from seedvm.engine.state import NodeView, ResourceView, State, StepView
 from tui.text.format import clock, duration, fit
 from tui.text.progress import evidence_of
@@ -76,7 +76,7 @@ def waiting(step: StepView | None, now: float) -> str:
 
 def failed_nodes(lanes: Sequence[tuple[str, NodeView]]) -> list[str]:
     """The names of lanes that need somebody: failed, or standing still in the middle of the write."""
-    return [name for name, node in lanes if node.phase == "failed" or "STANDS STILL" in node.detail]
+    return [name for name, node in lanes if node.phase == "failed" or stalled(node.detail)]
 
 
 _EVIDENCE = (

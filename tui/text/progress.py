@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from textwrap import wrap
 
-from seedvm.engine.stages import HANDOFF_PHASES, LAST_NODE_PHASES, NODE_PHASES
+from seedvm.engine.stages import HANDOFF_PHASES, LAST_NODE_PHASES, NODE_PHASES, stalled
 from seedvm.engine.state import Failure, LogLine, NodeView, State, StepView
 from seedvm.site.review import Review
 from tui.state.estimate import overall, seconds_left
@@ -74,12 +74,11 @@ def node_line(node: NodeView, name: str, now: float, width: int) -> Line:
     tail = f"{node.percent:3.0f}%" if node.percent is not None else duration(now - node.since)
     if node.phase in _RESTING:
         tail = ""
-    stalled = "STANDS STILL" in node.detail
     return [
         *head,
         (bar(_lane_share(node), wide) + " ", style),
         (fit(tail, 6), "strong"),
-        (fit(node.detail, max(0, width - 32 - wide - 7)).rstrip(), "bad" if stalled else "dim"),
+        (fit(node.detail, max(0, width - 32 - wide - 7)).rstrip(), "bad" if stalled(node.detail) else "dim"),
     ]
 
 

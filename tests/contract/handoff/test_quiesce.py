@@ -91,7 +91,7 @@ async def test_a_node_that_is_gone_and_a_proxy_without_the_map_hold_nothing(lab:
     assert not lab.haproxy["seed"].held
     lab.down.clear()
     lab.haproxy["seed"].odd = True
-    with pytest.raises(SeedvmError, match="does not take the hold"):
+    with pytest.raises(SeedvmError, match="did not accept the hold"):
         await Quiesce(lab.members).apply(lab.told)
     lab.haproxy["seed"].odd = False
     await Quiesce(lab.members).apply(lab.told)

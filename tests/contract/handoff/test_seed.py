@@ -37,7 +37,7 @@ async def test_the_seed_has_the_addresses_of_its_site(lab: Lab) -> None:
 @in_a_lab_of(site=SITE_TEXT.replace("eth1", "eth7"))
 async def test_an_interface_that_is_not_there_is_the_operators_to_correct(lab: Lab) -> None:
     verdict = await SeedNetworkStep(lab.context).check()
-    assert isinstance(verdict, Blocked) and verdict.why.startswith("no interface eth7; there are ")
+    assert isinstance(verdict, Blocked) and verdict.why.startswith("no interface eth7; existing interfaces: ")
 
 
 @in_a_lab

@@ -118,7 +118,7 @@ async def test_a_machine_that_hangs_is_ended_by_an_order_and_tried_again_and_the
         assert api.orders("172.22.1.22")[0] == "deleted"
         assert len(running(api)) == 3 and first and first.items() <= running(api).items()
         assert orders.pending(tmp_path, "demo") == ()
-        assert any("its deployment is ended, as ordered" in line for line in told.lines)
+        assert any("its deployment has been cancelled as requested" in line for line in told.lines)
 
 
 @isolated
@@ -167,7 +167,7 @@ async def test_a_spare_with_another_disk_is_not_taken_and_nothing_is_changed(tmp
             await step.apply(Told())
         api.node(SPARE.bmc)["properties"]["root_device"] = {"serial": "OTHER"}
         orders.give(tmp_path, orders.replace("demo", NODE, SPARE, "demo"))
-        with pytest.raises(SeedvmError, match="is not replaced") as refused:
+        with pytest.raises(SeedvmError, match="was not replaced") as refused:
             await step.apply(Told())
         assert "QM29 was confirmed" in refused.value.why
         assert api.node(SPARE.bmc)["extra"]["seedvm_role"] == "spare" and orders.pending(tmp_path, "demo") == ()

@@ -100,7 +100,7 @@ async def test_every_machine_is_registered_inspected_and_given_a_role_once(state
         assert (created(api), len(api.ports)) == (4, 4)
         assert [one["extra"]["seedvm_role"] for one in each(api)] == ["undercloud"] * 3 + ["spare"]
         assert api.node(BMCS[0])["properties"]["root_device"] == {"serial": "R1"}
-        assert any("inspecting Ironic prepares its boot" in line for line in notes.lines)
+        assert any("inspecting Ironic is preparing its boot" in line for line in notes.lines)
         assert any("/dev/sda 20 GiB (nothing), eth0 10000 Mb/s" in line for line in notes.lines)
         done = len(api.log)
         for step in (RegisterStep(here), InspectStep(here)):
@@ -146,7 +146,7 @@ async def test_too_few_machines_are_told_by_requirement(state_dir: Path, site: S
         said = inventory.load(state_dir).machine(BMCS[2])
         assert said is not None
         assert "timeout reached" in (said.unfit_reason or "")
-        assert "it came as far as: powering on" in (said.unfit_reason or "")
+        assert "last stage reached: powering on" in (said.unfit_reason or "")
         assert "cabled to the provisioning network" in (said.cure or "")
 
 
@@ -167,7 +167,7 @@ def test_forty_machines_that_never_came_into_ironic_are_counted_by_what_stopped_
     assert isinstance(verdict, Blocked)
     assert "30 fell at login; 7 fell at boot MAC; 1 fell at answer" in verdict.why
     assert verdict.why.count("wrong password") == 3
-    assert "and 35 more, told by: seedvm machines; 1 excluded by the site file" in verdict.why
+    assert "and 35 more, listed by: seedvm machines; 1 excluded by the site file" in verdict.why
 
 
 @isolated
@@ -210,8 +210,8 @@ async def test_a_machine_that_does_not_power_off_stops_nobody(state_dir: Path, s
         notes = Notes()
         await bring_about(InspectStep(here, power_seconds=1), notes)
         assert [one["extra"].get("seedvm_role") for one in each(api)] == ["undercloud"] * 3 + [None]
-        assert api.node(BMCS[3])["maintenance_reason"].startswith("seedvm: it does not power off")
-        assert any("it is in maintenance, look at its BMC" in line for line in notes.lines)
+        assert api.node(BMCS[3])["maintenance_reason"].startswith("seedvm: it did not power off")
+        assert any("it has been put into maintenance, check its BMC" in line for line in notes.lines)
 
 
 @isolated
@@ -219,7 +219,7 @@ async def test_our_own_maintenance_is_taken_back_and_an_operators_is_not(state_d
     here = lay_out(state_dir, site)
     with ironic_api(metal()) as api:
         await walk(here, RegisterStep)
-        for bmc, reason in ((BMCS[0], "seedvm: it does not power off"), (BMCS[1], "fan is broken")):
+        for bmc, reason in ((BMCS[0], "seedvm: it did not power off"), (BMCS[1], "fan is broken")):
             api.node(bmc).update(maintenance=True, maintenance_reason=reason)
         await InspectStep(here).apply(Notes())
         assert not api.node(BMCS[0])["maintenance"]
@@ -279,7 +279,7 @@ async def test_an_inspection_waits_for_its_port(state_dir: Path, site: Site) -> 
         notes = Notes()
         async with asyncio.TaskGroup() as group:
             group.create_task(InspectStep(here).apply(notes))
-            while not any("waits for its port" in line for line in notes.lines):
+            while not any("waiting for its port" in line for line in notes.lines):
                 await asyncio.sleep(0.05)
             assert BMCS[0] not in api.orders("inspect")
             api.ports.append(late)

@@ -100,4 +100,4 @@ async def test_link_local_bmcs_are_discovered_by_the_step_and_stay_found(
     (machine,) = inventory.load(state_dir).machines
     assert (machine.bmc, machine.protocols) == ("fe80::21%near0", ("ipmi-2.0", "redfish"))
     assert machine.guid == GUID + "31"
-    assert any("172.22.1.21 announces" in line and "was not asked" in line for line in notes.lines)
+    assert any("172.22.1.21 announces" in line and "was not contacted" in line for line in notes.lines)
