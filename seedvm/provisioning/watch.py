@@ -15,7 +15,7 @@ from seedvm.base.errors import SeedvmError
 from seedvm.base.tcp import connects
 from seedvm.cloud import heat, ironic, nova
 from seedvm.cloud.connection import Cloud
-from seedvm.cloud.ssh import Machine, Ssh, way_in
+from seedvm.cloud.ssh import Ssh, SshHost, way_in
 from seedvm.controller import sockets
 from seedvm.engine.step import Context, Report
 from seedvm.provisioning import recovery
@@ -153,7 +153,7 @@ class Deployment:
         """Which service a node is configuring right now, from its own processes."""
         words = ["pgrep", "-a", "-f", "/os-refresh-config/"]
         try:
-            said = await self._ssh.run(Machine(name, address), words, timeout=_STAGE_SECONDS, check=False)
+            said = await self._ssh.run(SshHost(name, address), words, timeout=_STAGE_SECONDS, check=False)
         except SeedvmError:
             return "its own system is up"
         return stage(said.stdout)

@@ -50,7 +50,7 @@ class Nic:
 
 
 @dataclass(frozen=True)
-class Machine:
+class ReviewMachine:
     """A machine of the review: `verdict` is fit or unfit, `why` its reason. What inspection did not find is empty or 0;
     `clock_ahead` is in seconds, None where it was not read."""
 
@@ -84,15 +84,15 @@ class Review:
     """What the engine asks the operator to confirm."""
 
     site: str
-    machines: tuple[Machine, ...]
+    machines: tuple[ReviewMachine, ...]
 
     @property
-    def to_wipe(self) -> tuple[Machine, ...]:
+    def to_wipe(self) -> tuple[ReviewMachine, ...]:
         """Machines with a disk that would be written."""
         return tuple(machine for machine in self.machines if machine.wiped)
 
     @property
-    def untouched(self) -> tuple[Machine, ...]:
+    def untouched(self) -> tuple[ReviewMachine, ...]:
         """Machines of which nothing would be written."""
         return tuple(machine for machine in self.machines if not machine.wiped)
 
@@ -119,7 +119,7 @@ class Confirmed:
         return bool(review.wipes) and self.site == review.site and frozenset(self.wipe) == review.wipes
 
 
-def _swapped(machine: Machine, node: str, spare: str) -> Machine:
+def _swapped(machine: ReviewMachine, node: str, spare: str) -> ReviewMachine:
     if machine.bmc == spare:
         return replace(machine, name=node, role="undercloud")
     if machine.name == node:

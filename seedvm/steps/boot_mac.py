@@ -22,7 +22,7 @@ from seedvm.bmc.redfish import RedfishBmc
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Context, Done, Report, Todo, Verdict
 from seedvm.machines import inventory
-from seedvm.machines.inventory import Machine
+from seedvm.machines.inventory import KnownMachine
 from seedvm.scan.sniff import match_machine, sniff_dhcp
 from seedvm.scan.sweep import USUAL_PORTS, Ports
 from seedvm.site.accounts import Candidate
@@ -150,7 +150,7 @@ class BootMacStep:
             if others:
                 self._unfit(one.bmc, f"{UNKNOWN} {one.boot_mac} is also claimed by {', '.join(others)}", report)
 
-    def _waits(self, machine: Machine) -> bool:
+    def _waits(self, machine: KnownMachine) -> bool:
         """Whether this machine still needs its MAC, or was left powered on by a run that was killed."""
         return (
             self._typed(machine)
@@ -158,12 +158,12 @@ class BootMacStep:
             or (machine.usable and not machine.silent and machine.boot_mac is None)
         )
 
-    def _typed(self, machine: Machine) -> bool:
+    def _typed(self, machine: KnownMachine) -> bool:
         """Whether the operator wrote a MAC that the inventory does not have yet."""
         said = self._site.machine(machine.bmc).mac
         return said is not None and said != machine.boot_mac
 
-    def _take(self, machine: Machine) -> None:
+    def _take(self, machine: KnownMachine) -> None:
         values: dict[str, str | None] = {
             "boot_mac": self._site.machine(machine.bmc).mac,
             "boot_mac_source": "site.yaml",
@@ -172,7 +172,7 @@ class BootMacStep:
             values |= {"unfit_reason": None, "cure": None}
         inventory.change(self._state_dir, machine.bmc, **values)
 
-    async def _dark(self, machines: list[Machine], report: Report) -> dict[str, Switch]:
+    async def _dark(self, machines: list[KnownMachine], report: Report) -> dict[str, Switch]:
         """The machines that may be powered on; for the others the reason is noted."""
         proven = load_proven(self._secrets_file)
         switches: dict[str, Switch] = {}
@@ -192,7 +192,7 @@ class BootMacStep:
                     switches[machine.bmc] = switch
         return switches
 
-    async def _busy(self, machine: Machine, pair: Candidate, switch: Switch) -> str | None:
+    async def _busy(self, machine: KnownMachine, pair: Candidate, switch: Switch) -> str | None:
         """Why a machine must not be started; one that a killed run of ours left on is switched off first. The first login is a counted
         one: what follows it is sent only with a pair that has just opened the BMC."""
         ports = BmcPorts(self._ports.ipmi, self._ports.redfish, self._ports.redfish_clear or 80)
@@ -208,7 +208,7 @@ class BootMacStep:
             return f"{UNKNOWN} is unknown, and its power state cannot be read: {error.what}"
         return None
 
-    def _switch(self, machine: Machine, pair: Candidate) -> Switch:
+    def _switch(self, machine: KnownMachine, pair: Candidate) -> Switch:
         if machine.driver == "redfish" and machine.redfish_system:
             tls = (machine.redfish_url or "https:").startswith("https:")
             port = self._ports.redfish if tls else self._ports.redfish_clear or 80
@@ -235,7 +235,7 @@ def boot_mode(architecture: int | None) -> str | None:
     return "bios" if architecture in PC_BIOS else "uefi"
 
 
-def raw_guid(machine: Machine) -> bytes:
+def raw_guid(machine: KnownMachine) -> bytes:
     """The 16 bytes by which the machine's DHCP request can be told: the system's UUID, else the BMC's GUID."""
     if machine.uuid:
         try:

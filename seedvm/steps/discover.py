@@ -15,7 +15,7 @@ from seedvm.bmc.findings import WIRE, wire_findings
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Context, Done, Report, Todo, Verdict
 from seedvm.machines import inventory
-from seedvm.machines.inventory import Fact, Machine
+from seedvm.machines.inventory import Fact, KnownMachine
 from seedvm.scan.evidence import Bmc
 from seedvm.scan.identity import merged
 from seedvm.scan.run import Plan, cost, scan
@@ -81,7 +81,7 @@ class DiscoverStep:
                 hint="check the cable, the BMC network's address on the seed, and the ranges",
             )
         known = inventory.load(self._state_dir)
-        machines = [self._merged(known.machine(bmc.address) or Machine(bmc.address), bmc) for bmc in bmcs]
+        machines = [self._merged(known.machine(bmc.address) or KnownMachine(bmc.address), bmc) for bmc in bmcs]
         answered = {bmc.address for bmc in bmcs}
         machines += [replace(one, silent=True) for one in known.machines if one.bmc not in answered]
         inventory.update(self._state_dir, *machines, ranges=self._ranges)
@@ -107,7 +107,7 @@ class DiscoverStep:
     def _declared(self, bmc: Bmc) -> bool:
         return addresses.parse(bmc.address) in self._site.bmc
 
-    def _merged(self, machine: Machine, bmc: Bmc) -> Machine:
+    def _merged(self, machine: KnownMachine, bmc: Bmc) -> KnownMachine:
         """What was known of the machine with what the wire says of its BMC now."""
         said = self._site.machine(bmc.address)
         excluded = "the operator excluded it" if said.role == "exclude" else machine.unfit_reason

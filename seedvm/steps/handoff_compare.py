@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from seedvm.base.errors import SeedvmError
-from seedvm.cloud.ssh import Machine
+from seedvm.cloud.ssh import SshHost
 from seedvm.controller import galera, vip
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
@@ -126,7 +126,7 @@ class Compare:
             raise SeedvmError("there is no credential to decrypt", hint="run again")
         token, key = api.token, self.members.secrets.generated.handoff_key
 
-        def request(machine: Machine) -> SecretsRequest:
+        def request(machine: SshHost) -> SecretsRequest:
             return SecretsRequest(machine.name, machine.address, token, canary.id, key)
 
         everybody = (self.members.seed, *self.members.nodes)

@@ -17,7 +17,7 @@ from seedvm.base.first import first
 from seedvm.base.item import Item
 from seedvm.base.waiting import wait_for
 from seedvm.cloud import ironic
-from seedvm.cloud.ssh import Machine
+from seedvm.cloud.ssh import SshHost
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
 from seedvm.handoff.members import STACK, Members
@@ -104,7 +104,7 @@ class Rehearse:
         )
         await asyncio.to_thread(launch.launch, silence)
 
-    async def _request(self, member: Machine, token: str) -> RehearseRequest:
+    async def _request(self, member: SshHost, token: str) -> RehearseRequest:
         site, generated = self.members.site, self.members.secrets.generated
         compared = self.members.record().compared
         if compared is None:

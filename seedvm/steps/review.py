@@ -26,9 +26,9 @@ from seedvm.site.review import (
     REVIEW,
     Confirmed,
     Disk,
-    Machine,
     Nic,
     Review,
+    ReviewMachine,
     confirmation,
     read_confirmed,
     read_review,
@@ -107,7 +107,7 @@ def build_review(
     site: Site,
     nodes: Sequence[ironic.Node],
     found: Mapping[str, Hardware | None],
-    known: Sequence[inventory.Machine],
+    known: Sequence[inventory.KnownMachine],
 ) -> Review:
     """The whole of review.json: nodes first, then the machines that are not in Ironic, with the reason."""
     notes = {one.bmc: one for one in known}
@@ -122,11 +122,13 @@ def written_roles(site: Site) -> tuple[str, ...]:
     return ("undercloud", "spare") if site.undercloud.rehearse_on_spare else ("undercloud",)
 
 
-def _machine(site: Site, node: ironic.Node, found: Hardware | None, known: inventory.Machine | None) -> Machine:
+def _machine(
+    site: Site, node: ironic.Node, found: Hardware | None, known: inventory.KnownMachine | None
+) -> ReviewMachine:
     root = node.root_device
     excluded = site.machine(node.bmc).role == "exclude"
     written = not node.unfit and not excluded and node.role in written_roles(site)
-    machine = Machine(
+    machine = ReviewMachine(
         bmc=node.bmc,
         name=node.title or node.name,
         role="unfit" if node.unfit else node.role,
@@ -158,8 +160,8 @@ def _disk(disk: hardware.Disk, wipe: bool) -> Disk:
     return Disk(disk.device, serial, round(disk.size / 2**30, 1), wipe, disk.holds)
 
 
-def _outsider(one: inventory.Machine) -> Machine:
+def _outsider(one: inventory.KnownMachine) -> ReviewMachine:
     why = one.unfit_reason or ("it no longer answers" if one.silent else "it was not registered")
-    return Machine(
+    return ReviewMachine(
         one.bmc, one.bmc, role="unfit", driver=one.driver or "", serial=one.serial or "", verdict="unfit", why=why
     )

@@ -17,7 +17,7 @@ from seedvm.bmc.redfish import RedfishBmc
 from seedvm.bmc.redfish_http import Answer
 from seedvm.engine.step import Context, Done, Todo
 from seedvm.machines import inventory
-from seedvm.machines.inventory import Machine
+from seedvm.machines.inventory import KnownMachine
 from seedvm.site.accounts import Candidate
 from seedvm.site.model import Site
 from seedvm.site.secrets_file import ensure_generated, load_proven, load_rotations, store_candidates
@@ -35,11 +35,11 @@ MAKE = partial(RedfishBmc, ADDRESS)
 def one_bmc(state_dir: Path, site: Site) -> Context:
     file = state_dir / "secrets.yaml"
     store_candidates(file, (FACTORY,))
-    inventory.update(state_dir, Machine(ADDRESS, protocols=("redfish",)))
+    inventory.update(state_dir, KnownMachine(ADDRESS, protocols=("redfish",)))
     return Context(site, ensure_generated(file), state_dir, state_dir)
 
 
-def known(state_dir: Path) -> Machine:
+def known(state_dir: Path) -> KnownMachine:
     machine = inventory.load(state_dir).machine(ADDRESS)
     assert machine is not None
     return machine

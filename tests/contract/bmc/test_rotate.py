@@ -23,7 +23,7 @@ from seedvm.bmc.redfish import RedfishBmc
 from seedvm.bmc.rotate import RolledBack, Store, new_password, rotate, settle
 from seedvm.engine.step import Context, Done, Todo
 from seedvm.machines import inventory
-from seedvm.machines.inventory import Machine
+from seedvm.machines.inventory import KnownMachine
 from seedvm.site.accounts import Candidate
 from seedvm.site.model import Site
 from seedvm.site.secrets_file import ensure_generated, load_proven, load_rotations, store_candidates, store_proven
@@ -179,7 +179,7 @@ async def test_every_machine_gets_its_own_and_a_failure_is_named(tmp_path: Path,
     protocols = {ADDRESS: ("redfish",), two: ("ipmi-1.5", "ipmi-2.0"), third: ("ipmi-2.0",)}
     for address, spoken in protocols.items():
         driver = "redfish" if "redfish" in spoken else "ipmi"
-        inventory.update(state_dir, Machine(address, protocols=spoken, driver=driver, proven_user="admin"))
+        inventory.update(state_dir, KnownMachine(address, protocols=spoken, driver=driver, proven_user="admin"))
         store_proven(file, {address: Candidate("admin", OLD)})
     async with redfish_sim(tmp_path, ADDRESS, shortest=4), ipmi_sim(tmp_path, two):
         with pytest.raises(SeedvmError, match="1 of 3") as refused:
