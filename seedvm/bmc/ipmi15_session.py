@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator
 from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
 from seedvm.bmc.ipmi20_session import Guard, Refused
-from seedvm.bmc.udp import Link, Silent, link_to
+from seedvm.bmc.udp import Silent, UdpSocket, link_to
 from seedvm.wire import WireError, lan, rakp
 from seedvm.wire.rmcp import (
     NETFN_APP,
@@ -41,7 +41,7 @@ class Unheard(SeedvmError):
 class Session15:
     """A session that is logged in. One command at a time."""
 
-    def __init__(self, link: Link, seal: lan.Seal, sequence: int, password: Secret) -> None:
+    def __init__(self, link: UdpSocket, seal: lan.Seal, sequence: int, password: Secret) -> None:
         self.password = password
         self._link = link
         self._seal = seal
@@ -76,7 +76,7 @@ class Session15:
             await self.command(NETFN_APP, 0x3C, self._seal.session.to_bytes(4, "little"), tries=2)
 
 
-async def capabilities(link: Link) -> AuthCapabilities:
+async def capabilities(link: UdpSocket) -> AuthCapabilities:
     """What logins the channel takes, asked as IPMI 1.5 asks."""
     number = os.urandom(1)[0] & 0x3F
 
@@ -118,7 +118,7 @@ async def login15(
             await session.close()
 
 
-async def _challenge(link: Link, auth: str, user: str) -> lan.Challenge:
+async def _challenge(link: UdpSocket, auth: str, user: str) -> lan.Challenge:
     number = os.urandom(1)[0] & 0x3F
 
     def decode(raw: bytes) -> Message | None:
@@ -136,7 +136,7 @@ async def _challenge(link: Link, auth: str, user: str) -> lan.Challenge:
 
 
 async def _counted(
-    link: Link, seal: lan.Seal, challenge: lan.Challenge, password: Secret, guard: Guard | None
+    link: UdpSocket, seal: lan.Seal, challenge: lan.Challenge, password: Secret, guard: Guard | None
 ) -> lan.Activated:
     if guard is None:
         return await _activate(link, seal, challenge)
@@ -156,7 +156,7 @@ async def _counted(
         return active
 
 
-async def _activate(link: Link, seal: lan.Seal, challenge: lan.Challenge) -> lan.Activated:
+async def _activate(link: UdpSocket, seal: lan.Seal, challenge: lan.Challenge) -> lan.Activated:
     """The one packet that carries proof of the password, sent once."""
     number = os.urandom(1)[0] & 0x3F
     begin = int.from_bytes(os.urandom(3), "little") + 1

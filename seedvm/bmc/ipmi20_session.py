@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
-from seedvm.bmc.udp import TRIES, Link, Silent, link_to
+from seedvm.bmc.udp import TRIES, Silent, UdpSocket, link_to
 from seedvm.wire import WireError, lanplus, rakp
 from seedvm.wire.rmcp import NETFN_APP, Message, encode_request, parse_response
 
@@ -76,7 +76,7 @@ async def exchange(
         return said
 
 
-async def _exchange(link: Link, user: str, suites: Sequence[rakp.Suite], privilege: int) -> rakp.Exchange:
+async def _exchange(link: UdpSocket, user: str, suites: Sequence[rakp.Suite], privilege: int) -> rakp.Exchange:
     """Open and RAKP 1; from the start again where a refusal was lost and the BMC no longer knows the handshake."""
     for _ in range(STARTS - 1):
         with contextlib.suppress(_Forgotten):
@@ -84,7 +84,7 @@ async def _exchange(link: Link, user: str, suites: Sequence[rakp.Suite], privile
     return await _exchange_once(link, user, suites, privilege)
 
 
-async def _exchange_once(link: Link, user: str, suites: Sequence[rakp.Suite], privilege: int) -> rakp.Exchange:
+async def _exchange_once(link: UdpSocket, user: str, suites: Sequence[rakp.Suite], privilege: int) -> rakp.Exchange:
     opened, suite = await _open(link, suites, privilege)
     console_id = opened.console_id
     one = rakp.Rakp1(_tag(), opened.bmc_id, os.urandom(16), user.encode(), privilege | rakp.NAME_ONLY)
@@ -111,7 +111,7 @@ async def _exchange_once(link: Link, user: str, suites: Sequence[rakp.Suite], pr
     return rakp.Exchange(suite, console_id, opened.bmc_id, one, answer)
 
 
-def give_back(link: Link, bmc_id: int) -> None:
+def give_back(link: UdpSocket, bmc_id: int) -> None:
     """End a handshake that is not going to be finished (RAKP 3 with a status), so that no slot stays taken.
 
     Nothing answers it, so it is said once more when the link is closed.
@@ -133,7 +133,7 @@ async def granted_suite(address: str, suite: rakp.Suite, *, port: int = 623) -> 
         return opened
 
 
-async def _open(link: Link, suites: Sequence[rakp.Suite], privilege: int) -> tuple[rakp.OpenResponse, rakp.Suite]:
+async def _open(link: UdpSocket, suites: Sequence[rakp.Suite], privilege: int) -> tuple[rakp.OpenResponse, rakp.Suite]:
     """Open with the first suite that is granted; a BMC that grants another strong suite is taken at its word."""
     status = rakp.STATUS_NO_SUITE
     for suite in suites:
@@ -150,7 +150,7 @@ async def _open(link: Link, suites: Sequence[rakp.Suite], privilege: int) -> tup
     raise Refused(link.address, "a session", status)
 
 
-async def _ask_open(link: Link, suite: rakp.Suite, privilege: int) -> rakp.OpenResponse:
+async def _ask_open(link: UdpSocket, suite: rakp.Suite, privilege: int) -> rakp.OpenResponse:
     console_id = int.from_bytes(os.urandom(4), "little") or 1
     request = rakp.OpenRequest(_tag(), console_id, suite, privilege)
     packet = rakp.setup_packet(rakp.PAYLOAD_OPEN_REQUEST, request.encode())
@@ -178,7 +178,7 @@ async def _ask_open(link: Link, suite: rakp.Suite, privilege: int) -> rakp.OpenR
 class Session:
     """A session that is logged in. One command at a time."""
 
-    def __init__(self, link: Link, exchange: rakp.Exchange, keys: rakp.Keys, password: Secret) -> None:
+    def __init__(self, link: UdpSocket, exchange: rakp.Exchange, keys: rakp.Keys, password: Secret) -> None:
         self.password = password
         self._link = link
         self._exchange = exchange
@@ -260,7 +260,7 @@ async def login(
 
 
 async def _counted_finish(
-    address: str, link: Link, said: rakp.Exchange, password: Secret, guard: Guard | None
+    address: str, link: UdpSocket, said: rakp.Exchange, password: Secret, guard: Guard | None
 ) -> Session:
     if guard is None:
         return await _finish(address, link, said, password)
@@ -282,7 +282,7 @@ async def _counted_finish(
         return session
 
 
-async def _finish(address: str, link: Link, said: rakp.Exchange, password: Secret) -> Session:
+async def _finish(address: str, link: UdpSocket, said: rakp.Exchange, password: Secret) -> Session:
     secret = password.reveal().encode()
     keys = said.keys(secret)
     three = rakp.Rakp3(_tag(), said.bmc_id, said.console_code(secret))

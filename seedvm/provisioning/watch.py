@@ -19,7 +19,7 @@ from seedvm.cloud.ssh import Ssh, SshHost, way_in
 from seedvm.controller import sockets
 from seedvm.engine.step import Context, Report
 from seedvm.provisioning import recovery
-from seedvm.provisioning.phases import DEPLOYMENT, SERVER, Failure, Place, failure, place, resource_paths, stage
+from seedvm.provisioning.phases import DEPLOYMENT, SERVER, Failure, NodeProgress, failure, place, resource_paths, stage
 from seedvm.provisioning.progress import Lanes
 from seedvm.services.load import installed
 from seedvm.site import orders
@@ -110,9 +110,9 @@ class Deployment:
             up = node.state == "active" and await connects(str(one.address), _SSH)
             now = place(node, own, answers=up)
             if now.phase == "configure":
-                now = Place("configure", await self._stage(one.name, str(one.address)))
+                now = NodeProgress("configure", await self._stage(one.name, str(one.address)))
             elif now.phase == "failed" and (server := own.get(SERVER)) and server.status.endswith("FAILED"):
-                now = Place("failed", await self._fault(node, server) or now.detail)
+                now = NodeProgress("failed", await self._fault(node, server) or now.detail)
             self._lanes.set(one.name, now, node.agent, time.monotonic())
         self.report.progress(round(self._lanes.share(), 1), 100, "percent of the deployment")
         await self._obey(nodes)

@@ -42,7 +42,7 @@ _POLL_SECONDS = 0.25
 _BEGIN_SECONDS = 60.0
 
 
-class Link:
+class EngineClient:
     """One site's state folder. `images_dir` is handed to the engine where this screen starts it without its unit; `sys_net` is where
     the kernel tells of NICs."""
 
