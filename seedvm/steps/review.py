@@ -24,11 +24,11 @@ from seedvm.site.model import Site
 from seedvm.site.review import (
     CONFIRMED,
     REVIEW,
-    Confirmed,
-    Disk,
-    Nic,
+    Confirmation,
     Review,
+    ReviewDisk,
     ReviewMachine,
+    ReviewNic,
     confirmation,
     read_confirmed,
     read_review,
@@ -91,7 +91,7 @@ class ReviewStep:
         known = inventory.load(self.context.state_dir).machines
         return build_review(site, nodes, found, known)
 
-    def _files(self) -> tuple[Review | None, Confirmed | None, str]:
+    def _files(self) -> tuple[Review | None, Confirmation | None, str]:
         """What is written, and why a file that is there counts for nothing: the review is written again, consent is asked for again."""
         try:
             review = read_review(self.context.state_dir)
@@ -150,14 +150,14 @@ def _machine(
         boot_mode=found.boot_mode,
         boot_mac=found.boot_nic.mac if found.boot_nic else "",
         clock_ahead=found.clock_ahead,
-        nics=tuple(Nic(one.name, one.mac, one.mbps, one.switch, one.port) for one in found.nics),
+        nics=tuple(ReviewNic(one.name, one.mac, one.mbps, one.switch, one.port) for one in found.nics),
         remarks=tuple(remarks(found)),
     )
 
 
-def _disk(disk: hardware.Disk, wipe: bool) -> Disk:
+def _disk(disk: hardware.Disk, wipe: bool) -> ReviewDisk:
     serial = disk.serial or disk.wwn_with_extension or disk.wwn
-    return Disk(disk.device, serial, round(disk.size / 2**30, 1), wipe, disk.holds)
+    return ReviewDisk(disk.device, serial, round(disk.size / 2**30, 1), wipe, disk.holds)
 
 
 def _outsider(one: inventory.KnownMachine) -> ReviewMachine:

@@ -9,7 +9,7 @@ from textual.events import Key, Paste
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from seedvm.base.nics import Nic
+from seedvm.base.nics import SystemNic
 from seedvm.base.secret import Secret
 from seedvm.site.accounts import Candidate
 from seedvm.site.load import load_site
@@ -132,7 +132,7 @@ class LateLink(EngineClient):
         await self.go_on.wait()
         return await super().candidates()
 
-    async def site_values(self) -> tuple[dict[str, str], tuple[Nic, ...]]:
+    async def site_values(self) -> tuple[dict[str, str], tuple[SystemNic, ...]]:
         await self.go_on.wait()
         return await super().site_values()
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
 from seedvm.base.files import write_atomic
-from seedvm.base.nics import SYS_NET, Nic, nics
+from seedvm.base.nics import SYS_NET, SystemNic, nics
 from seedvm.engine.lock import engine_pid
 from seedvm.scan.evidence import Bmc
 from seedvm.scan.listen import Neighbour
@@ -202,7 +202,7 @@ class EngineClient:
         """Write into site.yaml that the undercloud does without a node. Raises SeedvmError on a wrong name or too few left."""
         await asyncio.to_thread(lambda: self._write_site(orders.without(self._site_text(), node, typed)))
 
-    async def site_values(self) -> tuple[dict[str, str], tuple[Nic, ...]]:
+    async def site_values(self) -> tuple[dict[str, str], tuple[SystemNic, ...]]:
         """The form's values from site.yaml as it is, and the seed's NICs."""
         return await asyncio.to_thread(lambda: (site_form.from_text(self._site_text()), nics(self.sys_net)))
 

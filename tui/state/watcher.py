@@ -19,7 +19,7 @@ from seedvm.engine.state import State
 from seedvm.site import receipt
 from seedvm.site.load import parse_site
 from seedvm.site.orders import pending
-from seedvm.site.review import Confirmed, Review, parse_confirmed, parse_review
+from seedvm.site.review import Confirmation, Review, parse_confirmed, parse_review
 from seedvm.site.secrets_file import load_accounts, load_candidates
 from tui.state.files import Known, Receipt, parse_inventory, parse_receipt
 
@@ -99,7 +99,7 @@ class Watch:
             None,
             beside=[state_dir / name for name in (receipt.PAGE, receipt.KEY, "secrets.yaml", "site.yaml")],
         )
-        self._confirmed = _File[Confirmed | None](state_dir / "confirmed.json", parse_confirmed, None)
+        self._confirmed = _File[Confirmation | None](state_dir / "confirmed.json", parse_confirmed, None)
         self._asked = {
             "networks": _File[bool](state_dir / "site.yaml", _is_right, False),
             "credentials": _File[bool](state_dir / "secrets.yaml", lambda _text: self._has_accounts(), False),
