@@ -20,7 +20,7 @@ from seedvm.bmc.findings import WIRE, login_findings
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.login_result import EXPIRED, Proven, Unproven
 from seedvm.bmc.quirks import vendor
-from seedvm.bmc.rate_limit import Pace
+from seedvm.bmc.rate_limit import RateLimit
 from seedvm.bmc.redfish import RedfishBmc
 from seedvm.machines.inventory import KnownMachine
 from seedvm.site.accounts import Candidate
@@ -57,7 +57,7 @@ def proven_by(machine: KnownMachine) -> BmcProtocol:
     return BmcProtocol.IPMI_15 if machine.old_ipmi else BmcProtocol.IPMI_20
 
 
-def access_of(machine: KnownMachine, user: str, ledger: Ledger, pace: Pace, ports: BmcPorts) -> BmcAccess:
+def access_of(machine: KnownMachine, user: str, ledger: Ledger, pace: RateLimit, ports: BmcPorts) -> BmcAccess:
     """The account over every protocol that it was proven by: IPMI 2.0 always comes first, Redfish where it is the driver."""
     some_ipmi = BmcProtocol.IPMI_20 in machine.protocols or machine.old_ipmi
     redfish = machine.driver not in (None, "ipmi") or (machine.driver is None and not some_ipmi)
@@ -76,7 +76,7 @@ async def opens(
     machine: KnownMachine,
     pair: Candidate,
     ledger: Ledger,
-    pace: Pace,
+    pace: RateLimit,
     ports: BmcPorts,
     *,
     gate: asyncio.Semaphore | None = None,
@@ -92,7 +92,7 @@ async def identify(
     machine: KnownMachine,
     candidates: Sequence[Candidate],
     ledger: Ledger,
-    pace: Pace,
+    pace: RateLimit,
     ports: BmcPorts,
     *,
     elsewhere: Sequence[Candidate] = (),

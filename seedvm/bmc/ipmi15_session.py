@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
-from seedvm.bmc.ipmi20_session import Guard, Refused
+from seedvm.bmc.ipmi20_session import Guard, IpmiRefused
 from seedvm.bmc.udp import Silent, UdpSocket, link_to
 from seedvm.wire import WireError, lan, rakp
 from seedvm.wire.rmcp import (
@@ -112,7 +112,7 @@ async def login15(
         try:
             granted = await session.command(NETFN_APP, 0x3B, bytes((rakp.ADMINISTRATOR,)))
             if granted.code:
-                raise Refused(address, f"privilege for {user}", rakp.STATUS_NO_PRIVILEGE)
+                raise IpmiRefused(address, f"privilege for {user}", rakp.STATUS_NO_PRIVILEGE)
             yield session
         finally:
             await session.close()
@@ -128,7 +128,7 @@ async def _challenge(link: UdpSocket, auth: str, user: str) -> lan.Challenge:
     packet = lan.challenge_request(auth, user, number)
     said = await link.ask(lambda: packet, decode, f"a challenge for user {user}")
     if said.code in NAMES:
-        raise Refused(link.address, f"user {user}", rakp.STATUS_UNKNOWN_USER)
+        raise IpmiRefused(link.address, f"user {user}", rakp.STATUS_UNKNOWN_USER)
     try:
         return lan.parse_challenge(said)
     except WireError as error:
@@ -143,7 +143,7 @@ async def _counted(
     async with guard(password) as charge:
         try:
             active = await _activate(link, seal, challenge)
-        except Refused as refused:
+        except IpmiRefused as refused:
             if refused.status == rakp.STATUS_NO_PRIVILEGE:
                 charge.succeeded()  # judged after the password
             else:
@@ -177,9 +177,9 @@ async def _activate(link: UdpSocket, seal: lan.Seal, challenge: lan.Challenge) -
         await capabilities(link)  # raises Silent in its turn if the BMC as a whole is gone
         raise Unheard("the login was passed over in silence", machine=link.address, why="wrong password") from None
     if said.code in lan.NO_SLOT:
-        raise Refused(link.address, "a session", rakp.STATUS_NO_RESOURCES)
+        raise IpmiRefused(link.address, "a session", rakp.STATUS_NO_RESOURCES)
     if said.code == lan.ABOVE_LIMIT:
-        raise Refused(link.address, "privilege", rakp.STATUS_NO_PRIVILEGE)
+        raise IpmiRefused(link.address, "privilege", rakp.STATUS_NO_PRIVILEGE)
     if said.code in lan.ACTIVATE_REFUSALS:
         raise SeedvmError("Activate Session was refused", machine=link.address, why=lan.ACTIVATE_REFUSALS[said.code])
     if said.code:

@@ -26,7 +26,7 @@ STARTS = 3
 GIVE_BACK = 0x01  # "insufficient resources": reads least like a wrong password
 
 
-class Refused(SeedvmError):
+class IpmiRefused(SeedvmError):
     """The BMC answered with a status other than 0; `status` is that of table 13-15.
 
     `exchange` is there where none of the passwords given was right: others may be tested on it. `proven` is set where the BMC
@@ -42,7 +42,7 @@ class Refused(SeedvmError):
         self.proven = proven
 
 
-class _Forgotten(Refused):
+class _Forgotten(IpmiRefused):
     """The BMC's first answer was lost, and it knows nothing of the handshake any more."""
 
 
@@ -103,7 +103,7 @@ async def _exchange_once(link: UdpSocket, user: str, suites: Sequence[rakp.Suite
     try:
         answer = await link.ask(ask, two, f"RAKP 1 for user {user}")
         if answer.status:
-            kind = _Forgotten if sent > 1 and answer.status in UNKNOWN_SESSION else Refused
+            kind = _Forgotten if sent > 1 and answer.status in UNKNOWN_SESSION else IpmiRefused
             raise kind(link.address, f"user {user}", answer.status)
     except BaseException:
         give_back(link, opened.bmc_id)
@@ -147,7 +147,7 @@ async def _open(link: UdpSocket, suites: Sequence[rakp.Suite], privilege: int) -
             status = opened.status
             if status == rakp.STATUS_NO_RESOURCES:
                 break
-    raise Refused(link.address, "a session", status)
+    raise IpmiRefused(link.address, "a session", status)
 
 
 async def _ask_open(link: UdpSocket, suite: rakp.Suite, privilege: int) -> rakp.OpenResponse:
@@ -175,10 +175,10 @@ async def _ask_open(link: UdpSocket, suite: rakp.Suite, privilege: int) -> rakp.
     return await link.ask(ask, lambda raw: heard[0] if heard else None, "a session request")
 
 
-class Session:
+class Ipmi20Session:
     """A session that is logged in. One command at a time."""
 
-    def __init__(self, link: UdpSocket, exchange: rakp.Exchange, keys: rakp.Keys, password: Secret) -> None:
+    def __init__(self, link: UdpSocket, exchange: rakp.Exchange, keys: rakp.SessionKeys, password: Secret) -> None:
         self.password = password
         self._link = link
         self._exchange = exchange
@@ -234,7 +234,7 @@ async def login(
     port: int = 623,
     privilege: int = rakp.ADMINISTRATOR,
     guard: Guard | None = None,
-) -> AsyncIterator[Session]:
+) -> AsyncIterator[Ipmi20Session]:
     """A session as `user` with the first of `passwords` that the exchange accepts; closed at the end.
 
     Raises Refused with "wrong integrity check value" when it accepts none: then RAKP 3 never left and nothing was counted.
@@ -245,7 +245,7 @@ async def login(
         try:
             password = rakp.first_accepted(said, passwords)
             if password is None:
-                raise Refused(address, f"the password of {user}", rakp.STATUS_BAD_INTEGRITY_CHECK, said)
+                raise IpmiRefused(address, f"the password of {user}", rakp.STATUS_BAD_INTEGRITY_CHECK, said)
             session = await _counted_finish(address, link, said, password, guard)
         except BaseException:
             give_back(link, said.bmc_id)
@@ -253,7 +253,7 @@ async def login(
         try:
             granted = await session.command(NETFN_APP, 0x3B, bytes((privilege,)))
             if granted.code:
-                raise Refused(address, f"privilege for {user}", rakp.STATUS_NO_PRIVILEGE)
+                raise IpmiRefused(address, f"privilege for {user}", rakp.STATUS_NO_PRIVILEGE)
             yield session
         finally:
             await session.close()
@@ -261,13 +261,13 @@ async def login(
 
 async def _counted_finish(
     address: str, link: UdpSocket, said: rakp.Exchange, password: Secret, guard: Guard | None
-) -> Session:
+) -> Ipmi20Session:
     if guard is None:
         return await _finish(address, link, said, password)
     async with guard(password) as charge:
         try:
             session = await _finish(address, link, said, password)
-        except Refused as refused:
+        except IpmiRefused as refused:
             if refused.proven and refused.status == rakp.STATUS_NO_RESOURCES:
                 charge.never_arrived()
             elif refused.proven:
@@ -282,7 +282,7 @@ async def _counted_finish(
         return session
 
 
-async def _finish(address: str, link: UdpSocket, said: rakp.Exchange, password: Secret) -> Session:
+async def _finish(address: str, link: UdpSocket, said: rakp.Exchange, password: Secret) -> Ipmi20Session:
     secret = password.reveal().encode()
     keys = said.keys(secret)
     three = rakp.Rakp3(_tag(), said.bmc_id, said.console_code(secret))
@@ -292,7 +292,7 @@ async def _finish(address: str, link: UdpSocket, said: rakp.Exchange, password: 
         answer = _expect(raw, rakp.PAYLOAD_RAKP4, rakp.Rakp4.decode)
         return answer if answer.tag == three.tag and (answer.status or answer.console_id == said.console_id) else None
 
-    session = Session(link, said, keys, password)
+    session = Ipmi20Session(link, said, keys, password)
     try:
         answer = await link.ask(lambda: packet, four, "RAKP 3")
     except Silent:
@@ -302,9 +302,9 @@ async def _finish(address: str, link: UdpSocket, said: rakp.Exchange, password: 
     if answer.status in UNKNOWN_SESSION and await session.is_open():
         return session  # RAKP 4 came late or was lost, and the question found the session open when we, or the wire, sent it again
     if answer.status:
-        raise Refused(address, "the login", answer.status, proven=True)
+        raise IpmiRefused(address, "the login", answer.status, proven=True)
     if not said.proves_bmc(answer, keys):
-        raise Refused(
+        raise IpmiRefused(
             address, "the session key (does this BMC have a key of its own, K_G?)", rakp.STATUS_BAD_INTEGRITY_CHECK
         )
     return session

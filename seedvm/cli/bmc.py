@@ -74,13 +74,13 @@ class _Lines:
 def _test(args: argparse.Namespace) -> int:
     from seedvm.bmc.clients import BmcPorts, expired, opens
     from seedvm.bmc.ledger import Ledger
-    from seedvm.bmc.rate_limit import Pace
+    from seedvm.bmc.rate_limit import RateLimit
     from seedvm.site.secrets_file import load_proven
     from seedvm.steps.rotate import RotateStep
 
     context = _context(args)
     proven = load_proven(args.state_dir / "secrets.yaml")
-    ledger, pace = Ledger(args.state_dir), Pace(args.state_dir)
+    ledger, pace = Ledger(args.state_dir), RateLimit(args.state_dir)
 
     async def one(machine: KnownMachine) -> tuple[str, str]:
         try:

@@ -93,7 +93,7 @@ def _check(args: argparse.Namespace) -> int:
 
 def _up(args: argparse.Namespace) -> int:
     from seedvm.host import changes, kvm, seed
-    from seedvm.host.domain import Appliance
+    from seedvm.host.domain import SeedVm
     from seedvm.host.hypervisor import connected
 
     place = _place(args)
@@ -109,7 +109,7 @@ def _up(args: argparse.Namespace) -> int:
             changes.apply(planned, place.changes)
         else:
             ports, fast = (), True  # it runs as it was defined
-        want = Appliance(place.name, place.disk, ports, fast, args.memory, args.cpus, args.ssh_port)
+        want = SeedVm(place.name, place.disk, ports, fast, args.memory, args.cpus, args.ssh_port)
         try:
             seed.up(hypervisor, place, want, say, uri=args.connect)
         except SeedvmError:

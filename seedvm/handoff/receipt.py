@@ -16,7 +16,7 @@ from seedvm.base.secret import Secret
 from seedvm.base.typed_json import encode
 from seedvm.handoff.compare import DatabaseDigest
 from seedvm.handoff.record import Record
-from seedvm.handoff.services import Ids, Image
+from seedvm.handoff.services import Ids, ListedImage
 from seedvm.member.rehearse import Rehearsal
 from seedvm.member.watch import Gap
 from seedvm.site.receipt import sign_tree
@@ -52,7 +52,7 @@ class Receipt:
     node_reboots: int
     seqno: int
     databases: tuple[DatabaseDigest, ...]
-    images: tuple[Image, ...]
+    images: tuple[ListedImage, ...]
     secrets: Mapping[str, int]
     gaps: tuple[Gap, ...]
     write_pause_seconds: float

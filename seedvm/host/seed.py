@@ -18,7 +18,7 @@ from seedvm.base import process
 from seedvm.base.errors import SeedvmError
 from seedvm.base.waiting import NO_ERROR, wait_for_sync
 from seedvm.host import changes, domain, watch
-from seedvm.host.domain import Appliance
+from seedvm.host.domain import SeedVm
 from seedvm.host.hypervisor import Hypervisor
 from seedvm.host.image import verified_bytes
 
@@ -83,7 +83,7 @@ def prepare_disk(place: SeedFiles, image: Path, say: Say) -> None:
     partial.rename(place.disk)
 
 
-def up(hypervisor: Hypervisor, place: SeedFiles, want: Appliance, say: Say, *, uri: str) -> None:
+def up(hypervisor: Hypervisor, place: SeedFiles, want: SeedVm, say: Say, *, uri: str) -> None:
     """Defined as it is wanted now, and on. What runs already stays; a paused one goes on."""
     state = hypervisor.state(place.name)
     if state == "running":

@@ -30,7 +30,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Fact:
+class MachineFact:
     """One fact with the packet or answer that it came from and the time (RFC 3339)."""
 
     fact: str
@@ -77,7 +77,7 @@ class KnownMachine:
     retry_at: float | None = None
     node: str | None = None
     name: str | None = None
-    facts: tuple[Fact, ...] = ()
+    facts: tuple[MachineFact, ...] = ()
 
     @property
     def usable(self) -> bool:
@@ -164,7 +164,7 @@ def _machine(row: Mapping[str, Any]) -> KnownMachine:
         raise ValueError(f"unknown key {', '.join(sorted(unknown))}")
     values = dict(row)
     values["findings"] = tuple(Finding(**one) for one in row.get("findings", ()))
-    values["facts"] = tuple(Fact(**one) for one in row.get("facts", ()))
+    values["facts"] = tuple(MachineFact(**one) for one in row.get("facts", ()))
     for name in ("protocols", "macs"):
         values[name] = tuple(row.get(name, ()))
     return KnownMachine(**values)

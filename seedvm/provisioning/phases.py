@@ -95,7 +95,7 @@ def resource_paths(resources: tuple[Resource, ...], names: Mapping[int, str]) ->
 
 
 @dataclass(frozen=True)
-class Failure:
+class NodeFailure:
     """What failed at which node (empty: the stack itself), in the words of the service that knows most."""
 
     node: str
@@ -114,7 +114,7 @@ def failure(
     words: Mapping[str, str],
     faults: Mapping[str, str],
     reason: str,
-) -> Failure:
+) -> NodeFailure:
     """The first cause among the failed resources. `words` are deployments' by id, `faults` servers' by id."""
     failed = [one for one in resources if one.status.endswith("FAILED") and one.index is not None]
     failed.sort(
@@ -123,9 +123,9 @@ def failure(
     for one in failed:
         name = names.get(one.index if one.index is not None else -1, f"node {one.index}")
         if one.kind == DEPLOYMENT:
-            return Failure(name, _CONFIGURATION, words.get(one.physical) or one.reason)
+            return NodeFailure(name, _CONFIGURATION, words.get(one.physical) or one.reason)
         if one.kind == SERVER:
-            return Failure(name, "its deployment failed", faults.get(one.physical) or one.reason)
+            return NodeFailure(name, "its deployment failed", faults.get(one.physical) or one.reason)
         if one.kind == PORT:
-            return Failure(name, "Neutron rejected its port", one.reason)
-    return Failure("", "the undercloud stack failed", reason)
+            return NodeFailure(name, "Neutron rejected its port", one.reason)
+    return NodeFailure("", "the undercloud stack failed", reason)

@@ -19,7 +19,16 @@ from seedvm.cloud.ssh import Ssh, SshHost, way_in
 from seedvm.controller import sockets
 from seedvm.engine.step import Context, Report
 from seedvm.provisioning import recovery
-from seedvm.provisioning.phases import DEPLOYMENT, SERVER, Failure, NodeProgress, failure, place, resource_paths, stage
+from seedvm.provisioning.phases import (
+    DEPLOYMENT,
+    SERVER,
+    NodeFailure,
+    NodeProgress,
+    failure,
+    place,
+    resource_paths,
+    stage,
+)
 from seedvm.provisioning.progress import Lanes
 from seedvm.services.load import installed
 from seedvm.site import orders
@@ -165,7 +174,7 @@ class Deployment:
             if one.kind == DEPLOYMENT and one.status.endswith("FAILED") and one.physical
         }
         names = {one.index: one.name for one in self.context.site.controllers}
-        said: Failure = failure(names, resources, words, self._faults, stack.reason)
+        said: NodeFailure = failure(names, resources, words, self._faults, stack.reason)
         hint = "run seedvm run to retry what failed"
         if said.node:
             addresses = {one.name: one.address for one in self.context.site.controllers}

@@ -35,7 +35,7 @@ class MachinePower:
 
 
 class _Handler(socketserver.StreamRequestHandler):
-    server: Server
+    server: ControlServer
 
     def handle(self) -> None:
         for line in self.rfile:
@@ -47,7 +47,7 @@ class _Handler(socketserver.StreamRequestHandler):
                 self.wfile.write(json.dumps(answer).encode() + b"\n")
 
 
-class Server(socketserver.ThreadingUnixStreamServer):
+class ControlServer(socketserver.ThreadingUnixStreamServer):
     """Serves one machine."""
 
     daemon_threads = True

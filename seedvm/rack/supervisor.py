@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> None:
         disk.create(folder / "disk.img", rack.machine(name).disk_gib)
     machine = RackMachine(rack, name, on_off=over.set if is_seed else None)
     path = rack.socket(name)
-    server = control.Server(path, machine)
+    server = control.ControlServer(path, machine)
     threading.Thread(target=server.serve_forever, name="control", daemon=True).start()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: over.set())

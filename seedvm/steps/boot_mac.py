@@ -13,11 +13,11 @@ from functools import partial
 from typing import ClassVar
 
 from seedvm.base.errors import SeedvmError
-from seedvm.bmc.boot_mac import Alone, Ear, Heard, IpmiSwitch, RedfishSwitch, Switch, learn, learn_alone
+from seedvm.bmc.boot_mac import Alone, BootRequests, Ear, IpmiSwitch, RedfishSwitch, Switch, learn, learn_alone
 from seedvm.bmc.clients import BmcPorts, opens
 from seedvm.bmc.ipmi import IpmiBmc
 from seedvm.bmc.ledger import Ledger
-from seedvm.bmc.rate_limit import Pace
+from seedvm.bmc.rate_limit import RateLimit
 from seedvm.bmc.redfish import RedfishBmc
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Context, Done, Report, Todo, Verdict
@@ -55,7 +55,7 @@ class BootMacStep:
         self._allowed = context.site.bmc.learn_mac_by_power_on
         self._ports = ports
         self._alone = alone
-        self._pace = Pace(context.state_dir)
+        self._pace = RateLimit(context.state_dir)
 
     async def check(self) -> Verdict:
         known = inventory.load(self._state_dir)
@@ -82,7 +82,7 @@ class BootMacStep:
 
     async def _learn_by_uuid(self, switches: dict[str, Switch], guids: dict[str, bytes], report: Report) -> None:
         """All at once: each request says whose it is."""
-        heard = Heard()
+        heard = BootRequests()
         requests: dict[str, Dhcp] = {}
 
         def on_request(request: Dhcp) -> None:

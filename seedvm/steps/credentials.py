@@ -19,7 +19,7 @@ from seedvm.bmc.clients import BmcPorts, identify, opens, with_account, without_
 from seedvm.bmc.findings import WIRE
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.login_result import Proven
-from seedvm.bmc.rate_limit import Pace
+from seedvm.bmc.rate_limit import RateLimit
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Context, Done, Report, Todo, Verdict
 from seedvm.machines import inventory
@@ -49,7 +49,7 @@ class CredentialsStep:
         self._accounts = context.secrets.bmc_accounts
         self._digests: dict[str, str] = {}
         self._ledger = Ledger(context.state_dir)
-        self._pace = Pace(context.state_dir)
+        self._pace = RateLimit(context.state_dir)
         self._ports = ports
         self._kept: Together[_Kept, None] = Together(self._keep, KEEP_REST)
         self._bmc_ports = BmcPorts(ports.ipmi, ports.redfish, ports.redfish_clear or 80)

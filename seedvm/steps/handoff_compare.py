@@ -18,7 +18,7 @@ from seedvm.engine.step import Done, Report, Todo, Verdict
 from seedvm.handoff import compare, services
 from seedvm.handoff.members import Members
 from seedvm.handoff.record import Compared
-from seedvm.handoff.services import Image
+from seedvm.handoff.services import ListedImage
 from seedvm.member import verbs
 from seedvm.member.digest import Digest, DigestRequest
 from seedvm.member.images import ImagesRequest
@@ -100,7 +100,7 @@ class Compare:
         everybody = (self.members.seed, *self.members.nodes)
         return await self.members.ask_each(verbs.DIGEST, lambda _: DigestRequest(seqno), of=everybody, timeout=180)
 
-    async def _images(self, report: Report) -> tuple[Image, ...]:
+    async def _images(self, report: Report) -> tuple[ListedImage, ...]:
         api = await self.members.login(self.members.seed.address)
         wanted = await asyncio.to_thread(services.images, api)
         held = await self.members.ask(verbs.IMAGES, ImagesRequest(), timeout=600)

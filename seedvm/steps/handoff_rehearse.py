@@ -21,7 +21,7 @@ from seedvm.cloud.ssh import SshHost
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
 from seedvm.handoff.members import STACK, Members
-from seedvm.handoff.services import Image
+from seedvm.handoff.services import ListedImage
 from seedvm.member import launch, verbs
 from seedvm.member.launch import LaunchRequest
 from seedvm.member.mute import MuteRequest
@@ -126,7 +126,7 @@ class Rehearse:
             seconds=_SILENT_SECONDS - 120,
         )
 
-    async def _spare(self, images: Sequence[Image]) -> SpareStack | None:
+    async def _spare(self, images: Sequence[ListedImage]) -> SpareStack | None:
         """The stack for a machine that is free, or None where the site has none or does not want it."""
         if not self.members.site.undercloud.rehearse_on_spare:
             return None

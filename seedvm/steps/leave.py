@@ -16,7 +16,7 @@ from seedvm.base.errors import SeedvmError
 from seedvm.base.files import write_private
 from seedvm.base.typed_json import decode, encode
 from seedvm.base.waiting import wait_for
-from seedvm.cloud.connection import Access, write_clouds
+from seedvm.cloud.connection import CloudAccess, write_clouds
 from seedvm.controller import units
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Done, Report, Todo, Verdict
@@ -132,7 +132,7 @@ class WipeStep:
         journal = self.members.state_dir / "journal.jsonl"
         await self.members.ask(verbs.KEEP, KeepRequest({"journal.jsonl": journal.read_text()}))
         generated = self.members.secrets.generated
-        write_clouds(Access(self.members.vip, generated.admin_password), self.members.state_dir / "clouds.yaml")
+        write_clouds(CloudAccess(self.members.vip, generated.admin_password), self.members.state_dir / "clouds.yaml")
         file = self.members.state_dir / "secrets.yaml"
         now = load_secrets(file)  # as it is: BMC passwords were proven and changed since the engine began
         sweep = SecretSweep.of(now, keep=(self.members.state_dir / "clouds.yaml", file))

@@ -16,7 +16,7 @@ from seedvm.base.addresses import in_url
 from seedvm.base.errors import SeedvmError
 from seedvm.base.json_tree import JSON
 from seedvm.base.waiting import NO_ERROR, NotYet, wait_for
-from seedvm.bmc.rate_limit import Pace
+from seedvm.bmc.rate_limit import RateLimit
 from seedvm.cloud import glance, ironic
 from seedvm.cloud.connection import Cloud, Refused
 from seedvm.engine.stages import Stage
@@ -134,7 +134,7 @@ class RegisterStep:
             inventory.change(self.context.state_dir, machine.bmc, node=node.id)
             await add_port_once(cloud, node, boot_mac(machine))
             if machine.driver == "ipmi":  # Ironic keeps its own pace; its first command keeps ours
-                await asyncio.sleep(Pace(self.context.state_dir).seconds_left(machine.bmc))
+                await asyncio.sleep(RateLimit(self.context.state_dir).seconds_left(machine.bmc))
             node = await manage(cloud, node)
             if mode := other_mode(node, machine):
                 node = await ironic.set_boot_mode(cloud, node, mode)

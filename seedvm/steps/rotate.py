@@ -16,7 +16,7 @@ from seedvm.bmc.clients import BmcPorts, access_of, expired, identify, with_acco
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.login_result import Proven
 from seedvm.bmc.quirks import password_rule
-from seedvm.bmc.rate_limit import GAP_SECONDS, Pace
+from seedvm.bmc.rate_limit import GAP_SECONDS, RateLimit
 from seedvm.bmc.rotate import Store, rotate, settle
 from seedvm.cloud import ironic
 from seedvm.engine.stages import Stage
@@ -54,7 +54,7 @@ class RotateStep:
         self._ports = BmcPorts(ports.ipmi, ports.redfish, ports.redfish_clear or 80)
         self._only = frozenset(only)
         self._again = again
-        self._pace = Pace(context.state_dir, gap)
+        self._pace = RateLimit(context.state_dir, gap)
 
     async def check(self) -> Verdict:
         machines = self.machines()
@@ -146,7 +146,7 @@ class SettleStep:
         self._context = context
         self._secrets_file = context.state_dir / "secrets.yaml"
         self._ports = BmcPorts(ports.ipmi, ports.redfish, ports.redfish_clear or 80)
-        self._pace = Pace(context.state_dir, gap)
+        self._pace = RateLimit(context.state_dir, gap)
 
     async def check(self) -> Verdict:
         cut_off = self._cut_off()

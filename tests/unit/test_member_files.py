@@ -10,7 +10,7 @@ import pytest
 from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
 from seedvm.handoff.wipe import SecretSweep, holds_anything
-from seedvm.member.images import ImageFile, ImagesRequest, images
+from seedvm.member.images import ImagesRequest, StoredImage, images
 from seedvm.member.notes import KeepRequest, KeptRequest, Line, NoteRequest, NotesRequest, keep, kept, note, notes
 from seedvm.member.verbs import VERBS, answer
 from seedvm.site.accounts import Candidate
@@ -54,7 +54,7 @@ def test_image_files_are_hashed_once_and_again_when_they_change(tmp_path: Path) 
     (store / f".{IMAGE}.part").write_bytes(b"half")
     request = ImagesRequest(str(store), str(known))
     first = images(request)
-    assert first == {IMAGE: ImageFile(3, hashlib.sha512(b"one").hexdigest())}
+    assert first == {IMAGE: StoredImage(3, hashlib.sha512(b"one").hexdigest())}
     (store / IMAGE).write_bytes(b"another")
     assert images(request)[IMAGE].sha512 == hashlib.sha512(b"another").hexdigest()
 

@@ -22,7 +22,7 @@ from seedvm.base.nics import SYS_NET, SystemNic, nics
 from seedvm.engine.lock import engine_pid
 from seedvm.scan.evidence import Bmc
 from seedvm.scan.listen import Neighbour
-from seedvm.scan.run import Cost, Ended, Plan, cost, scan
+from seedvm.scan.run import Cost, Plan, ScanEnd, cost, scan
 from seedvm.site import orders
 from seedvm.site.accounts import Candidate
 from seedvm.site.load import load_site
@@ -33,7 +33,7 @@ from tui.backend import site_form
 from tui.backend.listen import hear, overhear
 from tui.backend.seed_checks import IMAGES_DIR, Look, images_to_come, looks
 from tui.backend.support_bundle import gather, secrets_in, write_bundle
-from tui.state.watcher import View, Watch
+from tui.state.watcher import FolderWatch, View
 
 UNIT = "seedvm-engine.service"
 _APPLIANCE = Path("/var/lib/seedvm")
@@ -51,7 +51,7 @@ class EngineClient:
         self.images_dir = images_dir
         self.sys_net = sys_net
         self.view = View()
-        self._watch = Watch(state_dir)
+        self._watch = FolderWatch(state_dir)
         self._child: process.Child | None = None
 
     def adopt_site(self, site_file: Path) -> None:
@@ -241,7 +241,7 @@ class EngineClient:
         """What a scan of the site's ranges would send, before it is started. Raises SeedvmError without a right site.yaml."""
         return await cost(Plan(await self._ranges()))
 
-    async def scan(self, on_found: Callable[[Bmc], None]) -> Ended:
+    async def scan(self, on_found: Callable[[Bmc], None]) -> ScanEnd:
         """Scan the site's ranges; no password is sent."""
         plan = Plan(await self._ranges())
         return await scan(plan, on_found=on_found, deadline=(await cost(plan)).seconds * 3 + 30)

@@ -16,7 +16,7 @@ from seedvm.engine.reducer import fold
 from seedvm.engine.state import State
 from seedvm.scan.evidence import Bmc
 from seedvm.scan.listen import Neighbour
-from seedvm.scan.run import Ended
+from seedvm.scan.run import ScanEnd
 from seedvm.site import receipt
 from seedvm.site.accounts import Candidate
 from seedvm.site.orders import Order
@@ -136,7 +136,7 @@ class Replay(EngineClient):
         """Refused."""
         raise SeedvmError("No account is written", why=_REFUSED)
 
-    async def scan(self, on_found: Callable[[Bmc], None]) -> Ended:
+    async def scan(self, on_found: Callable[[Bmc], None]) -> ScanEnd:
         """Refused."""
         raise SeedvmError("No scan is started", why=_REFUSED)
 

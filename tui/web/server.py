@@ -87,7 +87,7 @@ def serve(words: Sequence[str], place: ListenAddress, state_dir: Path, say: Call
         say("Ctrl-C ends the screens; the engine works on.")
         try:
             web.run_app(
-                Door(words, place, token).app(),
+                WebAccess(words, place, token).app(),
                 sock=listening,
                 ssl_context=tls,
                 access_log=None,
@@ -120,7 +120,7 @@ def _locks(state_dir: Path) -> tuple[Secret, ssl.SSLContext]:
     return token, tls
 
 
-class Door:
+class WebAccess:
     """Who may come in, and what they get. `token` is None on loopback."""
 
     def __init__(self, words: Sequence[str], place: ListenAddress, token: Secret | None) -> None:

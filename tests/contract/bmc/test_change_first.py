@@ -14,7 +14,7 @@ from seedvm.bmc.bmc_login import BmcLogin, BmcProtocol
 from seedvm.bmc.credentials import still_opens
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.redfish import RedfishBmc
-from seedvm.bmc.redfish_http import Answer
+from seedvm.bmc.redfish_http import RedfishAnswer
 from seedvm.engine.step import Context, Done, Todo
 from seedvm.machines import inventory
 from seedvm.machines.inventory import KnownMachine
@@ -140,16 +140,16 @@ SAID = "PATCH the Password property for this account located at the target URI '
     ],
 )
 def test_its_account_is_named_by_argument_or_in_the_text(body: dict[str, Any]) -> None:
-    assert Answer(403, body, {}).account == "/redfish/v1/AccountService/Accounts/3"
+    assert RedfishAnswer(403, body, {}).account == "/redfish/v1/AccountService/Accounts/3"
 
 
 def test_an_answer_that_names_no_account_names_none() -> None:
-    assert Answer(403, {"error": {"message": "change /redfish/v1/Systems/1 first"}}, {}).account == ""
+    assert RedfishAnswer(403, {"error": {"message": "change /redfish/v1/Systems/1 first"}}, {}).account == ""
 
 
 @pytest.mark.parametrize("part", ["/redfish/v1/", "/redfish/v1/a/Accounts", "/Accounts/", "/"])
 def test_an_answer_made_to_be_slow_to_read_is_read_at_once(part: str) -> None:
     started = time.process_time()
-    account = Answer(403, {"error": {"message": part * (4 * 1024 * 1024 // len(part))}}, {}).account
+    account = RedfishAnswer(403, {"error": {"message": part * (4 * 1024 * 1024 // len(part))}}, {}).account
     assert len(account) < 250
     assert time.process_time() - started < 2

@@ -18,7 +18,7 @@ from seedvm.bmc.account import BmcAccess
 from seedvm.bmc.bmc_login import BmcProtocol
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.quirks import ANY_RULE, PASSWORD_RULES, PasswordRule, password_rule
-from seedvm.bmc.rate_limit import Pace
+from seedvm.bmc.rate_limit import RateLimit
 from seedvm.bmc.redfish import RedfishBmc
 from seedvm.bmc.rotate import RolledBack, Store, new_password, rotate, settle
 from seedvm.engine.step import Context, Done, Todo
@@ -39,7 +39,7 @@ ROOT = Path(__file__).parents[3]
 
 def access(folder: Path, ipmi: BmcProtocol | None, *, redfish: bool = False) -> BmcAccess:
     make = partial(RedfishBmc, ADDRESS) if redfish else None
-    return BmcAccess(ADDRESS, "admin", Ledger(folder), Pace(folder, 0), ipmi, make)
+    return BmcAccess(ADDRESS, "admin", Ledger(folder), RateLimit(folder, 0), ipmi, make)
 
 
 def stored(folder: Path) -> Secret:
