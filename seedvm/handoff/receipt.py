@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.json_tree import JSON
 from seedvm.base.secret import Secret
 from seedvm.base.typed_json import encode
 from seedvm.handoff.compare import DatabaseDigest
@@ -136,7 +136,7 @@ class Receipt:
     def longest_gap_seconds(self) -> float | None:
         return max((gap.longest_seconds for gap in self.gaps), default=None)
 
-    def tree(self) -> dict[str, Any]:
+    def tree(self) -> dict[str, JSON]:
         """What is signed, as JSON takes it."""
         return {
             "site": self.site,
