@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from seedvm.base import trace
 from seedvm.base.addresses import in_url
 from seedvm.base.errors import SeedvmError
-from seedvm.base.json_tree import JSON
+from seedvm.base.json_tree import JSON, subtree
 from seedvm.base.secret import Secret
 from seedvm.bmc import quirks
 
@@ -157,7 +157,7 @@ class RedfishHttp:
     async def _log_in(self, expired: bool) -> str | None:
         """Open a session and return its resource; None where basic has to do."""
         root = await self._send("GET", ROOT, None, {})
-        sessions = tree(tree(root.body, "Links"), "Sessions").get("@odata.id")
+        sessions = subtree(subtree(root.body, "Links"), "Sessions").get("@odata.id")
         if root.status != 200 or not isinstance(sessions, str):
             return None
         pair = {"UserName": self.user, "Password": self._password.reveal()}
@@ -282,7 +282,7 @@ class RedfishHttp:
 
 def error_of(address: str, what: str, answer: RedfishAnswer) -> SeedvmError:
     """A refusal in the service's own words."""
-    said = text(tree(answer.body, "error"), "message")[:200]
+    said = text(subtree(answer.body, "error"), "message")[:200]
     return SeedvmError(f"Redfish refused {what}", machine=address, why=f"HTTP {answer.status} {said}".strip())
 
 
@@ -292,12 +292,6 @@ def links(body: Mapping[str, object], name: str) -> tuple[str, ...]:
     if not isinstance(members, list):
         return ()
     return tuple(one["@odata.id"] for one in members if isinstance(one, dict) and isinstance(one.get("@odata.id"), str))
-
-
-def tree(body: Mapping[str, object], name: str) -> Mapping[str, object]:
-    """An object within, {} where there is none."""
-    value = body.get(name)
-    return value if isinstance(value, dict) else {}
 
 
 def text(body: Mapping[str, object], name: str) -> str:
