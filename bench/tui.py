@@ -32,7 +32,7 @@ from seedvm.base.json_tree import JSON
 from seedvm.engine.codec import encode
 from seedvm.engine.events import Entry, Unknown
 from tui.app import PAGES, WizardApp
-from tui.backend.engine import EngineClient
+from tui.backend.engine import Link
 
 NODES, EVENTS = 1000, 100_000
 EVENTS_A_SECOND = 50
@@ -166,7 +166,7 @@ def opening(folder: Path) -> float:
     began = time.perf_counter() - waited(os.getpid())
     terminal = Terminal(folder)
     try:
-        terminal.until(b"At work: Deploy")
+        terminal.until(b"Running: Deploy")
         return time.perf_counter() - waited(os.getpid()) - waited(terminal.child, any_thread=True) - began
     finally:
         terminal.end()
@@ -176,7 +176,7 @@ def keys(folder: Path) -> dict[str, list[float]]:
     """Milliseconds of each key, by page."""
     terminal = Terminal(folder)
     try:
-        terminal.until(b"At work: Deploy")
+        terminal.until(b"Running: Deploy")
         return {page: _on_page(terminal, page, way) for page, way in _BUSY.items()}
     finally:
         terminal.end()
@@ -198,7 +198,7 @@ def _on_page(terminal: Terminal, page: str, way: bytes) -> list[float]:
 
 async def standing_still(folder: Path) -> tuple[float, float]:
     """The event loop's longest wait, in milliseconds: while the journal is opened, and on the busy pages after."""
-    app = WizardApp(EngineClient(folder), _ENV)
+    app = WizardApp(Link(folder), _ENV)
     longest = 0.0
 
     async def beat() -> None:

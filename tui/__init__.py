@@ -1,1 +1,1 @@
-"""The screen: shows where a site stands and asks the operator; it never does the engine's work."""
+"""The wizard: shows the state of a site and asks the operator; it never does the engine's work."""

@@ -1,4 +1,4 @@
-"""`python -m tui`: the wizard. Parses the command line, chooses lines, screen or browser; the only part that exits."""
+"""`python -m tui`: the wizard. Parses the command line, chooses lines, pages or browser; the only part that exits."""
 
 from __future__ import annotations
 
@@ -10,27 +10,38 @@ from pathlib import Path
 
 from seedvm.base.errors import SeedvmError
 from tui.app import WizardApp
-from tui.backend.engine import EngineClient
+from tui.backend.engine import Link
 from tui.backend.replay import Replay
 from tui.line_mode import Talk, Terminal
 from tui.text.ascii import wants_lines
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the wizard; 0 unless it could not begin."""
-    parser = argparse.ArgumentParser(prog="seedvm wizard", description="The screen of seedvm.")
-    parser.add_argument("--state-dir", type=Path, default=Path("/var/lib/seedvm"), help="the site's folder")
-    parser.add_argument("--site", type=Path, help="a site file to begin with")
-    parser.add_argument("--images-dir", type=Path, help="images, handed to the engine where this screen starts it")
-    parser.add_argument("--replay", type=Path, metavar="JOURNAL", help="play a recorded journal; nothing is started")
-    parser.add_argument("--speed", type=float, default=10.0, help="how many seconds of a recording pass in one (10)")
-    parser.add_argument(
-        "--plain", action="store_true", help="plain lines instead of a screen; the default on a dumb terminal"
+    """Run the wizard; 0 unless it could not start."""
+    parser = argparse.ArgumentParser(
+        prog="seedvm wizard",
+        description="The interactive wizard: describe a site, confirm the review, watch the deployment.",
     )
     parser.add_argument(
-        "--web", action="store_true", help="in a browser; on this machine alone unless --listen says else"
+        "--state-dir", type=Path, default=Path("/var/lib/seedvm"), help="the site's state folder (/var/lib/seedvm)"
     )
-    parser.add_argument("--listen", metavar="ADDR:PORT", default="127.0.0.1:8000", help="where (127.0.0.1:8000)")
+    parser.add_argument("--site", type=Path, help="a site file to start from")
+    parser.add_argument("--images-dir", type=Path, help="image folder for the engine that this wizard starts")
+    parser.add_argument(
+        "--replay", type=Path, metavar="JOURNAL", help="replay a recorded journal; nothing is started or changed"
+    )
+    parser.add_argument("--speed", type=float, default=10.0, help="replay speed: recorded seconds per second (10)")
+    parser.add_argument(
+        "--plain", action="store_true", help="plain lines instead of full-screen pages; the default on a dumb terminal"
+    )
+    parser.add_argument(
+        "--web",
+        action="store_true",
+        help="serve the wizard to a browser; only to this machine unless --listen names another address",
+    )
+    parser.add_argument(
+        "--listen", metavar="ADDR:PORT", default="127.0.0.1:8000", help="address and port for --web (127.0.0.1:8000)"
+    )
     asked = parser.parse_args(argv)
     try:
         link = _link(asked)
@@ -46,14 +57,14 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _web(asked: argparse.Namespace) -> int:
-    from tui.web.server import ListenAddress, serve  # a web server is of no use to the other screens
+    from tui.web.server import Place, serve  # a web server is of no use to the other screens
 
     words = ["--state-dir", str(asked.state_dir.absolute())]
     if asked.images_dir:
         words += ["--images-dir", str(asked.images_dir.absolute())]
     if asked.replay:
         words += ["--replay", str(asked.replay.absolute()), "--speed", str(asked.speed)]
-    return serve(words, ListenAddress.parse(asked.listen), asked.state_dir, _say)
+    return serve(words, Place.parse(asked.listen), asked.state_dir, _say)
 
 
 def _say(text: str) -> None:
@@ -61,10 +72,10 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _link(asked: argparse.Namespace) -> EngineClient:
+def _link(asked: argparse.Namespace) -> Link:
     if asked.replay is not None:
         return Replay(asked.replay, max(0.0, asked.speed))
-    link = EngineClient(asked.state_dir, asked.images_dir)
+    link = Link(asked.state_dir, asked.images_dir)
     if asked.site is not None:
         link.adopt_site(asked.site)
     return link

@@ -17,7 +17,7 @@ from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
 from seedvm.base.errors import SeedvmError
-from tui.backend.engine import EngineClient
+from tui.backend.engine import Link
 from tui.screens.credentials import CredentialsPage
 from tui.screens.discovery import DiscoveryPage
 from tui.screens.handoff import HandoffPage
@@ -52,7 +52,7 @@ PAGES: Mapping[str, type[Page]] = {
 
 
 _ENGINE_BEGINS_SECONDS, _BUNDLE_SECONDS = 3.0, 5.0
-"""What these take as a rule."""
+"""What these usually take."""
 
 
 def _spare_the_screen() -> None:
@@ -79,7 +79,7 @@ class WizardApp(App[None]):
         Binding("ctrl+l", "redraw", "Redraw", show=False),
     ]
 
-    def __init__(self, link: EngineClient, env: Mapping[str, str] | None = None, *, replaying: bool = False) -> None:
+    def __init__(self, link: Link, env: Mapping[str, str] | None = None, *, replaying: bool = False) -> None:
         super().__init__()
         told = os.environ if env is None else env
         self.link = link
@@ -148,7 +148,7 @@ class WizardApp(App[None]):
                 self.start_engine()
 
     def tick(self) -> None:
-        """Lead on where someone is needed, then show the page in front how things stand."""
+        """Lead on where someone is needed, then bring the page in front up to date."""
         if self.screen_stack:  # there is none while the app ends
             self._lead(self.view)
         if self.screen_stack and isinstance(self.screen, Page):
@@ -168,7 +168,7 @@ class WizardApp(App[None]):
             self.go("handoff")
 
     def _old_news(self, view: View) -> set[str]:
-        """What was so before this screen was opened: nobody is led there."""
+        """What was so before this wizard was opened: it does not lead there."""
         return {name for name, there in (("receipt", view.receipt), ("handoff", view.state.phases)) if there}
 
     def _once(self, name: str) -> bool:
@@ -201,8 +201,8 @@ class WizardApp(App[None]):
             try:
                 await self.link.start_engine()
             except (SeedvmError, TimeoutError) as error:
-                told = str(error) or "it did not begin in time"
-                self.notify(told, title="The engine was not started", severity="error", timeout=15)
+                told = str(error) or "it did not start in time"
+                self.notify(told, title="The engine could not be started", severity="error", timeout=15)
 
     @contextmanager
     def _waiting(self, wait: Wait) -> Iterator[None]:
@@ -222,19 +222,19 @@ class WizardApp(App[None]):
             try:
                 path = await self.link.bundle()
             except (SeedvmError, OSError) as error:
-                self.notify(str(error), title="No support bundle", severity="error", timeout=15)
+                self.notify(str(error), title="Support bundle not written", severity="error", timeout=15)
                 return
-        self.notify(f"{path} (no secret in it)", title="Support bundle", timeout=15)
+        self.notify(f"{path} (contains no secrets)", title="Support bundle", timeout=15)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """What went wrong unexpectedly in the background is said, and the screen stays."""
+        """An unexpected error in the background is shown, and the wizard stays open."""
         if event.state is WorkerState.ERROR:
             self.notify(
                 f"{event.worker.name}: {event.worker.error}", title="Unexpected error", severity="error", timeout=30
             )
 
     def action_redraw(self) -> None:
-        """Draw all of it: somebody has come (back) to this line and sees what was drawn since, or nothing."""
+        """Draw all of it: an operator who (re)connects to this line sees only what was drawn since, or nothing."""
         self.screen.refresh()
 
     def action_plain(self) -> None:
@@ -268,9 +268,13 @@ class WizardApp(App[None]):
                 yield SystemCommand(f"{screen.NAME}: {one.description}", one.tooltip or f"key {one.key_display}", run)
         for key, page in PAGES.items():
             yield SystemCommand(f"Go to {page.NAME}", page.ABOUT, partial(self.go, key))
-        yield SystemCommand("Plain theme", "ASCII without colour, or back", self.action_plain)
-        yield SystemCommand("Retry", "start the engine again; it looks first and goes on", self.start_engine)
+        yield SystemCommand("Plain theme", "switch between colour and plain ASCII", self.action_plain)
         yield SystemCommand(
-            "Support bundle", "journal, site, logs, versions, network: a tar without secrets", self.make_bundle
+            "Retry", "start the engine again; it checks the current state and resumes", self.start_engine
         )
-        yield SystemCommand("Close", "close the screen; the engine works on", self.exit)
+        yield SystemCommand(
+            "Support bundle",
+            "a tar file of journal, site, logs, versions and network, without secrets",
+            self.make_bundle,
+        )
+        yield SystemCommand("Close", "close the wizard; the engine keeps running", self.exit)

@@ -1,4 +1,4 @@
-"""Line mode: the same questions, the same progress and the same way as the pages, as plain lines.
+"""Line mode: the same questions, progress and order as the pages, as plain lines.
 
 For dumb terminals, screen readers and logs. It is the same flow and not a second one: questions from `form`, words from `view`,
 deeds through `link`. It never overwrites a line, and asks only what the pages ask.
@@ -15,7 +15,7 @@ from typing import Protocol
 from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
 from seedvm.site.accounts import Candidate
-from tui.backend.engine import EngineClient
+from tui.backend.engine import Link
 from tui.backend.site_form import FIELDS, Field, problems, propose, to_text
 from tui.screens.review import review_lines
 from tui.state.watcher import View
@@ -29,7 +29,7 @@ _TELL_EVERY_SECONDS = 30.0
 
 
 class Desk(Protocol):
-    """Whoever reads and answers. `ask` gives None when nobody will answer any more."""
+    """Whoever reads and answers. `ask` gives None at the end of input."""
 
     def say(self, text: str) -> None: ...
 
@@ -69,14 +69,14 @@ def plain(line: Line) -> str:
 class Talk:
     """One conversation about one site."""
 
-    def __init__(self, link: EngineClient, desk: Desk, *, replaying: bool = False) -> None:
+    def __init__(self, link: Link, desk: Desk, *, replaying: bool = False) -> None:
         self._link, self._desk, self._replaying = link, desk, replaying
         self._logged = 0
         self._told = (-1, 0.0)
         self._stale = False
 
     async def run(self) -> int:
-        """Until the receipt (0), a stop that nobody retries (1), or a question that nobody answers (3)."""
+        """Until the receipt (0), a stop that is not retried (1), or a question without an answer (3)."""
         views = self._link.follow()
         view = await anext(views, None)
         if view is None:
@@ -102,7 +102,7 @@ class Talk:
         if not waits and not view.running and not view.state.all_done:
             await self._link.start_engine()
             self._stale = True
-            self._desk.say("The engine is started. It works on when this conversation ends.")
+            self._desk.say("The engine has been started. It keeps running when you close this session.")
         return True
 
     async def _watch(self, first: View, views: AsyncIterator[View]) -> int:
@@ -135,7 +135,7 @@ class Talk:
             self._desk.say(f"-- {text.split(']')[1].strip()}. {state.current.title}. {', '.join(busy[:8])}")
 
     async def _stopped(self, view: View) -> int | None:
-        """What to do now: None goes on, a number ends the conversation."""
+        """What to do now: None continues, a number ends the session."""
         if view.state.failure is not None:
             for line in failure_lines(view.state.failure, WIDTH):
                 self._desk.say(plain(line))
@@ -143,11 +143,11 @@ class Talk:
             self._desk.say(view.notice)
         if _waits_for_review(view):
             return await self._review(view)
-        answer = await self._desk.ask("r: start the engine again, q: leave it so > ")
+        answer = await self._desk.ask("r: start the engine again, q: quit > ")
         if answer is None or answer.strip().lower() != "r":
             return EXIT_STOPPED
         await self._link.start_engine()
-        self._desk.say("The engine is started again; it looks first and goes on.")
+        self._desk.say("The engine has been started again. It checks the current state and resumes.")
         return None
 
     async def _review(self, view: View) -> int | None:
@@ -156,11 +156,13 @@ class Talk:
             self._desk.say(plain(line))
         while True:
             question = (
-                f"Type the site's name, {view.review.site}, to allow the wiping; empty leaves everything as it is > "
+                f"Type the site name ({view.review.site}) to allow wiping these disks, or press Enter to cancel > "
             )
             answer = await self._desk.ask(question)
             if not answer:
-                self._desk.say(f"Nothing was changed. Later: this again, or seedvm run --yes-wipe {view.review.site}")
+                self._desk.say(
+                    f"Nothing has been changed. Start the wizard again later, or run: seedvm run --yes-wipe {view.review.site}"
+                )
                 return EXIT_WAITS
             try:
                 await self._link.confirm(answer)
@@ -168,7 +170,7 @@ class Talk:
                 self._desk.say(str(error))
                 continue
             await self._link.start_engine()
-            self._desk.say("Confirmed; the engine goes on.")
+            self._desk.say("Confirmed. The engine continues.")
             return None
 
     def _end(self, view: View) -> int:
@@ -182,17 +184,18 @@ class Talk:
     async def _describe(self, begun: bool) -> bool:
         """The form's questions until nothing is wrong, then the file; of a site that is `begun` only those that are wrong.
 
-        False when nobody answers, or where a site file is wrong at something that no question is about.
+        False at the end of input, or where a site file is wrong at something that no question is about.
         """
         values, found = await self._link.site_values()
         self._desk.say(
-            "This seed has " + ("; ".join(str(nic) for nic in found if nic.link or nic.address) or "no link")
+            "NICs of this seed: "
+            + ("; ".join(str(nic) for nic in found if nic.link or nic.address) or "none with a link")
         )
-        self._desk.say("Empty takes what stands in brackets; - leaves it empty.")
+        self._desk.say("Press Enter to accept the value in brackets; type - to leave it empty.")
         left = await self._tell_wrong(values) if begun else {field.key: "" for field in FIELDS}
         while left:
             if not any(field.key in left for field in FIELDS):
-                self._desk.say("Mend that in site.yaml.")
+                self._desk.say("Fix this in site.yaml.")
                 return False
             for field in (one for one in FIELDS if one.key in left):
                 answered = await self._answer(field, propose(values))
@@ -201,7 +204,7 @@ class Talk:
                 values = answered
             left = await self._tell_wrong(values)
         await self._link.write_site(values)
-        self._desk.say("site.yaml is written.")
+        self._desk.say("site.yaml has been written.")
         return True
 
     async def _tell_wrong(self, values: dict[str, str]) -> dict[str, str]:
@@ -224,7 +227,7 @@ class Talk:
             self._desk.say(f"! {wrong}")
 
     async def _accounts(self) -> bool:
-        self._desk.say("BMC accounts to try, the likeliest first. An empty user ends the list.")
+        self._desk.say("Enter the BMC accounts to try, most likely first. Leave the user empty to finish.")
         candidates = await self._link.candidates()
         while True:
             user = await self._desk.ask(f"user ({len(candidates)} so far) > ")

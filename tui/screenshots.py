@@ -44,7 +44,7 @@ async def picture(journal: Path, page: str, upto: int | None) -> str:
 def main() -> int:
     """Write docs/img/*.svg; 0 when done."""
     journal = first(
-        (path for path in RECORDINGS if path.exists()), "there is no recording of the demo", hint="make demo"
+        (path for path in RECORDINGS if path.exists()), "no recording of the demo was found", hint="make demo"
     )
     folder = ROOT / "docs/img"
     folder.mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ class Argument:
 
 
 @dataclass(frozen=True)
-class CliCommand:
+class Command:
     """One command or verb, `words` from `seedvm` on; `verbs` are the words that may follow it."""
 
     words: tuple[str, ...]
@@ -33,14 +33,14 @@ class CliCommand:
         return " ".join(self.words)
 
 
-def commands(parser: argparse.ArgumentParser) -> Iterator[CliCommand]:
+def commands(parser: argparse.ArgumentParser) -> Iterator[Command]:
     """The parser's own options first, then each command followed by its verbs, in the order of the help."""
     return _walk(parser, (parser.prog,), parser.description or "")
 
 
-def _walk(parser: argparse.ArgumentParser, words: tuple[str, ...], help: str) -> Iterator[CliCommand]:
+def _walk(parser: argparse.ArgumentParser, words: tuple[str, ...], help: str) -> Iterator[Command]:
     deeper = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
-    yield CliCommand(
+    yield Command(
         words,
         help,
         " ".join(parser.format_usage().removeprefix("usage: ").split()),

@@ -14,7 +14,7 @@ _LINE = 1024
 
 
 @dataclass(frozen=True)
-class ProbeAnswer:
+class Heard:
     """`status` is the HTTP status, None where there was none; `why` says then what there was in its place."""
 
     status: int | None
@@ -29,7 +29,7 @@ class ProbeAnswer:
         return f"HTTP {self.status}" if self.status is not None else self.why
 
 
-def probe(address: str, port: int, path: str = "/", *, seconds: float) -> ProbeAnswer:
+def probe(address: str, port: int, path: str = "/", *, seconds: float) -> Heard:
     """Ask `GET path`. `seconds` is the limit for all of it, from the connection to the end of the status line."""
     deadline = time.monotonic() + seconds
     request = f"GET {path} HTTP/1.1\r\nHost: {address}:{port}\r\nAccept: application/json\r\nConnection: close\r\n\r\n"
@@ -44,12 +44,10 @@ def probe(address: str, port: int, path: str = "/", *, seconds: float) -> ProbeA
                     break
                 line += piece
     except TimeoutError:
-        return ProbeAnswer(None, f"no answer within {seconds:g} s")
+        return Heard(None, f"no answer within {seconds:g} s")
     except OSError as error:
-        return ProbeAnswer(None, error.strerror or type(error).__name__)
+        return Heard(None, error.strerror or type(error).__name__)
     found = _STATUS.match(line)
     if found is None:
-        return ProbeAnswer(
-            None, "the connection was closed without an answer" if not line else "the answer is not HTTP"
-        )
-    return ProbeAnswer(int(found[1]))
+        return Heard(None, "the connection was closed without an answer" if not line else "the answer is not HTTP")
+    return Heard(int(found[1]))

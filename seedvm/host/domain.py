@@ -30,7 +30,7 @@ class Port:
 
 
 @dataclass(frozen=True)
-class SeedVm:
+class Appliance:
     """The seed's VM as it is wanted. The ports become eth0, eth1... in this order; the NAT NIC comes last."""
 
     name: str
@@ -53,7 +53,7 @@ class SeedVm:
         return "52:54:5e:" + ":".join(f"{byte:02x}" for byte in digest[:3])
 
 
-def render(appliance: SeedVm) -> str:
+def render(appliance: Appliance) -> str:
     """The domain's XML."""
     ports = [
         {

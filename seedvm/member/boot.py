@@ -31,7 +31,7 @@ class ProbeRequest:
 
 
 @dataclass(frozen=True)
-class BootAnswers:
+class Heard:
     """What answered: the DHCP servers that made an offer (by address), TFTP, the open ones of the ports."""
 
     dhcp: tuple[str, ...]
@@ -39,9 +39,9 @@ class BootAnswers:
     open: tuple[int, ...]
 
 
-def probe(request: ProbeRequest) -> BootAnswers:
+def probe(request: ProbeRequest) -> Heard:
     """Ask for all of it, one after the other."""
-    return BootAnswers(
+    return Heard(
         dhcp=tuple(offers(request.interface, request.mac, request.seconds)),
         tftp=tftp_answers(request.address, request.seconds),
         open=tuple(port for port in request.ports if tcp_open(request.address, port)),

@@ -78,12 +78,12 @@ class Walk:
         desk.until("Enter: start the engine", within=BEGIN_LIMIT_SECONDS, unless=ENDED)
         self.tell("the first screen is there")
         desk.press("Enter")
-        desk.until("engine at work", "SAFE TO LEAVE: NO", within=SCREEN_LIMIT_SECONDS)
+        desk.until("engine running", "SAFE TO LEAVE: NO", within=SCREEN_LIMIT_SECONDS)
         return desk
 
     def review(self, desk: Pane) -> None:
         """The one stop: every disk is listed, a wrong name is refused, the right one allows it."""
-        desk.until("Type the site's name, demo", within=STRETCH_LIMIT_SECONDS, unless=ENDED)
+        desk.until("Type the site name (demo)", within=STRETCH_LIMIT_SECONDS, unless=ENDED)
         self.tell("the review is on the screen")
         self.rotate()
         for machine in (FAILS_ONCE, FAILS_FOR_GOOD):
@@ -95,7 +95,7 @@ class Walk:
         desk.press("C-u")
         desk.type("demo")
         desk.press("Enter")
-        desk.until("engine at work", within=SCREEN_LIMIT_SECONDS)
+        desk.until("engine running", within=SCREEN_LIMIT_SECONDS)
         self.tell("the wiping is confirmed")
 
     def rotate(self) -> None:
@@ -110,11 +110,11 @@ class Walk:
         """Two machines fail: the screen says which, why and what to do; one is replaced, one is mended and tried again."""
         failed = ("demo-undercloud-0", "demo-undercloud-2")
         wait_until("both causes", lambda: all(map(self.cause_is_told, failed)), STRETCH_LIMIT_SECONDS)
-        desk.until("2 NEED YOU (Enter on it)", within=SCREEN_LIMIT_SECONDS, unless=ENDED)
+        desk.until("2 need attention (Enter for details)", within=SCREEN_LIMIT_SECONDS, unless=ENDED)
         self.tell("two machines need the operator")
         desk.press("Home", "Enter")
         wait_until("the cause", lambda: CAUSE in " ".join(desk.screen().split()), SCREEN_LIMIT_SECONDS)
-        offered = ("t try again   d drop", "p replace by 172.22.1.24")
+        offered = ("t retry   d drop", "p replace with 172.22.1.24")
         shown = desk.until("demo-undercloud-0  BMC 172.22.1.21", *offered, within=SCREEN_LIMIT_SECONDS)
         self.tell("the machine's page says:\n" + shown)
         desk.press("d")
@@ -132,7 +132,7 @@ class Walk:
             desk.press("Home", "Enter")
             desk.until("demo-undercloud-0  BMC", within=SCREEN_LIMIT_SECONDS)
         desk.press("n")
-        desk.until("demo-undercloud-2  BMC 172.22.1.23", "t try again", within=SCREEN_LIMIT_SECONDS)
+        desk.until("demo-undercloud-2  BMC 172.22.1.23", "t retry", within=SCREEN_LIMIT_SECONDS)
         desk.press("t")
         wait_until("the order", lambda: self.ordered("demo-undercloud-2"), SCREEN_LIMIT_SECONDS)
         self.tell("demo-undercloud-2 is tried again")
@@ -140,7 +140,11 @@ class Walk:
     def tried_again(self) -> bool:
         """Whether Heat was told to try again and the engine watches it: a kill before that would hide a refusal."""
         events = self.events()
-        said = (n for n, event in enumerate(events) if "trying again" in str(event.event.fields().get("message", "")))
+        said = (
+            n
+            for n, event in enumerate(events)
+            if "retrying what failed" in str(event.event.fields().get("message", ""))
+        )
         return any(event.kind == "progress" and event.step == "deploy" for event in events[next(said, len(events)) :])
 
     def supply(self, machine: str, state: str) -> None:
@@ -181,9 +185,9 @@ class Walk:
         assert self.runs() == runs, "the engine was started anew when screens were killed"
         words = [*self.world.command, "rack", "exec", "--file", RACK, "seed", "--", "seedvm", "wizard"]
         again = self.tmux.open(shlex.join(words), self.world.repo)
-        again.until("Welcome", "At work: ", "Enter: see the progress", within=SCREEN_LIMIT_SECONDS)
+        again.until("Welcome", "Running: ", "Enter: see the progress", within=SCREEN_LIMIT_SECONDS)
         again.press("Enter")
-        again.until("engine at work", "SAFE TO LEAVE: NO", within=SCREEN_LIMIT_SECONDS)
+        again.until("engine running", "SAFE TO LEAVE: NO", within=SCREEN_LIMIT_SECONDS)
         self.tell("a new screen shows where things stand")
         return again
 
@@ -199,7 +203,7 @@ class Walk:
         distant = self.tmux.open(line, self.world.repo)
         distant.until("Welcome", "Enter: see the progress", within=SCREEN_LIMIT_SECONDS)
         distant.press("Enter")
-        distant.until("engine at work", "SAFE TO LEAVE: NO", within=SCREEN_LIMIT_SECONDS)
+        distant.until("engine running", "SAFE TO LEAVE: NO", within=SCREEN_LIMIT_SECONDS)
         self.tell("a second screen watches over SSH")
         return distant
 

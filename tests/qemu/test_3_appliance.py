@@ -101,23 +101,23 @@ def test_the_next_power_on_comes_right_and_the_wizard_is_on_the_serial_line(
 ) -> None:
     up(desk)
     line.open()
-    line.see("Enter: look at the seed, then describe the site", WIZARD_SECONDS)
+    line.see("Enter: check the seed, then describe the site", WIZARD_SECONDS)
     shown = line.screen()
-    assert "seedvm turns a rack of dark machines into an OpenStack that stands alone." in shown
+    assert "seedvm turns a rack of bare-metal machines into a self-contained OpenStack." in shown
     assert shown.isascii()
     story.password = shown_password(line)
 
 
 def test_the_wizard_says_that_the_images_are_being_put_together(line: Console) -> None:
     line.press("Enter")
-    line.see("The seed, as this screen sees it", KEY_SECONDS)
-    line.see("[x] images       being put together from this disk", KEY_SECONDS)
+    line.see("The seed, as seen by this wizard", KEY_SECONDS)
+    line.see("[x] images       being assembled from this disk", KEY_SECONDS)
 
 
 def test_the_site_is_described_by_keys(line: Console) -> None:
     line.press("F10")
-    line.see("Site's name", KEY_SECONDS)
-    line.stands_on("Site's name", KEY_SECONDS)
+    line.see("Site name", KEY_SECONDS)
+    line.stands_on("Site name", KEY_SECONDS)
     line.type("cellar")
     line.press("Tab", "Tab")
     line.stands_on("Provisioning network", KEY_SECONDS)
@@ -125,10 +125,10 @@ def test_the_site_is_described_by_keys(line: Console) -> None:
     line.press("F7")
     line.see("10.20.0.11, 10.20.0.12", KEY_SECONDS)
     line.press(*["Tab"] * 11)
-    line.stands_on("Where BMCs may be", KEY_SECONDS)
+    line.stands_on("BMC address ranges", KEY_SECONDS)
     line.type("10.20.0.201-10.20.0.209")
     line.press("F10")
-    line.see("F5 asks 9 addresses", KEY_SECONDS)
+    line.see("F5 scans 9 addresses", KEY_SECONDS)
     line.press("F10")
     line.stands_on("Add: user", KEY_SECONDS)
     line.type("operator")

@@ -15,7 +15,7 @@ from textual.pilot import Pilot
 from seedvm.engine.codec import encode
 from seedvm.engine.events import Entry, Unknown
 from tui.app import WizardApp
-from tui.backend.engine import EngineClient
+from tui.backend.engine import Link
 from tui.backend.seed_checks import Look
 
 HERE = Path(__file__).parent
@@ -69,12 +69,12 @@ def state_dir(folder: Path, *, until: str = "", review: bool = False, receipt: b
     return folder
 
 
-def wizard(folder: Path, env: dict[str, str] | None = None, link: EngineClient | None = None) -> WizardApp:
+def wizard(folder: Path, env: dict[str, str] | None = None, link: Link | None = None) -> WizardApp:
     """The app on a state folder."""
-    return WizardApp(link or EngineClient(folder, sys_net=cable(folder)), UNICODE if env is None else env)
+    return WizardApp(link or Link(folder, sys_net=cable(folder)), UNICODE if env is None else env)
 
 
-class SteadyLink(EngineClient):
+class SteadyLink(Link):
     """For pictures: of the seed's fitness what is the same on every machine, the NICs and the images; nobody listens."""
 
     async def fitness(self) -> tuple[Look, ...]:
@@ -83,7 +83,7 @@ class SteadyLink(EngineClient):
         told = {
             "memory": "7960 MiB",
             "disk": "31.4 GiB free",
-            "clock": "2026-11-22 02:00 UTC (is that right? ...)",
+            "clock": "2026-11-22 02:00 UTC (check this: ...)",
             "rights": "root",
         }
         return tuple(Look(one.name, told[one.name]) if one.name in told else one for one in seen)

@@ -15,18 +15,18 @@ from seedvm.site.secrets_file import store_candidates
 from tests.tui.helpers import SITE, grid, until, wizard
 from tests.tui.test_link import first
 from tests.tui.test_talk import Script, answers
-from tui.backend.engine import EngineClient
+from tui.backend.engine import Link
 from tui.line_mode import Talk
 
 ROOT = Path(__file__).parents[2]
 
 
-def begun(folder: Path, site: str, *, accounts: bool) -> EngineClient:
+def begun(folder: Path, site: str, *, accounts: bool) -> Link:
     """A state folder to which a site file was given."""
     folder.mkdir(exist_ok=True)
     given = folder.with_name("given.yaml")
     given.write_text(site)
-    link = EngineClient(folder)
+    link = Link(folder)
     link.adopt_site(given)
     if accounts:
         store_candidates(folder / "secrets.yaml", (Candidate("admin", Secret("geheim")),))
@@ -42,9 +42,9 @@ async def test_the_first_page_leads_to_what_is_wrong_and_then_to_what_is_missing
     begun(tmp_path / "state", SITE.replace("vip: 172.22.0.5", "vip: 172.22.9.5"), accounts=False)
     app = wizard(tmp_path / "state")
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: "Enter: mend what is wrong in the site" in grid(app), "the first page")
+        await until(pilot, lambda: "Enter: fix errors in the site settings" in grid(app), "the first page")
         await pilot.press("enter")
-        await until(pilot, lambda: "VIP of the undercloud: " in grid(app), "the field that is wrong")
+        await until(pilot, lambda: "Undercloud VIP: " in grid(app), "the field that is wrong")
         assert app.focused is not None and app.focused.id == "field-5"
         app.screen.query_one("#field-5", Input).value = "172.22.0.5"
         await pilot.press("f10")
@@ -58,19 +58,19 @@ async def test_line_mode_asks_only_what_is_wrong(tmp_path: Path) -> None:
     desk = Script("172.22.0.1")  # then nobody gives an account
     assert await Talk(link, desk).run() == 3
     asked = [said for said in desk.said if said.endswith("> ")]
-    assert len(asked) == 2 and asked[0].startswith("Its gateway") and asked[1].startswith("user")
+    assert len(asked) == 2 and asked[0].startswith("Gateway") and asked[1].startswith("user")
     assert load_site(tmp_path / "state" / "site.yaml").name == "example"
 
 
 async def test_line_mode_does_not_ask_for_ever_about_what_no_question_is_about(tmp_path: Path) -> None:
     desk = Script("never asked")
     assert await Talk(begun(tmp_path / "state", SITE + "colour: red\n", accounts=True), desk).run() == 3
-    assert "colour" in desk.text and "Mend that in site.yaml" in desk.text and desk.answers
+    assert "colour" in desk.text and "Fix this in site.yaml" in desk.text and desk.answers
 
 
 async def test_what_an_interactive_run_wrote_begins_another_without_a_question(tmp_path: Path) -> None:
     said = answers({"site": "cellar", "provisioning.cidr": "10.20.0.0/24", "bmc.ranges": "10.20.1.21-10.20.1.60"})
-    await Talk(EngineClient(tmp_path / "one"), Script(*said, "admin", "geheim")).run()
+    await Talk(Link(tmp_path / "one"), Script(*said, "admin", "geheim")).run()
     saved = (tmp_path / "one" / "site.yaml").read_text()
     again = begun(tmp_path / "two", saved, accounts=True)
     assert (await first(again)).lacks == () and (tmp_path / "two" / "site.yaml").read_text() == saved

@@ -55,5 +55,5 @@ async def test_keys_and_help_fit_the_smallest_screen_and_rows_can_be_searched(tm
         assert not [key for key in keys if key not in shown], shown
         assert bool(app.screen.query(Lines)) == PAGES[page].SEARCHES
         await pilot.press("f1")
-        await until(pilot, lambda: isinstance(app.screen, Help) and "closes the screen" in grid(app), "the whole help")
+        await until(pilot, lambda: isinstance(app.screen, Help) and "closes the wizard" in grid(app), "the whole help")
         assert f"Help: {PAGES[page].NAME}" in grid(app)

@@ -13,7 +13,7 @@ from seedvm.site.generate import generate
 from seedvm.site.receipt import sign_tree
 from seedvm.site.secrets_file import ensure_generated
 from tests.tui.helpers import EXAMPLE, grid, loaded, state_dir, until, wizard
-from tui.state.watcher import FolderWatch
+from tui.state.watcher import Watch
 from tui.text.progress import light
 
 GENUINE = (EXAMPLE / "receipt.json").read_text()
@@ -22,7 +22,7 @@ TREE = {name: value for name, value in json.loads(GENUINE).items() if name != "s
 
 def shown(folder: Path) -> tuple[bool, str]:
     """The light of a state folder."""
-    view, _ = FolderWatch(folder).look()
+    view, _ = Watch(folder).look()
     return light(view.state, view.receipt)
 
 
@@ -80,4 +80,4 @@ async def test_a_receipt_that_is_edited_puts_the_light_out_on_the_page(tmp_path:
         await until(pilot, lambda: "SAFE TO LEAVE: YES" in grid(app), "the light")
         (tmp_path / "receipt.json").write_text(edited())
         await until(pilot, lambda: "SAFE TO LEAVE: NO, because the receipt was changed" in grid(app), "no light")
-        assert "NOT TO BE TRUSTED" in grid(app)
+        assert "NOT TRUSTED" in grid(app)

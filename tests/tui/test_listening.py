@@ -17,7 +17,7 @@ from tests.contract.scan.test_listen import MAC, sent_by, wire
 from tests.tui.helpers import SITE, grid, until
 from tests.unit.test_wire_listen import NOTIFY
 from tui.app import WizardApp
-from tui.backend.engine import EngineClient
+from tui.backend.engine import Link
 from tui.backend.listen import hear
 
 OTHER = "52:54:00:aa:00:02"
@@ -40,20 +40,18 @@ async def test_who_speaks_is_shown_nothing_is_sent_and_nobody_outside_the_ranges
     (tmp_path / "site.yaml").write_text(ON_NEAR0)
     far = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     far.bind(("far0", 0))
-    app = WizardApp(EngineClient(tmp_path), {"TERM": "linux"})
+    app = WizardApp(Link(tmp_path), {"TERM": "linux"})
     async with app.run_test(size=(80, 24)) as pilot:
         app.go("discovery")
-        await until(pilot, lambda: "F5 asks 6 addresses" in grid(app), "the page")
+        await until(pilot, lambda: "F5 scans 6 addresses" in grid(app), "the page")
         before = sent_by("near0")
         await pilot.press("l")
-        await until(
-            pilot, lambda: "Listening on near0 (l ends it): " in grid(app) and "of 1:05" in grid(app), "the wait"
-        )
+        await until(pilot, lambda: "Listening on near0 (l stops): " in grid(app) and "of 1:05" in grid(app), "the wait")
 
         def spoken() -> bool:  # said again until the ear is open
             for packet in (*announced(MAC, "172.22.1.21"), *announced(OTHER, "172.22.1.99")):
                 far.send(packet)
-            return "announces a BMC; F5 asks it" in grid(app) and "announces a BMC OUTSIDE the ranges" in grid(app)
+            return "announces a BMC; F5 scans it" in grid(app) and "announces a BMC OUTSIDE the ranges" in grid(app)
 
         await until(pilot, spoken, "who speaks")
         await until(pilot, lambda: "2 heard, 2 of them BMCs" in grid(app), "the count")

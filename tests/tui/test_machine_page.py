@@ -20,7 +20,7 @@ STILL: dict[str, Any] = {
     "node": NODE,
     "phase": "write",
     "percent": 41.0,
-    "detail": "615 of 1500 MiB, STANDS STILL for 64 s",
+    "detail": "615 of 1500 MiB, STALLED for 64 s",
 }
 
 
@@ -44,15 +44,15 @@ async def test_a_machine_that_stands_still_is_found_by_enter_and_tried_again(tmp
     async with app.run_test(size=(80, 24)) as pilot:
         await loaded(pilot)
         app.go("progress")
-        await until(pilot, lambda: "1 NEED YOU" in grid(app), "the call for somebody")
+        await until(pilot, lambda: "1 needs attention" in grid(app), "the call for somebody")
         await pilot.press("down", "enter")
-        await until(pilot, lambda: name(app) == "node" and "STANDS STILL" in grid(app), "the machine")
+        await until(pilot, lambda: name(app) == "node" and "STALLED" in grid(app), "the machine")
         assert NODE in grid(app) and "EX0022" in grid(app) and "[>] write" in grid(app)
-        assert "t ends this deployment at once" in grid(app)
+        assert "t cancels this deployment now" in grid(app)
         await pilot.press("t")
         await until(pilot, lambda: bool(orders.pending(folder, "example")), "the order")
         assert orders.pending(folder, "example")[0].do == "retry"
-        await until(pilot, lambda: f"Ordered: try {NODE} again" in grid(app), "the order on the screen")
+        await until(pilot, lambda: f"Requested: try {NODE} again" in grid(app), "the order on the screen")
         await pilot.press("escape")
         await until(pilot, lambda: name(app) == "progress", "the way back")
     os.close(lock)
@@ -66,9 +66,9 @@ async def test_an_order_that_comes_while_the_engine_ends_is_not_lost(tmp_path: P
     async with app.run_test(size=(80, 24)) as pilot:
         await loaded(pilot)
         app.open_node(NODE)
-        await until(pilot, lambda: "t ends this deployment at once" in grid(app), "the machine")
+        await until(pilot, lambda: "t cancels this deployment now" in grid(app), "the machine")
         await pilot.press("t")
-        await until(pilot, lambda: f"Ordered: try {NODE} again" in grid(app), "the order on the screen")
+        await until(pilot, lambda: f"Requested: try {NODE} again" in grid(app), "the order on the screen")
         assert not (folder / "engine.log").exists()
         os.close(lock)
         await until(pilot, (folder / "engine.log").exists, "another engine's start")
@@ -111,9 +111,9 @@ async def test_one_of_three_is_not_dropped_and_one_of_five_is(tmp_path: Path) ->
         five = SITE.replace("172.22.0.13]", "172.22.0.13, 172.22.0.14, 172.22.0.15]")
         (folder / "site.yaml").write_text(five)
         lock = hold_lock(folder)
-        await until(pilot, lambda: "engine at work" in grid(app), "an engine")
+        await until(pilot, lambda: "engine running" in grid(app), "an engine")
         await pilot.press("d")
-        await until(pilot, lambda: f"does without {NODE} for good" in grid(app), "the question")
+        await until(pilot, lambda: f"drops {NODE} from the undercloud permanently" in grid(app), "the question")
         await pilot.press(*"example", "enter")
         await until(pilot, lambda: "without" in (folder / "site.yaml").read_text(), "the site")
         assert [one.index for one in load_site(folder / "site.yaml").controllers] == [0, 2, 3, 4]
@@ -127,9 +127,9 @@ async def test_nothing_is_ordered_for_a_machine_that_is_well(tmp_path: Path, key
     async with app.run_test(size=(80, 24)) as pilot:
         await loaded(pilot)
         app.open_node("example-undercloud-0")
-        await until(pilot, lambda: "Nothing is wrong with it" in grid(app), "the machine")
+        await until(pilot, lambda: "No problem reported" in grid(app), "the machine")
         await pilot.press(key)
-        await until(pilot, lambda: "Orders are for a machine that failed" in grid(app), "the refusal")
+        await until(pilot, lambda: "Only failed or stalled machines" in grid(app), "the refusal")
         assert orders.pending(folder, "example") == ()
         await pilot.press("n")
         await until(pilot, lambda: NODE in grid(app).splitlines()[1], "the one that needs somebody")
@@ -158,6 +158,6 @@ async def test_the_review_of_a_site_without_spares_offers_none(tmp_path: Path) -
     async with app.run_test(size=(80, 24)) as pilot:
         await loaded(pilot)
         app.go("node")
-        await until(pilot, lambda: "no spare fits" in grid(app), "the offer")
+        await until(pilot, lambda: "no suitable spare" in grid(app), "the offer")
         await pilot.press("p")
-        await until(pilot, lambda: "No spare is fit and free" in grid(app), "the refusal")
+        await until(pilot, lambda: "No spare is fit, free" in grid(app), "the refusal")

@@ -14,7 +14,7 @@ from textual.widgets import Input
 
 from tests.tui.helpers import BROKEN, CONSOLE, EXAMPLE, cable, grid, journal_line, loaded, state_dir, until, wizard
 from tui.app import PAGES, WizardApp
-from tui.backend.engine import EngineClient
+from tui.backend.engine import Link
 from tui.screens.notes import Help, Jump
 from tui.widgets.keys import Keys
 
@@ -62,7 +62,7 @@ async def test_welcome_says_where_it_stands_and_enter_shows_the_work(tmp_path: P
     app = wizard(state_dir(tmp_path))
     async with app.run_test(size=(80, 24)) as pilot:
         await loaded(pilot)
-        assert "Standing  All steps are done" in grid(app)
+        assert "Status    All steps are done" in grid(app)
         await pilot.press("enter")
         await until(pilot, lambda: name(app) == "progress", "page progress")
 
@@ -102,7 +102,9 @@ async def test_log_is_filtered_by_machine_and_by_search_and_escape_ends_the_sear
         assert "mariadb answers" not in grid(app)
         await pilot.press("end")
         await pilot.press("escape")
-        await until(pilot, lambda: name(app) == "progress" and "with 'keystone'" not in grid(app), "the search's end")
+        await until(
+            pilot, lambda: name(app) == "progress" and "matching 'keystone'" not in grid(app), "the search's end"
+        )
 
 
 async def test_failure_says_what_to_do_and_retry_starts_the_engine(tmp_path: Path) -> None:
@@ -151,7 +153,7 @@ async def test_review_takes_rubbish_and_ten_thousand_characters(tmp_path: Path) 
     async with app.run_test(size=(80, 24)) as pilot:
         await loaded(pilot)
         app.go("review")
-        await until(pilot, lambda: "Type the site's name" in grid(app), "the question")
+        await until(pilot, lambda: "Type the site name" in grid(app), "the question")
         app.screen.query_one("#typed", Input).value = "\x1b[2J\u202e" + "x" * 10_000
         await pilot.press("enter")
         await until(pilot, lambda: "Not confirmed" in grid(app), "the refusal")
@@ -163,7 +165,7 @@ async def test_receipt_page_says_yes_only_with_the_receipt(tmp_path: Path) -> No
     async with app.run_test(size=(80, 24)) as pilot:
         await loaded(pilot)
         app.go("receipt")
-        await until(pilot, lambda: "There is no receipt yet" in grid(app))
+        await until(pilot, lambda: "No receipt yet" in grid(app))
         assert "SAFE TO LEAVE: NO" in grid(app)
         (tmp_path / "receipt.pub").write_text((EXAMPLE / "receipt.pub").read_text())
         (tmp_path / "receipt.json").write_text((EXAMPLE / "receipt.json").read_text())
@@ -207,7 +209,7 @@ def colours(app: WizardApp) -> bool:
     )
 
 
-class SlowLink(EngineClient):
+class SlowLink(Link):
     """A link whose bundle is written when it is told so."""
 
     def __init__(self, folder: Path) -> None:

@@ -27,7 +27,7 @@ async def test_the_first_page_leads_to_the_preflight_and_on_to_the_questions(tmp
         assert "lacks golden.json" in grid(app)
         assert "no foreign DHCP server answers" in grid(app)
         await pilot.press("r")
-        await until(pilot, lambda: "needs a described site first" in grid(app), "the refusal")
+        await until(pilot, lambda: "needs a site description first" in grid(app), "the refusal")
         await pilot.press("f10")
         await until(pilot, lambda: name(app) == "networks", "the questions")
         await pilot.press("escape", "escape")
@@ -49,7 +49,7 @@ async def test_what_the_engine_found_is_there_with_its_cure(tmp_path: Path) -> N
         await loaded(pilot)
         app.go("preflight")
         await until(pilot, lambda: "172.22.0.77" in grid(app) and "switch it off on this wire" in grid(app), "the cure")
-        assert "r look again   m modify the site" in grid(app)
+        assert "r check again   m modify the site" in grid(app)
         await pilot.press("m")
         await until(pilot, lambda: name(app) == "networks", "the site")
         await pilot.press("escape", "slash", *"memory")
@@ -73,7 +73,11 @@ def test_images_that_are_being_put_together_want_nothing_and_those_that_failed_a
     assert found.good and "3 MB so far" in found.told and images_to_come(tmp_path)
     (tmp_path / "failed").write_text("the golden image is damaged\n")
     found = next(one for one in looks(tmp_path, ()) if one.name == "images")
-    assert "is damaged" in found.told and "write the appliance anew" in found.cure and not images_to_come(tmp_path)
+    assert (
+        "is damaged" in found.told
+        and "write the appliance to its disk again" in found.cure
+        and not images_to_come(tmp_path)
+    )
 
 
 LLDP = (
@@ -111,7 +115,5 @@ def test_a_dhcp_server_of_another_vlan_is_told_with_its_vlan() -> None:
     seen = datetime.now(UTC).isoformat()
     server = Evidence("dhcp-server", "10.9.0.1", "DHCPOFFER", seen)
     tagged = Evidence("vlan", "120", "802.1Q tag", seen)
-    assert heard(Neighbour("52:54:00:00:00:01", (server,))) == "a DHCP server is there: 10.9.0.1"
-    assert (
-        heard(Neighbour("52:54:00:00:00:01", (server, tagged))) == "a DHCP server is on VLAN 120 of this wire: 10.9.0.1"
-    )
+    assert heard(Neighbour("52:54:00:00:00:01", (server,))) == "DHCP server: 10.9.0.1"
+    assert heard(Neighbour("52:54:00:00:00:01", (server, tagged))) == "DHCP server on VLAN 120: 10.9.0.1"

@@ -15,7 +15,7 @@ from seedvm.site.load import load_site
 from seedvm.site.secrets_file import load_candidates
 from tests.tui.helpers import CONSOLE, SITE, cable, grid, loaded, state_dir, until, wizard
 from tui.app import WizardApp
-from tui.backend.engine import EngineClient
+from tui.backend.engine import Link
 from tui.backend.site_form import FIELDS
 from tui.state.watcher import View
 
@@ -29,21 +29,21 @@ async def test_from_nothing_to_site_and_accounts_by_keys_alone(tmp_path: Path) -
     app = wizard(tmp_path / "state", CONSOLE)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("enter")
-        await until(pilot, lambda: "The seed, as this screen sees it" in grid(app), "the preflight")
+        await until(pilot, lambda: "The seed, as seen by this wizard" in grid(app), "the preflight")
         await pilot.press("f10")
-        await until(pilot, lambda: "This seed has" in grid(app), "the form")
+        await until(pilot, lambda: "NICs of this seed: " in grid(app), "the form")
         await pilot.press(*"cellar", "tab", "tab", *"10.20.0.0/24", "f7")
         await until(pilot, lambda: field(app, "provisioning.vip").value == "10.20.0.5", "the proposal")
         await pilot.press("f10")
-        await until(pilot, lambda: "Not saved. Where BMCs may be" in grid(app), "the refusal")
+        await until(pilot, lambda: "Not saved. BMC address ranges" in grid(app), "the refusal")
         assert not (tmp_path / "state" / "site.yaml").exists()
         await pilot.press(*"10.20.1.21-10.20.1.60", "f10")
-        await until(pilot, lambda: "F5 asks 40 addresses" in grid(app), "the discovery")
+        await until(pilot, lambda: "F5 scans 40 addresses" in grid(app), "the discovery")
         await pilot.press("f10")
         await until(pilot, lambda: "Accounts to try" in grid(app), "the credentials")
         assert load_site(tmp_path / "state" / "site.yaml").name == "cellar"
         await pilot.press("f10")
-        await until(pilot, lambda: "Give at least one account" in grid(app), "the refusal")
+        await until(pilot, lambda: "Enter at least one account" in grid(app), "the refusal")
         for user, password in (("root", "calvin"), ("admin", "hunter2")):
             await pilot.press(*user, "enter", *password, "enter")
             await until(pilot, lambda user=user: f"{user}  ****" in grid(app), user)
@@ -55,7 +55,7 @@ async def test_from_nothing_to_site_and_accounts_by_keys_alone(tmp_path: Path) -
         await until(pilot, lambda: len(load_candidates(secrets)) == 1, "the removal")
 
 
-class LateLink(EngineClient):
+class LateLink(Link):
     """A link that reads the folder when it is told so."""
 
     def __init__(self, folder: Path) -> None:
@@ -74,9 +74,9 @@ async def test_an_enter_before_the_folder_was_read_waits_and_starts_nothing(tmp_
     app = wizard(tmp_path / "state", CONSOLE, link)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("enter")
-        await until(pilot, lambda: "Looking at what is here ..." in grid(app), "the first page")
+        await until(pilot, lambda: "Reading the state folder ..." in grid(app), "the first page")
         link.go_on.set()
-        await until(pilot, lambda: "The seed, as this screen sees it" in grid(app), "the preflight")
+        await until(pilot, lambda: "The seed, as seen by this wizard" in grid(app), "the preflight")
         assert not (tmp_path / "state" / "engine.log").exists()
 
 
@@ -84,13 +84,13 @@ async def test_escape_keeps_what_was_entered(tmp_path: Path) -> None:
     app = wizard(tmp_path / "state")
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("enter")
-        await until(pilot, lambda: "The seed, as this screen sees it" in grid(app), "the preflight")
+        await until(pilot, lambda: "The seed, as seen by this wizard" in grid(app), "the preflight")
         await pilot.press("f10")
-        await until(pilot, lambda: "This seed has" in grid(app))
+        await until(pilot, lambda: "NICs of this seed: " in grid(app))
         await pilot.press(*"half", "escape", "escape")
         await until(pilot, lambda: "then describe the site" in grid(app), "the way back")
         await pilot.press("enter", "f10")
-        await until(pilot, lambda: "This seed has" in grid(app), "the form again")
+        await until(pilot, lambda: "NICs of this seed: " in grid(app), "the form again")
         assert field(app, "site").value == "half"
 
 
@@ -115,11 +115,11 @@ async def test_the_bmcs_wire_is_asked_for_in_the_form_and_refused_by_name(tmp_pa
         app.go("networks")
         await until(pilot, lambda: "172.22.1.10/24" in grid(app), "the site")
         field(app, "seed.bmc_vlan").focus()
-        await until(pilot, lambda: "VLAN of the BMCs: 1 to 4094" in grid(app), "what is asked")
+        await until(pilot, lambda: "BMC VLAN: 1 to 4094" in grid(app), "what is asked")
         await pilot.press(*"4095")
         await until(pilot, lambda: "! '4095' is no VLAN; they are 1 to 4094" in grid(app), "the complaint")
         await pilot.press("f10")
-        await until(pilot, lambda: "Not saved. VLAN of the BMCs: '4095' is no VLAN" in grid(app), "the refusal")
+        await until(pilot, lambda: "Not saved. BMC VLAN: '4095' is no VLAN" in grid(app), "the refusal")
         await pilot.press("backspace", "tab", *"none1")
         await until(
             pilot, lambda: "! none1 is no interface of the seed; it has none0, none1.409" in grid(app), "the name"
@@ -150,7 +150,7 @@ async def test_hardware_writes_the_operators_word(tmp_path: Path) -> None:
         app.go("hardware")
         await until(pilot, lambda: "172.22.1.22" in grid(app), "the table")
         await pilot.press("down", "x")
-        await until(pilot, lambda: "172.22.1.22: leave out" in grid(app), "the answer")
+        await until(pilot, lambda: "172.22.1.22: excluded" in grid(app), "the answer")
         assert load_site(tmp_path / "site.yaml").machine("172.22.1.22").role == "exclude"
         await pilot.press("a")
         await until(pilot, lambda: "172.22.1.22: as proposed" in grid(app), "the answer")
@@ -198,7 +198,7 @@ async def test_discovery_says_the_budget_first_and_shows_who_answers(tmp_path: P
     async with app.run_test(size=(80, 24)) as pilot:
         await loaded(pilot)
         app.go("discovery")
-        await until(pilot, lambda: "F5 asks 2 addresses: 10 packets" in grid(app), "the budget")
+        await until(pilot, lambda: "F5 scans 2 addresses: 10 packets" in grid(app), "the budget")
         await pilot.press("f5")
         await until(pilot, lambda: "127.66.1.21" in grid(app), "the BMC")
         await until(pilot, lambda: "1 BMCs" in grid(app), "the end of the scan")

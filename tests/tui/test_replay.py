@@ -13,7 +13,7 @@ from seedvm.base import process
 from seedvm.base.errors import SeedvmError
 from tests.tui.helpers import CONSOLE, EXAMPLE, grid, until
 from tui.app import PAGES, WizardApp
-from tui.backend.engine import EngineClient
+from tui.backend.engine import Link
 from tui.backend.replay import Replay
 from tui.screenshots import RECORDINGS, picture, writing
 from tui.text.progress import light
@@ -57,7 +57,7 @@ _ANSWERS = {"fitness", "overhear"}
 
 async def test_a_recording_starts_writes_orders_and_hears_nothing() -> None:
     replay = Replay(EXAMPLE / "journal.jsonl", 0)
-    public = {name for name, one in vars(EngineClient).items() if not name.startswith("_") and inspect.isfunction(one)}
+    public = {name for name, one in vars(Link).items() if not name.startswith("_") and inspect.isfunction(one)}
     deeds = public - _READS - _ANSWERS - {"adopt_site"}
     assert len(deeds) >= 10
     for name in deeds:
@@ -75,14 +75,14 @@ async def test_a_recording_shows_its_own_machines_site_and_whole_receipt() -> No
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.view.state.all_done, "the end of the recording")
         app.go("discovery")
-        await until(pilot, lambda: "F5 asks 7 addresses" in grid(app) and "account admin" in grid(app), "its BMCs")
+        await until(pilot, lambda: "F5 scans 7 addresses" in grid(app) and "account admin" in grid(app), "its BMCs")
         app.go("receipt")
         await until(pilot, lambda: "RECEIPT of site demo" in grid(app), "its page")
         page = RECORDINGS[0].with_name("receipt.txt").read_text()
         assert "demo-undercloud-2 (172.22.0.13)" in page and "demo-undercloud-2 (172.22.0.13)" in grid(app)
         app.go("handoff")
         await until(
-            pilot, lambda: "[x] JOIN      was so already: cluster size 4" in grid(app), "who had joined by itself"
+            pilot, lambda: "[x] JOIN      already done: cluster size 4" in grid(app), "who had joined by itself"
         )
         assert "not yet" not in grid(app)
 

@@ -20,7 +20,7 @@ SECONDS = 10.0
 
 
 def on_a_line(folder: Path, *words: str) -> Any:
-    """What tests/tui/on_a_line.py counts, with an engine at work, so that the clock runs."""
+    """What tests/tui/on_a_line.py counts, with an engine running, so that the clock runs."""
     state_dir(folder, until='"percent":50.0', review=True)
     lock = os.open(folder / "engine.lock", os.O_RDWR | os.O_CREAT)
     fcntl.flock(lock, fcntl.LOCK_EX)

@@ -18,14 +18,14 @@ AT = {
     "handoff": '"phase":"OWN","state":"started"', "receipt": "", "node": '"percent":50.0',
 }  # fmt: skip
 
-WINDOWS = {"jump": ("f2", "Receipt"), "help": ("f1", "closes the screen"), "commands": ("ctrl+p", "Go to Discovery")}
+WINDOWS = {"jump": ("f2", "Receipt"), "help": ("f1", "closes the wizard"), "commands": ("ctrl+p", "Go to Discovery")}
 """Windows over a page: the key that opens each, and a word of it."""
 
 READY = {
     "preflight": "Gi0/4",
     "networks": "172.22.1.10/24",
     "credentials": "1. admin",
-    "discovery": "F5 asks 6 addresses",
+    "discovery": "F5 scans 6 addresses",
     "hardware": "spare",
 }
 """What a page has read in a thread by the time its picture is taken."""

@@ -56,15 +56,15 @@ def test_three_screens_watch_one_engine_and_may_vanish_and_come_back(
     state, release, child = engine
     first, second, lines = wizard(tmux, state), wizard(tmux, state), wizard(tmux, state, "--plain")
     for screen in (first, second):
-        screen.until("At work: write", "engine at work", within=SOON)
+        screen.until("Running: write", "engine running", within=SOON)
         screen.press("Enter")
         screen.until("Machines", within=SOON)
-    lines.until("At work: write", within=SOON)
+    lines.until("Running: write", within=SOON)
     first.kill("-m tui")
     lines.kill("-m tui")
     assert engine_pid(state) is not None and child.poll() is None
     back = wizard(tmux, state)
-    back.until("Welcome", "At work: write", within=SOON)
+    back.until("Welcome", "Running: write", within=SOON)
     release.touch()
     back.until("engine not running", within=SOON)
     second.until("engine not running", within=SOON)
@@ -76,7 +76,7 @@ def test_a_screen_ends_with_its_terminal_and_leaves_the_engine(
 ) -> None:
     state, _, child = engine
     screen = wizard(tmux, state)
-    screen.until("At work: write", within=SOON)
+    screen.until("Running: write", within=SOON)
     assert screen.commands("-m tui")
     line = screen.line
     screen.close()
@@ -103,14 +103,14 @@ def test_after_a_storm_of_sizes_the_screen_is_as_one_that_had_none(tmux: Tmux, t
 
 def test_ctrl_l_draws_the_whole_page_for_whoever_attaches_to_a_serial_line_later(tmux: Tmux, tmp_path: Path) -> None:
     screen = wizard(tmux, state_dir(tmp_path / "state", until='"percent":50.0', review=True))
-    screen.until("OpenStack that stands alone", "SAFE TO LEAVE: NO", within=SOON)
+    screen.until("self-contained OpenStack", "SAFE TO LEAVE: NO", within=SOON)
 
     def cleared() -> bool:
         """Whether nothing is left: a page that opens is drawn more than once, so a frame may follow upon a clearing."""
-        if still := "OpenStack that stands alone" in screen.screen():
+        if still := "self-contained OpenStack" in screen.screen():
             screen.press("-R")
         return not still
 
     wait_until("the terminal is empty", cleared, SOON)
     screen.press("C-l")
-    screen.until("OpenStack that stands alone", "SAFE TO LEAVE: NO", within=SOON)
+    screen.until("self-contained OpenStack", "SAFE TO LEAVE: NO", within=SOON)

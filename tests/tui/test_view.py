@@ -11,7 +11,7 @@ from seedvm.site.review import parse_review
 from tests.tui.helpers import EXAMPLE
 from tui.state.files import parse_receipt
 from tui.text.ascii import PlainFilter, ascii_text, wants_ascii, wants_lines
-from tui.text.dashboard import STAGES, TENANTS_STAGES, stage_lines
+from tui.text.dashboard import STAGES, TENANTS_STAGES, failed_nodes, stage_lines
 from tui.text.format import bar, duration, fit
 from tui.text.progress import light, node_lines, overall_line, phase_lines, sorted_lanes, step_lines
 
@@ -37,13 +37,20 @@ def test_light_stays_no_after_commit() -> None:
     state = replace(WHOLE, phases={"COMMIT": PhaseView("COMMIT", "done", 0.0)})
     assert light(state, None) == (
         False,
-        "SAFE TO LEAVE: NO, because the undercloud has not yet proved that it stands alone",
+        "SAFE TO LEAVE: NO, because the undercloud is not yet proven without the seed",
     )
 
 
 def test_a_machine_with_a_name_has_one_lane() -> None:
     words = ["".join(span[0] for span in line) for line in node_lines(sorted_lanes(WHOLE, REVIEW), WHOLE.last, 80)]
     assert len(words) == 6 and sum("undercloud-0" in line for line in words) == 1
+
+
+def test_a_stalled_machine_needs_attention_by_the_mark_of_this_and_of_earlier_versions() -> None:
+    node = WHOLE.nodes["example-undercloud-0"]
+    told = {"now": ", STALLED for 9 s", "earlier": ", STANDS STILL for 9 s", "fine": ""}
+    lanes = [(name, replace(node, detail=f"5 of 9 MiB{more}")) for name, more in told.items()]
+    assert failed_nodes(lanes) == ["now", "earlier"]
 
 
 def test_a_machine_at_the_end_of_its_way_has_nothing_left_to_do() -> None:

@@ -17,7 +17,7 @@ from seedvm.base import process
 from seedvm.base.errors import SeedvmError
 from tests.tui.browser import browser, served
 from tests.tui.helpers import EXAMPLE, HANGS, state_dir
-from tui.web.server import KEY_FILE, TOKEN_FILE, ListenAddress
+from tui.web.server import KEY_FILE, TOKEN_FILE, Place
 
 HERE, ELSEWHERE = "127.0.0.1:0", "0.0.0.0:0"
 RECORDING = ("--replay", str(EXAMPLE / "journal.jsonl"), "--speed", "0")
@@ -68,15 +68,15 @@ async def none_left(folder: Path) -> None:
     "text", ["", "8000", "localhost:80", "127.0.0.1:", "127.0.0.1:70000", "127.0.0.1:-1", "::1", "a b:1"]
 )
 def test_what_is_no_address_and_port_is_refused(text: str) -> None:
-    with pytest.raises(SeedvmError, match="no place to listen"):
-        ListenAddress.parse(text)
+    with pytest.raises(SeedvmError, match="not an address to listen on"):
+        Place.parse(text)
 
 
 @pytest.mark.parametrize(
     ("text", "loopback"), [("127.0.0.9:1", True), ("[::1]:80", True), ("0.0.0.0:80", False), ("[::]:80", False)]
 )
 def test_only_loopback_is_loopback(text: str, loopback: bool) -> None:
-    assert ListenAddress.parse(text).loopback is loopback and str(ListenAddress.parse(text)) == text
+    assert Place.parse(text).loopback is loopback and str(Place.parse(text)) == text
 
 
 async def test_on_loopback_this_machine_comes_in_and_other_sites_pages_do_not(tmp_path: Path) -> None:

@@ -18,11 +18,11 @@ from pathlib import Path
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
 from seedvm.base.files import write_atomic
-from seedvm.base.nics import SYS_NET, SystemNic, nics
+from seedvm.base.nics import SYS_NET, Nic, nics
 from seedvm.engine.lock import engine_pid
 from seedvm.scan.evidence import Bmc
 from seedvm.scan.listen import Neighbour
-from seedvm.scan.run import Cost, Plan, ScanEnd, cost, scan
+from seedvm.scan.run import Cost, Ended, Plan, cost, scan
 from seedvm.site import orders
 from seedvm.site.accounts import Candidate
 from seedvm.site.load import load_site
@@ -33,7 +33,7 @@ from tui.backend import site_form
 from tui.backend.listen import hear, overhear
 from tui.backend.seed_checks import IMAGES_DIR, Look, images_to_come, looks
 from tui.backend.support_bundle import gather, secrets_in, write_bundle
-from tui.state.watcher import FolderWatch, View
+from tui.state.watcher import View, Watch
 
 UNIT = "seedvm-engine.service"
 _APPLIANCE = Path("/var/lib/seedvm")
@@ -42,7 +42,7 @@ _POLL_SECONDS = 0.25
 _BEGIN_SECONDS = 60.0
 
 
-class EngineClient:
+class Link:
     """One site's state folder. `images_dir` is handed to the engine where this screen starts it without its unit; `sys_net` is where
     the kernel tells of NICs."""
 
@@ -51,7 +51,7 @@ class EngineClient:
         self.images_dir = images_dir
         self.sys_net = sys_net
         self.view = View()
-        self._watch = FolderWatch(state_dir)
+        self._watch = Watch(state_dir)
         self._child: process.Child | None = None
 
     def adopt_site(self, site_file: Path) -> None:
@@ -60,9 +60,9 @@ class EngineClient:
         text = site_file.read_text()
         if ours.exists() and ours.read_text() != text:
             raise SeedvmError(
-                f"{ours} is there already and is not {site_file}",
-                why="one folder holds one site",
-                hint="use --state-dir with another folder, or remove the old site's",
+                f"{ours} already exists and differs from {site_file}",
+                why="a state folder holds one site",
+                hint="use --state-dir with another folder, or remove the old state folder",
             )
         self._write_site(text)
 
@@ -87,7 +87,7 @@ class EngineClient:
         """What an engine said that we started and that ended in error before it could write its journal."""
         if self._child is None or view.running or self._child.returncode == 0 or view.state.failure is not None:
             return ""
-        return f"the engine ended: {self._log_end()}"
+        return f"the engine exited: {self._log_end()}"
 
     def _log_end(self) -> str:
         try:
@@ -95,7 +95,7 @@ class EngineClient:
         except FileNotFoundError:
             lines = []
         code = self._child.returncode if self._child is not None else None
-        return " ".join(line.strip() for line in lines[-3:]) or f"it ended with code {code} and said nothing"
+        return " ".join(line.strip() for line in lines[-3:]) or f"exit code {code}, no output"
 
     async def start_engine(self) -> None:
         """Start the engine unless one is at work, and see it begin. Raises SeedvmError with its last words where it does not."""
@@ -115,21 +115,23 @@ class EngineClient:
         except TimeoutError:
             if await asyncio.to_thread(images_to_come, self.images_dir or IMAGES_DIR):
                 raise SeedvmError(
-                    "The engine waits for the images",
-                    why="this machine is still putting them together from its own disk",
-                    hint="nothing to do: it begins by itself; the preflight page (F2) says how far they are",
+                    "The engine is waiting for the images",
+                    why="this machine is still assembling them from its own disk",
+                    hint="no action needed: it starts automatically; the preflight page (F2) shows the progress",
                 ) from None
             raise SeedvmError(
-                "The engine did not begin",
-                why=f"no word of it within {_BEGIN_SECONDS:.0f} s",
-                hint=f"systemctl status {UNIT}",
+                "The engine did not start",
+                why=f"it took no lock and wrote no journal within {_BEGIN_SECONDS:.0f} s",
+                hint=f"run: systemctl status {UNIT}",
             ) from None
 
     async def _see_it_begin(self, before: int, *, by_unit: bool) -> None:
         while not await self._begun(before):
             if await self._gone(by_unit) and not await self._begun(before):
                 why = await self._said(by_unit)
-                raise SeedvmError("The engine did not begin", why=why, hint="mend that, then start it again")
+                raise SeedvmError(
+                    "The engine did not start", why=why, hint="fix the cause, then start the engine again"
+                )
             await asyncio.sleep(_POLL_SECONDS)
 
     async def _begun(self, before: int) -> bool:
@@ -175,7 +177,9 @@ class EngineClient:
     async def confirm(self, typed: str) -> None:
         """Write `confirmed.json` for the review that is shown. Raises SeedvmError on a wrong name."""
         if self.view.review is None:
-            raise SeedvmError("Nothing to confirm", why="the engine has written no review yet", hint="start the engine")
+            raise SeedvmError(
+                "Nothing to confirm", why="the engine has not written a review yet", hint="start the engine"
+            )
         text = confirmation(self.view.review, typed, datetime.now(UTC).isoformat(timespec="seconds"))
         await asyncio.to_thread(write_atomic, self.state_dir / "confirmed.json", text)
 
@@ -202,7 +206,7 @@ class EngineClient:
         """Write into site.yaml that the undercloud does without a node. Raises SeedvmError on a wrong name or too few left."""
         await asyncio.to_thread(lambda: self._write_site(orders.without(self._site_text(), node, typed)))
 
-    async def site_values(self) -> tuple[dict[str, str], tuple[SystemNic, ...]]:
+    async def site_values(self) -> tuple[dict[str, str], tuple[Nic, ...]]:
         """The form's values from site.yaml as it is, and the seed's NICs."""
         return await asyncio.to_thread(lambda: (site_form.from_text(self._site_text()), nics(self.sys_net)))
 
@@ -241,7 +245,7 @@ class EngineClient:
         """What a scan of the site's ranges would send, before it is started. Raises SeedvmError without a right site.yaml."""
         return await cost(Plan(await self._ranges()))
 
-    async def scan(self, on_found: Callable[[Bmc], None]) -> ScanEnd:
+    async def scan(self, on_found: Callable[[Bmc], None]) -> Ended:
         """Scan the site's ranges; no password is sent."""
         plan = Plan(await self._ranges())
         return await scan(plan, on_found=on_found, deadline=(await cost(plan)).seconds * 3 + 30)

@@ -23,7 +23,7 @@ def heard(neighbour: Neighbour) -> str:
         return f"on {switch[0]} port {port}" + (f" vlan {vlan}" if vlan else "")
     if server := neighbour.facts("dhcp-server"):
         tag = neighbour.facts("vlan")
-        return f"a DHCP server is {f'on VLAN {tag[0]} of this wire' if tag else 'there'}: {server[0]}"
+        return f"DHCP server{f' on VLAN {tag[0]}' if tag else ''}: {server[0]}"
     return ""
 
 

@@ -16,28 +16,30 @@ from seedvm.engine.reducer import fold
 from seedvm.engine.state import State
 from seedvm.scan.evidence import Bmc
 from seedvm.scan.listen import Neighbour
-from seedvm.scan.run import ScanEnd
+from seedvm.scan.run import Ended
 from seedvm.site import receipt
 from seedvm.site.accounts import Candidate
 from seedvm.site.orders import Order
 from seedvm.site.review import parse_review
-from tui.backend.engine import EngineClient
+from tui.backend.engine import Link
 from tui.backend.seed_checks import Look
 from tui.state.files import Known, parse_inventory, parse_receipt
 from tui.state.watcher import View
 
 _FRAME_SECONDS = 0.1
-_REFUSED = "this is a recording: nothing is started and nothing is written"
+_REFUSED = "this is a recording: nothing is started or written"
 
 
-class Replay(EngineClient):
+class Replay(Link):
     """A link to a recording; `speed` is how many seconds of it pass in one, 0 shows its end at once, `upto` how many events."""
 
     def __init__(self, journal: Path, speed: float = 1.0, upto: int | None = None) -> None:
         super().__init__(journal.parent, sys_net=journal.with_name("no-nic-of-this-machine"))
         self._events = read(journal)[:upto]
         if not self._events:
-            raise SeedvmError(f"{journal} cannot be replayed", why="it holds no event", hint="give a journal.jsonl")
+            raise SeedvmError(
+                f"{journal} cannot be replayed", why="it contains no events", hint="use a journal.jsonl file"
+            )
         self._speed = speed
         self._reviewed = False
         review, written = journal.with_name("review.json"), journal.with_name(receipt.FILE)
@@ -95,54 +97,54 @@ class Replay(EngineClient):
 
     async def start_engine(self) -> None:
         """Refused."""
-        raise SeedvmError("No engine is started", why=_REFUSED)
+        raise SeedvmError("Engine not started", why=_REFUSED)
 
     async def fitness(self) -> tuple[Look, ...]:
         """Nothing of this machine: it is not the seed that was recorded."""
-        return (Look("recording", "the seed was looked at then; below is what its engine found"),)
+        return (Look("recording", "a replay does not check this machine; the recorded engine's results are below"),)
 
     async def overhear(self, tell: Callable[[str, str], None]) -> None:
-        """Nobody is listened to."""
+        """Listens to no NIC."""
 
     async def order(self, order: Order) -> None:
         """Refused."""
-        raise SeedvmError("Nothing is ordered", why=_REFUSED)
+        raise SeedvmError("Not requested", why=_REFUSED)
 
     async def may_drop(self, node: str) -> None:
         """Refused."""
-        raise SeedvmError("Nothing is dropped", why=_REFUSED)
+        raise SeedvmError("Not dropped", why=_REFUSED)
 
     async def drop(self, node: str, typed: str) -> None:
         """Refused."""
-        raise SeedvmError("Nothing is dropped", why=_REFUSED)
+        raise SeedvmError("Not dropped", why=_REFUSED)
 
     async def confirm(self, typed: str) -> None:
         """Refused."""
-        raise SeedvmError("Nothing is confirmed", why=_REFUSED)
+        raise SeedvmError("Not confirmed", why=_REFUSED)
 
     async def bundle(self) -> Path:
         """Refused."""
-        raise SeedvmError("No bundle is written", why=_REFUSED)
+        raise SeedvmError("Support bundle not written", why=_REFUSED)
 
     async def write_site(self, values: Mapping[str, str]) -> None:
         """Refused."""
-        raise SeedvmError("No site is written", why=_REFUSED)
+        raise SeedvmError("Site not saved", why=_REFUSED)
 
     async def write_roles(self, roles: Mapping[str, str]) -> None:
         """Refused."""
-        raise SeedvmError("No role is written", why=_REFUSED)
+        raise SeedvmError("Role not saved", why=_REFUSED)
 
     async def store_candidates(self, candidates: tuple[Candidate, ...]) -> None:
         """Refused."""
-        raise SeedvmError("No account is written", why=_REFUSED)
+        raise SeedvmError("Account not saved", why=_REFUSED)
 
-    async def scan(self, on_found: Callable[[Bmc], None]) -> ScanEnd:
+    async def scan(self, on_found: Callable[[Bmc], None]) -> Ended:
         """Refused."""
-        raise SeedvmError("No scan is started", why=_REFUSED)
+        raise SeedvmError("Scan not started", why=_REFUSED)
 
     async def listen(self, ears: Sequence[str], on_heard: Callable[[str, Neighbour], None], seconds: float) -> None:
         """Refused."""
-        raise SeedvmError("Nothing is listened to", why=_REFUSED)
+        raise SeedvmError("Listening not started", why=_REFUSED)
 
 
 def _is_done(state: State, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""What the screen itself can see of the seed before anything is described: root, clock, memory, disk, images, NICs. Reads only.
+"""What the wizard itself can see of the seed before anything is described: root, clock, memory, disk, images, NICs. Reads only.
 
 It judges by `seedvm.site.limits`, as the engine's preflight does, and refuses to say more than it saw: the wire, the VIP and foreign
 DHCP servers are the engine's preflight to look at.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seedvm.base.capacity import free_bytes, memory_mib
-from seedvm.base.nics import SystemNic
+from seedvm.base.nics import Nic
 from seedvm.site import limits
 
 IMAGES_DIR = Path("/srv/seedvm/images")
@@ -34,7 +34,7 @@ class Look:
         return not self.cure
 
 
-def looks(images_dir: Path | None, nics: tuple[SystemNic, ...], *, stored: bool = False) -> tuple[Look, ...]:
+def looks(images_dir: Path | None, nics: tuple[Nic, ...], *, stored: bool = False) -> tuple[Look, ...]:
     """All of it, in the order of the page; `stored` says that Glance has the golden image already."""
     folder = images_dir or IMAGES_DIR
     return (*map(_nic, nics), _root(), _clock(folder), _memory(), _disk(folder, stored), _images(folder))
@@ -42,8 +42,8 @@ def looks(images_dir: Path | None, nics: tuple[SystemNic, ...], *, stored: bool 
 
 def _root() -> Look:
     if os.geteuid() == 0:
-        return Look("rights", "this screen runs as root")
-    return Look("rights", "this screen does not run as root", "on the appliance it does; here: sudo")
+        return Look("rights", "the wizard runs as root")
+    return Look("rights", "the wizard does not run as root", "start it with sudo; on the appliance it runs as root")
 
 
 def _clock(folder: Path) -> Look:
@@ -52,7 +52,7 @@ def _clock(folder: Path) -> Look:
     trouble = limits.clock(time.time(), golden.stat().st_mtime if golden.exists() else None)
     if trouble is not None:
         return Look("clock", f"{told}: {trouble.what}", trouble.cure)
-    return Look("clock", f"{told} (is that right? a wrong clock fails certificates)")
+    return Look("clock", f"{told} (check this: with a wrong clock, certificates fail)")
 
 
 def _memory() -> Look:
@@ -79,12 +79,18 @@ def _images(folder: Path) -> Look:
     lacking, begun, failed = _lacking(folder), _begun(folder), _failed(folder)
     if images_to_come(folder):
         size = begun.stat().st_size // 10**6 if begun.exists() else 0
-        return Look("images", f"being put together from this disk, {size} MB so far; go on meanwhile")
+        return Look("images", f"being assembled from this disk, {size} MB so far; you can continue")
     if lacking and failed.exists():
-        return Look("images", failed.read_text().strip(), "write the appliance anew, from an image with the right sum")
+        return Look(
+            "images",
+            failed.read_text().strip(),
+            "write the appliance to its disk again, from an image whose checksum matches",
+        )
     if lacking:
         return Look(
-            "images", f"{folder} lacks {', '.join(lacking)}", "they are on the appliance; here: seedvm image build"
+            "images",
+            f"{folder} lacks {', '.join(lacking)}",
+            "the appliance has them; elsewhere: seedvm image build",
         )
     return Look("images", f"golden image and ramdisk are in {folder}")
 
@@ -101,9 +107,9 @@ def _failed(folder: Path) -> Path:
     return folder / "failed"
 
 
-def _nic(nic: SystemNic) -> Look:
+def _nic(nic: Nic) -> Look:
     trouble = limits.link(nic) or limits.slow(nic)
     cure = trouble.cure if trouble else ""
     if not nic.link:
-        cure += ", if it is to be used"
+        cure += ", if you need this NIC"
     return Look(f"NIC {nic.name}", str(nic).removeprefix(f"{nic.name} "), cure)

@@ -18,7 +18,7 @@ from seedvm.site.load import parse_site
 
 Values = Mapping[str, str]
 
-_HEAD = "# Written by the wizard; seedvm plan checks it. No secret belongs in here.\n"
+_HEAD = "# Written by the wizard; seedvm plan checks it. Do not put secrets into this file.\n"
 
 
 @dataclass(frozen=True)
@@ -37,26 +37,26 @@ class Field:
 
 
 FIELDS = (
-    Field("site", "Site's name", "lower-case letters, digits, hyphens"),
-    Field("seed.interface", "Provisioning NIC", "of this seed", default="eth0"),
-    Field("provisioning.cidr", "Provisioning network", "as 172.22.0.0/24; F5 fills in the rest"),
-    Field("seed.address", "Seed's address on it", "no prefix length"),
-    Field("provisioning.gateway", "Its gateway", "the router of that network"),
-    Field("provisioning.vip", "VIP of the undercloud", "free; stays for good"),
-    Field("provisioning.undercloud", "Undercloud's nodes", "3 or 5 addresses, commas between", kind="list"),
-    Field("provisioning.instances", "For instances", "first-last; Neutron gives them out"),
-    Field("provisioning.boot", "For booting", "first-last; DHCP gives them out"),
-    Field("seed.bmc_interface", "BMC NIC", "empty: BMCs through the gateway", may_be_empty=True),
-    Field("seed.bmc_address", "Seed's address there", "with prefix length", may_be_empty=True),
-    Field("seed.bmc_vlan", "VLAN of the BMCs", "1 to 4094 where the BMC NIC is a trunk; empty: no tag", "number", may_be_empty=True),
-    Field("bmc.link_local", "Link-local BMCs on", "NICs (eth1.123: a VLAN) with fe80:: BMCs; empty: none", "list", may_be_empty=True),
-    Field("bmc.ranges", "Where BMCs may be", "ranges, commas; nothing else is asked", "list", may_be_empty=True),
-    Field("bmc.learn_mac_by_power_on", "Power on to learn MAC", "yes or no; IPMI machines need it", "yes", "yes", unsaid="no"),
-    Field("bmc.rotate_passwords", "New BMC passwords", "yes: each BMC gets a password of its own; no: as it is", "yes", "no", unsaid="no"),
-    Field("undercloud.needs.cpus", "A node needs CPUs", "a machine with less is unfit", "number", "4", unsaid="4"),
-    Field("undercloud.needs.memory_mib", "... memory, MiB", "as much at the least", "number", "16384", unsaid="16384"),
-    Field("undercloud.needs.disk_gib", "... disk, GiB", "the smallest disk that is taken", "number", "64", unsaid="64"),
-    Field("undercloud.rehearse_on_spare", "Rehearse on a spare", "yes: the undercloud deploys a spare alone", "yes", "yes", unsaid="yes"),
+    Field("site", "Site name", "lowercase letters, digits, hyphens"),
+    Field("seed.interface", "Provisioning NIC", "a NIC of this seed", default="eth0"),
+    Field("provisioning.cidr", "Provisioning network", "for example 172.22.0.0/24; F7 fills in the rest"),
+    Field("seed.address", "Seed address", "without prefix length"),
+    Field("provisioning.gateway", "Gateway", "the router of the provisioning network"),
+    Field("provisioning.vip", "Undercloud VIP", "an unused address; it is permanent"),
+    Field("provisioning.undercloud", "Undercloud nodes", "3 or 5 addresses, comma-separated", kind="list"),
+    Field("provisioning.instances", "Instance range", "first-last; Neutron assigns these addresses"),
+    Field("provisioning.boot", "DHCP boot range", "first-last; DHCP assigns these addresses"),
+    Field("seed.bmc_interface", "BMC NIC", "empty: BMCs are reached through the gateway", may_be_empty=True),
+    Field("seed.bmc_address", "Address on BMC NIC", "with prefix length", may_be_empty=True),
+    Field("seed.bmc_vlan", "BMC VLAN", "1 to 4094 if the BMC NIC is a trunk; empty: untagged", "number", may_be_empty=True),
+    Field("bmc.link_local", "Link-local BMC NICs", "NICs (eth1.123: a VLAN) with fe80:: BMCs; empty: none", "list", may_be_empty=True),
+    Field("bmc.ranges", "BMC address ranges", "comma-separated; nothing else is contacted", "list", may_be_empty=True),
+    Field("bmc.learn_mac_by_power_on", "Power on to learn MAC", "yes or no; required for IPMI machines", "yes", "yes", unsaid="no"),
+    Field("bmc.rotate_passwords", "Rotate BMC passwords", "yes: a unique password for each BMC; no: unchanged", "yes", "no", unsaid="no"),
+    Field("undercloud.needs.cpus", "Minimum CPUs", "each node needs at least this", "number", "4", unsaid="4"),
+    Field("undercloud.needs.memory_mib", "Minimum memory (MiB)", "each node needs at least this", "number", "16384", unsaid="16384"),
+    Field("undercloud.needs.disk_gib", "Minimum disk (GiB)", "smaller disks are not used", "number", "64", unsaid="64"),
+    Field("undercloud.rehearse_on_spare", "Rehearse on a spare", "yes: the undercloud itself deploys a spare", "yes", "yes", unsaid="yes"),
 )  # fmt: skip
 
 
@@ -142,14 +142,14 @@ def problems(text: str) -> dict[str, str]:
 
 _LABELS = {field.key: field.label for field in FIELDS}
 _PAIRED = {"seed": "seed.bmc_address"}
-"""What is said of a part as a whole, and the field that it is told at: the later one, for line mode asks them in turn."""
+"""A problem of a part as a whole, and the field that shows it: the later one, because line mode asks them in turn."""
 _KEY = re.compile(
     "|".join(re.escape(key) for key in sorted(_LABELS, key=len, reverse=True)) + r"|\bbmc_(?:interface|address|vlan)\b"
 )
 
 
 def _in_words(message: str) -> str:
-    """The labels of the form for the keys of the file, no line of a file that nobody has seen, and no YAML."""
+    """The labels of the form for the keys of the file, no line number of a file that the operator has not seen, and no YAML."""
     if message in ("is missing", "must be a single value"):
         return "not answered yet"
     told = re.sub(r"\[\d+\]|, line \d+", "", message)

@@ -1,4 +1,4 @@
-"""The support bundle: one tar with what helps somebody else to understand a site, and no secret.
+"""The support bundle: one tar with what helps others to understand a site, and no secret.
 
 It asks the system and reads files, changes nothing, and writes one file (0600). Every secret of the site is struck out of every text,
 whatever shape secrets.yaml has; a text in which one is left after that stops the bundle.
@@ -78,7 +78,7 @@ def _end(path: Path) -> str:
 
 
 def secrets_in(path: Path) -> tuple[Secret, ...]:
-    """Every secret of a secrets.yaml: each text in it but names and public keys, wherever it stands; none where there is no file."""
+    """Every secret of a secrets.yaml: each text in it but names and public keys, at any depth; none where there is no file."""
     tree = yaml.safe_load(path.read_text()) if path.exists() else None
     return tuple(Secret(text) for text in _leaves(tree, "") if text)
 
@@ -100,7 +100,9 @@ def write_bundle(path: Path, texts: Mapping[str, str], secrets: Iterable[Secret]
     clean = {name: strike(text, secrets) for name, text in texts.items()}
     for name, text in clean.items():
         if any(len(needle) >= SHORT and needle in text for needle in needles(secrets)):
-            raise SeedvmError("No bundle was written", why=f"a secret is left in {name}", hint="please report this")
+            raise SeedvmError(
+                "Support bundle not written", why=f"{name} still contains a secret", hint="please report this"
+            )
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
         for name, text in sorted(clean.items()):

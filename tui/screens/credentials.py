@@ -38,14 +38,14 @@ def finding_lines(view: View, wanted: str, width: int) -> list[Line]:
                 [(who if not number else " " * len(who), ""), (part, "bad")] for number, part in enumerate(parts)
             )
         elif machine.user:
-            lines.append([(who, ""), (f"proven: {machine.user}", "good")])
+            lines.append([(who, ""), (f"verified: {machine.user}", "good")])
         else:
             lines.append([(who, ""), ("not tried yet", "dim")])
-        told = [f"do: {machine.cure}"] if machine.cure else []
+        told = [f"fix: {machine.cure}"] if machine.cure else []
         for finding in machine.findings:
-            told += [f"{finding.name}: {finding.detail}", *([f"do: {finding.cure}"] if finding.cure else [])]
+            told += [f"{finding.name}: {finding.detail}", *([f"fix: {finding.cure}"] if finding.cure else [])]
         lines.extend([(fit(f"    {text}", width).rstrip(), "dim")] for text in told)
-    return lines or [[("nothing found yet: the engine tries them, carefully, one login per BMC", "dim")]]
+    return lines or [[("no results yet: the engine tries the accounts carefully, one login per BMC", "dim")]]
 
 
 def _without(known: Candidates, taken: Candidate) -> Candidates:
@@ -57,22 +57,22 @@ class CredentialsPage(Page):
     """Accounts in, findings out."""
 
     NAME: ClassVar[str] = "Credentials"
-    ABOUT: ClassVar[str] = "accounts to try, and what was found"
+    ABOUT: ClassVar[str] = "BMC accounts to try, and the results"
     SEARCHES: ClassVar[bool] = True
     HELP: ClassVar[str] = """\
-Give the accounts that the BMCs may have, the likeliest first. The engine
-tests them as gently as the protocol allows and never so often that a BMC
-would lock the account. They are sent to no address outside the BMC ranges
-that you declared: any host could pose as a BMC. They are stored in
-secrets.yaml (readable by root only), and appear in no log or report.
+Enter the accounts that the BMCs might have, most likely first. The engine
+tests them as gently as the protocol allows, and never so often that a BMC
+locks the account. It sends them only to addresses in the BMC ranges that you
+declared, because any other host could pose as a BMC. They are stored in
+secrets.yaml (readable by root only) and never appear in a log or report.
 
-Type user, Enter, password, Enter: the account is added. An empty password is
-an account without one. Tab to the list, Delete takes an account out.
-F10 goes on: the engine is started if it is not at work.
-Below: per BMC the proven account, or what is wrong and what to do."""
+Type user, Enter, password, Enter to add an account. Leave the password empty
+for an account without one. To remove an account, press Tab to reach the list,
+then Delete. F10 continues, and starts the engine if it is not running.
+Below: for each BMC, the verified account, or what is wrong and how to fix it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("delete", "remove", "Take out", key_display="Del"),
+        Binding("delete", "remove", "Remove", key_display="Del"),
         Binding("f10", "go_on", "Start the engine", key_display="F10"),
     ]
 
@@ -92,7 +92,7 @@ Below: per BMC the proven account, or what is wrong and what to do."""
             yield Static("password", classes="label", markup=False)
             yield Input(id="password", password=True, max_length=128)
         yield Static(id="answer", markup=False)
-        yield Static("Found", classes="head", markup=False)
+        yield Static("Results", classes="head", markup=False)
         yield Lines(id="findings")
 
     def on_mount(self) -> None:
@@ -133,7 +133,7 @@ Below: per BMC the proven account, or what is wrong and what to do."""
         """Add the account that was typed."""
         user, password = self.query_one("#user", Input), self.query_one("#password", Input)
         if not user.value:
-            self.answer("An account needs a user's name.", bad=True)
+            self.answer("Enter a user name.", bad=True)
             user.focus()
             return
         added = Candidate(user.value, Secret(password.value))
@@ -156,9 +156,9 @@ Below: per BMC the proven account, or what is wrong and what to do."""
                 candidates = changed(await self.shell.link.candidates())
                 await self.shell.link.store_candidates(candidates)
             except (SeedvmError, OSError) as error:
-                self.answer(f"Not stored: {error}", bad=True)
+                self.answer(f"Not saved: {error}", bad=True)
                 return
-            self.answer("Stored.")
+            self.answer("Saved.")
             self._list(candidates)
 
     @work(exit_on_error=False, exclusive=True, group="go")
@@ -167,7 +167,7 @@ Below: per BMC the proven account, or what is wrong and what to do."""
         async with self._turn:
             there = self._candidates
         if not there:
-            self.answer("Give at least one account.", bad=True)
+            self.answer("Enter at least one account.", bad=True)
             return
         self.shell.start_engine()
         self.shell.go("progress")

@@ -20,7 +20,7 @@ from tui.backend.listen import SECONDS
 from tui.screens.page import Page, matches, put
 from tui.state.files import Known
 from tui.state.watcher import View
-from tui.text.discovery import HeardHost, Row, facts_of, row_line, row_text
+from tui.text.discovery import Heard, Row, facts_of, row_line, row_text
 from tui.text.format import duration
 from tui.text.waiting import Wait
 from tui.widgets.lines import Line, Lines, Rows
@@ -30,22 +30,23 @@ class DiscoveryPage(Page):
     """The live table."""
 
     NAME: ClassVar[str] = "Discovery"
-    ABOUT: ClassVar[str] = "the BMCs on the wire: listen, scan, evidence"
+    ABOUT: ClassVar[str] = "find BMCs: listen, scan, evidence"
     SEARCHES: ClassVar[bool] = True
     HELP: ClassVar[str] = """\
-l   listens for a minute on the site's NICs to the BMCs (while the site is not
-    described: on each NIC with a link) and sends nothing: machines that ask
-    for an address, BMCs that announce themselves, switches, DHCP servers. A
-    BMC outside the declared ranges is shown, and not asked. l again ends it.
-F5  asks every declared address, by RMCP presence ping and the Redfish service
-    root: how many packets that is and how long it takes is said first. No
-    password is sent, nothing is changed.
-e   shows or hides where each fact came from
-F10 goes on to the credentials        / searches"""
+l   listens for a minute on the site's BMC NICs (or on every NIC with a link,
+    if the site is not described yet) and sends nothing. It shows machines
+    that request an address, BMCs that announce themselves, switches and DHCP
+    servers. A BMC outside the declared ranges is shown but not contacted.
+    Press l again to stop.
+F5  contacts every declared address by RMCP presence ping and the Redfish
+    service root. The first line shows how many packets that takes and how
+    long. No password is sent and nothing is changed.
+e   shows or hides the source of each fact
+F10 continues to the credentials        / searches"""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("l", "listen", "Listen", key_display="l", tooltip="hear who speaks on the wire; nothing is sent"),
-        Binding("f5", "scan", "Scan", key_display="F5", tooltip="ask every declared address; no password is sent"),
+        Binding("l", "listen", "Listen", key_display="l", tooltip="listen for machines on the network; sends nothing"),
+        Binding("f5", "scan", "Scan", key_display="F5", tooltip="contact every declared address; sends no password"),
         Binding("e", "evidence", "Evidence", key_display="e"),
         Binding("f10", "app.go('credentials')", "Next", key_display="F10"),
     ]
@@ -53,7 +54,7 @@ F10 goes on to the credentials        / searches"""
     def __init__(self) -> None:
         super().__init__()
         self._seen: dict[str, Bmc] = {}
-        self._heard: dict[tuple[str, str], HeardHost] = {}
+        self._heard: dict[tuple[str, str], Heard] = {}
         self._site: BmcSite | None = None
         self._wait: Wait | None = None
         self._evidence = False
@@ -79,10 +80,10 @@ F10 goes on to the credentials        / searches"""
         try:
             cost = await self.shell.link.scan_cost()
             cost_told = f"{cost.packets} packets, {cost.seconds:g} s, +{PACKETS_A_BMC} per BMC"
-            text = f"F5 asks {_whom(cost)}: {cost_told}; no password."
+            text = f"F5 scans {_whom(cost)}: {cost_told}; sends no password."
         except SeedvmError as error:
             told = error.what if self.shell.view.has_site else "the site is not described"
-            text = f"No scan yet: {told}. l listens."
+            text = f"Cannot scan yet: {told}. Press l to listen."
         put(self.query_one("#budget", Static), text)
 
     def show(self, view: View, now: float) -> None:
@@ -96,11 +97,7 @@ F10 goes on to the credentials        / searches"""
         fresh = [bmc for address, bmc in sorted(self._seen.items()) if address not in noted]
         known = noted | {bmc.address for bmc in fresh}
         heard = [one for one in self._heard.values() if not known & set(one.who.facts("address"))]
-        every: list[Known | Bmc | HeardHost] = [
-            *view.inventory,
-            *fresh,
-            *sorted(heard, key=lambda one: not one.who.is_bmc),
-        ]
+        every: list[Known | Bmc | Heard] = [*view.inventory, *fresh, *sorted(heard, key=lambda one: not one.who.is_bmc)]
         items: list[Row] = []
         for one in every:
             items.append(one)
@@ -108,7 +105,7 @@ F10 goes on to the credentials        / searches"""
                 items.extend(facts_of(one))
         if self.wanted:
             items = [one for one in items if matches(row_text(one), self.wanted)]
-        return Rows(items, lambda one: row_line(one, width)) if items else [[("nothing seen yet", "dim")]]
+        return Rows(items, lambda one: row_line(one, width)) if items else [[("nothing found yet", "dim")]]
 
     def _counted(self) -> str:
         bmcs = sum(one.who.is_bmc for one in self._heard.values())
@@ -124,7 +121,7 @@ F10 goes on to the credentials        / searches"""
         """Listen, or end it."""
         if self._wait is not None and self._wait.ends:
             self.workers.cancel_group(self, "scan")
-            self._end(f"Listened for {duration(self._wait.gone)}: {self._counted() or 'nobody was heard'}.")
+            self._end(f"Listened for {duration(self._wait.gone)}: {self._counted() or 'nothing heard'}.")
         else:
             self.listen()
 
@@ -133,22 +130,20 @@ F10 goes on to the credentials        / searches"""
         """Hear who speaks, in silence."""
         nics, self._site = await self.shell.link.ears()
         if not nics:
-            self.answer("No NIC has a link: plug the cable in, then l.", bad=True)
+            self.answer("No NIC has a link. Connect a cable, then press l.", bad=True)
             return
         self._heard = {}
-        self._wait = Wait(f"Listening on {', '.join(nics)} (l ends it)", SECONDS, ends=True)
+        self._wait = Wait(f"Listening on {', '.join(nics)} (l stops)", SECONDS, ends=True)
         self.refresh_view()
         try:
             await self.shell.link.listen(nics, self._hear, SECONDS)
         except (SeedvmError, OSError) as error:
-            self._end(f"Not listening: {error}", bad=True)
+            self._end(f"Cannot listen: {error}", bad=True)
             return
-        self._end(
-            f"Listened on {', '.join(nics)}: {self._counted() or 'nobody was heard; BMCs may be silent, F5 asks'}."
-        )
+        self._end(f"Listened on {', '.join(nics)}: {self._counted() or 'nothing heard; BMCs can be silent, F5 scans'}.")
 
     def _hear(self, nic: str, who: Neighbour) -> None:
-        self._heard[nic, who.mac] = HeardHost.on(nic, who, self._site)
+        self._heard[nic, who.mac] = Heard.on(nic, who, self._site)
         self.refresh_view()
 
     @work(exit_on_error=False, exclusive=True, group="scan")
@@ -157,13 +152,13 @@ F10 goes on to the credentials        / searches"""
         self._seen = {}
         try:
             cost = await self.shell.link.scan_cost()
-            self._wait = Wait(f"Asking {_whom(cost)}", cost.seconds)
+            self._wait = Wait(f"Scanning {_whom(cost)}", cost.seconds)
             self.refresh_view()
             result = await self.shell.link.scan(self._found)
         except (SeedvmError, OSError) as error:
-            self._end(f"No scan: {error}", bad=True)
+            self._end(f"Scan failed: {error}", bad=True)
             return
-        cut = "" if result.complete else "; it did not come to its end: F5 again"
+        cut = "" if result.complete else "; incomplete, press F5 to repeat"
         self._end(f"{len(result.bmcs)} BMCs; {result.packets} packets in {result.seconds:.1f} s{cut}")
 
     def _found(self, bmc: Bmc) -> None:
@@ -178,4 +173,4 @@ F10 goes on to the credentials        / searches"""
 
 def _whom(cost: Cost) -> str:
     asked = [f"{cost.sweep.addresses} addresses"] if cost.sweep.addresses else []
-    return " and ".join([*asked, *([f"all on {', '.join(cost.sweep.wires)}"] if cost.sweep.wires else [])])
+    return " and ".join([*asked, *([f"all hosts on {', '.join(cost.sweep.wires)}"] if cost.sweep.wires else [])])

@@ -24,18 +24,19 @@ class HandoffPage(Page):
     ABOUT: ClassVar[str] = "phases, evidence, point of no return"
     SEARCHES: ClassVar[bool] = True
     HELP: ClassVar[str] = """\
-Eight phases move everything the seed knows into the undercloud: how long each
-has taken and usually takes, and what was seen. Below them the evidence: who
-is a member, what was compared and decrypted on every node, who holds the VIP,
-how long the API did not answer (now and at the longest), how long writes
-were paused.
+Eight phases move everything that the seed holds into the undercloud. Each
+line shows how long the phase has taken and usually takes, and its result.
+Below is the evidence: the members of the cluster, what was compared and
+decrypted on every node, which node holds the VIP, how long the API did not
+answer (now, and the longest gap), and how long writes were paused.
 
-Before COMMIT every failure goes back, after it every failure goes forward.
-Do not switch the laptop off before the light below says YES: it waits for the
-receipt, which is written only after the undercloud has worked alone.
+Before COMMIT, every failure is rolled back. After COMMIT, nothing is rolled
+back: the engine resumes until the hand-off is complete. Do not switch the
+laptop off before the bar below says YES: that requires the receipt, which is
+written only after the undercloud has worked without the seed.
 
-r   when it stopped: start the engine again; it looks first and goes on
-c   the receipt      h  the progress      /  searches in the log"""
+r   after a stop: start the engine again; it checks the state and resumes
+c   the receipt      h  the progress      /  searches the log"""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("c", "app.go('receipt')", "Receipt", key_display="c"),
@@ -51,7 +52,7 @@ c   the receipt      h  the progress      /  searches in the log"""
         yield Lines(id="commit")
         yield Lines(id="evidence")
         yield Lines(id="failure", classes="hidden")
-        yield Static("Log of the hand-off", id="log-head", classes="head", markup=False)
+        yield Static("Hand-off log", id="log-head", classes="head", markup=False)
         yield Lines(id="log", follow=True)
 
     def on_mount(self) -> None:
@@ -77,7 +78,7 @@ c   the receipt      h  the progress      /  searches in the log"""
         log, named = [line for line in state.log if line.step in theirs], names(view.review)
         put(
             self.query_one("#log-head", Static),
-            "Log of the hand-off" + (f", with '{self.wanted}'" if self.wanted else ""),
+            "Hand-off log" + (f", matching '{self.wanted}'" if self.wanted else ""),
         )
         lines["log"].fill(lambda width: log_lines(log, named, "", self.wanted, width))
 

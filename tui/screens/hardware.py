@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
 from seedvm.base.errors import SeedvmError
-from seedvm.site.review import ReviewMachine
+from seedvm.site.review import Machine
 from tui.screens.page import Page, matches
 from tui.state.files import Known
 from tui.state.watcher import View
@@ -20,10 +20,10 @@ from tui.text.format import fit
 from tui.widgets.lines import Line, Lines, Rows
 from tui.widgets.table import Table
 
-_ROLES = {"": "as proposed", "undercloud": "undercloud", "spare": "spare", "exclude": "leave out"}
+_ROLES = {"": "as proposed", "undercloud": "undercloud", "spare": "spare", "exclude": "excluded"}
 
 
-def machine_row(machine: ReviewMachine, word: str, width: int) -> str:
+def machine_row(machine: Machine, word: str, width: int) -> str:
     """A machine of the review."""
     size = f"{machine.cpus} cpu {machine.memory_mib / 1024:.0f} GiB" if machine.cpus else "-"
     disks = "+".join(f"{disk.size_gib:.0f}" for disk in machine.disks)
@@ -39,19 +39,21 @@ def known_row(machine: Known, word: str, width: int) -> str:
     return head + fit(told, max(1, width - len(head))).rstrip()
 
 
-def more_lines(machine: ReviewMachine | Known | None, width: int) -> list[Line]:
+def more_lines(machine: Machine | Known | None, width: int) -> list[Line]:
     """The marked machine whole: verdict with its reason, then each disk and what it holds, or the cure."""
     if machine is None:
         return []
     if isinstance(machine, Known):
-        told = [machine.unfit or "found; not inspected yet", *([f"do: {machine.cure}"] if machine.cure else [])]
+        told = [machine.unfit or "found; not inspected yet", *([f"fix: {machine.cure}"] if machine.cure else [])]
         return [[(fit(text, width).rstrip(), "bad" if machine.unfit else "dim")] for text in told]
     lines: list[Line] = []
     for part in wrap(f"{machine.bmc} {machine.verdict}: {machine.why or machine.role}", max(20, width)):
         lines.append([(part, "bad" if machine.verdict == "unfit" else "strong")])
     for disk in machine.disks:
         mark = "WIPE" if disk.wipe else "keep"
-        text = f"{mark} {disk.name} serial {disk.serial or '-'} {disk.size_gib:.0f} GiB  holds: {disk.holds or 'nothing known'}"
+        text = (
+            f"{mark} {disk.name} serial {disk.serial or '-'} {disk.size_gib:.0f} GiB  holds: {disk.holds or 'unknown'}"
+        )
         lines.append([(fit(text, width).rstrip(), "bad" if disk.wipe else "dim")])
     return lines
 
@@ -63,22 +65,22 @@ class HardwarePage(Page):
     ABOUT: ClassVar[str] = "verdicts and roles of the machines"
     SEARCHES: ClassVar[bool] = True
     HELP: ClassVar[str] = """\
-A line per machine: BMC, size, disks, what you say of it, and the verdict of
-the inspection with its reason. The engine proposes roles; you may overrule
-it for the machine that is marked:
+One line per machine: BMC, size, disks, your override, and the verdict of the
+inspection with its reason. The engine proposes roles. You can override the
+role of the selected machine:
 
-u   it is to be a node of the undercloud
-s   it is a spare (the rehearsal deploys one)
-x   omit it: it is neither powered nor written
-a   as proposed
+u   make it a node of the undercloud
+s   make it a spare (the rehearsal deploys one)
+x   exclude it: it is neither powered nor written
+a   automatic: use the proposed role
 
-Your word is written into site.yaml at once, and counts from the engine's next
-start: r starts it, and it asks for the review again."""
+Overrides are saved to site.yaml at once and take effect when the engine
+starts again. r starts it; it then asks you to confirm a new review."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("u", "say('undercloud')", "Undercloud", key_display="u"),
         Binding("s", "say('spare')", "Spare", key_display="s"),
-        Binding("x", "say('exclude')", "Omit", key_display="x"),
+        Binding("x", "say('exclude')", "Exclude", key_display="x"),
         Binding("a", "say('')", "Auto", key_display="a"),
         Binding("r", "retry", "Start", key_display="r", show=False),
     ]
@@ -90,7 +92,7 @@ start: r starts it, and it asks for the review again."""
 
     def body(self) -> ComposeResult:
         """The table."""
-        yield Static("BMC             Size          Disks     Your word   Verdict", classes="head", markup=False)
+        yield Static("BMC             Size          Disks     Override    Verdict", classes="head", markup=False)
         yield Table(id="list")
         yield Lines(id="more")
         yield Static(id="answer", markup=False)
@@ -110,7 +112,7 @@ start: r starts it, and it asks for the review again."""
 
     def show(self, view: View, now: float) -> None:
         """Rows of the review, or of the inventory before there is one; below what is known of the marked one."""
-        reviewed: list[ReviewMachine | Known] = list(view.review.machines) if view.review else []
+        reviewed: list[Machine | Known] = list(view.review.machines) if view.review else []
         seen = {one.bmc for one in reviewed}
         every = reviewed + [one for one in view.inventory if one.bmc not in seen]
         rows = [one for one in every if matches(self._row(one, 200), self.wanted)]
@@ -118,18 +120,18 @@ start: r starts it, and it asks for the review again."""
         if rows:
             table.set_rows([one.bmc for one in rows], lambda width: Rows(rows, lambda one: self._line(one, width)))
         else:
-            table.set_rows([], lambda _width: [[("no machine is known yet", "dim")]])
+            table.set_rows([], lambda _width: [[("no machines known yet", "dim")]])
         self._show_more(next((one for one in rows if one.bmc == table.marked), None))
 
-    def _row(self, one: ReviewMachine | Known, width: int) -> str:
+    def _row(self, one: Machine | Known, width: int) -> str:
         word = self._roles.get(one.bmc, "")
-        return machine_row(one, word, width) if isinstance(one, ReviewMachine) else known_row(one, word, width)
+        return machine_row(one, word, width) if isinstance(one, Machine) else known_row(one, word, width)
 
-    def _line(self, one: ReviewMachine | Known, width: int) -> Line:
-        bad = one.verdict == "unfit" if isinstance(one, ReviewMachine) else bool(one.unfit)
+    def _line(self, one: Machine | Known, width: int) -> Line:
+        bad = one.verdict == "unfit" if isinstance(one, Machine) else bool(one.unfit)
         return [(self._row(one, width), "bad" if bad else "")]
 
-    def _show_more(self, one: ReviewMachine | Known | None) -> None:
+    def _show_more(self, one: Machine | Known | None) -> None:
         self.query_one("#more", Lines).fill(lambda width: more_lines(one, width))
 
     def on_table_moved(self) -> None:
@@ -151,7 +153,7 @@ start: r starts it, and it asks for the review again."""
                 self.answer(f"Not saved: {error}", bad=True)
                 return
         self._roles[bmc] = role
-        self.answer(f"{bmc}: {_ROLES[role]}; counts from the engine's next start (r)")
+        self.answer(f"{bmc}: {_ROLES[role]}; takes effect when the engine starts again (r)")
         self.refresh_view()
 
     @work(exit_on_error=False, exclusive=True, group="retry")

@@ -21,26 +21,26 @@ class NetworksPage(Page):
     """The form."""
 
     NAME: ClassVar[str] = "Networks"
-    ABOUT: ClassVar[str] = "the questions that describe the site"
+    ABOUT: ClassVar[str] = "describe the site: networks, ranges, nodes"
     HELP: ClassVar[str] = """\
-These answers make site.yaml, which says what is wanted, and holds no secret.
-Nothing outside the ranges that you name here is asked, powered or written.
+These answers are saved as site.yaml, which describes the site and holds no
+secrets. Nothing outside the ranges that you enter here is contacted, powered
+or written.
 
-The provisioning network carries the boot of the machines; the seed, the VIP
-(where OpenStack answers, for good) and the undercloud's nodes have fixed
-addresses on it. BMCs are looked for in their ranges, and on the NICs named
-for those that have nothing but an IPv6 link-local address (fe80::).
-Where a trunk carries the BMCs with a tag, give the VLAN's number: the seed
-makes the interface, as eth1.123, itself.
+The machines boot over the provisioning network. The seed, the VIP (the
+permanent address of OpenStack) and the undercloud nodes have fixed addresses
+on it. BMCs are searched for in their ranges, and on the NICs that you name
+for BMCs with only an IPv6 link-local address (fe80::). If the BMCs are on a
+tagged VLAN of a trunk, enter the VLAN number: the seed creates the interface,
+for example eth1.123.
 
-Tab, Shift+Tab, Enter: from field to field; ! marks what is wrong as you type.
-F7 fills empty addresses from the provisioning network. F10 saves and goes on;
-it is refused while something is wrong. Esc goes back and keeps what was
-entered."""
+Tab, Shift+Tab and Enter move between fields; ! marks an invalid value.
+F7 fills in empty addresses from the provisioning network. F10 saves and
+continues, unless a value is invalid. Esc goes back and keeps your input."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f7", "propose", "Propose", key_display="F7"),
-        Binding("f10", "save", "Save, go on", key_display="F10"),
+        Binding("f10", "save", "Save and continue", key_display="F10"),
     ]
 
     def __init__(self) -> None:
@@ -71,10 +71,10 @@ entered."""
         """The site as it is, and the NICs."""
         values, found = await self.shell.link.site_values()
         told = [str(nic) for nic in found if nic.link or nic.address][:4]
-        put(self.query_one("#nics", Static), "This seed has " + ("; ".join(told) or "no network interface with link"))
+        put(self.query_one("#nics", Static), "NICs of this seed: " + ("; ".join(told) or "none with a link"))
         mine = self._typed()
         self._fill({**values, **mine})
-        if not mine and self.shell.view.has_site:  # a site file was given: stop where it needs somebody
+        if not mine and self.shell.view.has_site:  # a site file was given: stop where it needs input
             wrong = await self.shell.link.wrong(values)
             if wrong and self.values() == values:
                 self._go_to_wrong("", wrong)
@@ -87,7 +87,7 @@ entered."""
     def _hear(self, nic: str, text: str) -> None:
         """A switch or a DHCP server gave itself away on a NIC."""
         self._told = [f"{one}, {text}" if one.split()[0] == nic and text not in one else one for one in self._told]
-        put(self.query_one("#nics", Static), "This seed has " + "; ".join(self._told))
+        put(self.query_one("#nics", Static), "NICs of this seed: " + "; ".join(self._told))
 
     def _fill(self, values: dict[str, str]) -> None:
         for number, field in enumerate(FIELDS):
@@ -99,13 +99,13 @@ entered."""
         return {field.key: entered[field.key] for field in FIELDS if entered[field.key] != field.default}
 
     def values(self) -> dict[str, str]:
-        """What stands in the fields."""
+        """What the fields hold."""
         return {field.key: self.query_one(f"#field-{number}", Input).value for number, field in enumerate(FIELDS)}
 
     def show(self, view: View, now: float) -> None:
         """Nothing here comes from the journal, but a warning while an engine works."""
         if view.running:
-            self.answer("The engine is at work; what is saved counts from its next start.")
+            self.answer("The engine is running; changes take effect when it starts again.")
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Say at once what is wrong."""
@@ -157,7 +157,7 @@ entered."""
         self._fill(propose(self.values()))
 
     def action_save(self) -> None:
-        """Write site.yaml and go on, or go to the first field that is wrong."""
+        """Write site.yaml and continue, or go to the first field that is wrong."""
         wrong = self._check()
         if not wrong:
             self.save(self.values())

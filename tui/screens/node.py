@@ -1,4 +1,4 @@
-"""One machine of the deployment: its way, what is wrong, and the operator's orders for it: retry, replace by a spare, do without.
+"""One machine of the deployment: its stages, what is wrong, and the operator's requests: retry, replace with a spare, drop.
 
 It writes an order or site.yaml, and has the engine started; it does nothing to a machine itself. What wipes or drops wants the
 site's name typed, with machine and disk in the question.
@@ -18,7 +18,7 @@ from seedvm.base.errors import SeedvmError
 from seedvm.engine.stages import stalled
 from seedvm.engine.state import Failure, NodeView
 from seedvm.site import orders
-from seedvm.site.review import Review, ReviewMachine
+from seedvm.site.review import Machine, Review
 from tui.screens.page import Page, put
 from tui.state.watcher import View
 from tui.text.dashboard import failed_nodes, stage_lines
@@ -33,22 +33,22 @@ class NodePage(Page):
     ABOUT: ClassVar[str] = "one machine: retry, replace, drop"
     SEARCHES: ClassVar[bool] = True
     HELP: ClassVar[str] = """\
-One machine of the deployment: the stages of its way, what went wrong in
-the words of the service that knows most, and its log.
+One machine of the deployment: its stages, the cause of a failure as reported
+by the service closest to it, and its log.
 
-t  try it again on its own machine: what failed of it is taken away first
-p  put a spare in its place. The spare's disk is WIPED; machine and disk are
-   named, and the site's name has to be typed
-o  another spare, where there are several
-d  do without it for good; refused where fewer than three would be left
-n  the next machine that needs you
+t  retry on the same machine; the failed parts are removed first
+p  replace it with a spare. The spare's disk is WIPED: the page names machine
+   and disk, and you confirm by typing the site name
+o  choose another spare, if there are several
+d  drop it permanently; refused if fewer than three nodes would be left
+n  the next machine that needs attention
 
-An order counts at once where the engine is at work: a machine that hangs is
-ended, and the order is obeyed when the others have come to rest. Else the
-engine is started. Esc goes back, / searches in the log."""
+If the engine is running, it takes the request at once: it cancels a stalled
+deployment, and carries out the request when the other machines have finished.
+Otherwise the engine is started. Esc goes back, / searches the log."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("t", "retry", "Try again", key_display="t"),
+        Binding("t", "retry", "Retry", key_display="t"),
         Binding("p", "replace", "Replace", key_display="p"),
         Binding("o", "spare", "Other spare", key_display="o", show=False),
         Binding("d", "drop", "Drop", key_display="d"),
@@ -71,7 +71,7 @@ engine is started. Esc goes back, / searches in the log."""
             yield Static("> ", classes="mark", markup=False)
             yield Input(id="typed", max_length=64)
         yield Static(id="answer", markup=False)
-        yield Static("Its log", id="log-head", classes="head", markup=False)
+        yield Static("Log of this machine", id="log-head", classes="head", markup=False)
         yield Lines(id="log", follow=True)
 
     def on_mount(self) -> None:
@@ -82,7 +82,7 @@ engine is started. Esc goes back, / searches in the log."""
 
     @property
     def name_shown(self) -> str:
-        """The machine that the page is about: the chosen one, else the first that needs somebody, else the first."""
+        """The machine that the page is about: the chosen one, else the first that needs attention, else the first."""
         if self.shell.node:
             return self.shell.node
         shown = sorted_lanes(self.shell.view.state, self.shell.view.review)
@@ -96,12 +96,15 @@ engine is started. Esc goes back, / searches in the log."""
         machine = (
             next((one for one in view.review.machines if name in (one.name, one.bmc)), None) if view.review else None
         )
-        put(self.query_one("#who", Static), _who(name, machine) if name else "No machine has been heard of yet.")
+        put(self.query_one("#who", Static), _who(name, machine) if name else "No machine is known yet.")
         self.query_one("#stages", Lines).fill(lambda width: stage_lines(node, now, width))
         self.query_one("#cause", Lines).fill(lambda width: self._cause(view, name, node, width))
         put(self.query_one("#offer", Static), self._offer(view, name))
         named = names(view.review)
-        put(self.query_one("#log-head", Static), "Its log" + (f", with '{self.wanted}'" if self.wanted else ""))
+        put(
+            self.query_one("#log-head", Static),
+            "Log of this machine" + (f", matching '{self.wanted}'" if self.wanted else ""),
+        )
         self.query_one("#log", Lines).fill(lambda width: log_lines(view.state.log, named, name, self.wanted, width))
 
     def _cause(self, view: View, name: str, node: NodeView | None, width: int) -> list[Line]:
@@ -109,10 +112,10 @@ engine is started. Esc goes back, / searches in the log."""
         if failure is not None and failure.machine == name:
             return failure_lines(failure, width)
         if name in view.orders:
-            return [[(f"Ordered: {view.orders[name]}", "busy")]]
+            return [[(f"Requested: {view.orders[name]}", "busy")]]
         if node is not None and (node.phase == "failed" or stalled(node.detail)):
             return failure_lines(Failure("deploy", "failed", node.detail, hint=_STILL), width)
-        return [[("Nothing is wrong with it.", "good" if node is not None else "dim")]]
+        return [[("No problem reported.", "good" if node is not None else "dim")]]
 
     def spares(self) -> tuple[orders.Spare, ...]:
         """The spares that fit, from the review."""
@@ -128,14 +131,18 @@ engine is started. Esc goes back, / searches in the log."""
 
     def _offer(self, view: View, name: str) -> str:
         if self._ask == "replace":
-            return f"This WIPES {self.spare()}. Type the site's name, {view.state.site}, to allow it:"
+            return f"This WIPES {self.spare()}. Type the site name ({view.state.site}) to allow it:"
         if self._ask == "drop":
-            return f"The undercloud does without {name} for good. Type the site's name, {view.state.site}, to allow it:"
+            return f"This drops {name} from the undercloud permanently. Type the site name ({view.state.site}) to allow it:"
         if self._refusal(view, name):
             return self._refusal(view, name)
         spare = self.spare()
-        by = f"p replace by {spare.bmc} (wipes {spare.disk} serial {spare.disk_serial})" if spare else "no spare fits"
-        return f"t try again   d drop\n{by}"
+        by = (
+            f"p replace with {spare.bmc} (wipes {spare.disk} serial {spare.disk_serial})"
+            if spare
+            else "no suitable spare"
+        )
+        return f"t retry   d drop\n{by}"
 
     def _refusal(self, view: View, name: str) -> str:
         """Why nothing may be ordered for this machine now; blank where it may."""
@@ -144,13 +151,13 @@ engine is started. Esc goes back, / searches in the log."""
         if (failure is not None and failure.machine == name and failure.step == "deploy") or name in view.orders:
             return ""
         if node is None or (node.phase != "failed" and not stalled(node.detail)):
-            return "Orders are for a machine that failed or stands still; n goes to the next one that does."
+            return "Only failed or stalled machines can be retried, replaced or dropped. Press n for the next one."
         return ""
 
     def _begin(self, ask: str) -> None:
         refusal = self._refusal(self.shell.view, self.name_shown)
         if not refusal and ask == "replace" and self.spare() is None:
-            refusal = "No spare is fit and free with one disk to be written for sure: try it again, or drop it."
+            refusal = "No spare is fit, free and has exactly one known disk to write: retry this machine, or drop it."
         self.answer(refusal, bad=True)
         if refusal:
             return
@@ -190,7 +197,7 @@ engine is started. Esc goes back, / searches in the log."""
         self.refresh_view()
 
     def action_next(self) -> None:
-        """The next machine that needs somebody."""
+        """The next machine that needs attention."""
         needy = failed_nodes(sorted_lanes(self.shell.view.state, self.shell.view.review))
         at = needy.index(self.name_shown) if self.name_shown in needy else -1
         if needy:
@@ -236,17 +243,17 @@ engine is started. Esc goes back, / searches in the log."""
         self._end()
         if self.shell.view.running:
             self.shell.order_given(name)
-            self.answer("Ordered: obeyed as soon as the others have come to rest." if ask != "drop" else _LATER)
+            self.answer("Requested: carried out when the other machines have finished." if ask != "drop" else _LATER)
         else:
             self.shell.start_engine()
             self.shell.go("progress")
 
 
-_STILL = "look at its power and its cable; t ends this deployment at once and tries it again"
-_LATER = "Dropped: it counts from the engine's next start."
+_STILL = "check its power and its cable; t cancels this deployment now and retries it"
+_LATER = "Dropped: takes effect when the engine starts again."
 
 
-def _who(name: str, machine: ReviewMachine | None) -> str:
+def _who(name: str, machine: Machine | None) -> str:
     if machine is None:
         return name
     disks = ", ".join(f"{disk.name} serial {disk.serial or '-'}" for disk in machine.wiped) or "no disk is written"

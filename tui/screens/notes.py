@@ -15,8 +15,8 @@ from textual.widgets.option_list import Option
 from tui.widgets.keys import Keys
 
 _EVERYWHERE = """\
-On every page: Esc back, F1 help, F2 pages, F3 or / search, F4 plain ASCII,
-Ctrl+P commands, Ctrl+Q closes the screen (the engine works on)."""
+On every page: Esc back, F1 help, F2 pages, F3 or / find, F4 plain ASCII,
+Ctrl+P commands, Ctrl+Q closes the wizard (the engine keeps running)."""
 
 
 class Notes(ModalScreen[str]):

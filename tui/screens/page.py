@@ -17,7 +17,7 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 from textual.worker import Worker, WorkerState
 
-from tui.backend.engine import EngineClient
+from tui.backend.engine import Link
 from tui.state.watcher import View
 from tui.text.format import fit
 from tui.text.progress import light
@@ -28,7 +28,7 @@ from tui.widgets.keys import Keys
 class Shell(Protocol):
     """What a page may ask of the app."""
 
-    link: EngineClient
+    link: Link
     view: View
     looked: bool
     replaying: bool
@@ -61,8 +61,8 @@ class Page(Screen[None]):
         Binding("f1", "app.help", "Help", key_display="F1"),
         Binding("f2", "app.jump", "Go to", key_display="F2"),
         Binding("f4", "app.plain", "Plain", key_display="F4", show=False),
-        Binding("f3", "search", "Search", key_display="F3"),
-        Binding("slash", "search", "Search", key_display="/", show=False),
+        Binding("f3", "search", "Find", key_display="F3"),
+        Binding("slash", "search", "Find", key_display="/", show=False),
     ]
 
     def __init__(self) -> None:
@@ -80,7 +80,7 @@ class Page(Screen[None]):
         with Vertical(id="body"):
             yield from self.body()
         yield Input(
-            placeholder="search; Enter keeps it, Esc ends it",
+            placeholder="search; Enter keeps the filter, Esc clears it",
             id="search",
             classes="hidden",
             max_length=200,
@@ -102,7 +102,7 @@ class Page(Screen[None]):
         self.refresh_view()
 
     def on_screen_resume(self) -> None:
-        """Back in front: show how things stand now."""
+        """Back in front: show the current state."""
         self.call_after_refresh(self.refresh_view)
 
     def on_resize(self) -> None:
@@ -120,7 +120,7 @@ class Page(Screen[None]):
 
     def _frame(self, view: View) -> None:
         site = view.state.site or (view.review.site if view.review else "")
-        right = str(self.shell.wait or ("engine at work" if view.running else "engine not running"))
+        right = str(self.shell.wait or ("engine running" if view.running else "engine not running"))
         left = f" seedvm {site}  {self.NAME}"
         put(self.query_one("#title", Static), fit(left, max(1, self.size.width - len(right) - 2)) + f" {right} ")
         safe, words = light(view.state, view.receipt)
@@ -139,7 +139,7 @@ class Page(Screen[None]):
         return max(time.time(), view.state.last) if view.running and not self.shell.replaying else view.state.last
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """What went wrong unexpectedly in the background is said, and the page stays."""
+        """An unexpected error in the background is shown, and the page stays open."""
         if event.state is WorkerState.ERROR:
             self.notify(
                 f"{event.worker.name}: {event.worker.error}", title="Unexpected error", severity="error", timeout=30

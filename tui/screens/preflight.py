@@ -1,4 +1,4 @@
-"""Is the seed fit for the road: what the screen sees of it now, and what the engine's preflight found. It changes nothing."""
+"""Is the seed fit for the deployment: what the wizard sees of it now, and what the engine's preflight found. It changes nothing."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ from tui.widgets.lines import Line, Lines
 
 _STAGES = ("preflight", "seed")
 _ENGINE = (
-    "the NIC named in the site has link and speed", "its addresses and the VIP are free", "no foreign DHCP server answers",
-    "disk, memory and clock of the seed", "the images are what their digests say",
+    "the provisioning NIC has a link and enough speed", "no other machine uses the site's addresses or the VIP",
+    "no foreign DHCP server answers",
+    "the seed's disk, memory and clock are suitable", "the images match their digests",
 )  # fmt: skip
 
 
@@ -36,22 +37,22 @@ class PreflightPage(Page):
     """Before anything is powered."""
 
     NAME: ClassVar[str] = "Preflight"
-    ABOUT: ClassVar[str] = "the seed itself, before anything is powered"
+    ABOUT: ClassVar[str] = "checks of the seed, before any machine is powered"
     SEARCHES: ClassVar[bool] = True
     HELP: ClassVar[str] = """\
-Above: what this screen sees of the seed right now; ! says what to do. Each
-NIC is listened to for a minute: a switch that speaks LLDP tells its name and
-port, and a DHCP server that is not ours gives itself away. Nothing is sent.
+Above: the state of the seed right now; ! marks a problem, with its fix. The
+wizard listens on each NIC for a minute: a switch with LLDP announces its name
+and port, and a foreign DHCP server can be noticed. Nothing is sent.
 
-Below: the engine's own preflight, which also looks at the wire of the site
-(doubled addresses, the VIP, foreign DHCP servers) before any machine is
+Below: the engine's own preflight, which also checks the site's network
+(duplicate addresses, the VIP, foreign DHCP servers) before any machine is
 powered. It runs at every start of the engine.
 
-F5 looks again       r starts the engine, which looks before it does anything
-F10 goes on to the questions      / searches"""
+F5 checks again      r starts the engine; it checks before it changes anything
+F10 continues to the site settings      / searches"""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f5", "look", "Look again", key_display="F5"),
+        Binding("f5", "look", "Check again", key_display="F5"),
         Binding("r", "retry", "Start", key_display="r"),
         Binding("b", "bundle", "Bundle", key_display="b", show=False),
         Binding("m", "app.go('networks')", "Modify site", key_display="m", show=False),
@@ -90,7 +91,7 @@ F10 goes on to the questions      / searches"""
         try:
             await self.shell.link.overhear(self._tell)
         except SeedvmError as error:
-            self.answer(f"Not listening: {error}", bad=True)
+            self.answer(f"Cannot listen: {error}", bad=True)
         self._wait = None
         self.refresh_view()
 
@@ -103,11 +104,11 @@ F10 goes on to the questions      / searches"""
         self.query_one("#looks", Lines).fill(self._look_lines)
         self.query_one("#checks", Lines).fill(lambda width: self._check_lines(view, now, width))
         listening = f"; {self._wait}" if self._wait is not None else ""
-        put(self.query_one("#looks-head", Static), f"The seed, as this screen sees it{listening}")
+        put(self.query_one("#looks-head", Static), f"The seed, as seen by this wizard{listening}")
 
     def _look_lines(self, width: int) -> list[Line]:
         lines: list[Line] = []
-        for one in sorted(self._looks, key=lambda one: one.good):  # what needs somebody first
+        for one in sorted(self._looks, key=lambda one: one.good):  # problems first
             told = "; ".join([one.told, *self._heard.get(one.name, ())])
             if not matches(f"{one.name} {told} {one.cure}", self.wanted):
                 continue
@@ -116,25 +117,25 @@ F10 goes on to the questions      / searches"""
             lines.append([(f"[{mark}] ", style), (fit(one.name, 12) + " ", "strong"), (first, "")])
             lines.extend([(" " * _TOLD_AT + part, "")] for part in rest)
             if one.cure:
-                cures = wrap(f"do: {one.cure}", max(20, width - _TOLD_AT), subsequent_indent="    ")
+                cures = wrap(f"fix: {one.cure}", max(20, width - _TOLD_AT), subsequent_indent="    ")
                 lines.extend([(" " * _TOLD_AT, ""), (part, "bad")] for part in cures)
-        return lines or [[("looking ..." if not self._looks else "nothing that is searched for", "dim")]]
+        return lines or [[("checking ..." if not self._looks else "no matches", "dim")]]
 
     def _check_lines(self, view: View, now: float, width: int) -> list[Line]:
         lines = _step_lines(view.state, now, width)
         if not lines:
-            told = "not run yet; it looks whether"
+            told = "not run yet; it checks that"
             return [[(told, "dim")], *([(f"    {text}", "dim")] for text in _ENGINE)]
         failure = view.state.failure
         if failure is not None and not view.running and any(step.name == failure.step for step in _steps(view.state)):
-            keys = "r look again   m modify the site   b write a support bundle"
+            keys = "r check again   m modify the site   b write a support bundle"
             lines += [*failure_lines(failure, width), [(" " * 9 + keys, "strong")]]
         return lines
 
     def action_retry(self) -> None:
         """Start the engine, which looks first; it needs a site."""
         if not self.shell.view.has_site:
-            self.answer("The engine needs a described site first: F10.", bad=True)
+            self.answer("The engine needs a site description first: press F10.", bad=True)
         elif not self.shell.view.running:
             self.shell.start_engine()
 

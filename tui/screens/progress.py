@@ -28,31 +28,31 @@ from tui.text.progress import (
 from tui.widgets.lines import Lines
 from tui.widgets.table import Table
 
-_PARTS = {"log": "Log", "steps": "Steps", "stack": "Heat's stack"}
+_PARTS = {"log": "Log", "steps": "Steps", "stack": "Heat stack"}
 
 
 class ProgressPage(Page):
     """The deploy dashboard."""
 
     NAME: ClassVar[str] = "Progress"
-    ABOUT: ClassVar[str] = "the deployment as it goes, and its log"
+    ABOUT: ClassVar[str] = "the deployment and its log, live"
     SEARCHES: ClassVar[bool] = True
     HELP: ClassVar[str] = """\
-Top: what is waited for, how long it has taken and usually takes; how far the
-whole road is, and the time left, from the steps that are done.
-Middle: a lane per machine: phase, share of the whole way, percent of this
-phase or the time in it, bytes and rate, or the service being configured.
-Below: the log. On a wide screen the steps stand on the left: [x] done,
-[>] running (seconds so far / as a rule), [ ] to do, [!] failed, [?] waits.
+Top: the running step, how long it has taken and usually takes; the progress
+of the whole deployment, and an estimate of the time left.
+Middle: one line per machine: phase, overall progress, percent of this phase
+or time in it, bytes and rate, or the service that is being configured.
+Bottom: the log. A wide screen shows the steps on the left: [x] done,
+[>] running (seconds so far / usual), [ ] to do, [!] failed, [?] waiting.
 
-Enter  opens the marked machine: its way, its cause, retry, replace, drop
-v      below: log, steps, Heat's stack, in turn
-f      log of the marked machine alone; again: of all
-/      search in lanes, log and stack; Esc ends the search
-r      when it stopped: start the engine again; it looks first and goes on
+Enter  opens the selected machine: stages, cause, retry, replace, drop
+v      switches the bottom part: log, steps, Heat stack
+f      log of the selected machine only; again: of all machines
+/      searches machines, log and stack; Esc clears the search
+r      after a stop: start the engine again; it checks the state and resumes
 m      modify the site, then retry      b  write a support bundle
 h      the hand-off
-Tab moves between the parts, arrows and PageUp/PageDown scroll."""
+Tab moves between the parts; arrows and PageUp/PageDown scroll."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "retry", "Retry", key_display="r"),
@@ -97,6 +97,8 @@ Tab moves between the parts, arrows and PageUp/PageDown scroll."""
         failure = state.failure
         if failure is not None and not view.running:  # the panel says all of it
             told = f"Stopped: {step.title if step is not None else failure.step}"
+        elif step is not None and not view.running:
+            told += ". Press r to resume"
         told = "; ".join(filter(None, (view.notice or told, tell)))
         put(self.query_one("#now", Static), fit(told, max(1, self.size.width)).rstrip())
         self._lines("overall").fill(lambda width: [overall_line(state, now, width)])
@@ -117,7 +119,9 @@ Tab moves between the parts, arrows and PageUp/PageDown scroll."""
             [name for name, _ in shown], lambda width: node_lines(shown, now, width)
         )
         needy = failed_nodes(shown)
-        head = f"Machines: {len(shown)}" + (f", {len(needy)} NEED YOU (Enter on it)" if needy else "")
+        head = f"Machines: {len(shown)}" + (
+            f", {len(needy)} need{'' if len(needy) > 1 else 's'} attention (Enter for details)" if needy else ""
+        )
         put(self.query_one("#nodes-head", Static), head)
 
     def _show_failure(self, state: State, running: bool) -> None:
@@ -128,9 +132,9 @@ Tab moves between the parts, arrows and PageUp/PageDown scroll."""
         if failure is not None and stopped:
             keys = "r retry   m modify the site   b write a support bundle"
             if failure.kind == "blocked" and failure.step == "review":
-                keys = "F2 review: confirm there what may be wiped"
+                keys = "F2, then Review: confirm which disks are wiped"
             elif failure.step == "deploy" and failure.machine:
-                keys = "Enter: retry, replace, drop it   r retry   s change site   b bundle"
+                keys = "Enter: retry, replace or drop it   r retry   m modify site   b bundle"
             panel.fill(lambda width: [*failure_lines(failure, width), [(" " * 9 + keys, "strong")]])
 
     def _show_part(self, view: View, now: float) -> None:
@@ -144,7 +148,7 @@ Tab moves between the parts, arrows and PageUp/PageDown scroll."""
         whose = _PARTS[self._part]
         if self._part == "log":
             whose += f" of {self.node}" if self.node else " of all machines"
-        put(self.query_one("#log-head", Static), whose + (f", with '{self.wanted}'" if self.wanted else ""))
+        put(self.query_one("#log-head", Static), whose + (f", matching '{self.wanted}'" if self.wanted else ""))
 
     def action_part(self) -> None:
         """The next part below."""

@@ -14,19 +14,19 @@ from tui.text.format import fit
 from tui.widgets.lines import Lines
 
 _INDENT = " " * 10
-"""Where the receipt's values stand."""
+"""The column of the receipt's values."""
 
 
 class ReceiptPage(Page):
-    """What was proved, and whether the laptop may leave."""
+    """What was verified, and whether the laptop can be disconnected."""
 
     NAME: ClassVar[str] = "Receipt"
-    ABOUT: ClassVar[str] = "what was proved; may the laptop leave"
+    ABOUT: ClassVar[str] = "what was verified; is it safe to leave"
     SEARCHES: ClassVar[bool] = True
     HELP: ClassVar[str] = """\
-The receipt is the engine's own statement, written after the undercloud did
-its work with the seed cut off. SAFE TO LEAVE: YES stands here only when the
-receipt says so. The files receipt.json and receipt.txt hold the same.
+The receipt is the engine's signed statement, written after the undercloud has
+worked with the seed cut off. SAFE TO LEAVE: YES is shown only if the receipt
+says so. The files receipt.json and receipt.txt have the same content.
 
 / searches, arrows and PageUp/PageDown scroll, Esc goes back."""
 
@@ -44,14 +44,14 @@ receipt says so. The files receipt.json and receipt.txt hold the same.
         evidence = self.query_one("#evidence", Lines)
         receipt = view.receipt
         if receipt is None:
-            put(self.query_one("#verdict", Static), "There is no receipt yet. It is the last thing the engine writes.")
+            put(self.query_one("#verdict", Static), "No receipt yet: the engine writes it last.")
             evidence.fill(lambda _width: [])
             return
         put(
             self.query_one("#verdict", Static),
-            "The laptop may leave."
+            "The laptop can be disconnected now."
             if receipt.may_leave
-            else f"The laptop may not leave: {receipt.because or 'see below'}",
+            else f"Do not disconnect the laptop yet: {receipt.because or 'see below'}",
         )
         if receipt.page:
             told = [line for line in receipt.page if matches(line, self.wanted)]

@@ -12,7 +12,7 @@ from textual.containers import Horizontal
 from textual.widgets import Input, Static
 
 from seedvm.base.errors import SeedvmError
-from seedvm.site.review import Review, ReviewMachine
+from seedvm.site.review import Machine, Review
 from tui.screens.page import Page, matches, put
 from tui.state.watcher import View
 from tui.text.format import fit
@@ -32,24 +32,22 @@ def review_lines(review: Review, wanted: str, width: int) -> list[Line]:
     lines.append([(f"NOT TOUCHED: {len(review.untouched)} machines", "good")])
     for machine in rest:
         lines.append([(fit(_row(machine), width).rstrip(), "")])
-        why = f"{machine.verdict}: {machine.why or 'no disk of it is needed'}"
+        why = f"{machine.verdict}: {machine.why or 'none of its disks is needed'}"
         lines.extend([(f"    {part}", "dim")] for part in wrap(why, max(20, width - 4))[:3])
     return lines
 
 
-def _row(machine: ReviewMachine) -> str:
+def _row(machine: Machine) -> str:
     memory = f"{machine.cpus} cpu {machine.memory_mib / 1024:.0f} GiB" if machine.cpus else ""
     who = f"{machine.bmc:<15} {machine.name or '-':<20} {machine.role:<10} {machine.driver:<8}"
     return f"{who} {machine.serial or '-':<10} {memory}".rstrip()
 
 
-def _disk_lines(machine: ReviewMachine, width: int) -> list[Line]:
+def _disk_lines(machine: Machine, width: int) -> list[Line]:
     lines: list[Line] = []
     for disk in machine.disks:
         mark, style = ("WIPE ", "bad") if disk.wipe else ("keep ", "dim")
-        text = (
-            f"{disk.name}  serial {disk.serial or '-'}  {disk.size_gib:.0f} GiB  holds: {disk.holds or 'nothing known'}"
-        )
+        text = f"{disk.name}  serial {disk.serial or '-'}  {disk.size_gib:.0f} GiB  holds: {disk.holds or 'unknown'}"
         lines.append([("    ", ""), (mark, style), (fit(text, max(1, width - 9)).rstrip(), "")])
     return lines
 
@@ -58,22 +56,22 @@ class ReviewPage(Page):
     """The one stop before anything is destroyed."""
 
     NAME: ClassVar[str] = "Review"
-    ABOUT: ClassVar[str] = "what would be wiped; the site's name allows it"
+    ABOUT: ClassVar[str] = "disks to be wiped; confirm with the site name"
     SEARCHES: ClassVar[bool] = True
     HELP: ClassVar[str] = """\
 This is the only stop before anything is destroyed. Every disk marked WIPE is
-overwritten; nothing else is written or powered from here on. Look at serial
-numbers, not at names alone.
+overwritten; nothing else is written or powered from here on. Compare serial
+numbers, not only names.
 
-Type the site's name exactly and press Enter to allow it. Nothing happens
-while the name is not right. Tab goes to the list (arrows scroll, / searches),
-Esc goes back without confirming.
+To confirm, type the site name exactly and press Enter. Any other text changes
+nothing. Tab moves to the list (arrows scroll, / searches). Esc goes back
+without confirming.
 
-To leave a machine out: F6, mark it there, x; then start the engine again, and
-it asks anew."""
+To exclude a machine: press F6, select it there and press x. Then start the
+engine again (r); it shows you a new review."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f6", "app.go('hardware')", "Leave a machine out", key_display="F6"),
+        Binding("f6", "app.go('hardware')", "Exclude a machine", key_display="F6"),
     ]
 
     def __init__(self) -> None:
@@ -99,20 +97,18 @@ it asks anew."""
         prompt = self.query_one("#prompt")
         if view.review is None:
             self._listed = None
-            machines.fill(
-                lambda _width: [[("There is nothing to review yet: the engine has not come this far.", "dim")]]
-            )
-            question = "The list appears here by itself. Esc: back."
+            machines.fill(lambda _width: [[("Nothing to review yet: the engine has not reached this step.", "dim")]])
+            question = "The list appears here automatically. Esc: back."
         else:
             self._list(machines, view.review)
-            question = f"Type the site's name, {view.review.site}, to allow the wiping:"
+            question = f"Type the site name ({view.review.site}) to allow wiping these disks:"
             if view.confirmed:
-                question = "Confirmed already: exactly these disks may be wiped."
+                question = "Already confirmed: these disks, and no others, will be wiped."
         prompt.set_class(view.review is None or view.confirmed, "hidden")
         put(self.query_one("#question", Static), question)
 
     def _list(self, machines: Lines, review: Review) -> None:
-        # A review of a thousand machines is made anew only when it is another one.
+        # A review of a thousand machines is drawn again only when it is another one.
         wanted = self.wanted
         if self._listed is None or self._listed[0] is not review or self._listed[1] != wanted:
             if self._listed is not None and self._listed[0] is not review:

@@ -1,4 +1,4 @@
-"""First page: which site this is, where it stands, and Enter to go on. It decides nothing."""
+"""First page: which site this is, its status, and Enter to continue. It decides nothing."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from tui.text.progress import standing
 # Made at each start of the appliance (appliance/access), readable by root alone.
 ACCESS = Path("/run/seedvm-access")
 _STORY = """\
-seedvm turns a rack of dark machines into an OpenStack that stands alone.
+seedvm turns a rack of bare-metal machines into a self-contained OpenStack.
 
-It looks for machines in the address ranges that you name, proves their
-passwords, inspects them, shows you every disk it would write, and asks.
-Then it deploys the undercloud, hands everything over to it, and says when
-this laptop may leave.
+It finds machines in the address ranges that you name, verifies their
+passwords, inspects them, and asks you to confirm every disk that it would
+wipe. Then it deploys the undercloud, hands control over to it, and shows
+when this laptop can be disconnected.
 """
 
 
 def _lacking(view: View) -> str:
-    """The page where somebody is needed before an engine can begin; a site that was begun has proved its accounts."""
+    """The page that needs input before an engine can start; a site that has been started has verified its accounts."""
     return next((page for page in view.lacks if page == "networks" or not view.state.steps), "")
 
 
@@ -35,15 +35,15 @@ class WelcomePage(Page):
     """Welcome, or welcome back."""
 
     NAME: ClassVar[str] = "Welcome"
-    ABOUT: ClassVar[str] = "which site this is and where it stands"
+    ABOUT: ClassVar[str] = "the site and its status"
     HELP: ClassVar[str] = """\
-The engine does the work; this screen only shows it. You may close the screen
-at any time (Ctrl+Q), lose the line, or open a second one: the work goes on,
-and whoever comes back sees where it stands.
+The engine does the work; this wizard only shows it. You can close the wizard
+at any time (Ctrl+Q), lose the connection, or open a second wizard: the engine
+keeps running, and every wizard shows its current state.
 
-Enter  goes on: to the seed's preflight and the questions where the site is
-       not described yet, else to the progress page; the engine is started
-       if it is not running.
+Enter  continues: to the preflight page and the site settings if the site is
+       not described yet, otherwise to the progress page. It starts the
+       engine if it is not running.
 F2     goes to any other page."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -64,16 +64,16 @@ F2     goes to any other page."""
         """The site and its standing."""
         state = view.state
         lines = [f"Site      {state.site or ('described, not started' if view.has_site else 'not described yet')}"]
-        lines.append(f"Standing  {standing(state, view.running)}")
+        lines.append(f"Status    {standing(state, view.running)}")
         if state.started:
-            lines.append(f"Begun     {clock(state.started)} UTC; last word {clock(state.last)} UTC, run {state.run}")
+            lines.append(f"Started   {clock(state.started)} UTC; last event {clock(state.last)} UTC, run {state.run}")
         if state.steps:
             took = sum(step.seconds or 0 for step in state.steps)
             lines.append(f"Steps     {state.finished} of {len(state.steps)} done, {duration(took)} of work")
         if view.notice:
             lines.append(f"Note      {view.notice}")
         if not self.shell.replaying and ACCESS.exists():
-            lines.append(f"SSH       root, password {ACCESS.read_text().strip()} (until it is switched off)")
+            lines.append(f"SSH       root, password {ACCESS.read_text().strip()} (new at every start)")
         put(self.query_one("#standing", Static), "\n".join(lines))
         put(self.query_one("#next", Static), self._next(view))
         if self._early and self.shell.looked:
@@ -85,17 +85,17 @@ F2     goes to any other page."""
 
     def _next(self, view: View) -> str:
         if not self.shell.looked:
-            return "Looking at what is here ..."
+            return "Reading the state folder ..."
         if view.running or view.state.all_done or self.shell.replaying:
             return "Enter: see the progress"
         if "networks" in view.lacks:
             return (
-                "Enter: mend what is wrong in the site"
+                "Enter: fix errors in the site settings"
                 if view.has_site
-                else "Enter: look at the seed, then describe the site"
+                else "Enter: check the seed, then describe the site"
             )
         if _lacking(view):
-            return "Enter: give the accounts of the BMCs"
+            return "Enter: add the BMC accounts"
         return "Enter: start the engine and see the progress"
 
     def action_go_on(self) -> None:

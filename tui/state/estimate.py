@@ -19,7 +19,7 @@ def step_fraction(step: StepView, now: float) -> float:
 
 
 def overall(state: State, now: float) -> float:
-    """Share of the road behind us, 0 to 1, each step weighted by what it took or usually takes."""
+    """Share of the deployment that is done, 0 to 1, each step weighted by what it took or usually takes."""
     weights = [(step.seconds if step.state == "done" and step.seconds else step.usual_seconds, step)
                for step in state.steps]  # fmt: skip
     whole = sum(max(weight, 0.1) for weight, _ in weights)
@@ -28,7 +28,7 @@ def overall(state: State, now: float) -> float:
 
 
 def seconds_left(state: State, now: float) -> float | None:
-    """Seconds to the end: usual times of what is open, stretched by how this run has gone; None without a plan."""
+    """Seconds to the end: usual times of what is open, scaled by the pace of this run; None without a plan."""
     if not state.steps:
         return None
     pairs = [(s.seconds, s.usual_seconds) for s in state.steps if s.state == "done" and s.seconds and s.usual_seconds]

@@ -12,12 +12,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from seedvm.base.errors import SeedvmError
-from seedvm.machines.inventory import Finding
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong with a BMC, and its cure."""
+
+    name: str
+    detail: str
+    cure: str
 
 
 @dataclass(frozen=True)
 class Known:
-    """A machine of `inventory.json`: what the wire and the first login told; `facts` are (fact, value, source)."""
+    """A machine of `inventory.json`: what the network and the first login reported; `facts` are (fact, value, source)."""
 
     bmc: str
     protocols: tuple[str, ...]
@@ -34,7 +42,7 @@ class Known:
 
 
 @dataclass(frozen=True)
-class ShownReceipt:
+class Receipt:
     """The receipt: whether it lets the seed leave, its page for people where there is one, and its figures."""
 
     may_leave: bool
@@ -49,7 +57,7 @@ def _tree(text: str, name: str) -> Mapping[str, Any]:
         tree = json.loads(text)
     except ValueError as error:
         raise SeedvmError(
-            f"{name} cannot be read", why=str(error), hint="run the engine again: it writes it anew"
+            f"{name} cannot be read", why=str(error), hint="run the engine again: it rewrites the file"
         ) from None
     if not isinstance(tree, dict):
         raise SeedvmError(f"{name} cannot be read", why="it is not a JSON object", hint="run the engine again")
@@ -95,18 +103,18 @@ def parse_inventory(text: str) -> tuple[Known, ...]:
         return tuple(_known(item) for item in _tree(text, "inventory.json").get("machines") or ())
     except (KeyError, TypeError, AttributeError) as error:
         raise SeedvmError(
-            "inventory.json cannot be read", why=f"missing or wrong: {error}", hint="run the engine again"
+            "inventory.json cannot be read", why=f"missing or invalid: {error}", hint="run the engine again"
         ) from None
 
 
-def parse_receipt(text: str, page: str = "", *, doubt: str) -> ShownReceipt:
+def parse_receipt(text: str, page: str = "", *, doubt: str) -> Receipt:
     """The receipt in `receipt.json` with its page `receipt.txt`. It lets the seed leave only where it says `may_leave: true` and there
     is no `doubt` that it is the site's own (see `seedvm.site.receipt.doubt`)."""
     tree = {name: value for name, value in _tree(text, "receipt.json").items() if name != "signature"}
-    return ShownReceipt(
+    return Receipt(
         may_leave=tree.get("may_leave") is True and not doubt,
         since=str(tree.get("time") or ""),
         because=doubt or str(tree.get("why") or ""),
-        lines=(*((("NOT TO BE TRUSTED", doubt),) if doubt else ()), *_flat(tree)),
+        lines=(*((("NOT TRUSTED", doubt),) if doubt else ()), *_flat(tree)),
         page=() if doubt else tuple(page.splitlines()),
     )

@@ -1,6 +1,6 @@
-"""What the deploy dashboard tells beside the lanes: Heat's resource tree, one node's way with its cause and cure, and what is waited for.
+"""What the deploy dashboard shows beside the lanes: Heat's resource tree, the stages of one node, and the running step.
 
-Pure: no widget, no file. It refuses to call a stage done that the journal did not tell of.
+Pure: no widget, no file. It refuses to call a stage done that the journal did not report.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ TENANTS_STAGES = STAGES[:5]
 """The way of a machine that the undercloud deploys for a tenant: it is active once it runs from its own disk."""
 
 _TOLD = {
-    "power": "its BMC switches it on", "pxe": "it boots from the network", "ramdisk": "the agent runs in its memory",
-    "write": "the image goes to its disk", "boot": "it boots from its own disk", "configure": "its services are set up",
-    "joined": "it has told Heat that it stands",
+    "power": "its BMC powers it on", "pxe": "it boots from the network", "ramdisk": "the agent runs in memory",
+    "write": "the image is written to its disk", "boot": "it boots from its own disk", "configure": "its services are configured",
+    "joined": "it reports success to Heat",
 }  # fmt: skip
 
 
@@ -30,7 +30,7 @@ def stack_lines(state: State, wanted: str, width: int) -> list[Line]:
     """Heat's resources as a tree: the group, each node, and what it is made of."""
     shown = sorted(state.resources.values(), key=lambda one: ("/" in one.path or one.kind.endswith(".yaml"), one.path))
     lines = [_resource_line(one, width) for one in shown if wanted.lower() in f"{one.path} {one.status}".lower()]
-    return lines or [[("Heat has told of no resource yet", "dim")]]
+    return lines or [[("no Heat resources reported yet", "dim")]]
 
 
 def _resource_line(one: ResourceView, width: int) -> Line:
@@ -46,7 +46,7 @@ def _resource_line(one: ResourceView, width: int) -> Line:
 def stage_lines(node: NodeView | None, now: float, width: int) -> list[Line]:
     """The stages of a node's way: which are behind it, where it is and for how long, what is still to come."""
     if node is None:
-        return [[("nothing has been told of this node yet", "dim")]]
+        return [[("nothing reported for this node yet", "dim")]]
     failed = node.phase == "failed"
     stages = TENANTS_STAGES if node.phase == "active" and node.before != "joined" else STAGES
     phase = node.before if failed else node.phase
@@ -75,21 +75,21 @@ def waiting(step: StepView | None, now: float) -> str:
 
 
 def failed_nodes(lanes: Sequence[tuple[str, NodeView]]) -> list[str]:
-    """The names of lanes that need somebody: failed, or standing still in the middle of the write."""
+    """The names of lanes that need attention: failed or stalled."""
     return [name for name, node in lanes if node.phase == "failed" or stalled(node.detail)]
 
 
 _EVIDENCE = (
-    ("Members", "JOIN", "members_whole", "{} nodes are whole members of the seed's cluster"),
-    ("Tables", "COMPARE", "tables_compared", "{}, the same rows and checksums"),
-    ("Images", "COMPARE", "images_compared", "{}, the same SHA-512"),
+    ("Members", "JOIN", "members_whole", "{} nodes are full members of the seed's cluster"),
+    ("Tables", "COMPARE", "tables_compared", "{}, identical rows and checksums"),
+    ("Images", "COMPARE", "images_compared", "{}, identical SHA-512"),
     ("Secrets", "COMPARE", "secrets_proven", "decrypted on every member: {}"),
     ("VIP", "COMMIT", "vip_holder", "held by {}"),
 )
 
 
 def evidence_lines(state: State, width: int) -> list[Line]:
-    """The hand-off's evidence as it stands: what was proved, who holds the VIP, the API's gap, and the pause of writes."""
+    """The hand-off's evidence so far: what was proved, who holds the VIP, the API's gap, and the pause of writes."""
     lines = []
     for head, name, fact, told in _EVIDENCE:
         phase = state.phases.get(name)
@@ -101,7 +101,7 @@ def evidence_lines(state: State, width: int) -> list[Line]:
         lines.append(_evidence_line(head, value, told, width))
     now, longest = state.facts.get("api_gap_now_seconds"), state.facts.get("api_gap_longest_seconds")
     final = state.facts.get("handoff_longest_gap_seconds")
-    gap = f"longest {final} s, measured at 5 Hz to the end" if final is not None else None
+    gap = f"longest {final} s, measured at 5 Hz until the end" if final is not None else None
     if gap is None and longest is not None:
         gap = f"{now} s now, longest {longest} s so far (polled at 5 Hz through the VIP)"
     lines.append(_evidence_line("API gap", gap, "{}", width))
@@ -121,8 +121,8 @@ def no_return_line(state: State, width: int) -> Line:
     """Whether the point of no return is passed."""
     commit = state.phases.get("COMMIT")
     if commit is None:
-        return [(fit("Point of no return (COMMIT): ahead; every failure still goes back", width).rstrip(), "strong")]
+        return [(fit("Point of no return (COMMIT): not reached; failures are rolled back", width).rstrip(), "strong")]
     if commit.state == "done":
-        text = f"Point of no return (COMMIT): PASSED at {clock(commit.time)}; every failure goes forward"
+        text = f"Point of no return (COMMIT): PASSED at {clock(commit.time)}; no rollback, only retry"
         return [(fit(text, width).rstrip(), "strong")]
     return [(fit(f"Point of no return (COMMIT): {commit.state} at {clock(commit.since)}", width).rstrip(), "busy")]

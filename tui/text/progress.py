@@ -12,7 +12,7 @@ from seedvm.engine.stages import HANDOFF_PHASES, LAST_NODE_PHASES, NODE_PHASES, 
 from seedvm.engine.state import Failure, LogLine, NodeView, State, StepView
 from seedvm.site.review import Review
 from tui.state.estimate import overall, seconds_left
-from tui.state.files import ShownReceipt
+from tui.state.files import Receipt
 from tui.text.format import MARKS, bar, clock, duration, fit, size
 from tui.widgets.lines import Line, Rows
 
@@ -96,7 +96,7 @@ def sorted_lanes(state: State, review: Review | None, wanted: str = "") -> list[
 def node_lines(shown: Sequence[tuple[str, NodeView]], now: float, width: int) -> Sequence[Line]:
     """A lane per machine."""
     if not shown:
-        return [[("no machine heard of yet", "dim")]]
+        return [[("no machines known yet", "dim")]]
     return Rows(shown, lambda one: node_line(one[1], one[0], now, width))
 
 
@@ -105,7 +105,7 @@ def overall_line(state: State, now: float, width: int) -> Line:
     share = overall(state, now)
     gone = (state.ended or now) - state.started if state.started else None
     left = seconds_left(state, now)
-    tail = f" {share * 100:3.0f} %  {duration(gone)} gone"
+    tail = f" {share * 100:3.0f} %  {duration(gone)} elapsed"
     if left is not None and not state.all_done:
         tail += f", about {duration(left)} left"
     elif state.all_done:
@@ -145,7 +145,7 @@ def log_lines(log: Sequence[LogLine], named: Mapping[str, str], node: str, wante
 
 def failure_lines(failure: Failure, width: int) -> list[Line]:
     """What, machine, why and what to do next, wrapped to the width."""
-    pairs = [("What", failure.what), ("Machine", failure.machine), ("Why", failure.why), ("Do", failure.hint)]
+    pairs = [("What", failure.what), ("Machine", failure.machine), ("Why", failure.why), ("Next", failure.hint)]
     lines: list[Line] = []
     for name, text in pairs:
         for number, part in enumerate(wrap(" ".join(text.split()), max(20, width - 10))[:4]):
@@ -174,7 +174,7 @@ def phase_lines(state: State, now: float, width: int) -> list[Line]:
         phase, seen = state.phases.get(name), evidence_of(state, name)
         mark, style = marks.get(phase.state, ("-", "")) if phase else ("x", "good") if seen else (" ", "dim")
         note = "  point of no return" if name == "COMMIT" else ""
-        told = phase.detail or seen if phase else seen and f"was so already: {seen}"
+        told = phase.detail or seen if phase else seen and f"already done: {seen}"
         detail = f"{clock(phase.time)} {phase.state} {told}" if phase else told or "-"
         if phase and phase.state == "started":
             detail = f"{_so_far(state, name, phase.since, now)} {told}".rstrip()
@@ -188,40 +188,40 @@ def phase_lines(state: State, now: float, width: int) -> list[Line]:
     return lines
 
 
-def light(state: State, receipt: ShownReceipt | None) -> tuple[bool, str]:
+def light(state: State, receipt: Receipt | None) -> tuple[bool, str]:
     """Whether the laptop may leave, and the words for it. Yes only by the receipt's own word."""
     if receipt is not None and receipt.may_leave:
         return True, f"SAFE TO LEAVE: YES, since {receipt.since or 'the receipt was written'}"
     if receipt is not None:
-        because = receipt.because or "the receipt does not say that it may"
+        because = receipt.because or "the receipt does not allow it"
     elif state.failure is not None:
-        because = f"stopped at {state.failure.step}"
+        because = f"the engine stopped at {state.failure.step}"
     elif "COMMIT" in state.phases and state.phases["COMMIT"].state == "done":
-        because = "the undercloud has not yet proved that it stands alone"
+        because = "the undercloud is not yet proven without the seed"
     elif state.phases:
-        because = "the hand-off is under way"
+        because = "the hand-off is not finished"
     elif state.current is not None:
-        because = f"{state.current.title} is under way"
+        because = f"{state.current.title} is not finished"
     elif not state.steps:
         because = "nothing has been deployed yet"
     else:
-        because = "there is no receipt yet"
+        because = "the engine has not written the receipt yet"
     return False, f"SAFE TO LEAVE: NO, because {because}"
 
 
 def standing(state: State, running: bool) -> str:
-    """Where things stand, in one sentence."""
+    """The current state, in one sentence."""
     if state.failure is not None and not running:
         return f"Stopped at {state.failure.step}: {state.failure.why or state.failure.what}"
     step = state.current
     if running and step is not None:
-        return f"At work: {step.title}"
+        return f"Running: {step.title}"
     if running:
-        return "The engine is looking at where things stand"
+        return "The engine is checking the current state"
     if state.all_done:
         return "All steps are done"
     if step is not None:
-        return f"The engine is gone; it was at: {step.title}. r goes on"
+        return f"The engine stopped during: {step.title}"
     if state.steps:
         return f"Not running; {state.finished} of {len(state.steps)} steps are done"
     return "Nothing has been done yet"

@@ -1,4 +1,4 @@
-"""A certificate for the wizard in a browser, made on this machine and kept: nobody signs it, its fingerprint tells it."""
+"""A certificate for the wizard in a browser, made on this machine and kept: self-signed, recognised by its fingerprint."""
 
 from __future__ import annotations
 

@@ -46,23 +46,25 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True)
-class ListenAddress:
+class Place:
     """Where to listen. Port 0 takes any that is free."""
 
     host: str
     port: int
 
     @classmethod
-    def parse(cls, text: str) -> ListenAddress:
+    def parse(cls, text: str) -> Place:
         """ADDR:PORT, IPv6 in brackets; an address, never a name. Raises SeedvmError."""
         host, colon, port = text.rpartition(":")
         try:
             address = ip_address(host.removeprefix("[").removesuffix("]"))
             if not colon or not port.isascii() or not port.isdecimal() or int(port) > 65535:
-                raise ValueError("the port is a number up to 65535")
+                raise ValueError("the port must be a number up to 65535")
         except ValueError as error:
             raise SeedvmError(
-                f"'{text}' is no place to listen at", why=str(error), hint="give it like 127.0.0.1:8000"
+                f"'{text}' is not an address to listen on",
+                why=str(error),
+                hint="use ADDR:PORT, for example 127.0.0.1:8000",
             ) from None
         return cls(str(address), int(port))
 
@@ -75,19 +77,21 @@ class ListenAddress:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def serve(words: Sequence[str], place: ListenAddress, state_dir: Path, say: Callable[[str], None]) -> int:
+def serve(words: Sequence[str], place: Place, state_dir: Path, say: Callable[[str], None]) -> int:
     """Serve the wizard of these words (`python -m tui` comes before them) until Ctrl-C; 0 then. Raises SeedvmError."""
     with _listen(place) as listening:
-        place = ListenAddress(place.host, listening.getsockname()[1])
+        place = Place(place.host, listening.getsockname()[1])
         token, tls = (None, None) if place.loopback else _locks(state_dir)
-        say(f"The wizard is at {'http' if tls is None else 'https'}://{place}/")
+        say(f"The wizard is running at {'http' if tls is None else 'https'}://{place}/")
         if tls is not None:
-            say(f"Its token is in {state_dir / TOKEN_FILE}, which only root can read; a browser asks for it once.")
-            say(f"Its certificate was made here; SHA-256 {fingerprint(state_dir / KEY_FILE)}")
-        say("Ctrl-C ends the screens; the engine works on.")
+            say(
+                f"The access token is in {state_dir / TOKEN_FILE} (readable by root only); the browser asks for it once."
+            )
+            say(f"The certificate is self-signed; SHA-256 fingerprint: {fingerprint(state_dir / KEY_FILE)}")
+        say("Ctrl-C ends the browser sessions; the engine keeps running.")
         try:
             web.run_app(
-                WebAccess(words, place, token).app(),
+                Door(words, place, token).app(),
                 sock=listening,
                 ssl_context=tls,
                 access_log=None,
@@ -100,13 +104,15 @@ def serve(words: Sequence[str], place: ListenAddress, state_dir: Path, say: Call
     return 0
 
 
-def _listen(place: ListenAddress) -> socket.socket:
+def _listen(place: Place) -> socket.socket:
     family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
     try:
         return socket.create_server((place.host, place.port), family=family)
     except OSError as error:
         raise SeedvmError(
-            f"cannot listen at {place}", why=error.strerror or str(error), hint="give another place with --listen"
+            f"cannot listen on {place}",
+            why=error.strerror or str(error),
+            hint="choose another address or port with --listen",
         ) from None
 
 
@@ -120,10 +126,10 @@ def _locks(state_dir: Path) -> tuple[Secret, ssl.SSLContext]:
     return token, tls
 
 
-class WebAccess:
+class Door:
     """Who may come in, and what they get. `token` is None on loopback."""
 
-    def __init__(self, words: Sequence[str], place: ListenAddress, token: Secret | None) -> None:
+    def __init__(self, words: Sequence[str], place: Place, token: Secret | None) -> None:
         command = shlex.join([*_TERMINAL, sys.executable, "-m", "tui", *words])
         self._served = Server(command, title="seedvm wizard")
         self._place = place
@@ -148,15 +154,15 @@ class WebAccess:
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if self._token is None and not self._named_as_ours(request):
-            raise web.HTTPForbidden(text="this wizard is for this machine alone\n")
+            raise web.HTTPForbidden(text="this wizard accepts connections from this machine only\n")
         if request.path == "/ws" and request.headers.get("Origin") != f"{request.scheme}://{request.host}":
-            raise web.HTTPForbidden(text="a page of another site may not come in\n")
+            raise web.HTTPForbidden(text="requests from pages of other sites are refused\n")
         if not self._known(request) and request.path != "/":
-            raise web.HTTPUnauthorized(text="give the token first\n")
+            raise web.HTTPUnauthorized(text="enter the access token first\n")
         return await handler(request)
 
     def _named_as_ours(self, request: web.Request) -> bool:
-        # A name that somebody else's DNS points at loopback is refused; the port is anybody's, for SSH forwards it.
+        # A foreign name whose DNS points at loopback is refused; any port is accepted, because SSH forwards it.
         name = request.host.rpartition(":")[0] if not request.host.endswith("]") else request.host
         name = name or request.host
         return name in ("localhost", "127.0.0.1", "[::1]", str(self._place).rpartition(":")[0])
@@ -176,7 +182,7 @@ class WebAccess:
         given = (await request.post()).get("token", "")
         wanted = "" if self._token is None else self._token.reveal()
         if not isinstance(given, str) or not secrets.compare_digest(given.strip().encode(), wanted.encode()):
-            return _ask("That is not the token.")
+            return _ask("Wrong token.")
         session = secrets.token_urlsafe(24)
         self._sessions.add(session)
         answer = web.Response(status=303, headers={"Location": "/"})

@@ -1,6 +1,6 @@
 """A scrolling block of styled lines: steps, machines, log, phases. Draws only what is seen, so 100,000 lines cost nothing.
 
-Lines are made for the width that they are painted at, and made anew when the width is another one: a page never asks for a width,
+Lines are made for the width that they are painted at, and made again when the width changes: a page never asks for a width,
 so none can be cut for a width that the block does not have (or does not have yet). It refuses wrapping.
 """
 
