@@ -32,7 +32,7 @@ from seedvm.base.json_tree import JSON
 from seedvm.engine.codec import encode
 from seedvm.engine.events import Entry, Unknown
 from tui.app import PAGES, WizardApp
-from tui.backend.engine import Link
+from tui.backend.engine import EngineClient
 
 NODES, EVENTS = 1000, 100_000
 EVENTS_A_SECOND = 50
@@ -198,7 +198,7 @@ def _on_page(terminal: Terminal, page: str, way: bytes) -> list[float]:
 
 async def standing_still(folder: Path) -> tuple[float, float]:
     """The event loop's longest wait, in milliseconds: while the journal is opened, and on the busy pages after."""
-    app = WizardApp(Link(folder), _ENV)
+    app = WizardApp(EngineClient(folder), _ENV)
     longest = 0.0
 
     async def beat() -> None:

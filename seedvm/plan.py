@@ -21,7 +21,7 @@ from seedvm.steps.handoff_rehearse import Rehearse
 from seedvm.steps.images import ImagesStep
 from seedvm.steps.inspect import InspectStep
 from seedvm.steps.join import Join
-from seedvm.steps.leave import LeaveCluster, SeedOff, Wipe
+from seedvm.steps.leave import LeaveCluster, SeedOff, WipeStep
 from seedvm.steps.preflight import PreflightStep
 from seedvm.steps.register import RamdiskStep, RegisterStep
 from seedvm.steps.review import ReviewStep
@@ -68,6 +68,6 @@ def _road(context: Context) -> tuple[Step, ...]:
         WriteReceipt(members),
         # The seed leaves, with the receipt in its hand.
         LeaveCluster(members),
-        Wipe(members),
+        WipeStep(members),
         SeedOff(members),
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from seedvm.base.errors import SeedvmError
 from tui.app import WizardApp
-from tui.backend.engine import Link
+from tui.backend.engine import EngineClient
 from tui.backend.replay import Replay
 from tui.line_mode import Talk, Terminal
 from tui.text.ascii import wants_lines
@@ -57,14 +57,14 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _web(asked: argparse.Namespace) -> int:
-    from tui.web.server import Place, serve  # a web server is of no use to the other screens
+    from tui.web.server import ListenAddress, serve  # a web server is of no use to the other screens
 
     words = ["--state-dir", str(asked.state_dir.absolute())]
     if asked.images_dir:
         words += ["--images-dir", str(asked.images_dir.absolute())]
     if asked.replay:
         words += ["--replay", str(asked.replay.absolute()), "--speed", str(asked.speed)]
-    return serve(words, Place.parse(asked.listen), asked.state_dir, _say)
+    return serve(words, ListenAddress.parse(asked.listen), asked.state_dir, _say)
 
 
 def _say(text: str) -> None:
@@ -72,10 +72,10 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _link(asked: argparse.Namespace) -> Link:
+def _link(asked: argparse.Namespace) -> EngineClient:
     if asked.replay is not None:
         return Replay(asked.replay, max(0.0, asked.speed))
-    link = Link(asked.state_dir, asked.images_dir)
+    link = EngineClient(asked.state_dir, asked.images_dir)
     if asked.site is not None:
         link.adopt_site(asked.site)
     return link

@@ -17,7 +17,7 @@ from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
 from seedvm.base.errors import SeedvmError
-from tui.backend.engine import Link
+from tui.backend.engine import EngineClient
 from tui.screens.credentials import CredentialsPage
 from tui.screens.discovery import DiscoveryPage
 from tui.screens.handoff import HandoffPage
@@ -79,7 +79,7 @@ class WizardApp(App[None]):
         Binding("ctrl+l", "redraw", "Redraw", show=False),
     ]
 
-    def __init__(self, link: Link, env: Mapping[str, str] | None = None, *, replaying: bool = False) -> None:
+    def __init__(self, link: EngineClient, env: Mapping[str, str] | None = None, *, replaying: bool = False) -> None:
         super().__init__()
         told = os.environ if env is None else env
         self.link = link

@@ -15,7 +15,7 @@ from typing import Protocol
 from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
 from seedvm.site.accounts import Candidate
-from tui.backend.engine import Link
+from tui.backend.engine import EngineClient
 from tui.backend.site_form import FIELDS, Field, problems, propose, to_text
 from tui.screens.review import review_lines
 from tui.state.watcher import View
@@ -69,7 +69,7 @@ def plain(line: Line) -> str:
 class Talk:
     """One conversation about one site."""
 
-    def __init__(self, link: Link, desk: Desk, *, replaying: bool = False) -> None:
+    def __init__(self, link: EngineClient, desk: Desk, *, replaying: bool = False) -> None:
         self._link, self._desk, self._replaying = link, desk, replaying
         self._logged = 0
         self._told = (-1, 0.0)

@@ -14,7 +14,7 @@ SYS_NET = Path("/sys/class/net")
 
 
 @dataclass(frozen=True)
-class Nic:
+class SystemNic:
     """A network interface; `speed` is in Mbit/s, 0 where the driver does not report it, `address` with its prefix length or empty."""
 
     name: str
@@ -29,18 +29,18 @@ class Nic:
         return f"{self.name} {link}{speed} {self.address or 'no address'}"
 
 
-def nics(root: Path = SYS_NET) -> tuple[Nic, ...]:
+def nics(root: Path = SYS_NET) -> tuple[SystemNic, ...]:
     """Every interface but the loopback, by name."""
     names = sorted(path.name for path in root.iterdir() if path.name != "lo") if root.is_dir() else []
     return tuple(found for name in names if (found := nic(name, root)) is not None)
 
 
-def nic(name: str, root: Path = SYS_NET) -> Nic | None:
+def nic(name: str, root: Path = SYS_NET) -> SystemNic | None:
     """One interface; None where there is none of that name."""
     mac = _read(root / name / "address")
     if not mac:
         return None
-    return Nic(name, has_carrier(name, root), speed_mbit(name, root), mac, _address(name))
+    return SystemNic(name, has_carrier(name, root), speed_mbit(name, root), mac, _address(name))
 
 
 def has_carrier(name: str, root: Path = SYS_NET) -> bool:

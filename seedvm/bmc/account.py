@@ -19,10 +19,10 @@ from seedvm.bmc.bmc_login import BmcLogin, BmcProtocol, MakeRedfish
 from seedvm.bmc.credentials import still_opens
 from seedvm.bmc.ipmi import Session
 from seedvm.bmc.ipmi15_session import login15
-from seedvm.bmc.ipmi20_session import Refused, login
+from seedvm.bmc.ipmi20_session import IpmiRefused, login
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.quirks import lock_window
-from seedvm.bmc.rate_limit import Pace
+from seedvm.bmc.rate_limit import RateLimit
 from seedvm.bmc.redfish import RedfishBmc, Rejected
 from seedvm.site.accounts import Candidate
 from seedvm.wire import rakp
@@ -63,7 +63,7 @@ class BmcAccess:
     address: str
     user: str
     ledger: Ledger
-    pace: Pace
+    pace: RateLimit
     ipmi: BmcProtocol | None
     redfish: MakeRedfish | None
     vendor: str | None = None
@@ -113,7 +113,7 @@ class BmcAccess:
         try:
             async with self._session(password):
                 return True
-        except Refused as refused:
+        except IpmiRefused as refused:
             if refused.status == rakp.STATUS_BAD_INTEGRITY_CHECK and not refused.proven:
                 return False
             raise

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from seedvm.base.errors import SeedvmError
 from seedvm.bmc.ipmi import IpmiBmc
-from seedvm.bmc.rate_limit import Pace
+from seedvm.bmc.rate_limit import RateLimit
 from seedvm.bmc.redfish import RedfishBmc
 
 QUIET_SECONDS = 10.0  # who asks while the machine is dark is somebody else
@@ -38,7 +38,7 @@ class Switch(Protocol):
 class IpmiSwitch:
     """Over IPMI, at the pace that is kept with everybody else who asks this BMC."""
 
-    def __init__(self, bmc: IpmiBmc, pace: Pace) -> None:
+    def __init__(self, bmc: IpmiBmc, pace: RateLimit) -> None:
         self._bmc = bmc
         self._pace = pace
 
@@ -72,7 +72,7 @@ class RedfishSwitch:
         await self._bmc.set_power(self._path, "off")
 
 
-class Heard:
+class BootRequests:
     """Requests as they come in: which machine, which MAC. A MAC that two machines claim is nobody's."""
 
     def __init__(self) -> None:
@@ -108,7 +108,7 @@ class Heard:
 
 async def learn(
     switches: Mapping[str, Switch],
-    heard: Heard,
+    heard: BootRequests,
     *,
     mark: Callable[[str, bool], None],
     told: Callable[[str, str | None, str], Awaitable[None]],

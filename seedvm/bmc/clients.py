@@ -20,9 +20,9 @@ from seedvm.bmc.findings import WIRE, login_findings
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.login_result import EXPIRED, Proven, Unproven
 from seedvm.bmc.quirks import vendor
-from seedvm.bmc.rate_limit import Pace
+from seedvm.bmc.rate_limit import RateLimit
 from seedvm.bmc.redfish import RedfishBmc
-from seedvm.machines.inventory import Machine
+from seedvm.machines.inventory import KnownMachine
 from seedvm.site.accounts import Candidate
 
 IMAGE = "x86_64"  # the golden image's architecture
@@ -37,27 +37,27 @@ class BmcPorts:
     redfish_clear: int = 80
 
 
-def redfish_of(machine: Machine, ports: BmcPorts, user: str, password: Secret) -> RedfishBmc:
+def redfish_of(machine: KnownMachine, ports: BmcPorts, user: str, password: Secret) -> RedfishBmc:
     """Its Redfish service, pinned to the certificate of the discovery."""
     tls = "redfish" in machine.protocols or "redfish-http" not in machine.protocols
     port = ports.redfish if tls else ports.redfish_clear
     return RedfishBmc(machine.bmc, user, password, port=port, tls=tls, pin=machine.certificate)
 
 
-def login_of(machine: Machine, ledger: Ledger, ports: BmcPorts) -> BmcLogin:
+def login_of(machine: KnownMachine, ledger: Ledger, ports: BmcPorts) -> BmcLogin:
     """The logins of its BMC."""
     make = partial(redfish_of, machine, ports)
     return BmcLogin(machine.bmc, ledger, make, ports.ipmi, machine.vendor, machine.proven_user)
 
 
-def proven_by(machine: Machine) -> BmcProtocol:
+def proven_by(machine: KnownMachine) -> BmcProtocol:
     """The protocol by which its account was proven: the one by which it is tested again."""
     if machine.driver == "redfish":
         return BmcProtocol.REDFISH
     return BmcProtocol.IPMI_15 if machine.old_ipmi else BmcProtocol.IPMI_20
 
 
-def access_of(machine: Machine, user: str, ledger: Ledger, pace: Pace, ports: BmcPorts) -> BmcAccess:
+def access_of(machine: KnownMachine, user: str, ledger: Ledger, pace: RateLimit, ports: BmcPorts) -> BmcAccess:
     """The account over every protocol that it was proven by: IPMI 2.0 always comes first, Redfish where it is the driver."""
     some_ipmi = BmcProtocol.IPMI_20 in machine.protocols or machine.old_ipmi
     redfish = machine.driver not in (None, "ipmi") or (machine.driver is None and not some_ipmi)
@@ -67,16 +67,16 @@ def access_of(machine: Machine, user: str, ledger: Ledger, pace: Pace, ports: Bm
     return BmcAccess(machine.bmc, user, ledger, pace, ipmi, make, vendor=machine.vendor, port=ports.ipmi)
 
 
-def expired(machine: Machine) -> bool:
+def expired(machine: KnownMachine) -> bool:
     """Whether its account demands a new password before anything else."""
     return any(one.name == EXPIRED for one in machine.findings)
 
 
 async def opens(
-    machine: Machine,
+    machine: KnownMachine,
     pair: Candidate,
     ledger: Ledger,
-    pace: Pace,
+    pace: RateLimit,
     ports: BmcPorts,
     *,
     gate: asyncio.Semaphore | None = None,
@@ -89,15 +89,15 @@ async def opens(
 
 
 async def identify(
-    machine: Machine,
+    machine: KnownMachine,
     candidates: Sequence[Candidate],
     ledger: Ledger,
-    pace: Pace,
+    pace: RateLimit,
     ports: BmcPorts,
     *,
     elsewhere: Sequence[Candidate] = (),
     gate: asyncio.Semaphore | None = None,
-) -> tuple[Machine, Proven | Unproven]:
+) -> tuple[KnownMachine, Proven | Unproven]:
     """Prove one of the candidates, look for what is wrong with the BMC, and note the findings on the machine. `gate` limits how
     many are asked at once; nobody waits in it for a BMC's pace."""
     talks_ipmi = any(one.startswith("ipmi") for one in machine.protocols)
@@ -108,7 +108,7 @@ async def identify(
     return replace(machine, findings=tuple(one for one in machine.findings if one.name in WIRE) + found), answer
 
 
-def with_account(machine: Machine, answer: Proven) -> Machine:
+def with_account(machine: KnownMachine, answer: Proven) -> KnownMachine:
     """The machine with the account that opened it and what it said of itself."""
     changed = replace(
         machine,
@@ -147,7 +147,7 @@ def with_account(machine: Machine, answer: Proven) -> Machine:
     return changed
 
 
-def without_account(machine: Machine, answer: Unproven, tried: str) -> Machine:
+def without_account(machine: KnownMachine, answer: Unproven, tried: str) -> KnownMachine:
     """The machine with the reason why it cannot be used. An account that may only change its password is kept: `rotate` does it."""
     retry_at = time.time() + answer.retry_seconds if answer.retry_seconds > 0 else None
     return replace(

@@ -16,7 +16,7 @@ from seedvm.base.errors import SeedvmError
 from seedvm.bmc.address_block import waiting
 from seedvm.bmc.bmc_login import BmcLogin, BmcProtocol
 from seedvm.bmc.ipmi15_session import Unheard, login15
-from seedvm.bmc.ipmi20_session import Refused, exchange
+from seedvm.bmc.ipmi20_session import IpmiRefused, exchange
 from seedvm.bmc.login_result import Proven, Unproven
 from seedvm.bmc.prove_offline import prove_ipmi
 from seedvm.bmc.prove_online import prove_ipmi15, prove_redfish, try_redfish
@@ -61,7 +61,7 @@ async def still_opens(bmc: BmcLogin, pair: Candidate, protocol: BmcProtocol) -> 
     if protocol is BmcProtocol.IPMI_20:
         try:
             said = await exchange(bmc.address, pair.user, port=bmc.port)
-        except Refused:
+        except IpmiRefused:
             return False
         return rakp.first_accepted(said, (pair.password,)) is not None
     async with bmc.ledger.attempt(bmc.address, pair.user, pair.password) as charge:

@@ -13,8 +13,8 @@ from collections.abc import AsyncIterator
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
-from seedvm.bmc.ipmi20_session import Guard, Refused
-from seedvm.bmc.udp import Link, Silent, link_to
+from seedvm.bmc.ipmi20_session import Guard, IpmiRefused
+from seedvm.bmc.udp import Silent, UdpSocket, link_to
 from seedvm.wire import WireError, lan, rakp
 from seedvm.wire.rmcp import (
     NETFN_APP,
@@ -41,7 +41,7 @@ class Unheard(SeedvmError):
 class Session15:
     """A session that is logged in. One command at a time."""
 
-    def __init__(self, link: Link, seal: lan.Seal, sequence: int, password: Secret) -> None:
+    def __init__(self, link: UdpSocket, seal: lan.Seal, sequence: int, password: Secret) -> None:
         self.password = password
         self._link = link
         self._seal = seal
@@ -76,7 +76,7 @@ class Session15:
             await self.command(NETFN_APP, 0x3C, self._seal.session.to_bytes(4, "little"), tries=2)
 
 
-async def capabilities(link: Link) -> AuthCapabilities:
+async def capabilities(link: UdpSocket) -> AuthCapabilities:
     """What logins the channel takes, asked as IPMI 1.5 asks."""
     number = os.urandom(1)[0] & 0x3F
 
@@ -112,13 +112,13 @@ async def login15(
         try:
             granted = await session.command(NETFN_APP, 0x3B, bytes((rakp.ADMINISTRATOR,)))
             if granted.code:
-                raise Refused(address, f"privilege for {user}", rakp.STATUS_NO_PRIVILEGE)
+                raise IpmiRefused(address, f"privilege for {user}", rakp.STATUS_NO_PRIVILEGE)
             yield session
         finally:
             await session.close()
 
 
-async def _challenge(link: Link, auth: str, user: str) -> lan.Challenge:
+async def _challenge(link: UdpSocket, auth: str, user: str) -> lan.Challenge:
     number = os.urandom(1)[0] & 0x3F
 
     def decode(raw: bytes) -> Message | None:
@@ -128,7 +128,7 @@ async def _challenge(link: Link, auth: str, user: str) -> lan.Challenge:
     packet = lan.challenge_request(auth, user, number)
     said = await link.ask(lambda: packet, decode, f"a challenge for user {user}")
     if said.code in NAMES:
-        raise Refused(link.address, f"user {user}", rakp.STATUS_UNKNOWN_USER)
+        raise IpmiRefused(link.address, f"user {user}", rakp.STATUS_UNKNOWN_USER)
     try:
         return lan.parse_challenge(said)
     except WireError as error:
@@ -136,14 +136,14 @@ async def _challenge(link: Link, auth: str, user: str) -> lan.Challenge:
 
 
 async def _counted(
-    link: Link, seal: lan.Seal, challenge: lan.Challenge, password: Secret, guard: Guard | None
+    link: UdpSocket, seal: lan.Seal, challenge: lan.Challenge, password: Secret, guard: Guard | None
 ) -> lan.Activated:
     if guard is None:
         return await _activate(link, seal, challenge)
     async with guard(password) as charge:
         try:
             active = await _activate(link, seal, challenge)
-        except Refused as refused:
+        except IpmiRefused as refused:
             if refused.status == rakp.STATUS_NO_PRIVILEGE:
                 charge.succeeded()  # judged after the password
             else:
@@ -156,7 +156,7 @@ async def _counted(
         return active
 
 
-async def _activate(link: Link, seal: lan.Seal, challenge: lan.Challenge) -> lan.Activated:
+async def _activate(link: UdpSocket, seal: lan.Seal, challenge: lan.Challenge) -> lan.Activated:
     """The one packet that carries proof of the password, sent once."""
     number = os.urandom(1)[0] & 0x3F
     begin = int.from_bytes(os.urandom(3), "little") + 1
@@ -177,9 +177,9 @@ async def _activate(link: Link, seal: lan.Seal, challenge: lan.Challenge) -> lan
         await capabilities(link)  # raises Silent in its turn if the BMC as a whole is gone
         raise Unheard("the login was passed over in silence", machine=link.address, why="wrong password") from None
     if said.code in lan.NO_SLOT:
-        raise Refused(link.address, "a session", rakp.STATUS_NO_RESOURCES)
+        raise IpmiRefused(link.address, "a session", rakp.STATUS_NO_RESOURCES)
     if said.code == lan.ABOVE_LIMIT:
-        raise Refused(link.address, "privilege", rakp.STATUS_NO_PRIVILEGE)
+        raise IpmiRefused(link.address, "privilege", rakp.STATUS_NO_PRIVILEGE)
     if said.code in lan.ACTIVATE_REFUSALS:
         raise SeedvmError("Activate Session was refused", machine=link.address, why=lan.ACTIVATE_REFUSALS[said.code])
     if said.code:

@@ -16,7 +16,7 @@ from seedvm.base.tcp import connects
 from seedvm.bmc.address_block import block, present
 from seedvm.bmc.bmc_login import BmcLogin
 from seedvm.bmc.ipmi import read_identity
-from seedvm.bmc.ipmi20_session import Refused, granted_suite, login
+from seedvm.bmc.ipmi20_session import IpmiRefused, granted_suite, login
 from seedvm.bmc.ledger import NotNow
 from seedvm.bmc.login_result import Proven, Unproven, minutes
 from seedvm.bmc.quirks import Default, default_passwords
@@ -29,7 +29,7 @@ WEAK = (rakp.STATUS_NO_PRIVILEGE, 0x0B, 0x0E)  # table 13-15: not for this user,
 
 
 @dataclass
-class Notes:
+class TriedLogins:
     """What each user's try ended in, for one clear sentence at the end."""
 
     unknown: list[str] = field(default_factory=list)
@@ -41,7 +41,7 @@ class Notes:
 
 async def prove_ipmi(bmc: BmcLogin, candidates: Sequence[Candidate], *, has_redfish: bool = False) -> Proven | Unproven:
     """One handshake per user, every candidate password tested offline. `has_redfish`: it answers over Redfish as well."""
-    notes = Notes()
+    notes = TriedLogins()
     for user in dict.fromkeys(one.user for one in candidates):
         own = [one.password for one in candidates if one.user == user]
         passwords = tuple(dict.fromkeys(own + [one.password for one in candidates]))
@@ -52,7 +52,7 @@ async def prove_ipmi(bmc: BmcLogin, candidates: Sequence[Candidate], *, has_redf
                 if identity.privilege is None or identity.privilege >= rakp.ADMINISTRATOR:
                     return Proven(user, session.password, "ipmi", identity=identity)
                 notes.weak.append(user)
-        except Refused as refused:
+        except IpmiRefused as refused:
             notes.default = notes.default or factory_account(user, refused.exchange)
             if (verdict := _judged(refused, user, bmc, notes)) is not None:
                 return verdict
@@ -89,7 +89,7 @@ def locked(reason: str, seconds: float) -> Unproven:
     return Unproven(reason, cure, retry_seconds=seconds, finding="account-locked")
 
 
-def _judged(refused: Refused, user: str, bmc: BmcLogin, notes: Notes) -> Unproven | None:
+def _judged(refused: IpmiRefused, user: str, bmc: BmcLogin, notes: TriedLogins) -> Unproven | None:
     """What a refusal means for the BMC as a whole; None after noting one after which the next user may be asked."""
     if refused.status in WEAK:
         notes.weak.append(user)
@@ -138,7 +138,7 @@ async def _redfish_connects(bmc: BmcLogin) -> bool:
     return await connects(bmc.address, bmc.redfish("", Secret("")).port, seconds=_CONNECT_SECONDS)
 
 
-def _sum_up(notes: Notes, passwords: int) -> Unproven:
+def _sum_up(notes: TriedLogins, passwords: int) -> Unproven:
     if notes.weak:
         return weak(notes.weak[0])
     if notes.wrong:

@@ -10,11 +10,11 @@ from seedvm.bmc.address_block import block, present
 from seedvm.bmc.bmc_login import BmcLogin
 from seedvm.bmc.ipmi import read_identity
 from seedvm.bmc.ipmi15_session import NoProof, Unheard, login15
-from seedvm.bmc.ipmi20_session import Refused
+from seedvm.bmc.ipmi20_session import IpmiRefused
 from seedvm.bmc.ledger import NotNow
 from seedvm.bmc.login_result import EXPIRED, Proven, Unproven, minutes
 from seedvm.bmc.prove_offline import locked, weak
-from seedvm.bmc.redfish_http import Busy, PasswordChangeRequired, Unauthorized, Unreachable
+from seedvm.bmc.redfish_http import Busy, PasswordChangeRequired, RedfishUnreachable, Unauthorized
 from seedvm.bmc.udp import Silent
 from seedvm.site.accounts import Candidate
 from seedvm.wire import rakp
@@ -75,7 +75,7 @@ async def try_redfish(bmc: BmcLogin, candidate: Candidate) -> Proven | Unproven:
             except SeedvmError as error:
                 if charge.outcome is None:
                     charge.never_arrived()
-                if isinstance(error, Unreachable) and await present(bmc.address):
+                if isinstance(error, RedfishUnreachable) and await present(bmc.address):
                     why = "Redfish takes no connection while the BMC answers presence: it blocks this address, or restarts"
                     return await block(bmc.address, why, bmc.window, bmc.ledger)
                 return Unproven(f"{error.what}: {error.why}", error.hint, retry_seconds=60)
@@ -94,7 +94,7 @@ async def _try_ipmi15(bmc: BmcLogin, candidate: Candidate) -> Proven | Unproven:
             return Proven(user, candidate.password, "ipmi", identity=identity)
     except Unheard:
         return Unproven(WRONG, "")
-    except Refused as refused:
+    except IpmiRefused as refused:
         if refused.status == rakp.STATUS_UNKNOWN_USER:
             return Unproven(WRONG, "")  # by name alone: no password left, nothing was counted
         if refused.status == rakp.STATUS_NO_PRIVILEGE:

@@ -19,7 +19,7 @@ from seedvm.base.file_lock import LOOK_AGAIN, try_lock
 GAP_SECONDS = 5.0
 
 
-class Pace:
+class RateLimit:
     """Opened by the state folder; `gap` in seconds."""
 
     def __init__(self, state_dir: Path, gap: float = GAP_SECONDS) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.json_tree import subtree
 from seedvm.base.secret import Secret
 from seedvm.bmc.redfish_http import (
     PasswordChangeRequired,
@@ -24,7 +25,6 @@ from seedvm.bmc.redfish_http import (
     links,
     number,
     text,
-    tree,
 )
 
 __all__ = ["PasswordChangeRequired", "RedfishBmc", "Rejected", "System", "Unauthorized"]
@@ -88,7 +88,7 @@ class RedfishBmc(RedfishHttp):
             macs, linked = await self._macs(said)
             clock_ahead, ipmi_lan = await self._manager()
             architecture = await self._architecture(said)
-        processors, memory = tree(said, "ProcessorSummary"), tree(said, "MemorySummary")
+        processors, memory = subtree(said, "ProcessorSummary"), subtree(said, "MemorySummary")
         return System(
             path=members[0],
             uuid=text(said, "UUID").lower(),
@@ -179,7 +179,7 @@ class RedfishBmc(RedfishHttp):
 
     async def _listed_account(self) -> tuple[str, str]:
         service = await self.get("/redfish/v1/AccountService")
-        accounts = tree(service, "Accounts").get("@odata.id")
+        accounts = subtree(service, "Accounts").get("@odata.id")
         listed = links(await self.get(accounts), "Members") if isinstance(accounts, str) else ()
         for path in listed[:ACCOUNTS]:
             answer = await self.request("GET", path)
@@ -193,7 +193,7 @@ class RedfishBmc(RedfishHttp):
         )
 
     async def _macs(self, system: Mapping[str, object]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        collection = tree(system, "EthernetInterfaces").get("@odata.id")
+        collection = subtree(system, "EthernetInterfaces").get("@odata.id")
         up: list[str] = []
         other: list[str] = []
         if isinstance(collection, str):
@@ -206,7 +206,7 @@ class RedfishBmc(RedfishHttp):
 
     async def _architecture(self, system: Mapping[str, object]) -> str:
         """Of the first processor that is a CPU and says so (DSP0268 Processor)."""
-        collection = tree(system, "Processors").get("@odata.id")
+        collection = subtree(system, "Processors").get("@odata.id")
         listed = links((await self.request("GET", collection)).body, "Members") if isinstance(collection, str) else ()
         for path in listed[:PROCESSORS]:
             said = (await self.request("GET", path)).body
@@ -227,10 +227,10 @@ class RedfishBmc(RedfishHttp):
         return None, None
 
     async def _ipmi_lan(self, manager: Mapping[str, object]) -> bool | None:
-        network = tree(manager, "NetworkProtocol").get("@odata.id")
+        network = subtree(manager, "NetworkProtocol").get("@odata.id")
         if not isinstance(network, str):
             return None
-        enabled = tree((await self.request("GET", network)).body, "IPMI").get("ProtocolEnabled")
+        enabled = subtree((await self.request("GET", network)).body, "IPMI").get("ProtocolEnabled")
         return enabled if isinstance(enabled, bool) else None
 
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from seedvm.base import trace
 from seedvm.base.addresses import in_url
 from seedvm.base.errors import SeedvmError
-from seedvm.base.json_tree import JSON
+from seedvm.base.json_tree import JSON, subtree
 from seedvm.base.secret import Secret
 from seedvm.bmc import quirks
 
@@ -58,7 +58,7 @@ class PasswordChangeRequired(SeedvmError):
         self.account = account
 
 
-class Unreachable(SeedvmError):
+class RedfishUnreachable(SeedvmError):
     """No answer. `refused` where the connection was turned away instead of ignored."""
 
     def __init__(self, address: str, what: str, error: BaseException) -> None:
@@ -80,7 +80,7 @@ class Busy(SeedvmError):
 
 
 @dataclass(frozen=True)
-class Answer:
+class RedfishAnswer:
     """Status, JSON body ({} where it is none) and headers by lower-case name."""
 
     status: int
@@ -144,7 +144,7 @@ class RedfishHttp:
 
     async def request(
         self, method: str, path: str, body: Mapping[str, JSON] | None = None, *, login: bool = True, etag: str = ""
-    ) -> Answer:
+    ) -> RedfishAnswer:
         """Raises Unauthorized, PasswordChangeRequired, Busy, Unreachable; other statuses are the caller's."""
         headers = dict(self._login_headers()) if login else {}
         if etag:
@@ -157,7 +157,7 @@ class RedfishHttp:
     async def _log_in(self, expired: bool) -> str | None:
         """Open a session and return its resource; None where basic has to do."""
         root = await self._send("GET", ROOT, None, {})
-        sessions = tree(tree(root.body, "Links"), "Sessions").get("@odata.id")
+        sessions = subtree(subtree(root.body, "Links"), "Sessions").get("@odata.id")
         if root.status != 200 or not isinstance(sessions, str):
             return None
         pair = {"UserName": self.user, "Password": self._password.reveal()}
@@ -187,7 +187,7 @@ class RedfishHttp:
         pair = f"{self.user}:{self._password.reveal()}".encode()
         return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
 
-    def _judge(self, answer: Answer) -> None:
+    def _judge(self, answer: RedfishAnswer) -> None:
         """Tell a refused account, a locked one, one whose password has expired, and a busy service apart."""
         status, said = answer.status, answer.text
         if status == 403 and "passwordchangerequired" in said:
@@ -204,7 +204,7 @@ class RedfishHttp:
 
     async def _send(
         self, method: str, path: str, body: Mapping[str, JSON] | None, headers: Mapping[str, str]
-    ) -> Answer:
+    ) -> RedfishAnswer:
         command = f"{method} {path}"
         async with self._turn:
             with trace.Call("bmc", protocol="redfish", address=self.address, command=command) as call:
@@ -212,13 +212,13 @@ class RedfishHttp:
                     async with asyncio.timeout(ANSWER_SECONDS * 2):
                         status, raw, said = await asyncio.to_thread(self._talk, method, path, body, headers)
                 except (OSError, TimeoutError, http.client.HTTPException) as error:
-                    raise Unreachable(self.address, command, error) from None
+                    raise RedfishUnreachable(self.address, command, error) from None
                 call.result = status
         try:
             parsed = json.loads(raw or b"{}")
         except (ValueError, RecursionError):
             parsed = {}
-        return Answer(status, parsed if isinstance(parsed, dict) else {}, said)
+        return RedfishAnswer(status, parsed if isinstance(parsed, dict) else {}, said)
 
     def _talk(
         self, method: str, path: str, body: Mapping[str, JSON] | None, extra: Mapping[str, str]
@@ -280,9 +280,9 @@ class RedfishHttp:
         return connection
 
 
-def error_of(address: str, what: str, answer: Answer) -> SeedvmError:
+def error_of(address: str, what: str, answer: RedfishAnswer) -> SeedvmError:
     """A refusal in the service's own words."""
-    said = text(tree(answer.body, "error"), "message")[:200]
+    said = text(subtree(answer.body, "error"), "message")[:200]
     return SeedvmError(f"Redfish refused {what}", machine=address, why=f"HTTP {answer.status} {said}".strip())
 
 
@@ -292,12 +292,6 @@ def links(body: Mapping[str, object], name: str) -> tuple[str, ...]:
     if not isinstance(members, list):
         return ()
     return tuple(one["@odata.id"] for one in members if isinstance(one, dict) and isinstance(one.get("@odata.id"), str))
-
-
-def tree(body: Mapping[str, object], name: str) -> Mapping[str, object]:
-    """An object within, {} where there is none."""
-    value = body.get(name)
-    return value if isinstance(value, dict) else {}
 
 
 def text(body: Mapping[str, object], name: str) -> str:

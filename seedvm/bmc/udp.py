@@ -23,7 +23,7 @@ class Silent(SeedvmError):
     """The BMC did not answer in time."""
 
 
-class Link(asyncio.DatagramProtocol):
+class UdpSocket(asyncio.DatagramProtocol):
     """A connected UDP socket. A packet that the open question's decoder refuses is passed over.
 
     `overhear` hears every packet, also one that comes too late for its question; `farewell` is done once more before the socket
@@ -133,11 +133,11 @@ def _result(answer: object) -> str:
 
 
 @contextlib.asynccontextmanager
-async def link_to(address: str, port: int) -> AsyncIterator[Link]:
+async def link_to(address: str, port: int) -> AsyncIterator[UdpSocket]:
     """A socket of its own, closed at the end."""
     loop = asyncio.get_running_loop()
     try:
-        _, link = await loop.create_datagram_endpoint(lambda: Link(address), remote_addr=(address, port))
+        _, link = await loop.create_datagram_endpoint(lambda: UdpSocket(address), remote_addr=(address, port))
     except OSError as error:
         raise Silent(
             "no way to the BMC", machine=address, why=str(error), hint="check the BMC network's route"

@@ -15,7 +15,7 @@ from seedvm.cli.common import EXIT_DONE, EXIT_FAILED, EXIT_USAGE, Commands, answ
 if TYPE_CHECKING:
     from seedvm.base.json_tree import JSON
     from seedvm.engine.step import Context
-    from seedvm.machines.inventory import Machine
+    from seedvm.machines.inventory import KnownMachine
     from seedvm.steps.rotate import RotateStep
 
 
@@ -74,15 +74,15 @@ class _Lines:
 def _test(args: argparse.Namespace) -> int:
     from seedvm.bmc.clients import BmcPorts, expired, opens
     from seedvm.bmc.ledger import Ledger
-    from seedvm.bmc.rate_limit import Pace
+    from seedvm.bmc.rate_limit import RateLimit
     from seedvm.site.secrets_file import load_proven
     from seedvm.steps.rotate import RotateStep
 
     context = _context(args)
     proven = load_proven(args.state_dir / "secrets.yaml")
-    ledger, pace = Ledger(args.state_dir), Pace(args.state_dir)
+    ledger, pace = Ledger(args.state_dir), RateLimit(args.state_dir)
 
-    async def one(machine: Machine) -> tuple[str, str]:
+    async def one(machine: KnownMachine) -> tuple[str, str]:
         try:
             opened = await opens(machine, proven[machine.bmc], ledger, pace, BmcPorts())
         except SeedvmError as error:
@@ -142,7 +142,7 @@ def _confirmed(args: argparse.Namespace, site: str) -> bool:
     return sys.stdin.readline().strip() == site
 
 
-def _known(args: argparse.Namespace, step: RotateStep) -> list[Machine]:
+def _known(args: argparse.Namespace, step: RotateStep) -> list[KnownMachine]:
     """The machines that are meant; an address that is none of them is an error."""
     machines = [one for one in step.machines() if not args.addresses or one.bmc in args.addresses]
     lacking = sorted(set(args.addresses) - {one.bmc for one in machines})

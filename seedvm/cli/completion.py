@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterable, Iterator
 
 from seedvm.cli.common import EXIT_DONE, Commands, say
-from seedvm.cli.tree import Command
+from seedvm.cli.tree import CliCommand
 from seedvm.cli.tree import commands as commands_of
 
 # A word that is a verb of the command so far leads on; where nothing is known, readline completes file names.
@@ -49,7 +49,7 @@ def _completion(args: argparse.Namespace) -> int:
     return EXIT_DONE
 
 
-def bash(commands: Iterable[Command]) -> str:
+def bash(commands: Iterable[CliCommand]) -> str:
     """The script, for bash 4.4 and newer."""
     known = list(commands)
     return _BASH.format(
@@ -67,7 +67,7 @@ def _cases(pairs: Iterable[tuple[str, str]]) -> Iterator[str]:
     return (f"{' | '.join(found)}) words={shlex.quote(words)} ;;" for words, found in places.items())
 
 
-def _values(commands: Iterable[Command]) -> Iterator[tuple[str, str]]:
+def _values(commands: Iterable[CliCommand]) -> Iterator[tuple[str, str]]:
     """What may follow an option that takes a value; nothing is any value."""
     for command in commands:
         for option in command.arguments:
@@ -75,7 +75,7 @@ def _values(commands: Iterable[Command]) -> Iterator[tuple[str, str]]:
                 yield " ".join(option.choices), f"{command.name} {name}"
 
 
-def _words(command: Command) -> str:
+def _words(command: CliCommand) -> str:
     """What may stand anywhere in a command: its verbs, its options, and the values of its arguments."""
     names = (name for one in command.arguments for name in (one.names or one.choices))
     return " ".join([*command.verbs, *names])

@@ -13,7 +13,7 @@ from seedvm.cli.common import EXIT_BLOCKED, EXIT_DONE, Commands, answer, say
 if TYPE_CHECKING:
     from seedvm.host.changes import Change
     from seedvm.host.domain import Port
-    from seedvm.host.seed import Place
+    from seedvm.host.seed import SeedFiles
 
 IMAGES = Path("build/cache/appliance/current")
 IMAGE, RAW = IMAGES / "seedvm-appliance.qcow2", IMAGES / "seedvm-appliance.raw"
@@ -93,7 +93,7 @@ def _check(args: argparse.Namespace) -> int:
 
 def _up(args: argparse.Namespace) -> int:
     from seedvm.host import changes, kvm, seed
-    from seedvm.host.domain import Appliance
+    from seedvm.host.domain import SeedVm
     from seedvm.host.hypervisor import connected
 
     place = _place(args)
@@ -109,7 +109,7 @@ def _up(args: argparse.Namespace) -> int:
             changes.apply(planned, place.changes)
         else:
             ports, fast = (), True  # it runs as it was defined
-        want = Appliance(place.name, place.disk, ports, fast, args.memory, args.cpus, args.ssh_port)
+        want = SeedVm(place.name, place.disk, ports, fast, args.memory, args.cpus, args.ssh_port)
         try:
             seed.up(hypervisor, place, want, say, uri=args.connect)
         except SeedvmError:
@@ -299,7 +299,7 @@ def _usb(args: argparse.Namespace) -> int:
     return EXIT_DONE
 
 
-def _named(args: argparse.Namespace, place: Place) -> bool:
+def _named(args: argparse.Namespace, place: SeedFiles) -> bool:
     """Whether the operator typed the VM's name."""
     if args.yes is None and sys.stdin.isatty():
         args.yes = input(f"Type {place.name} to continue: ").strip()
@@ -309,7 +309,7 @@ def _named(args: argparse.Namespace, place: Place) -> bool:
     return True
 
 
-def _place(args: argparse.Namespace) -> Place:
-    from seedvm.host.seed import FOLDER, Place
+def _place(args: argparse.Namespace) -> SeedFiles:
+    from seedvm.host.seed import FOLDER, SeedFiles
 
-    return Place((args.folder or FOLDER).absolute(), args.name)
+    return SeedFiles((args.folder or FOLDER).absolute(), args.name)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from seedvm import __version__
 from seedvm.cli.common import EXIT_DONE, Commands, say
-from seedvm.cli.tree import Argument, Command
+from seedvm.cli.tree import Argument, CliCommand
 from seedvm.cli.tree import commands as commands_of
 
 EXIT_CODES = {
@@ -39,7 +39,7 @@ def _manpage(args: argparse.Namespace) -> int:
     return EXIT_DONE
 
 
-def page(commands: Iterable[Command]) -> Iterator[str]:
+def page(commands: Iterable[CliCommand]) -> Iterator[str]:
     """The lines of the page, as man(7) describes them."""
     top, *rest = commands
     yield f'.TH SEEDVM 1 "" "seedvm {__version__}" "seedvm"'

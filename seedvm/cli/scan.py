@@ -13,8 +13,8 @@ from seedvm.cli.common import EXIT_DONE, EXIT_FAILED, Commands, say
 if TYPE_CHECKING:
     from seedvm.cli.scan_view import ScanView
     from seedvm.scan.evidence import Bmc
-    from seedvm.scan.run import Ended, Plan
-    from seedvm.scan.state import Progress
+    from seedvm.scan.run import Plan, ScanEnd
+    from seedvm.scan.state import ScanProgress
 
 
 def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
@@ -56,16 +56,16 @@ def _scan(args: argparse.Namespace) -> int:
     from seedvm.cli.scan_view import ScanView
     from seedvm.scan.identity import merged
     from seedvm.scan.run import Plan
-    from seedvm.scan.state import Progress
+    from seedvm.scan.state import ScanProgress
     from seedvm.site.load import load_site
 
     ranges = tuple(args.ranges)
     if not ranges and not args.interface:
         ranges = load_site(args.state_dir / "site.yaml").bmc.targets
     plan = Plan(ranges, tuple(args.interface), args.listen, args.rate)
-    progress = Progress(args.state_dir, ranges, fresh=args.fresh)
+    progress = ScanProgress(args.state_dir, ranges, fresh=args.fresh)
     view = ScanView(progress.bmcs.values(), quiet=args.export is not None, stream=args.json)
-    ended: Ended | None = None
+    ended: ScanEnd | None = None
     try:
         ended = asyncio.run(_run(args, plan, progress, view))
     except KeyboardInterrupt:
@@ -81,14 +81,14 @@ def _scan(args: argparse.Namespace) -> int:
     return EXIT_DONE if complete else EXIT_FAILED
 
 
-async def _run(args: argparse.Namespace, plan: Plan, progress: Progress, view: ScanView) -> Ended:
+async def _run(args: argparse.Namespace, plan: Plan, progress: ScanProgress, view: ScanView) -> ScanEnd:
     from seedvm.scan.run import cost, scan
 
     view.begin(await cost(plan), len(progress.done()))
     return await scan(plan, on_found=view.show, on_heard=view.hear, progress=progress, deadline=args.deadline)
 
 
-def _close(view: ScanView, bmcs: Sequence[Bmc], ended: Ended | None) -> None:
+def _close(view: ScanView, bmcs: Sequence[Bmc], ended: ScanEnd | None) -> None:
     from seedvm.scan.identity import maker
     from seedvm.scan.layers import owner_of_mac
     from seedvm.scan.table import contradictions
@@ -105,7 +105,7 @@ def _close(view: ScanView, bmcs: Sequence[Bmc], ended: Ended | None) -> None:
     )
 
 
-def _tell(bmcs: Sequence[Bmc], view: ScanView, evidence: bool, ended: Ended | None) -> None:
+def _tell(bmcs: Sequence[Bmc], view: ScanView, evidence: bool, ended: ScanEnd | None) -> None:
     from seedvm.scan.table import contradictions, tagged_vlans
 
     for bmc in bmcs if evidence else ():
@@ -125,9 +125,11 @@ def _tell(bmcs: Sequence[Bmc], view: ScanView, evidence: bool, ended: Ended | No
 
 
 def _export(bmcs: Sequence[Bmc], form: str) -> None:
-    from seedvm.machines.formats import Entry, write
+    from seedvm.machines.formats import ListEntry, write
 
     entries = [
-        Entry(bmc.address, driver="redfish" if "redfish" in bmc.protocols else "ipmi") for bmc in bmcs if bmc.protocols
+        ListEntry(bmc.address, driver="redfish" if "redfish" in bmc.protocols else "ipmi")
+        for bmc in bmcs
+        if bmc.protocols
     ]
     say(write(entries, form).rstrip("\n"))

@@ -19,7 +19,7 @@ class Argument:
 
 
 @dataclass(frozen=True)
-class Command:
+class CliCommand:
     """One command or verb, `words` from `seedvm` on; `verbs` are the words that may follow it."""
 
     words: tuple[str, ...]
@@ -33,14 +33,14 @@ class Command:
         return " ".join(self.words)
 
 
-def commands(parser: argparse.ArgumentParser) -> Iterator[Command]:
+def commands(parser: argparse.ArgumentParser) -> Iterator[CliCommand]:
     """The parser's own options first, then each command followed by its verbs, in the order of the help."""
     return _walk(parser, (parser.prog,), parser.description or "")
 
 
-def _walk(parser: argparse.ArgumentParser, words: tuple[str, ...], help: str) -> Iterator[Command]:
+def _walk(parser: argparse.ArgumentParser, words: tuple[str, ...], help: str) -> Iterator[CliCommand]:
     deeper = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
-    yield Command(
+    yield CliCommand(
         words,
         help,
         " ".join(parser.format_usage().removeprefix("usage: ").split()),

@@ -24,7 +24,7 @@ from seedvm.services.load import installed
 if TYPE_CHECKING:
     from seedvm.cloud.session import Upload
 
-__all__ = ["Access", "Cloud", "Refused", "Unreachable", "write_clouds"]
+__all__ = ["Cloud", "CloudAccess", "Refused", "Unreachable", "write_clouds"]
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ _KNOCK_SECONDS = 1.5
 
 
 @dataclass(frozen=True)
-class Access:
+class CloudAccess:
     """Who logs in where. `vip` is a bare address."""
 
     vip: str
@@ -64,7 +64,7 @@ class Access:
 class Cloud:
     """One login at the VIP. See `Client` for services, paths and errors."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: CloudAccess) -> None:
         self.access = access
         login = Login(access.vip, password=access.password, user=access.user, project=access.project)
         self._client = Client(access.vip, login, _SECONDS)
@@ -138,7 +138,7 @@ async def in_thread(work: Callable[[], T]) -> T:
     return await asyncio.wrap_future(done)
 
 
-def write_clouds(access: Access, path: Path) -> None:
+def write_clouds(access: CloudAccess, path: Path) -> None:
     """clouds.yaml for the stock client, 0600."""
     import yaml
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from seedvm.cloud.connection import Cloud, Refused, Unreachable, in_thread
-from seedvm.cloud.probe import Heard, probe
+from seedvm.cloud.probe import ProbeAnswer, probe
 from seedvm.services.load import installed
 from seedvm.services.model import Api
 
@@ -28,5 +28,5 @@ async def admin_works(cloud: Cloud) -> bool:
     return bool(projects) and named >= set(installed().apis)
 
 
-async def _probe(vip: str, api: Api, seconds: float) -> Heard:
+async def _probe(vip: str, api: Api, seconds: float) -> ProbeAnswer:
     return await in_thread(lambda: probe(vip, api.port, api.check, seconds=seconds))

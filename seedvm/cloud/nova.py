@@ -15,7 +15,7 @@ RESOURCE_CLASS = "CUSTOM_BAREMETAL"
 
 
 @dataclass(frozen=True)
-class Service:
+class NovaService:
     """A Nova service; `up` is its heartbeat's word."""
 
     binary: str
@@ -58,9 +58,9 @@ class Flavor:
         return cls(said.text("id"), said.text("name"), {key: specs.text(key, "") for key in specs.tree})
 
 
-async def services(cloud: Cloud) -> tuple[Service, ...]:
+async def services(cloud: Cloud) -> tuple[NovaService, ...]:
     found = await cloud.list_all("nova", "/os-services", "services")
-    return tuple(Service(one.text("binary"), one.text("host"), one.text("state") == "up") for one in found)
+    return tuple(NovaService(one.text("binary"), one.text("host"), one.text("state") == "up") for one in found)
 
 
 async def hypervisors(cloud: Cloud) -> frozenset[str]:

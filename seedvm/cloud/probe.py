@@ -14,7 +14,7 @@ _LINE = 1024
 
 
 @dataclass(frozen=True)
-class Heard:
+class ProbeAnswer:
     """`status` is the HTTP status, None where there was none; `why` says then what there was in its place."""
 
     status: int | None
@@ -29,7 +29,7 @@ class Heard:
         return f"HTTP {self.status}" if self.status is not None else self.why
 
 
-def probe(address: str, port: int, path: str = "/", *, seconds: float) -> Heard:
+def probe(address: str, port: int, path: str = "/", *, seconds: float) -> ProbeAnswer:
     """Ask `GET path`. `seconds` is the limit for all of it, from the connection to the end of the status line."""
     deadline = time.monotonic() + seconds
     request = f"GET {path} HTTP/1.1\r\nHost: {address}:{port}\r\nAccept: application/json\r\nConnection: close\r\n\r\n"
@@ -44,10 +44,12 @@ def probe(address: str, port: int, path: str = "/", *, seconds: float) -> Heard:
                     break
                 line += piece
     except TimeoutError:
-        return Heard(None, f"no answer within {seconds:g} s")
+        return ProbeAnswer(None, f"no answer within {seconds:g} s")
     except OSError as error:
-        return Heard(None, error.strerror or type(error).__name__)
+        return ProbeAnswer(None, error.strerror or type(error).__name__)
     found = _STATUS.match(line)
     if found is None:
-        return Heard(None, "the connection was closed without an answer" if not line else "the answer is not HTTP")
-    return Heard(int(found[1]))
+        return ProbeAnswer(
+            None, "the connection was closed without an answer" if not line else "the answer is not HTTP"
+        )
+    return ProbeAnswer(int(found[1]))

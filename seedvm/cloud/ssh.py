@@ -30,7 +30,7 @@ SEEDVM = "/usr/local/bin/seedvm"
 
 
 @dataclass(frozen=True)
-class Machine:
+class SshHost:
     """A controller. `local` is the seed, where the engine runs: no SSH there."""
 
     name: str
@@ -46,7 +46,7 @@ class Ssh:
     known_hosts: Path
 
     async def run(
-        self, machine: Machine, argv: Sequence[str], *, timeout: float, input: str | None = None, check: bool = True
+        self, machine: SshHost, argv: Sequence[str], *, timeout: float, input: str | None = None, check: bool = True
     ) -> process.Completed:
         """One command on that machine. Its words are quoted for the shell at the other end."""
         try:
@@ -58,7 +58,7 @@ class Ssh:
         """Learn the host keys again: a node that was deployed again has others."""
         self.known_hosts.unlink(missing_ok=True)
 
-    def argv(self, machine: Machine, argv: Sequence[str]) -> list[str]:
+    def argv(self, machine: SshHost, argv: Sequence[str]) -> list[str]:
         """The command line that `run` starts."""
         if machine.local:
             return list(argv)
@@ -66,7 +66,7 @@ class Ssh:
         return ["ssh", *_OPTIONS, *keys, f"root@{machine.address}", "--", process.pasteable(argv)]
 
     async def verb(
-        self, machine: Machine, verb: str, request: Mapping[str, object] | None = None, *, timeout: float = 60
+        self, machine: SshHost, verb: str, request: Mapping[str, object] | None = None, *, timeout: float = 60
     ) -> object:
         """A node-side verb: its answer, parsed. What the member says went wrong comes out as a SeedvmError of that machine."""
         argv = [SEEDVM, "member", verb]

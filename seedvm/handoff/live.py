@@ -15,7 +15,7 @@ from seedvm.base.errors import SeedvmError
 from seedvm.base.typed_json import decode
 from seedvm.engine.step import Report
 from seedvm.handoff.members import Members
-from seedvm.handoff.record import Watch
+from seedvm.handoff.record import VipWatch
 from seedvm.member.watch import SAMPLES, Sample
 
 _EVERY_SECONDS = 1.0
@@ -39,7 +39,7 @@ async def told_live(members: Members, report: Report) -> AsyncIterator[None]:
             await task
 
 
-async def _tell(members: Members, watch: Watch, report: Report) -> None:
+async def _tell(members: Members, watch: VipWatch, report: Report) -> None:
     watcher = members.node(watch.member)
     longest = 0.0
     while True:

@@ -15,7 +15,7 @@ from seedvm.base.tcp import connects
 from seedvm.base.typed_json import decode, encode_record
 from seedvm.cloud.client import Client, login
 from seedvm.cloud.connection import in_thread
-from seedvm.cloud.ssh import Machine, way_in
+from seedvm.cloud.ssh import SshHost, way_in
 from seedvm.controller import units, vip
 from seedvm.engine.stages import HandoffPhase, PhaseState
 from seedvm.engine.step import Context
@@ -40,12 +40,12 @@ class Transport(Protocol):
     """How a member is reached; `seedvm.cloud.ssh.Ssh` is it."""
 
     async def verb(
-        self, machine: Machine, verb: str, request: Mapping[str, object] | None = None, *, timeout: float = 60
+        self, machine: SshHost, verb: str, request: Mapping[str, object] | None = None, *, timeout: float = 60
     ) -> object:
         """The answer, parsed JSON; what the member says went wrong is a SeedvmError."""
 
     async def run(
-        self, machine: Machine, argv: Sequence[str], *, timeout: float, input: str | None = None, check: bool = True
+        self, machine: SshHost, argv: Sequence[str], *, timeout: float, input: str | None = None, check: bool = True
     ) -> process.Completed: ...
 
     def forget_host_keys(self) -> None: ...
@@ -70,14 +70,14 @@ class Members:
         return str(self.site.provisioning.vip)
 
     @property
-    def seed(self) -> Machine:
-        return Machine(SEED_NAME, str(self.site.seed.address), local=True)
+    def seed(self) -> SshHost:
+        return SshHost(SEED_NAME, str(self.site.seed.address), local=True)
 
     @property
-    def nodes(self) -> tuple[Machine, ...]:
-        return tuple(Machine(one.name, str(one.address)) for one in self.site.controllers)
+    def nodes(self) -> tuple[SshHost, ...]:
+        return tuple(SshHost(one.name, str(one.address)) for one in self.site.controllers)
 
-    def node(self, name: str) -> Machine:
+    def node(self, name: str) -> SshHost:
         """The node of that name; a SeedvmError where the site has none."""
         return first(
             (one for one in self.nodes if one.name == name),
@@ -91,7 +91,7 @@ class Members:
     def transport(self) -> Transport:
         return self.connect(self.secrets.generated.ssh_private_key)
 
-    async def ask_one(self, machine: Machine, verb: Verb[R, A], request: R, *, timeout: float = 60) -> A:
+    async def ask_one(self, machine: SshHost, verb: Verb[R, A], request: R, *, timeout: float = 60) -> A:
         """One verb of one member."""
         said = await self.transport.verb(machine, verb.name, encode_record(request, reveal=True), timeout=timeout)
         return decode(verb.answer, said, f"the answer of {machine.name} to member {verb.name}")
@@ -101,7 +101,7 @@ class Members:
         return await self.ask_each(verb, lambda _: request, of=self.nodes, timeout=timeout)
 
     async def ask_each(
-        self, verb: Verb[R, A], request: Callable[[Machine], R], *, of: Iterable[Machine], timeout: float = 60
+        self, verb: Verb[R, A], request: Callable[[SshHost], R], *, of: Iterable[SshHost], timeout: float = 60
     ) -> dict[str, A]:
         """The same verb of many members at once, with a request for each: name -> answer. One failure fails all."""
         async with asyncio.TaskGroup() as group:
@@ -114,13 +114,13 @@ class Members:
     async def status(self, *parts: str, seed: bool = False) -> dict[str, MemberStatus]:
         """`member status` of every node, and of the seed if wanted: these parts, or all of it (which takes seconds)."""
 
-        def request(machine: Machine) -> StatusRequest:
+        def request(machine: SshHost) -> StatusRequest:
             return StatusRequest(machine.address, self.vip, parts or None)
 
         of = (*self.nodes, self.seed) if seed else self.nodes
         return await self.ask_each(verbs.STATUS, request, of=of, timeout=120)
 
-    async def holders(self) -> tuple[Machine, ...]:
+    async def holders(self) -> tuple[SshHost, ...]:
         """The nodes that hold the VIP."""
         said = await self.ask(verbs.HOLDER, HolderRequest(self.vip))
         return tuple(node for node in self.nodes if said[node.name].holds_vip)

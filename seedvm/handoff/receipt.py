@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.json_tree import JSON
 from seedvm.base.secret import Secret
 from seedvm.base.typed_json import encode
 from seedvm.handoff.compare import DatabaseDigest
 from seedvm.handoff.record import Record
-from seedvm.handoff.services import Ids, Image
+from seedvm.handoff.services import Ids, ListedImage
 from seedvm.member.rehearse import Rehearsal
 from seedvm.member.watch import Gap
 from seedvm.site.receipt import sign_tree
@@ -52,7 +52,7 @@ class Receipt:
     node_reboots: int
     seqno: int
     databases: tuple[DatabaseDigest, ...]
-    images: tuple[Image, ...]
+    images: tuple[ListedImage, ...]
     secrets: Mapping[str, int]
     gaps: tuple[Gap, ...]
     write_pause_seconds: float
@@ -136,7 +136,7 @@ class Receipt:
     def longest_gap_seconds(self) -> float | None:
         return max((gap.longest_seconds for gap in self.gaps), default=None)
 
-    def tree(self) -> dict[str, Any]:
+    def tree(self) -> dict[str, JSON]:
         """What is signed, as JSON takes it."""
         return {
             "site": self.site,

@@ -16,7 +16,7 @@ from seedvm.base.errors import SeedvmError
 from seedvm.base.files import write_private
 from seedvm.base.typed_json import decode, encode_record
 from seedvm.handoff.compare import DatabaseDigest
-from seedvm.handoff.services import Ids, Image
+from seedvm.handoff.services import Ids, ListedImage
 from seedvm.member.rehearse import Rehearsal
 from seedvm.member.watch import Gap
 
@@ -47,7 +47,7 @@ class Compared:
     hold_since: float
     seqno: int
     databases: tuple[DatabaseDigest, ...]
-    images: tuple[Image, ...]
+    images: tuple[ListedImage, ...]
     secrets: Mapping[str, int]
 
     @property
@@ -60,7 +60,7 @@ class Compared:
 
 
 @dataclass(frozen=True)
-class Watch:
+class VipWatch:
     """Which node polls the VIP, and since when (epoch, the seed's clock)."""
 
     member: str
@@ -97,7 +97,7 @@ class Record:
     hold_since: float | None = None
     quiesced: Quiesced | None = None
     compared: Compared | None = None
-    watch: Watch | None = None
+    watch: VipWatch | None = None
     committed: Committed | None = None
     owned: Owned | None = None
     rehearsal_token: str | None = None

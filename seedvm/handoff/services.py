@@ -39,7 +39,7 @@ Ids: TypeAlias = Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True)
-class Image:
+class ListedImage:
     """An image as Glance lists it: bytes, and its SHA-512 in hex."""
 
     id: str
@@ -91,10 +91,11 @@ def in_flight(api: Client) -> tuple[str, ...]:
     )
 
 
-def images(api: Client) -> tuple[Image, ...]:
+def images(api: Client) -> tuple[ListedImage, ...]:
     """Every image."""
     return tuple(
-        Image(one.text("id"), _name(one), one.number("size", 0), one.text("os_hash_value", "")) for one in _images(api)
+        ListedImage(one.text("id"), _name(one), one.number("size", 0), one.text("os_hash_value", ""))
+        for one in _images(api)
     )
 
 

@@ -40,7 +40,7 @@ _SHORTEST = 8
 
 
 @dataclass(frozen=True)
-class Sweep:
+class SecretSweep:
     """Words to look for, where, and which files stay."""
 
     own: tuple[bytes, ...]
@@ -51,7 +51,7 @@ class Sweep:
     folders: tuple[Path, ...] = FOLDERS
 
     @classmethod
-    def of(cls, secrets: Secrets, *, keep: Sequence[Path]) -> Sweep:
+    def of(cls, secrets: Secrets, *, keep: Sequence[Path]) -> SecretSweep:
         """For one site. The console's password is a hash in /etc/shadow: it is locked, not searched away."""
         given = {one.password for one in (*secrets.bmc_candidates, *secrets.bmc_accounts.values())}
         given |= set(secrets.bmc_passwords)

@@ -15,7 +15,7 @@ from pathlib import Path
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
 from seedvm.base.typed_json import decode
-from seedvm.host.nics import Nic
+from seedvm.host.nics import LaptopNic
 
 BRIDGE = "seedvm0"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -32,7 +32,7 @@ class Change:
     undo: tuple[Words, ...]
 
 
-def raise_link(nic: Nic) -> Change:
+def raise_link(nic: LaptopNic) -> Change:
     """Set a port up that is down: macvtap stands on ports that are up."""
     return Change(
         f"set {nic.name} up",
@@ -41,7 +41,7 @@ def raise_link(nic: Nic) -> Change:
     )
 
 
-def make_bridge(nic: Nic, bridge: str = BRIDGE) -> Change:
+def make_bridge(nic: LaptopNic, bridge: str = BRIDGE) -> Change:
     """Put a port into a bridge of its own; what addresses and routes it has move to the bridge."""
     routes = _routes(nic.name)
     do: list[Words] = [

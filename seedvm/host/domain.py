@@ -30,7 +30,7 @@ class Port:
 
 
 @dataclass(frozen=True)
-class Appliance:
+class SeedVm:
     """The seed's VM as it is wanted. The ports become eth0, eth1... in this order; the NAT NIC comes last."""
 
     name: str
@@ -53,7 +53,7 @@ class Appliance:
         return "52:54:5e:" + ":".join(f"{byte:02x}" for byte in digest[:3])
 
 
-def render(appliance: Appliance) -> str:
+def render(appliance: SeedVm) -> str:
     """The domain's XML."""
     ports = [
         {

@@ -11,7 +11,7 @@ from seedvm.base.capacity import free_bytes, memory_mib
 from seedvm.base.errors import SeedvmError
 from seedvm.host import kvm, power, watch
 from seedvm.host.hypervisor import URI, connected
-from seedvm.host.nics import Nic, nics
+from seedvm.host.nics import LaptopNic, nics
 
 _PROGRAMS = {
     "qemu-system-x86_64": "qemu-system-x86",
@@ -100,7 +100,7 @@ def _awake() -> Need:
     return Need("sleep", can, found, "switch sleep off in the system's settings and keep the lid open", must=False)
 
 
-def _ports(found: tuple[Nic, ...]) -> tuple[Need, ...]:
+def _ports(found: tuple[LaptopNic, ...]) -> tuple[Need, ...]:
     wired = [nic for nic in found if nic.kind == "wired"]
     first = Need(
         "ports",
@@ -112,7 +112,7 @@ def _ports(found: tuple[Nic, ...]) -> tuple[Need, ...]:
     return (first, *(_port(nic) for nic in found if nic.kind in ("wired", "wifi", "bridge")))
 
 
-def _port(nic: Nic) -> Need:
+def _port(nic: LaptopNic) -> Need:
     speed = f", {nic.speed_mbit} Mbit/s" if nic.speed_mbit else ""
     addresses = f", {', '.join(nic.addresses)}" if nic.addresses else ""
     warnings = nic.warnings()

@@ -50,7 +50,7 @@ class _Route:
 
 
 @dataclass(frozen=True)
-class Nic:
+class LaptopNic:
     """One port. `kind` is wired, wifi, bridge or virtual; `speed_mbit` is None when the port does not say."""
 
     name: str
@@ -83,7 +83,7 @@ class Nic:
         return tuple(said)
 
 
-def nics() -> tuple[Nic, ...]:
+def nics() -> tuple[LaptopNic, ...]:
     """Every port but the loopback, wired ones first."""
     links = _ask(_Link, "link", "show")
     addresses = {one.ifname: one.addr_info for one in _ask(_Addresses, "addr", "show")}
@@ -92,7 +92,7 @@ def nics() -> tuple[Nic, ...]:
     return tuple(sorted(found, key=lambda nic: (("wired", "bridge", "wifi", "virtual").index(nic.kind), nic.name)))
 
 
-def nic(name: str) -> Nic:
+def nic(name: str) -> LaptopNic:
     """One port by its name."""
     found = nics()
     for one in found:
@@ -115,9 +115,9 @@ def has_cable(name: str) -> bool | None:
     return has_carrier(name)
 
 
-def _nic(link: _Link, addresses: Sequence[_Address], routed: set[str | None]) -> Nic:
+def _nic(link: _Link, addresses: Sequence[_Address], routed: set[str | None]) -> LaptopNic:
     name = link.ifname
-    return Nic(
+    return LaptopNic(
         name=name,
         kind=_kind(name),
         mac=link.address,

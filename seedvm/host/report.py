@@ -8,7 +8,7 @@ from seedvm.base.json_tree import JSON
 from seedvm.base.typed_json import encode
 from seedvm.host import changes, domain, nics, power, seed, watch
 from seedvm.host.hypervisor import Hypervisor
-from seedvm.host.seed import Place
+from seedvm.host.seed import SeedFiles
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class PortStatus:
 
 
 @dataclass(frozen=True)
-class Status:
+class HostStatus:
     """`state` is absent, off, running, paused or stopping; disk in MiB on this laptop; changes and events in words."""
 
     state: str
@@ -38,12 +38,12 @@ class Status:
         return encode(self)
 
 
-def status(hypervisor: Hypervisor, place: Place) -> Status:
+def status(hypervisor: Hypervisor, place: SeedFiles) -> HostStatus:
     """Look at everything once."""
     state = hypervisor.state(place.name)
     ports = domain.ports(hypervisor.xml(place.name)) if state != "absent" else ()
     watched = watch.runs(place.folder, place.name)
-    return Status(
+    return HostStatus(
         state=state,
         disk_mib=sum(path.stat().st_blocks * 512 for path in place.files()) >> 20,
         snapshots=seed.labels(hypervisor, place),

@@ -18,7 +18,7 @@ from seedvm.base import process
 from seedvm.base.errors import SeedvmError
 from seedvm.base.waiting import NO_ERROR, wait_for_sync
 from seedvm.host import changes, domain, watch
-from seedvm.host.domain import Appliance
+from seedvm.host.domain import SeedVm
 from seedvm.host.hypervisor import Hypervisor
 from seedvm.host.image import verified_bytes
 
@@ -35,7 +35,7 @@ _SNAPSHOT = (
 
 
 @dataclass(frozen=True)
-class Place:
+class SeedFiles:
     """Where the seed's things are on the laptop."""
 
     folder: Path = FOLDER
@@ -60,7 +60,7 @@ class Place:
         return tuple(sorted(found))
 
 
-def prepare_disk(place: Place, image: Path, say: Say) -> None:
+def prepare_disk(place: SeedFiles, image: Path, say: Say) -> None:
     """The seed's own disk from the appliance's image; one that is there stays as it is: it holds the seed's state."""
     if place.disk.exists():
         return
@@ -83,7 +83,7 @@ def prepare_disk(place: Place, image: Path, say: Say) -> None:
     partial.rename(place.disk)
 
 
-def up(hypervisor: Hypervisor, place: Place, want: Appliance, say: Say, *, uri: str) -> None:
+def up(hypervisor: Hypervisor, place: SeedFiles, want: SeedVm, say: Say, *, uri: str) -> None:
     """Defined as it is wanted now, and on. What runs already stays; a paused one goes on."""
     state = hypervisor.state(place.name)
     if state == "running":
@@ -101,7 +101,7 @@ def up(hypervisor: Hypervisor, place: Place, want: Appliance, say: Say, *, uri: 
     say(watch.start(place.folder, place.name, uri))
 
 
-def down(hypervisor: Hypervisor, place: Place, say: Say, *, force: bool = False) -> None:
+def down(hypervisor: Hypervisor, place: SeedFiles, say: Say, *, force: bool = False) -> None:
     """Off, and the laptop's network as it was. Its disk and definition stay. `force` cuts the power."""
     if hypervisor.state(place.name) not in ("absent", "off"):
         if force:
@@ -115,7 +115,7 @@ def down(hypervisor: Hypervisor, place: Place, say: Say, *, force: bool = False)
         say(f"taken back: {change}")
 
 
-def snapshot(hypervisor: Hypervisor, place: Place, *, now: datetime | None = None) -> str:
+def snapshot(hypervisor: Hypervisor, place: SeedFiles, *, now: datetime | None = None) -> str:
     """Freeze the disk as it is; the snapshot's label. A running seed is as after a power loss in it, which it survives."""
     label = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
     new = place.overlay(label)
@@ -130,7 +130,7 @@ def snapshot(hypervisor: Hypervisor, place: Place, *, now: datetime | None = Non
     return label
 
 
-def back(hypervisor: Hypervisor, place: Place, label: str) -> None:
+def back(hypervisor: Hypervisor, place: SeedFiles, label: str) -> None:
     """The disk as it was at a snapshot; what was written since is thrown away. For a seed that is off."""
     if hypervisor.state(place.name) != "off":
         raise SeedvmError("the seed is on", machine="seed", why="a disk in use cannot go back", hint="seedvm host down")
@@ -149,7 +149,7 @@ def back(hypervisor: Hypervisor, place: Place, label: str) -> None:
     _overlay(wanted, chain[at + 1])
 
 
-def labels(hypervisor: Hypervisor, place: Place) -> tuple[str, ...]:
+def labels(hypervisor: Hypervisor, place: SeedFiles) -> tuple[str, ...]:
     """The snapshots that there are, oldest first."""
     if hypervisor.state(place.name) == "absent":
         return ()
@@ -157,7 +157,7 @@ def labels(hypervisor: Hypervisor, place: Place) -> tuple[str, ...]:
     return tuple(path.stem.partition("@")[2] for path in reversed(chain) if "@" in path.stem)
 
 
-def wipe(hypervisor: Hypervisor, place: Place, say: Say) -> None:
+def wipe(hypervisor: Hypervisor, place: SeedFiles, say: Say) -> None:
     """Everything of the seed on this laptop goes: VM, firmware variables, disk with all its state, snapshots."""
     if hypervisor.state(place.name) != "absent":
         down(hypervisor, place, say, force=True)
@@ -172,7 +172,7 @@ def wipe(hypervisor: Hypervisor, place: Place, say: Say) -> None:
         place.folder.rmdir()
 
 
-def top_disk(hypervisor: Hypervisor, place: Place) -> Path:
+def top_disk(hypervisor: Hypervisor, place: SeedFiles) -> Path:
     """The file that the seed writes to now."""
     if hypervisor.state(place.name) == "absent":
         return place.disk
@@ -191,7 +191,7 @@ def _overlay(new: Path, base: Path) -> None:
     new.chmod(0o600)
 
 
-def _wait_off(hypervisor: Hypervisor, place: Place) -> None:
+def _wait_off(hypervisor: Hypervisor, place: SeedFiles) -> None:
     wait_for_sync(
         lambda: hypervisor.state(place.name) in ("absent", "off"),
         seconds=OFF_SECONDS,

@@ -99,7 +99,7 @@ class Event:
 
 
 @dataclass
-class Watch:
+class SeedWatch:
     """What was true a moment ago. `look` notes each change once."""
 
     folder: Path
@@ -172,7 +172,7 @@ def main(arguments: list[str]) -> None:
     folder, name, uri = Path(arguments[0]), arguments[1], arguments[2]
     if try_lock(_lock(folder, name)) is None:  # else it is held until this process ends
         return
-    watching = Watch(folder, name)
+    watching = SeedWatch(folder, name)
     while True:
         try:
             with connected(uri) as hypervisor:

@@ -48,7 +48,7 @@ class ImageSet:
 
 
 @dataclass(frozen=True)
-class Status:
+class ImageStatus:
     """What is built, and whether it is what the sources say now."""
 
     wanted: str
@@ -104,11 +104,11 @@ def build_golden(cache: Path, *, on_progress: Say = lambda _: None, told: Mappin
     return _made(cache, "golden", wanted.golden_key)
 
 
-def status(cache: Path) -> Status:
+def status(cache: Path) -> ImageStatus:
     """What is there; changes nothing."""
     current = cache / "images" / "current"
     key = current.readlink().name if current.is_symlink() and _complete(current) else None
-    return Status(elements.inputs().key, key, cache / "images" / (key or "current"))
+    return ImageStatus(elements.inputs().key, key, cache / "images" / (key or "current"))
 
 
 def _make(cache: Path, wanted: elements.Inputs, say: Say, told: Mapping[str, str]) -> None:

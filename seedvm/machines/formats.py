@@ -49,7 +49,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Entry:
+class ListEntry:
     """One machine of a list; what the list does not say is None or empty. `line` counts from 1."""
 
     address: str
@@ -61,7 +61,7 @@ class Entry:
     line: int = 0
 
 
-def read(data: bytes, path: str) -> tuple[Entry, ...]:
+def read(data: bytes, path: str) -> tuple[ListEntry, ...]:
     """The machines of a list in any of the three formats; InvalidFile names every problem."""
     text, certain = decoded(data, path)
     findings = Findings()
@@ -80,7 +80,7 @@ def read(data: bytes, path: str) -> tuple[Entry, ...]:
     return tuple(entries)
 
 
-def write(entries: Iterable[Entry], form: str, *, passwords: bool = False) -> str:
+def write(entries: Iterable[ListEntry], form: str, *, passwords: bool = False) -> str:
     """The list in one of FORMATS; without `passwords` it may be handed around."""
     rows = [entry if passwords else replace(entry, password=None) for entry in entries]
     if form == "csv":
@@ -150,7 +150,7 @@ def _password(text: str) -> Secret | None:
     return Secret(text)
 
 
-def _csv_entries(text: str, findings: Findings) -> list[Entry]:
+def _csv_entries(text: str, findings: Findings) -> list[ListEntry]:
     lines = text.splitlines()
     head = next((line for line in lines if line.strip()), "")
     delimiter = max(",;\t|", key=head.count)
@@ -189,14 +189,16 @@ def _header(row: Sequence[str], line: int, findings: Findings) -> dict[int, str]
     return names
 
 
-def _csv_entry(row: Sequence[str], names: Mapping[int, str], width: int, line: int, findings: Findings) -> Entry | None:
+def _csv_entry(
+    row: Sequence[str], names: Mapping[int, str], width: int, line: int, findings: Findings
+) -> ListEntry | None:
     cells = {name: row[at] for at, name in names.items() if at < len(row)}
     if any(clean(cell) for cell in row[width:]):
         findings.add(line, "", f"{len(row)} cells for {width} columns: a delimiter inside a cell without quotes?")
     return _entry(cells, lambda name: (line, name), line, findings)
 
 
-def _entry(cells: Mapping[str, str], where: Where, line: int, findings: Findings) -> Entry | None:
+def _entry(cells: Mapping[str, str], where: Where, line: int, findings: Findings) -> ListEntry | None:
     """An entry of cells by our names; `where` gives line and column for a problem."""
 
     def take(name: str, parse: Callable[[str], T]) -> T | None:
@@ -208,7 +210,7 @@ def _entry(cells: Mapping[str, str], where: Where, line: int, findings: Findings
             return None
 
     address = take("address", address_of)
-    made = Entry(
+    made = ListEntry(
         address or "",
         user=take("user", clean),
         password=take("password", _password),
@@ -227,7 +229,7 @@ def _macs(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(mac_of(part) for part in parts if part.strip()))
 
 
-def _tree_entries(text: str, findings: Findings) -> list[Entry]:
+def _tree_entries(text: str, findings: Findings) -> list[ListEntry]:
     root = open_tree(re.sub(r"^\t+", lambda tabs: "  " * len(tabs[0]), text, flags=re.MULTILINE), findings)
     entries = []
     nodes = _keys(root).get("nodes")
@@ -239,7 +241,7 @@ def _tree_entries(text: str, findings: Findings) -> list[Entry]:
     return entries
 
 
-def _node(node: Cursor, findings: Findings) -> Entry | None:
+def _node(node: Cursor, findings: Findings) -> ListEntry | None:
     """A node of either JSON or YAML: instackenv has pm_..., Ironic has driver_info."""
     keys = _keys(node)
     info = _keys(keys["driver_info"]) if "driver_info" in keys else keys
@@ -287,10 +289,10 @@ def _keys(cursor: Cursor) -> dict[str, Cursor]:
     }
 
 
-def _once(entries: Sequence[Entry], findings: Findings) -> list[Entry]:
+def _once(entries: Sequence[ListEntry], findings: Findings) -> list[ListEntry]:
     """Rows given twice become one; rows that contradict each other are problems."""
-    kept: dict[str, Entry] = {}
-    owners: dict[str, Entry] = {}
+    kept: dict[str, ListEntry] = {}
+    owners: dict[str, ListEntry] = {}
     for entry in entries:
         first = kept.setdefault(entry.address, entry)
         if replace(first, line=0) != replace(entry, line=0):
@@ -302,7 +304,7 @@ def _once(entries: Sequence[Entry], findings: Findings) -> list[Entry]:
     return list(kept.values())
 
 
-def _as_csv(rows: Sequence[Entry]) -> str:
+def _as_csv(rows: Sequence[ListEntry]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(("name", "address", "driver", "user", "password", "mac"))
@@ -312,13 +314,13 @@ def _as_csv(rows: Sequence[Entry]) -> str:
     return out.getvalue()
 
 
-def _instackenv(row: Entry) -> dict[str, object]:
+def _instackenv(row: ListEntry) -> dict[str, object]:
     tree = {"name": row.name, "pm_type": row.driver or "ipmi", "pm_addr": row.address, "pm_user": row.user}
     tree["pm_password"] = row.password.reveal() if row.password else None
     return {name: value for name, value in tree.items() if value} | {"ports": [{"address": mac} for mac in row.macs]}
 
 
-def _ironic(row: Entry) -> dict[str, object]:
+def _ironic(row: ListEntry) -> dict[str, object]:
     driver = row.driver or "ipmi"
     prefix = "ipmi" if driver == "ipmi" else "redfish"
     host = f"[{row.address}]" if ":" in row.address else row.address

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from seedvm.base.json_tree import subtree
 from seedvm.wire import WireError
 from seedvm.wire.ether import Lldp, parse_lldp
 
@@ -80,11 +81,11 @@ class Hardware:
     @classmethod
     def of(cls, said: Mapping[str, object], finished_at: str = "") -> Hardware:
         """Of Ironic's `/nodes/ID/inventory`; `finished_at` is Ironic's own time of the end of the inspection (RFC 3339)."""
-        tree, extra = _tree(said, "inventory"), _tree(said, "plugin_data")
-        memory, vendor, boot = (_tree(tree, name) for name in ("memory", "system_vendor", "boot"))
-        ours, cpu, firmware = _tree(extra, "seedvm"), _tree(tree, "cpu"), _tree(vendor, "firmware")
+        tree, extra = subtree(said, "inventory"), subtree(said, "plugin_data")
+        memory, vendor, boot = (subtree(tree, name) for name in ("memory", "system_vendor", "boot"))
+        ours, cpu, firmware = subtree(extra, "seedvm"), subtree(tree, "cpu"), subtree(vendor, "firmware")
         total = _number(memory.get("physical_mb")) or _number(memory.get("total")) // 2**20
-        contents, links, lldp = _tree(ours, "disks"), _tree(ours, "links"), _tree(extra, "lldp_raw")
+        contents, links, lldp = subtree(ours, "disks"), subtree(ours, "links"), subtree(extra, "lldp_raw")
         return cls(
             cpus=_number(cpu.get("count")),
             memory_mib=total,
@@ -111,7 +112,7 @@ def holds(contents: object) -> str:
         more = f" and {len(parts) - _MOST_SHOWN} more" if len(parts) > _MOST_SHOWN else ""
         listed = ", ".join(parts[:_MOST_SHOWN]) + more if parts else "no partition"
         return f"{text(contents['table'], 10)}: {listed}"
-    if found := _tree(contents, "found"):
+    if found := subtree(contents, "found"):
         return _signature(found)
     return "nothing" if contents.get("blank") is True else "data of no known kind"
 
@@ -182,8 +183,3 @@ def _number(value: object) -> int:
 
 def _trees(value: object) -> list[Mapping[str, object]]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-
-
-def _tree(tree: Mapping[str, object], name: str) -> Mapping[str, object]:
-    value = tree.get(name)
-    return value if isinstance(value, dict) else {}

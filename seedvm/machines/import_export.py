@@ -15,8 +15,8 @@ from seedvm.base.addresses import parse
 from seedvm.base.errors import InvalidFile
 from seedvm.base.yaml_cursor import Findings
 from seedvm.machines import inventory
-from seedvm.machines.formats import Entry, read
-from seedvm.machines.inventory import Machine
+from seedvm.machines.formats import ListEntry, read
+from seedvm.machines.inventory import KnownMachine
 from seedvm.site.accounts import Candidate
 from seedvm.site.model import Site
 from seedvm.site.secrets_file import load_accounts, load_proven, store_accounts
@@ -68,16 +68,16 @@ def take(data: bytes, path: str, site: Site, state_dir: Path) -> Taken:
     )
 
 
-def give(state_dir: Path, *, passwords: bool = False) -> tuple[Entry, ...]:
+def give(state_dir: Path, *, passwords: bool = False) -> tuple[ListEntry, ...]:
     """The machines that are known, as a list. A password is the proven one, else the one that the operator gave for this BMC."""
     secrets = state_dir / "secrets.yaml"
     accounts = {**load_accounts(secrets), **load_proven(secrets)}
     return tuple(_entry(one, accounts.get(one.bmc), passwords) for one in inventory.load(state_dir).machines)
 
 
-def _entry(machine: Machine, account: Candidate | None, passwords: bool) -> Entry:
+def _entry(machine: KnownMachine, account: Candidate | None, passwords: bool) -> ListEntry:
     macs = (machine.boot_mac,) if machine.boot_mac else machine.macs
-    return Entry(
+    return ListEntry(
         machine.bmc,
         user=account.user if account else machine.proven_user,
         password=account.password if account and passwords else None,
@@ -93,7 +93,7 @@ def _declared(address: str, site: Site) -> bool:
     return False
 
 
-def _problems(entries: Sequence[Entry], known: Mapping[str, Machine], site: Site) -> Findings:
+def _problems(entries: Sequence[ListEntry], known: Mapping[str, KnownMachine], site: Site) -> Findings:
     found = Findings()
     owners = {one.boot_mac: one for one in known.values() if one.boot_mac}
     for entry in entries:
@@ -120,9 +120,9 @@ def _problems(entries: Sequence[Entry], known: Mapping[str, Machine], site: Site
     return found
 
 
-def _listed(machine: Machine | None, entry: Entry) -> Machine:
+def _listed(machine: KnownMachine | None, entry: ListEntry) -> KnownMachine:
     """A machine with what the list says of it. One that nobody has heard yet counts as silent until discovery hears it."""
-    made = machine or Machine(entry.address, silent=True)
+    made = machine or KnownMachine(entry.address, silent=True)
     made = replace(made, name=entry.name or made.name)
     if not entry.macs or (made.boot_mac and not _from_list(made)):
         return made
@@ -130,5 +130,5 @@ def _listed(machine: Machine | None, entry: Entry) -> Machine:
     return replace(made, macs=entry.macs, boot_mac=boot, boot_mac_source=LISTED if boot else None)
 
 
-def _from_list(machine: Machine) -> bool:
+def _from_list(machine: KnownMachine) -> bool:
     return machine.boot_mac_source == LISTED

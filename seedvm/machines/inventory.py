@@ -30,7 +30,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Fact:
+class MachineFact:
     """One fact with the packet or answer that it came from and the time (RFC 3339)."""
 
     fact: str
@@ -40,7 +40,7 @@ class Fact:
 
 
 @dataclass(frozen=True)
-class Machine:
+class KnownMachine:
     """One machine, known by its BMC's address.
 
     `driver` is "ipmi" or "redfish" once a login was proven; `proven_user` is the account's name, the password is in secrets.yaml.
@@ -77,7 +77,7 @@ class Machine:
     retry_at: float | None = None
     node: str | None = None
     name: str | None = None
-    facts: tuple[Fact, ...] = ()
+    facts: tuple[MachineFact, ...] = ()
 
     @property
     def usable(self) -> bool:
@@ -95,12 +95,12 @@ class Inventory:
     """All machines in the order of their addresses, and the ranges that were scanned to find them."""
 
     ranges: tuple[str, ...] = ()
-    machines: tuple[Machine, ...] = field(default_factory=tuple)
+    machines: tuple[KnownMachine, ...] = field(default_factory=tuple)
 
-    def machine(self, bmc: str) -> Machine | None:
+    def machine(self, bmc: str) -> KnownMachine | None:
         return next((one for one in self.machines if one.bmc == bmc), None)
 
-    def with_machines(self, changed: Iterable[Machine]) -> Inventory:
+    def with_machines(self, changed: Iterable[KnownMachine]) -> Inventory:
         """This inventory with these machines put in or replaced."""
         all_ = {one.bmc: one for one in self.machines} | {one.bmc: one for one in changed}
         ordered = sorted(all_.values(), key=lambda one: order(one.bmc))
@@ -129,7 +129,7 @@ def save(state_dir: Path, inventory: Inventory) -> None:
         _write(state_dir, inventory)
 
 
-def update(state_dir: Path, *machines: Machine, ranges: Iterable[str] | None = None) -> Inventory:
+def update(state_dir: Path, *machines: KnownMachine, ranges: Iterable[str] | None = None) -> Inventory:
     """Put machines in, replacing those with the same BMC; optionally note the ranges. Returns what is stored now."""
     with locked(_lock(state_dir)):
         inventory = load(state_dir).with_machines(machines)
@@ -139,11 +139,11 @@ def update(state_dir: Path, *machines: Machine, ranges: Iterable[str] | None = N
         return inventory
 
 
-def change(state_dir: Path, bmc: str, **values: Any) -> Machine:
+def change(state_dir: Path, bmc: str, **values: Any) -> KnownMachine:
     """Set fields of one machine under the lock and return it; a machine that is not there yet is made."""
     with locked(_lock(state_dir)):
         inventory = load(state_dir)
-        machine = replace(inventory.machine(bmc) or Machine(bmc), **values)
+        machine = replace(inventory.machine(bmc) or KnownMachine(bmc), **values)
         _write(state_dir, inventory.with_machines((machine,)))
         return machine
 
@@ -158,13 +158,13 @@ def _lock(state_dir: Path) -> Path:
     return state_dir / f".{FILE}.lock"
 
 
-def _machine(row: Mapping[str, Any]) -> Machine:
-    unknown = set(row) - {one.name for one in fields(Machine)}
+def _machine(row: Mapping[str, Any]) -> KnownMachine:
+    unknown = set(row) - {one.name for one in fields(KnownMachine)}
     if unknown:
         raise ValueError(f"unknown key {', '.join(sorted(unknown))}")
     values = dict(row)
     values["findings"] = tuple(Finding(**one) for one in row.get("findings", ()))
-    values["facts"] = tuple(Fact(**one) for one in row.get("facts", ()))
+    values["facts"] = tuple(MachineFact(**one) for one in row.get("facts", ()))
     for name in ("protocols", "macs"):
         values[name] = tuple(row.get(name, ()))
-    return Machine(**values)
+    return KnownMachine(**values)

@@ -9,15 +9,15 @@ from pathlib import Path
 from seedvm.base.json_tree import JSON
 from seedvm.base.typed_json import encode
 from seedvm.machines import inventory
-from seedvm.site.review import Machine, read_review
+from seedvm.site.review import ReviewMachine, read_review
 
 
 @dataclass(frozen=True)
 class Listed:
     """A machine of the inventory, and as inspection found it where the review has it."""
 
-    known: inventory.Machine
-    inspected: Machine | None
+    known: inventory.KnownMachine
+    inspected: ReviewMachine | None
 
     def tree(self) -> dict[str, JSON]:
         """For programs: the inventory's facts, and under `inspected` the review's."""
@@ -49,7 +49,7 @@ def lines(machine: Listed) -> Iterator[str]:
         yield f"    {found.verdict}: {found.role}"
 
 
-def _inspected(found: Machine) -> Iterator[str]:
+def _inspected(found: ReviewMachine) -> Iterator[str]:
     if found.cpus:
         size = f"{found.cpus} CPUs, {found.memory_mib} MiB"
         yield f"    {', '.join(filter(None, (size, found.architecture, found.boot_mode, found.firmware)))}"

@@ -31,7 +31,7 @@ class ProbeRequest:
 
 
 @dataclass(frozen=True)
-class Heard:
+class BootAnswers:
     """What answered: the DHCP servers that made an offer (by address), TFTP, the open ones of the ports."""
 
     dhcp: tuple[str, ...]
@@ -39,9 +39,9 @@ class Heard:
     open: tuple[int, ...]
 
 
-def probe(request: ProbeRequest) -> Heard:
+def probe(request: ProbeRequest) -> BootAnswers:
     """Ask for all of it, one after the other."""
-    return Heard(
+    return BootAnswers(
         dhcp=tuple(offers(request.interface, request.mac, request.seconds)),
         tftp=tftp_answers(request.address, request.seconds),
         open=tuple(port for port in request.ports if tcp_open(request.address, port)),

@@ -31,7 +31,7 @@ class ImagesRequest:
 
 
 @dataclass(frozen=True)
-class ImageFile:
+class StoredImage:
     """One file: bytes, and SHA-512 in hex."""
 
     size: int
@@ -39,13 +39,13 @@ class ImageFile:
 
 
 @dataclass(frozen=True)
-class _Known(ImageFile):
+class _Known(StoredImage):
     """A file as it was hashed; another `mark` (inode, size, time) means another content."""
 
     mark: str
 
 
-def images(request: ImagesRequest) -> dict[str, ImageFile]:
+def images(request: ImagesRequest) -> dict[str, StoredImage]:
     """By image id: each file in the store."""
     store, known = Path(request.store), Path(request.known)
     before = _read(known)
@@ -55,7 +55,7 @@ def images(request: ImagesRequest) -> dict[str, ImageFile]:
             found[path.name] = _hashed(path, before.get(path.name))
     known.parent.mkdir(parents=True, exist_ok=True)
     write_private(known, json.dumps(encode(found)))
-    return {name: ImageFile(item.size, item.sha512) for name, item in found.items()}
+    return {name: StoredImage(item.size, item.sha512) for name, item in found.items()}
 
 
 def _hashed(path: Path, before: _Known | None) -> _Known:

@@ -40,7 +40,7 @@ class StopRequest:
 
 
 @dataclass(frozen=True)
-class Unit:
+class TransientUnit:
     """The transient unit's name, and what became of it: started, running already, stopped."""
 
     unit: str
@@ -52,13 +52,13 @@ def unit(verb: str) -> str:
     return f"seedvm-{verb}.service"
 
 
-def launch(request: LaunchRequest) -> Unit:
+def launch(request: LaunchRequest) -> TransientUnit:
     """Start the verb as a unit. One already running is left alone."""
     verb = request.verb
     if verb not in _LAUNCHED:
         raise SeedvmError(f"{verb} is not run as a unit")
     if running(verb):
-        return Unit(unit(verb), "running already")
+        return TransientUnit(unit(verb), "running already")
     RUN.mkdir(mode=0o700, parents=True, exist_ok=True)
     asked = RUN / f"{verb}.request.json"
     write_private(asked, json.dumps(encode(request.request, reveal=True)))
@@ -74,13 +74,13 @@ def launch(request: LaunchRequest) -> Unit:
         ],
         timeout=20,
     )
-    return Unit(unit(verb), "started")
+    return TransientUnit(unit(verb), "started")
 
 
-def stop(request: StopRequest) -> Unit:
+def stop(request: StopRequest) -> TransientUnit:
     """End the verb's unit; harmless when there is none."""
     process.run(["systemctl", "stop", unit(request.verb)], timeout=30, check=False)
-    return Unit(unit(request.verb), "stopped")
+    return TransientUnit(unit(request.verb), "stopped")
 
 
 def running(verb: str) -> bool:

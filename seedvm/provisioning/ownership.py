@@ -9,7 +9,7 @@ import asyncio
 from dataclasses import dataclass
 
 from seedvm.cloud import heat
-from seedvm.cloud.connection import Access, Cloud, Refused, Unreachable
+from seedvm.cloud.connection import Cloud, CloudAccess, Refused, Unreachable
 from seedvm.controller import vip
 from seedvm.engine.step import Context
 
@@ -32,7 +32,7 @@ class Standing:
 
 def cloud_of(context: Context) -> Cloud:
     """The site's cloud through its VIP, as admin."""
-    return Cloud(Access(str(context.site.provisioning.vip), context.secrets.generated.admin_password))
+    return Cloud(CloudAccess(str(context.site.provisioning.vip), context.secrets.generated.admin_password))
 
 
 async def look(context: Context, cloud: Cloud) -> Standing:

@@ -29,7 +29,7 @@ PERCENT: Mapping[NodePhase, float] = {
 
 
 @dataclass(frozen=True)
-class Place:
+class NodeProgress:
     """Where a machine's deployment stands: a phase of a machine and a few words."""
 
     phase: NodePhase
@@ -41,33 +41,37 @@ class Place:
         return PERCENT[self.phase] + more
 
 
-def place(node: Node, resources: Mapping[str, Resource], *, answers: bool) -> Place:
+def place(node: Node, resources: Mapping[str, Resource], *, answers: bool) -> NodeProgress:
     """`resources` are the node's own, by type; `answers` says whether its address takes connections."""
     deployment, server = resources.get(DEPLOYMENT), resources.get(SERVER)
     for one in (deployment, server):
         if one is not None and one.status.endswith("FAILED"):
-            return Place("failed", one.reason[:200])
+            return NodeProgress("failed", one.reason[:200])
     if deployment is not None and deployment.status in _DONE:
-        return Place("joined", "configured, reported success to Heat")
+        return NodeProgress("joined", "configured, reported success to Heat")
     if node.state in ("deploy failed", "error"):
-        return Place("failed", node.error[:200])
+        return NodeProgress("failed", node.error[:200])
     if node.state == "active":
-        return Place("configure", "its own system is up") if answers else Place("boot", "booting from its own disk")
+        return (
+            NodeProgress("configure", "its own system is up")
+            if answers
+            else NodeProgress("boot", "booting from its own disk")
+        )
     if node.state in ("deploying", "wait call-back"):
         return _deploying(node)
-    return Place("power", node.state)
+    return NodeProgress("power", node.state)
 
 
-def _deploying(node: Node) -> Place:
+def _deploying(node: Node) -> NodeProgress:
     if node.step == "write_image":
-        return Place("write", "the agent is writing the image")
+        return NodeProgress("write", "the agent is writing the image")
     if node.step in _BOOTING:
-        return Place("boot", node.step.replace("_", " "))
+        return NodeProgress("boot", node.step.replace("_", " "))
     if node.state == "wait call-back" or node.power == "power on":
         if not node.agent:
-            return Place("pxe", "booting from the network; the agent has not contacted Ironic yet")
-        return Place("ramdisk", f"the agent is working: {node.step.replace('_', ' ') or 'contacted Ironic'}")
-    return Place("power", f"{node.state}, {node.power}")
+            return NodeProgress("pxe", "booting from the network; the agent has not contacted Ironic yet")
+        return NodeProgress("ramdisk", f"the agent is working: {node.step.replace('_', ' ') or 'contacted Ironic'}")
+    return NodeProgress("power", f"{node.state}, {node.power}")
 
 
 def stage(processes: str) -> str:
@@ -91,7 +95,7 @@ def resource_paths(resources: tuple[Resource, ...], names: Mapping[int, str]) ->
 
 
 @dataclass(frozen=True)
-class Failure:
+class NodeFailure:
     """What failed at which node (empty: the stack itself), in the words of the service that knows most."""
 
     node: str
@@ -110,7 +114,7 @@ def failure(
     words: Mapping[str, str],
     faults: Mapping[str, str],
     reason: str,
-) -> Failure:
+) -> NodeFailure:
     """The first cause among the failed resources. `words` are deployments' by id, `faults` servers' by id."""
     failed = [one for one in resources if one.status.endswith("FAILED") and one.index is not None]
     failed.sort(
@@ -119,9 +123,9 @@ def failure(
     for one in failed:
         name = names.get(one.index if one.index is not None else -1, f"node {one.index}")
         if one.kind == DEPLOYMENT:
-            return Failure(name, _CONFIGURATION, words.get(one.physical) or one.reason)
+            return NodeFailure(name, _CONFIGURATION, words.get(one.physical) or one.reason)
         if one.kind == SERVER:
-            return Failure(name, "its deployment failed", faults.get(one.physical) or one.reason)
+            return NodeFailure(name, "its deployment failed", faults.get(one.physical) or one.reason)
         if one.kind == PORT:
-            return Failure(name, "Neutron rejected its port", one.reason)
-    return Failure("", "the undercloud stack failed", reason)
+            return NodeFailure(name, "Neutron rejected its port", one.reason)
+    return NodeFailure("", "the undercloud stack failed", reason)

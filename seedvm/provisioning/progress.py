@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from seedvm.engine.stages import STALLED
 from seedvm.engine.step import Report
-from seedvm.provisioning.phases import Place
+from seedvm.provisioning.phases import NodeProgress
 
 _RATE_SECONDS = 10.0
 _STALL_SECONDS = 30.0
@@ -49,7 +49,7 @@ class Lanes:
 
     def __init__(self, report: Report, total: int) -> None:
         self._report, self._total = report, total
-        self._places: dict[str, Place] = {}
+        self._places: dict[str, NodeProgress] = {}
         self._streams: dict[str, _Stream] = {}
         self._agents: dict[str, str] = {}
         self._since: dict[str, float] = {}
@@ -59,7 +59,7 @@ class Lanes:
         """Whether some image is on its way, so that looking every second is worth it."""
         return any(place.phase == "write" for place in self._places.values())
 
-    def set(self, node: str, place: Place, agent: str, now: float = 0.0) -> None:
+    def set(self, node: str, place: NodeProgress, agent: str, now: float = 0.0) -> None:
         """Where a node stands at `now` (seconds); `agent` is the address that its ramdisk calls from, empty where unknown."""
         if self._places.get(node) != place:
             self._since[node] = now

@@ -15,11 +15,20 @@ from seedvm.base.errors import SeedvmError
 from seedvm.base.tcp import connects
 from seedvm.cloud import heat, ironic, nova
 from seedvm.cloud.connection import Cloud
-from seedvm.cloud.ssh import Machine, Ssh, way_in
+from seedvm.cloud.ssh import Ssh, SshHost, way_in
 from seedvm.controller import sockets
 from seedvm.engine.step import Context, Report
 from seedvm.provisioning import recovery
-from seedvm.provisioning.phases import DEPLOYMENT, SERVER, Failure, Place, failure, place, resource_paths, stage
+from seedvm.provisioning.phases import (
+    DEPLOYMENT,
+    SERVER,
+    NodeFailure,
+    NodeProgress,
+    failure,
+    place,
+    resource_paths,
+    stage,
+)
 from seedvm.provisioning.progress import Lanes
 from seedvm.services.load import installed
 from seedvm.site import orders
@@ -110,9 +119,9 @@ class Deployment:
             up = node.state == "active" and await connects(str(one.address), _SSH)
             now = place(node, own, answers=up)
             if now.phase == "configure":
-                now = Place("configure", await self._stage(one.name, str(one.address)))
+                now = NodeProgress("configure", await self._stage(one.name, str(one.address)))
             elif now.phase == "failed" and (server := own.get(SERVER)) and server.status.endswith("FAILED"):
-                now = Place("failed", await self._fault(node, server) or now.detail)
+                now = NodeProgress("failed", await self._fault(node, server) or now.detail)
             self._lanes.set(one.name, now, node.agent, time.monotonic())
         self.report.progress(round(self._lanes.share(), 1), 100, "percent of the deployment")
         await self._obey(nodes)
@@ -153,7 +162,7 @@ class Deployment:
         """Which service a node is configuring right now, from its own processes."""
         words = ["pgrep", "-a", "-f", "/os-refresh-config/"]
         try:
-            said = await self._ssh.run(Machine(name, address), words, timeout=_STAGE_SECONDS, check=False)
+            said = await self._ssh.run(SshHost(name, address), words, timeout=_STAGE_SECONDS, check=False)
         except SeedvmError:
             return "its own system is up"
         return stage(said.stdout)
@@ -165,7 +174,7 @@ class Deployment:
             if one.kind == DEPLOYMENT and one.status.endswith("FAILED") and one.physical
         }
         names = {one.index: one.name for one in self.context.site.controllers}
-        said: Failure = failure(names, resources, words, self._faults, stack.reason)
+        said: NodeFailure = failure(names, resources, words, self._faults, stack.reason)
         hint = "run seedvm run to retry what failed"
         if said.node:
             addresses = {one.name: one.address for one in self.context.site.controllers}

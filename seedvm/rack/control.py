@@ -18,7 +18,7 @@ from pathlib import Path
 from seedvm.base.errors import SeedvmError
 from seedvm.base.json_tree import JSON
 from seedvm.base.typed_json import decode, encode
-from seedvm.rack.machine import Machine
+from seedvm.rack.machine import RackMachine
 
 _TIMEOUT = 60.0
 
@@ -35,7 +35,7 @@ class MachinePower:
 
 
 class _Handler(socketserver.StreamRequestHandler):
-    server: Server
+    server: ControlServer
 
     def handle(self) -> None:
         for line in self.rfile:
@@ -47,12 +47,12 @@ class _Handler(socketserver.StreamRequestHandler):
                 self.wfile.write(json.dumps(answer).encode() + b"\n")
 
 
-class Server(socketserver.ThreadingUnixStreamServer):
+class ControlServer(socketserver.ThreadingUnixStreamServer):
     """Serves one machine."""
 
     daemon_threads = True
 
-    def __init__(self, path: Path, machine: Machine) -> None:
+    def __init__(self, path: Path, machine: RackMachine) -> None:
         path.unlink(missing_ok=True)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         super().__init__(str(path), _Handler)

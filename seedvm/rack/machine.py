@@ -27,7 +27,7 @@ _RETRY_SECONDS = 8.0
 _SOFT_OFF, _SOFT_RESTART = signal.SIGRTMIN + 4, signal.SIGRTMIN + 5  # systemd: poweroff.target, reboot.target
 
 
-class Machine:
+class RackMachine:
     """One machine's state. `is_seed` has two NICs and ends its supervisor when it switches itself off."""
 
     def __init__(self, rack: RackSpec, name: str, on_off: Callable[[], None] | None = None) -> None:

@@ -28,7 +28,7 @@ _MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
 
 
 @dataclass(frozen=True)
-class Network:
+class NetworkSpec:
     """One wire of the rack; the router's address is the rack's own."""
 
     cidr: ipaddress.IPv4Network
@@ -56,7 +56,7 @@ class Seed:
 
 
 @dataclass(frozen=True)
-class Bmc:
+class BmcSpec:
     protocol: str
     address: ipaddress.IPv4Address
     user: str
@@ -73,7 +73,7 @@ class MachineSpec:
     name: str
     uuid: uuids.UUID
     mac: str
-    bmc: Bmc
+    bmc: BmcSpec
     cpus: int
     memory_mib: int
     disk_gib: int
@@ -89,8 +89,8 @@ class RackSpec:
 
     name: str
     file: Path
-    provisioning: Network
-    bmc: Network
+    provisioning: NetworkSpec
+    bmc: NetworkSpec
     images: Path
     seed: Seed | None
     machines: tuple[MachineSpec, ...]
@@ -209,14 +209,14 @@ def _cidr(text: str) -> ipaddress.IPv4Network:
         raise ValueError(f"'{text}' is not an IPv4 network such as 172.22.0.0/24") from None
 
 
-def _network(cursor: Cursor) -> Network | None:
+def _network(cursor: Cursor) -> NetworkSpec | None:
     parts = cursor.mapping(("cidr", "router"))
     cidr, router = parts["cidr"].parsed(_cidr), parts["router"].parsed(_address)
     if cidr is None or router is None:
         return None
     if router not in cidr:
         parts["router"].problem(f"{router} is not in {cidr}")
-    return Network(cidr, router)
+    return NetworkSpec(cidr, router)
 
 
 def _seed(cursor: Cursor) -> Seed | None:
@@ -239,7 +239,7 @@ def _bind(cursor: Cursor) -> Bind | None:
     return Bind(Path(source).absolute(), target, parts["read_only"].boolean(False))
 
 
-def _machine(cursor: Cursor, network: Network | None) -> MachineSpec | None:
+def _machine(cursor: Cursor, network: NetworkSpec | None) -> MachineSpec | None:
     parts = cursor.mapping(
         ("name", "uuid", "mac", "bmc", "cpus", "memory_mib", "disk_gib", "serial"),
         ("kind", "firmware", "faults"),
@@ -269,7 +269,7 @@ def _one_of(cursor: Cursor, *known: str) -> str | None:
     return cursor.parsed(parse) if cursor.present else known[0]
 
 
-def _bmc(cursor: Cursor, network: Network | None) -> Bmc | None:
+def _bmc(cursor: Cursor, network: NetworkSpec | None) -> BmcSpec | None:
     parts = cursor.mapping(("protocol", "address", "user", "password"))
     protocol, address = parts["protocol"].parsed(_protocol), parts["address"].parsed(_address)
     user, password = parts["user"].text(), parts["password"].text()
@@ -277,7 +277,7 @@ def _bmc(cursor: Cursor, network: Network | None) -> Bmc | None:
         parts["address"].problem(f"{address} is not free for a BMC in {network.cidr}")
     if protocol is None or address is None or user is None or password is None:
         return None
-    return Bmc(protocol, address, user, Secret(password))
+    return BmcSpec(protocol, address, user, Secret(password))
 
 
 def _no_doubles(findings: Findings, cursor: Cursor, machines: Iterable[MachineSpec | None], seed: Seed | None) -> None:

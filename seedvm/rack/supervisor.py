@@ -14,7 +14,7 @@ from pathlib import Path
 from seedvm.base.errors import SeedvmError
 from seedvm.rack import control
 from seedvm.rack.firmware import disk
-from seedvm.rack.machine import Machine, folder_of
+from seedvm.rack.machine import RackMachine, folder_of
 from seedvm.rack.model import load_rack
 from seedvm.rack.sandbox import cgroup
 
@@ -28,9 +28,9 @@ def main(arguments: list[str]) -> None:
     is_seed = rack.seed is not None and rack.seed.name == name
     if not is_seed:
         disk.create(folder / "disk.img", rack.machine(name).disk_gib)
-    machine = Machine(rack, name, on_off=over.set if is_seed else None)
+    machine = RackMachine(rack, name, on_off=over.set if is_seed else None)
     path = rack.socket(name)
-    server = control.Server(path, machine)
+    server = control.ControlServer(path, machine)
     threading.Thread(target=server.serve_forever, name="control", daemon=True).start()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: over.set())

@@ -17,7 +17,7 @@ from seedvm.scan.multicast import plan_search, search
 from seedvm.scan.onlink import own_wires
 from seedvm.scan.pace import Pace
 from seedvm.scan.ranges import wires
-from seedvm.scan.state import Progress
+from seedvm.scan.state import ScanProgress
 from seedvm.scan.sweep import DEFAULT_RATE, PACKETS_A_BMC, SECONDS_BY_HALVES, Budget, plan_sweep, sweep
 from seedvm.scan.vlan import vlan
 
@@ -53,7 +53,7 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class Ended:
+class ScanEnd:
     """How a scan ended: what was found by address, packets sent, seconds, and whether it came to its end."""
 
     bmcs: tuple[Bmc, ...]
@@ -74,10 +74,10 @@ async def scan(
     *,
     on_found: OnFound,
     on_heard: OnHeard | None = None,
-    progress: Progress | None = None,
+    progress: ScanProgress | None = None,
     deadline: float | None = None,
     ports: Ports = USUAL_PORTS,
-) -> Ended:
+) -> ScanEnd:
     """Scan as planned; what `progress` has is not asked again. `deadline` is in seconds."""
     loop = asyncio.get_running_loop()
     started, pace, complete = loop.time(), Pace(plan.rate), True
@@ -104,7 +104,7 @@ async def scan(
             complete = False
     if progress:
         progress.save(complete=complete)
-    return Ended(tuple(found.values()), pace.sent, round(loop.time() - started, 3), complete)
+    return ScanEnd(tuple(found.values()), pace.sent, round(loop.time() - started, 3), complete)
 
 
 async def _wire(plan: Plan, pace: Pace, note: OnFound, on_heard: OnHeard | None) -> None:

@@ -18,7 +18,7 @@ from seedvm.scan.ranges import addresses
 FILE = "scan.json"
 
 
-class Progress:
+class ScanProgress:
     """One scan's progress."""
 
     def __init__(self, folder: Path, ranges: Iterable[str], *, fresh: bool = False) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from seedvm.base.nics import Nic
+from seedvm.base.nics import SystemNic
 
 STORE = Path("/var/lib/glance")
 """Where the seed's Glance keeps images: on the state partition, as everything large."""
@@ -62,7 +62,7 @@ def clock(now: float, built: float | None) -> Trouble | None:
     return None
 
 
-def link(nic: Nic) -> Trouble | None:
+def link(nic: SystemNic) -> Trouble | None:
     """Why a NIC cannot carry a deployment; None where it can, be it slowly."""
     if not nic.link:
         return Trouble(f"{nic.name} has no link", "plug the cable in")
@@ -71,7 +71,7 @@ def link(nic: Nic) -> Trouble | None:
     return None
 
 
-def slow(nic: Nic) -> Trouble | None:
+def slow(nic: SystemNic) -> Trouble | None:
     """What is allowed but will take long; the screens say it, the engine goes on."""
     if nic.link and 0 < nic.speed < SLOW_MBIT:
         return Trouble(f"{nic.name} runs at {nic.speed} Mbit/s", "use another cable or port: the images are large")

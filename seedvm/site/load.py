@@ -12,7 +12,17 @@ from pathlib import Path
 from seedvm.base import addresses
 from seedvm.base.errors import InvalidFile, SeedvmError
 from seedvm.base.yaml_cursor import Cursor, Findings, open_tree
-from seedvm.site.model import AddressRange, BmcSite, Machine, Needs, Provisioning, Role, SeedSite, Site, UndercloudSite
+from seedvm.site.model import (
+    AddressRange,
+    BmcSite,
+    Needs,
+    Provisioning,
+    Role,
+    SeedSite,
+    Site,
+    SiteMachine,
+    UndercloudSite,
+)
 
 _ROLES: dict[str, Role] = {"undercloud": "undercloud", "spare": "spare", "exclude": "exclude"}
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]|[a-z]")
@@ -131,12 +141,12 @@ def _undercloud(cursor: Cursor) -> UndercloudSite:
     )
 
 
-def _machine(cursor: Cursor) -> Machine | None:
+def _machine(cursor: Cursor) -> SiteMachine | None:
     keys = cursor.mapping(("bmc",), ("mac", "role"))
     bmc = keys["bmc"].parsed(addresses.parse)
     mac = keys["mac"].parsed(lambda text: _matching(_MAC, "a MAC address like 52:54:00:12:34:56")(text.lower()))
     role = keys["role"].parsed(_role)
-    return Machine(bmc, mac, role) if bmc is not None else None
+    return SiteMachine(bmc, mac, role) if bmc is not None else None
 
 
 def _role(text: str) -> Role:

@@ -138,7 +138,7 @@ class Controller:
 
 
 @dataclass(frozen=True)
-class Machine:
+class SiteMachine:
     """What the operator says of one machine, by its BMC's address; None says nothing."""
 
     bmc: BmcAddress
@@ -155,12 +155,12 @@ class Site:
     provisioning: Provisioning
     bmc: BmcSite
     undercloud: UndercloudSite
-    machines: tuple[Machine, ...]
+    machines: tuple[SiteMachine, ...]
 
-    def machine(self, bmc: BmcAddress | str) -> Machine:
+    def machine(self, bmc: BmcAddress | str) -> SiteMachine:
         """What is said of a machine; one of which nothing is said has no MAC and no role."""
         wanted = addresses.parse(str(bmc))
-        return next((machine for machine in self.machines if machine.bmc == wanted), Machine(wanted, None, None))
+        return next((machine for machine in self.machines if machine.bmc == wanted), SiteMachine(wanted, None, None))
 
     @property
     def controllers(self) -> tuple[Controller, ...]:

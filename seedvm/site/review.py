@@ -28,7 +28,7 @@ class Wipe:
 
 
 @dataclass(frozen=True)
-class Disk:
+class ReviewDisk:
     """A disk as inspection saw it; `wipe` says whether the deployment would write it, `holds` what is on it now."""
 
     name: str
@@ -39,7 +39,7 @@ class Disk:
 
 
 @dataclass(frozen=True)
-class Nic:
+class ReviewNic:
     """A NIC; `mbps` is None without a link, `switch` and `port` are the other end's words (LLDP)."""
 
     name: str
@@ -50,7 +50,7 @@ class Nic:
 
 
 @dataclass(frozen=True)
-class Machine:
+class ReviewMachine:
     """A machine of the review: `verdict` is fit or unfit, `why` its reason. What inspection did not find is empty or 0;
     `clock_ahead` is in seconds, None where it was not read."""
 
@@ -61,7 +61,7 @@ class Machine:
     serial: str = ""
     cpus: int = 0
     memory_mib: int = 0
-    disks: tuple[Disk, ...] = ()
+    disks: tuple[ReviewDisk, ...] = ()
     verdict: str = ""
     why: str = ""
     product: str = ""
@@ -70,11 +70,11 @@ class Machine:
     boot_mode: str = ""
     boot_mac: str = ""
     clock_ahead: float | None = None
-    nics: tuple[Nic, ...] = ()
+    nics: tuple[ReviewNic, ...] = ()
     remarks: tuple[str, ...] = ()
 
     @property
-    def wiped(self) -> tuple[Disk, ...]:
+    def wiped(self) -> tuple[ReviewDisk, ...]:
         """The disks that would be written."""
         return tuple(disk for disk in self.disks if disk.wipe)
 
@@ -84,15 +84,15 @@ class Review:
     """What the engine asks the operator to confirm."""
 
     site: str
-    machines: tuple[Machine, ...]
+    machines: tuple[ReviewMachine, ...]
 
     @property
-    def to_wipe(self) -> tuple[Machine, ...]:
+    def to_wipe(self) -> tuple[ReviewMachine, ...]:
         """Machines with a disk that would be written."""
         return tuple(machine for machine in self.machines if machine.wiped)
 
     @property
-    def untouched(self) -> tuple[Machine, ...]:
+    def untouched(self) -> tuple[ReviewMachine, ...]:
         """Machines of which nothing would be written."""
         return tuple(machine for machine in self.machines if not machine.wiped)
 
@@ -107,7 +107,7 @@ class Review:
 
 
 @dataclass(frozen=True)
-class Confirmed:
+class Confirmation:
     """The disks of this site that the operator allowed to be wiped, and when (RFC 3339, UTC)."""
 
     site: str
@@ -119,7 +119,7 @@ class Confirmed:
         return bool(review.wipes) and self.site == review.site and frozenset(self.wipe) == review.wipes
 
 
-def _swapped(machine: Machine, node: str, spare: str) -> Machine:
+def _swapped(machine: ReviewMachine, node: str, spare: str) -> ReviewMachine:
     if machine.bmc == spare:
         return replace(machine, name=node, role="undercloud")
     if machine.name == node:
@@ -134,9 +134,9 @@ def parse_review(text: str) -> Review:
     return _parse(Review, text, REVIEW, "run the engine again: it writes a new one")
 
 
-def parse_confirmed(text: str) -> Confirmed:
+def parse_confirmed(text: str) -> Confirmation:
     """The confirmation in `confirmed.json`. Raises SeedvmError where it is not one."""
-    return _parse(Confirmed, text, CONFIRMED, "confirm again")
+    return _parse(Confirmation, text, CONFIRMED, "confirm again")
 
 
 def read_review(state_dir: Path) -> Review | None:
@@ -147,7 +147,7 @@ def read_review(state_dir: Path) -> Review | None:
         return None
 
 
-def read_confirmed(state_dir: Path) -> Confirmed | None:
+def read_confirmed(state_dir: Path) -> Confirmation | None:
     """The confirmation of a state folder, None where there is none yet. Raises SeedvmError where the file is not one."""
     try:
         return parse_confirmed((state_dir / CONFIRMED).read_text())
@@ -155,7 +155,7 @@ def read_confirmed(state_dir: Path) -> Confirmed | None:
         return None
 
 
-def text_of(file: Review | Confirmed) -> str:
+def text_of(file: Review | Confirmation) -> str:
     """The file's text."""
     return json.dumps(encode(file), indent=1) + "\n"
 
@@ -166,7 +166,7 @@ def confirmation(review: Review, typed: str, time: str) -> str:
         raise SeedvmError(
             "Not confirmed", why="what was typed is not the site's name", hint=f"type {review.site} exactly"
         )
-    return text_of(Confirmed(review.site, time, tuple(sorted(review.wipes))))
+    return text_of(Confirmation(review.site, time, tuple(sorted(review.wipes))))
 
 
 def _parse(kind: type[T], text: str, name: str, hint: str) -> T:

@@ -13,16 +13,16 @@ from functools import partial
 from typing import ClassVar
 
 from seedvm.base.errors import SeedvmError
-from seedvm.bmc.boot_mac import Alone, Ear, Heard, IpmiSwitch, RedfishSwitch, Switch, learn, learn_alone
+from seedvm.bmc.boot_mac import Alone, BootRequests, Ear, IpmiSwitch, RedfishSwitch, Switch, learn, learn_alone
 from seedvm.bmc.clients import BmcPorts, opens
 from seedvm.bmc.ipmi import IpmiBmc
 from seedvm.bmc.ledger import Ledger
-from seedvm.bmc.rate_limit import Pace
+from seedvm.bmc.rate_limit import RateLimit
 from seedvm.bmc.redfish import RedfishBmc
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Context, Done, Report, Todo, Verdict
 from seedvm.machines import inventory
-from seedvm.machines.inventory import Machine
+from seedvm.machines.inventory import KnownMachine
 from seedvm.scan.sniff import match_machine, sniff_dhcp
 from seedvm.scan.sweep import USUAL_PORTS, Ports
 from seedvm.site.accounts import Candidate
@@ -55,7 +55,7 @@ class BootMacStep:
         self._allowed = context.site.bmc.learn_mac_by_power_on
         self._ports = ports
         self._alone = alone
-        self._pace = Pace(context.state_dir)
+        self._pace = RateLimit(context.state_dir)
 
     async def check(self) -> Verdict:
         known = inventory.load(self._state_dir)
@@ -82,7 +82,7 @@ class BootMacStep:
 
     async def _learn_by_uuid(self, switches: dict[str, Switch], guids: dict[str, bytes], report: Report) -> None:
         """All at once: each request says whose it is."""
-        heard = Heard()
+        heard = BootRequests()
         requests: dict[str, Dhcp] = {}
 
         def on_request(request: Dhcp) -> None:
@@ -150,7 +150,7 @@ class BootMacStep:
             if others:
                 self._unfit(one.bmc, f"{UNKNOWN} {one.boot_mac} is also claimed by {', '.join(others)}", report)
 
-    def _waits(self, machine: Machine) -> bool:
+    def _waits(self, machine: KnownMachine) -> bool:
         """Whether this machine still needs its MAC, or was left powered on by a run that was killed."""
         return (
             self._typed(machine)
@@ -158,12 +158,12 @@ class BootMacStep:
             or (machine.usable and not machine.silent and machine.boot_mac is None)
         )
 
-    def _typed(self, machine: Machine) -> bool:
+    def _typed(self, machine: KnownMachine) -> bool:
         """Whether the operator wrote a MAC that the inventory does not have yet."""
         said = self._site.machine(machine.bmc).mac
         return said is not None and said != machine.boot_mac
 
-    def _take(self, machine: Machine) -> None:
+    def _take(self, machine: KnownMachine) -> None:
         values: dict[str, str | None] = {
             "boot_mac": self._site.machine(machine.bmc).mac,
             "boot_mac_source": "site.yaml",
@@ -172,7 +172,7 @@ class BootMacStep:
             values |= {"unfit_reason": None, "cure": None}
         inventory.change(self._state_dir, machine.bmc, **values)
 
-    async def _dark(self, machines: list[Machine], report: Report) -> dict[str, Switch]:
+    async def _dark(self, machines: list[KnownMachine], report: Report) -> dict[str, Switch]:
         """The machines that may be powered on; for the others the reason is noted."""
         proven = load_proven(self._secrets_file)
         switches: dict[str, Switch] = {}
@@ -192,7 +192,7 @@ class BootMacStep:
                     switches[machine.bmc] = switch
         return switches
 
-    async def _busy(self, machine: Machine, pair: Candidate, switch: Switch) -> str | None:
+    async def _busy(self, machine: KnownMachine, pair: Candidate, switch: Switch) -> str | None:
         """Why a machine must not be started; one that a killed run of ours left on is switched off first. The first login is a counted
         one: what follows it is sent only with a pair that has just opened the BMC."""
         ports = BmcPorts(self._ports.ipmi, self._ports.redfish, self._ports.redfish_clear or 80)
@@ -208,7 +208,7 @@ class BootMacStep:
             return f"{UNKNOWN} is unknown, and its power state cannot be read: {error.what}"
         return None
 
-    def _switch(self, machine: Machine, pair: Candidate) -> Switch:
+    def _switch(self, machine: KnownMachine, pair: Candidate) -> Switch:
         if machine.driver == "redfish" and machine.redfish_system:
             tls = (machine.redfish_url or "https:").startswith("https:")
             port = self._ports.redfish if tls else self._ports.redfish_clear or 80
@@ -235,7 +235,7 @@ def boot_mode(architecture: int | None) -> str | None:
     return "bios" if architecture in PC_BIOS else "uefi"
 
 
-def raw_guid(machine: Machine) -> bytes:
+def raw_guid(machine: KnownMachine) -> bytes:
     """The 16 bytes by which the machine's DHCP request can be told: the system's UUID, else the BMC's GUID."""
     if machine.uuid:
         try:

@@ -19,18 +19,18 @@ from seedvm.bmc.clients import BmcPorts, identify, opens, with_account, without_
 from seedvm.bmc.findings import WIRE
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.login_result import Proven
-from seedvm.bmc.rate_limit import Pace
+from seedvm.bmc.rate_limit import RateLimit
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Context, Done, Report, Todo, Verdict
 from seedvm.machines import inventory
-from seedvm.machines.inventory import Machine
+from seedvm.machines.inventory import KnownMachine
 from seedvm.scan.sweep import USUAL_PORTS, Ports
 from seedvm.site.accounts import Candidate
 from seedvm.site.secrets_file import load_proven, store_proven
 
 AT_ONCE = 64
 KEEP_REST = 0.5  # seconds; to write a thousand machines takes a fifth of one
-_Kept = tuple[Machine, Candidate | None]  # with the account that opened it
+_Kept = tuple[KnownMachine, Candidate | None]  # with the account that opened it
 
 
 class CredentialsStep:
@@ -49,7 +49,7 @@ class CredentialsStep:
         self._accounts = context.secrets.bmc_accounts
         self._digests: dict[str, str] = {}
         self._ledger = Ledger(context.state_dir)
-        self._pace = Pace(context.state_dir)
+        self._pace = RateLimit(context.state_dir)
         self._ports = ports
         self._kept: Together[_Kept, None] = Together(self._keep, KEEP_REST)
         self._bmc_ports = BmcPorts(ports.ipmi, ports.redfish, ports.redfish_clear or 80)
@@ -86,7 +86,7 @@ class CredentialsStep:
             done += len(wave)
             report.progress(done, len(todo), "BMCs")
 
-    def _machines(self) -> list[Machine]:
+    def _machines(self) -> list[KnownMachine]:
         """The machines that may be logged in to: in the ranges, answering, not excluded."""
         known = inventory.load(self._state_dir).machines
         here = [one for one in known if not one.silent and parse(one.bmc) in self._site.bmc]
@@ -102,7 +102,7 @@ class CredentialsStep:
         own = self._accounts.get(bmc)
         return self._candidates if own is None else (own, *(one for one in self._candidates if one != own))
 
-    def _known(self, machine: Machine, mine: Candidate | None) -> tuple[Candidate, ...]:
+    def _known(self, machine: KnownMachine, mine: Candidate | None) -> tuple[Candidate, ...]:
         """What is given, after the pair that opened this BMC before: it may be one that we made, and in nobody's list. One that was
         only good for a change goes last in a new list: the operator may have made the change and given the new one."""
         given = self._given(machine.bmc)
@@ -119,7 +119,7 @@ class CredentialsStep:
             self._digests[key] = self._ledger.fingerprint(self._given(bmc))
         return self._digests[key]
 
-    def _waits(self, machine: Machine, proven: dict[str, Candidate]) -> bool:
+    def _waits(self, machine: KnownMachine, proven: dict[str, Candidate]) -> bool:
         """Whether this machine has neither an account nor a reason why not that still holds."""
         if machine.proven_user is not None and (machine.tried is None or machine.bmc not in proven):
             return machine.bmc not in proven
@@ -127,11 +127,11 @@ class CredentialsStep:
             machine.retry_at is not None and machine.retry_at <= time.time()
         )
 
-    async def _closed(self, machines: Sequence[Machine], proven: dict[str, Candidate]) -> list[str]:
+    async def _closed(self, machines: Sequence[KnownMachine], proven: dict[str, Candidate]) -> list[str]:
         """The BMCs that no longer take the pair that was proven; one that does not answer now is not among them."""
         gate = asyncio.Semaphore(AT_ONCE)
 
-        async def one(machine: Machine) -> str | None:
+        async def one(machine: KnownMachine) -> str | None:
             pair = proven[machine.bmc]
             with contextlib.suppress(SeedvmError):
                 if not await opens(machine, pair, self._ledger, self._pace, self._bmc_ports, gate=gate):
@@ -143,7 +143,7 @@ class CredentialsStep:
 
     async def _prove(
         self,
-        machine: Machine,
+        machine: KnownMachine,
         mine: Candidate | None,
         pairs: Sequence[Candidate],
         gate: asyncio.Semaphore,

@@ -15,11 +15,11 @@ from seedvm.bmc.findings import WIRE, wire_findings
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Context, Done, Report, Todo, Verdict
 from seedvm.machines import inventory
-from seedvm.machines.inventory import Fact, Machine
+from seedvm.machines.inventory import KnownMachine, MachineFact
 from seedvm.scan.evidence import Bmc
 from seedvm.scan.identity import merged
 from seedvm.scan.run import Plan, cost, scan
-from seedvm.scan.state import Progress
+from seedvm.scan.state import ScanProgress
 from seedvm.scan.sweep import USUAL_PORTS, Ports, plan_sweep, sweep
 from seedvm.scan.table import contradictions
 
@@ -65,7 +65,7 @@ class DiscoverStep:
                 report.node(bmc.address, "found", detail=" ".join(bmc.protocols))
                 report.progress(len(told), budget.sweep.addresses, "BMCs")
 
-        progress = Progress(self._state_dir, self._ranges)
+        progress = ScanProgress(self._state_dir, self._ranges)
         ended = await scan(plan, on_found=found, progress=progress, ports=self._ports)
         bmcs = [self._by_name(one) for one in merged(one for one in ended.bmcs if one.answered)]
         for bmc in ended.bmcs:
@@ -81,7 +81,7 @@ class DiscoverStep:
                 hint="check the cable, the BMC network's address on the seed, and the ranges",
             )
         known = inventory.load(self._state_dir)
-        machines = [self._merged(known.machine(bmc.address) or Machine(bmc.address), bmc) for bmc in bmcs]
+        machines = [self._merged(known.machine(bmc.address) or KnownMachine(bmc.address), bmc) for bmc in bmcs]
         answered = {bmc.address for bmc in bmcs}
         machines += [replace(one, silent=True) for one in known.machines if one.bmc not in answered]
         inventory.update(self._state_dir, *machines, ranges=self._ranges)
@@ -107,7 +107,7 @@ class DiscoverStep:
     def _declared(self, bmc: Bmc) -> bool:
         return addresses.parse(bmc.address) in self._site.bmc
 
-    def _merged(self, machine: Machine, bmc: Bmc) -> Machine:
+    def _merged(self, machine: KnownMachine, bmc: Bmc) -> KnownMachine:
         """What was known of the machine with what the wire says of its BMC now."""
         said = self._site.machine(bmc.address)
         excluded = "the operator excluded it" if said.role == "exclude" else machine.unfit_reason
@@ -122,7 +122,7 @@ class DiscoverStep:
             boot_mac=said.mac or machine.boot_mac,
             boot_mac_source="site.yaml" if said.mac else machine.boot_mac_source,
             unfit_reason=excluded,
-            facts=tuple(Fact(one.fact, one.value, one.source, one.time) for one in bmc.evidence),
+            facts=tuple(MachineFact(one.fact, one.value, one.source, one.time) for one in bmc.evidence),
             findings=wire_findings(bmc.protocols, {one.fact: one.value for one in bmc.evidence})
             + tuple(one for one in machine.findings if one.name not in WIRE),
         )

@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from seedvm.base.errors import SeedvmError
-from seedvm.cloud.ssh import Machine
+from seedvm.cloud.ssh import SshHost
 from seedvm.controller import galera, vip
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
 from seedvm.handoff import compare, services
 from seedvm.handoff.members import Members
 from seedvm.handoff.record import Compared
-from seedvm.handoff.services import Image
+from seedvm.handoff.services import ListedImage
 from seedvm.member import verbs
 from seedvm.member.digest import Digest, DigestRequest
 from seedvm.member.images import ImagesRequest
@@ -100,7 +100,7 @@ class Compare:
         everybody = (self.members.seed, *self.members.nodes)
         return await self.members.ask_each(verbs.DIGEST, lambda _: DigestRequest(seqno), of=everybody, timeout=180)
 
-    async def _images(self, report: Report) -> tuple[Image, ...]:
+    async def _images(self, report: Report) -> tuple[ListedImage, ...]:
         api = await self.members.login(self.members.seed.address)
         wanted = await asyncio.to_thread(services.images, api)
         held = await self.members.ask(verbs.IMAGES, ImagesRequest(), timeout=600)
@@ -126,7 +126,7 @@ class Compare:
             raise SeedvmError("there is no credential to decrypt", hint="run again")
         token, key = api.token, self.members.secrets.generated.handoff_key
 
-        def request(machine: Machine) -> SecretsRequest:
+        def request(machine: SshHost) -> SecretsRequest:
             return SecretsRequest(machine.name, machine.address, token, canary.id, key)
 
         everybody = (self.members.seed, *self.members.nodes)

@@ -18,9 +18,9 @@ from seedvm.engine.step import Done, Report, Todo, Verdict
 from seedvm.handoff import services
 from seedvm.handoff.live import told_live
 from seedvm.handoff.members import Members
-from seedvm.handoff.record import Watch
+from seedvm.handoff.record import VipWatch
 from seedvm.member import verbs
-from seedvm.member.boot import Heard, ProbeRequest
+from seedvm.member.boot import BootAnswers, ProbeRequest
 from seedvm.member.launch import LaunchRequest
 from seedvm.member.watch import WatchRequest
 from seedvm.services.load import installed
@@ -60,7 +60,7 @@ class Fence:
         request = LaunchRequest("watch", _WATCH_SECONDS, WatchRequest(self.members.vip, _WATCH_SECONDS))
         since = time.time()
         await self.members.ask_one(watcher, verbs.LAUNCH, request)
-        self.members.save(replace(self.members.record(), watch=Watch(watcher.name, since)))
+        self.members.save(replace(self.members.record(), watch=VipWatch(watcher.name, since)))
         report.log("polls Keystone and Heat through the VIP at 5 Hz from now on", node=watcher.name)
         workers = installed().units("worker")
         try:
@@ -102,7 +102,7 @@ class Fence:
         return still_heard(heard, seed.address, seed.name in alive["ironic-conductor"])
 
 
-def still_heard(heard: Heard, address: str, conductor: bool) -> list[str]:
+def still_heard(heard: BootAnswers, address: str, conductor: bool) -> list[str]:
     """Sentences on what of the seed answered a node's probe."""
     found = []
     if address in heard.dhcp:

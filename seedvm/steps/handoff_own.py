@@ -16,14 +16,14 @@ import yaml
 from seedvm.base.errors import SeedvmError
 from seedvm.base.waiting import wait_for
 from seedvm.cloud.client import Client
-from seedvm.cloud.connection import Access
+from seedvm.cloud.connection import CloudAccess
 from seedvm.controller import units
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Done, Report, Todo, Verdict
 from seedvm.handoff import services
 from seedvm.handoff.live import told_live
 from seedvm.handoff.members import STACK, Members
-from seedvm.handoff.record import Owned, Watch
+from seedvm.handoff.record import Owned, VipWatch
 from seedvm.member import verbs
 from seedvm.member.launch import StopRequest
 from seedvm.member.notes import KeepRequest, KeptRequest
@@ -146,7 +146,7 @@ class Own:
         ids: services.Ids = await wait_for(told, seconds=60, what="the services do not list what they have")
         return ids
 
-    async def _gaps(self, watch: Watch) -> tuple[Gap, ...]:
+    async def _gaps(self, watch: VipWatch) -> tuple[Gap, ...]:
         watcher = self.members.node(watch.member)
         await self.members.ask_one(watcher, verbs.STOP, StopRequest("watch"))
         return await self.members.ask_one(watcher, verbs.GAPS, GapsRequest(watch.since))
@@ -155,7 +155,7 @@ class Own:
         """What the undercloud must know of itself from now on. All of it arrives 0600."""
         folder = self.members.state_dir
         found = {name: (folder / name).read_text() for name in KEPT if (folder / name).is_file()}
-        access = Access(self.members.vip, self.members.secrets.generated.admin_password)
+        access = CloudAccess(self.members.vip, self.members.secrets.generated.admin_password)
         key = self.members.secrets.generated.ssh_private_key.reveal()
         return {
             **found,

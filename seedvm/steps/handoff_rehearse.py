@@ -17,11 +17,11 @@ from seedvm.base.first import first
 from seedvm.base.item import Item
 from seedvm.base.waiting import wait_for
 from seedvm.cloud import ironic
-from seedvm.cloud.ssh import Machine
+from seedvm.cloud.ssh import SshHost
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
 from seedvm.handoff.members import STACK, Members
-from seedvm.handoff.services import Image
+from seedvm.handoff.services import ListedImage
 from seedvm.member import launch, verbs
 from seedvm.member.launch import LaunchRequest
 from seedvm.member.mute import MuteRequest
@@ -104,7 +104,7 @@ class Rehearse:
         )
         await asyncio.to_thread(launch.launch, silence)
 
-    async def _request(self, member: Machine, token: str) -> RehearseRequest:
+    async def _request(self, member: SshHost, token: str) -> RehearseRequest:
         site, generated = self.members.site, self.members.secrets.generated
         compared = self.members.record().compared
         if compared is None:
@@ -126,7 +126,7 @@ class Rehearse:
             seconds=_SILENT_SECONDS - 120,
         )
 
-    async def _spare(self, images: Sequence[Image]) -> SpareStack | None:
+    async def _spare(self, images: Sequence[ListedImage]) -> SpareStack | None:
         """The stack for a machine that is free, or None where the site has none or does not want it."""
         if not self.members.site.undercloud.rehearse_on_spare:
             return None

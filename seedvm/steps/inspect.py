@@ -19,7 +19,7 @@ from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Context, Done, Report, Todo, Verdict
 from seedvm.machines import inventory
 from seedvm.machines.hardware import Hardware
-from seedvm.machines.inventory import Machine
+from seedvm.machines.inventory import KnownMachine
 from seedvm.machines.selection import TRAIT, Assignment, Fall, assign, falls, remarks, root_disk, root_hint, shortage
 from seedvm.provisioning.inspection import Failed, InspectionProgress, inspect
 from seedvm.provisioning.ownership import cloud_of, look
@@ -178,7 +178,7 @@ class InspectStep:
         return Blocked(shortage(lacking, wanted, fallen, others), hint)
 
 
-def not_reached(machine: Machine) -> Fall | None:
+def not_reached(machine: KnownMachine) -> Fall | None:
     """At what a machine fell that never came into Ironic; None where nothing speaks against it."""
     if machine.silent:
         return Fall("answer", "its BMC no longer answers")

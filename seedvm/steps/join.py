@@ -18,7 +18,7 @@ from seedvm.engine.step import Done, Report, Todo, Verdict
 from seedvm.handoff import services
 from seedvm.handoff.members import Members
 from seedvm.member import verbs
-from seedvm.member.images import ImageFile, ImagesRequest
+from seedvm.member.images import ImagesRequest, StoredImage
 from seedvm.member.status import MemberStatus
 
 _WORKERS = ("ironic-conductor", "heat-engine", "nova-conductor", "nova-scheduler")
@@ -131,7 +131,7 @@ def missing_workers(alive: Mapping[str, Sequence[str]], nodes: Sequence[str]) ->
     return [f"{node}: no {kind} is alive" for kind in _WORKERS for node in nodes if node not in alive[kind]]
 
 
-def missing_images(wanted: Mapping[str, str], held: Mapping[str, Mapping[str, ImageFile]]) -> list[str]:
+def missing_images(wanted: Mapping[str, str], held: Mapping[str, Mapping[str, StoredImage]]) -> list[str]:
     """Image files that a node lacks or holds damaged."""
     if not wanted:
         return ["Glance has no image"]

@@ -16,13 +16,13 @@ from seedvm.base.errors import SeedvmError
 from seedvm.base.files import write_private
 from seedvm.base.typed_json import decode, encode
 from seedvm.base.waiting import wait_for
-from seedvm.cloud.connection import Access, write_clouds
+from seedvm.cloud.connection import CloudAccess, write_clouds
 from seedvm.controller import units
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Done, Report, Todo, Verdict
 from seedvm.handoff import services
 from seedvm.handoff.members import Members
-from seedvm.handoff.wipe import FOLDERS, Sweep, holds_anything
+from seedvm.handoff.wipe import FOLDERS, SecretSweep, holds_anything
 from seedvm.member import verbs
 from seedvm.member.leave import CleanupRequest
 from seedvm.member.notes import KeepRequest
@@ -106,7 +106,7 @@ class LeaveCluster:
 
 
 @dataclass(frozen=True)
-class Wipe:
+class WipeStep:
     """No secret of the site is left on the seed but the operator's own clouds.yaml."""
 
     members: Members
@@ -132,10 +132,10 @@ class Wipe:
         journal = self.members.state_dir / "journal.jsonl"
         await self.members.ask(verbs.KEEP, KeepRequest({"journal.jsonl": journal.read_text()}))
         generated = self.members.secrets.generated
-        write_clouds(Access(self.members.vip, generated.admin_password), self.members.state_dir / "clouds.yaml")
+        write_clouds(CloudAccess(self.members.vip, generated.admin_password), self.members.state_dir / "clouds.yaml")
         file = self.members.state_dir / "secrets.yaml"
         now = load_secrets(file)  # as it is: BMC passwords were proven and changed since the engine began
-        sweep = Sweep.of(now, keep=(self.members.state_dir / "clouds.yaml", file))
+        sweep = SecretSweep.of(now, keep=(self.members.state_dir / "clouds.yaml", file))
         gone = await asyncio.to_thread(sweep.wipe)
         report.log(f"{len(gone)} files with secrets and {len(FOLDERS)} folders wiped")
         if left := await asyncio.to_thread(sweep.find):

@@ -16,13 +16,13 @@ from seedvm.base.addresses import in_url
 from seedvm.base.errors import SeedvmError
 from seedvm.base.json_tree import JSON
 from seedvm.base.waiting import NO_ERROR, NotYet, wait_for
-from seedvm.bmc.rate_limit import Pace
+from seedvm.bmc.rate_limit import RateLimit
 from seedvm.cloud import glance, ironic
 from seedvm.cloud.connection import Cloud, Refused
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Context, Done, Report, Todo, Verdict
 from seedvm.machines import inventory
-from seedvm.machines.inventory import Machine
+from seedvm.machines.inventory import KnownMachine
 from seedvm.provisioning.images import ImageFiles, open_images
 from seedvm.provisioning.ownership import cloud_of, look
 from seedvm.site.accounts import Candidate
@@ -120,7 +120,7 @@ class RegisterStep:
         owners = await ironic.owners(cloud)
         done = 0
 
-        async def one(machine: Machine) -> None:
+        async def one(machine: KnownMachine) -> None:
             nonlocal done
             account, node = proven[machine.bmc], there.get(machine.bmc)
             owner = owners.get(boot_mac(machine))
@@ -134,7 +134,7 @@ class RegisterStep:
             inventory.change(self.context.state_dir, machine.bmc, node=node.id)
             await add_port_once(cloud, node, boot_mac(machine))
             if machine.driver == "ipmi":  # Ironic keeps its own pace; its first command keeps ours
-                await asyncio.sleep(Pace(self.context.state_dir).seconds_left(machine.bmc))
+                await asyncio.sleep(RateLimit(self.context.state_dir).seconds_left(machine.bmc))
             node = await manage(cloud, node)
             if mode := other_mode(node, machine):
                 node = await ironic.set_boot_mode(cloud, node, mode)
@@ -146,24 +146,24 @@ class RegisterStep:
             for machine in machines:
                 group.create_task(one(machine))
 
-    def _doubled(self, machine: Machine, owner: str, report: Report) -> None:
+    def _doubled(self, machine: KnownMachine, owner: str, report: Report) -> None:
         """A second node for a machine that is there already would have two conductors' orders meet in one machine."""
         why = f"its boot MAC {machine.boot_mac} already belongs to the node {owner} in Ironic"
         cure = "if the BMC's address has changed, delete the old node: openstack baremetal node delete"
         self._put_aside(machine, why, cure, report)
 
-    def _put_aside(self, machine: Machine, why: str, cure: str, report: Report) -> None:
+    def _put_aside(self, machine: KnownMachine, why: str, cure: str, report: Report) -> None:
         inventory.change(self.context.state_dir, machine.bmc, unfit_reason=why, cure=cure)
         report.node(machine.bmc, "unfit", detail=f"{why}. To fix: {cure}")
 
     async def _refresh(
-        self, cloud: Cloud, node: ironic.Node, machine: Machine, account: Candidate, images: Mapping[str, str]
+        self, cloud: Cloud, node: ironic.Node, machine: KnownMachine, account: Candidate, images: Mapping[str, str]
     ) -> ironic.Node:
         """A node that never became managed gets its account again: it may have been registered with an older one."""
         return await ironic.patch(cloud, node.id, {"/driver_info": driver_info(machine, account, images)})
 
 
-def usable(context: Context) -> tuple[Machine, ...]:
+def usable(context: Context) -> tuple[KnownMachine, ...]:
     """The machines that may be registered: proven account, boot MAC known and nobody else's, nothing against them, not excluded."""
     proven = load_proven(context.state_dir / "secrets.yaml")
     machines = inventory.load(context.state_dir).machines
@@ -179,12 +179,12 @@ def usable(context: Context) -> tuple[Machine, ...]:
     )
 
 
-def boot_mac(machine: Machine) -> str:
+def boot_mac(machine: KnownMachine) -> str:
     """The machine's boot MAC as Ironic writes it, empty where it is not known."""
     return (machine.boot_mac or "").lower()
 
 
-def driver_of(machine: Machine) -> str:
+def driver_of(machine: KnownMachine) -> str:
     """Ironic's driver by what was proven: `idrac` only where the machine's own Redfish service says Dell in both places, since nothing
     else speaks that dialect; else the protocol whose login was proven."""
     dell = (machine.vendor or "").lower().startswith("dell")
@@ -193,7 +193,7 @@ def driver_of(machine: Machine) -> str:
     return machine.driver or ""
 
 
-def other_mode(node: ironic.Node, machine: Machine) -> str:
+def other_mode(node: ironic.Node, machine: KnownMachine) -> str:
     """The boot mode that is proven and that Ironic does not serve the node for yet: the BMC's word, else the architecture in the
     machine's own DHCP request. Empty once an inspection has seen how it boots."""
     proven = node.boot_mode or machine.boot_mode or ""
@@ -232,7 +232,7 @@ def node_name(site: str, bmc: str) -> str:
     return "-".join([site, *bmc.split(".")[-2:]])
 
 
-def enrolment(site: str, machine: Machine, account: Candidate, images: Mapping[str, str]) -> dict[str, JSON]:
+def enrolment(site: str, machine: KnownMachine, account: Candidate, images: Mapping[str, str]) -> dict[str, JSON]:
     """A new node as Ironic takes it. Nothing in it is typed by a person but the account."""
     extra = {ironic.SITE: site, ironic.BMC: machine.bmc}
     for name in ("serial", "vendor", "model", "uuid"):
@@ -250,7 +250,7 @@ def enrolment(site: str, machine: Machine, account: Candidate, images: Mapping[s
     }
 
 
-def driver_info(machine: Machine, account: Candidate, images: Mapping[str, str]) -> dict[str, JSON]:
+def driver_info(machine: KnownMachine, account: Candidate, images: Mapping[str, str]) -> dict[str, JSON]:
     """How Ironic reaches the BMC. The password goes to Ironic, which stores it in its database and shows stars."""
     if machine.driver == "redfish":
         return {

@@ -24,11 +24,11 @@ from seedvm.site.model import Site
 from seedvm.site.review import (
     CONFIRMED,
     REVIEW,
-    Confirmed,
-    Disk,
-    Machine,
-    Nic,
+    Confirmation,
     Review,
+    ReviewDisk,
+    ReviewMachine,
+    ReviewNic,
     confirmation,
     read_confirmed,
     read_review,
@@ -91,7 +91,7 @@ class ReviewStep:
         known = inventory.load(self.context.state_dir).machines
         return build_review(site, nodes, found, known)
 
-    def _files(self) -> tuple[Review | None, Confirmed | None, str]:
+    def _files(self) -> tuple[Review | None, Confirmation | None, str]:
         """What is written, and why a file that is there counts for nothing: the review is written again, consent is asked for again."""
         try:
             review = read_review(self.context.state_dir)
@@ -107,7 +107,7 @@ def build_review(
     site: Site,
     nodes: Sequence[ironic.Node],
     found: Mapping[str, Hardware | None],
-    known: Sequence[inventory.Machine],
+    known: Sequence[inventory.KnownMachine],
 ) -> Review:
     """The whole of review.json: nodes first, then the machines that are not in Ironic, with the reason."""
     notes = {one.bmc: one for one in known}
@@ -122,11 +122,13 @@ def written_roles(site: Site) -> tuple[str, ...]:
     return ("undercloud", "spare") if site.undercloud.rehearse_on_spare else ("undercloud",)
 
 
-def _machine(site: Site, node: ironic.Node, found: Hardware | None, known: inventory.Machine | None) -> Machine:
+def _machine(
+    site: Site, node: ironic.Node, found: Hardware | None, known: inventory.KnownMachine | None
+) -> ReviewMachine:
     root = node.root_device
     excluded = site.machine(node.bmc).role == "exclude"
     written = not node.unfit and not excluded and node.role in written_roles(site)
-    machine = Machine(
+    machine = ReviewMachine(
         bmc=node.bmc,
         name=node.title or node.name,
         role="unfit" if node.unfit else node.role,
@@ -148,18 +150,18 @@ def _machine(site: Site, node: ironic.Node, found: Hardware | None, known: inven
         boot_mode=found.boot_mode,
         boot_mac=found.boot_nic.mac if found.boot_nic else "",
         clock_ahead=found.clock_ahead,
-        nics=tuple(Nic(one.name, one.mac, one.mbps, one.switch, one.port) for one in found.nics),
+        nics=tuple(ReviewNic(one.name, one.mac, one.mbps, one.switch, one.port) for one in found.nics),
         remarks=tuple(remarks(found)),
     )
 
 
-def _disk(disk: hardware.Disk, wipe: bool) -> Disk:
+def _disk(disk: hardware.Disk, wipe: bool) -> ReviewDisk:
     serial = disk.serial or disk.wwn_with_extension or disk.wwn
-    return Disk(disk.device, serial, round(disk.size / 2**30, 1), wipe, disk.holds)
+    return ReviewDisk(disk.device, serial, round(disk.size / 2**30, 1), wipe, disk.holds)
 
 
-def _outsider(one: inventory.Machine) -> Machine:
+def _outsider(one: inventory.KnownMachine) -> ReviewMachine:
     why = one.unfit_reason or ("it no longer answers" if one.silent else "it was not registered")
-    return Machine(
+    return ReviewMachine(
         one.bmc, one.bmc, role="unfit", driver=one.driver or "", serial=one.serial or "", verdict="unfit", why=why
     )

@@ -16,13 +16,13 @@ from seedvm.bmc.clients import BmcPorts, access_of, expired, identify, with_acco
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.login_result import Proven
 from seedvm.bmc.quirks import password_rule
-from seedvm.bmc.rate_limit import GAP_SECONDS, Pace
+from seedvm.bmc.rate_limit import GAP_SECONDS, RateLimit
 from seedvm.bmc.rotate import Store, rotate, settle
 from seedvm.cloud import ironic
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Context, Done, Report, Todo, Verdict
 from seedvm.machines import inventory
-from seedvm.machines.inventory import Machine
+from seedvm.machines.inventory import KnownMachine
 from seedvm.provisioning.ownership import cloud_of
 from seedvm.scan.sweep import USUAL_PORTS, Ports
 from seedvm.site.accounts import Candidate, Rotation
@@ -54,7 +54,7 @@ class RotateStep:
         self._ports = BmcPorts(ports.ipmi, ports.redfish, ports.redfish_clear or 80)
         self._only = frozenset(only)
         self._again = again
-        self._pace = Pace(context.state_dir, gap)
+        self._pace = RateLimit(context.state_dir, gap)
 
     async def check(self) -> Verdict:
         machines = self.machines()
@@ -70,7 +70,7 @@ class RotateStep:
         failed: list[SeedvmError] = []
         gate, done = asyncio.Semaphore(AT_ONCE), 0
 
-        async def one(machine: Machine) -> None:
+        async def one(machine: KnownMachine) -> None:
             nonlocal done
             async with gate:
                 try:
@@ -94,7 +94,7 @@ class RotateStep:
                 hint="run again; for each BMC both passwords are kept until one is verified",
             )
 
-    def machines(self) -> list[Machine]:
+    def machines(self) -> list[KnownMachine]:
         """The machines that are meant: proven, in the declared ranges, answering, not excluded."""
         proven = load_proven(self._secrets_file)
         return [
@@ -108,7 +108,7 @@ class RotateStep:
             and (not self._only or one.bmc in self._only)
         ]
 
-    def _waits(self, machine: Machine) -> bool:
+    def _waits(self, machine: KnownMachine) -> bool:
         """Whether its password is one that the operator gave, shared with another BMC, or half changed."""
         if machine.bmc in load_rotations(self._secrets_file):
             return True
@@ -118,13 +118,13 @@ class RotateStep:
         others = [pair for address, pair in proven.items() if address != machine.bmc]
         return any(mine.password == pair.password for pair in (*given, *others))
 
-    async def _rotate(self, machine: Machine) -> None:
+    async def _rotate(self, machine: KnownMachine) -> None:
         pair = load_proven(self._secrets_file)[machine.bmc]
         access = access_of(machine, pair.user, self._ledger, self._pace, self._ports)
         store = Store(self._secrets_file, machine.bmc)
         await rotate(access, pair.password, password_rule(machine.vendor), store, teller(self._context, machine))
 
-    async def _look_again(self, machine: Machine, report: Report) -> None:
+    async def _look_again(self, machine: KnownMachine, report: Report) -> None:
         """Its account demanded a new password before anything else: now that it has one the BMC can say what it is."""
         pair = load_proven(self._secrets_file)[machine.bmc]
         machine, answer = await identify(machine, (pair,), self._ledger, self._pace, self._ports)
@@ -146,7 +146,7 @@ class SettleStep:
         self._context = context
         self._secrets_file = context.state_dir / "secrets.yaml"
         self._ports = BmcPorts(ports.ipmi, ports.redfish, ports.redfish_clear or 80)
-        self._pace = Pace(context.state_dir, gap)
+        self._pace = RateLimit(context.state_dir, gap)
 
     async def check(self) -> Verdict:
         cut_off = self._cut_off()
@@ -158,7 +158,7 @@ class SettleStep:
         ledger = Ledger(self._context.state_dir)
         failed: list[SeedvmError] = []
         for address, rotation in self._cut_off().items():
-            machine = inventory.load(self._context.state_dir).machine(address) or Machine(address)
+            machine = inventory.load(self._context.state_dir).machine(address) or KnownMachine(address)
             access = access_of(machine, rotation.user, ledger, self._pace, self._ports)
             store = Store(self._secrets_file, address)
             try:
@@ -185,7 +185,7 @@ def _told(failed: Sequence[SeedvmError]) -> str:
     return "\n".join(f"{error.machine}: {error.what}: {error.why}" for error in failed)
 
 
-def teller(context: Context, machine: Machine) -> Callable[[Candidate], Awaitable[None]]:
+def teller(context: Context, machine: KnownMachine) -> Callable[[Candidate], Awaitable[None]]:
     """Tells Ironic the new password of a machine that it has already; one that it has not gets it when it is registered."""
 
     async def nobody(account: Candidate) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from seedvm.wire import WireError
-from seedvm.wire.rakp import Keys, Suite
+from seedvm.wire.rakp import SessionKeys, Suite
 from seedvm.wire.rmcp import AUTH_RMCPPLUS, CLASS_IPMI, rmcp, rmcp_class
 
 SECURED = 0xC0  # encrypted and authenticated
@@ -30,7 +30,9 @@ class Opened:
     payload: bytes
 
 
-def seal(suite: Suite, keys: Keys, session: int, sequence: int, payload: bytes, iv: bytes, kind: int = 0) -> bytes:
+def seal(
+    suite: Suite, keys: SessionKeys, session: int, sequence: int, payload: bytes, iv: bytes, kind: int = 0
+) -> bytes:
     """Encrypt and authenticate `payload`; `session` is the BMC's id, `iv` 16 fresh random bytes."""
     secret = iv + _aes(keys, iv).encryptor().update(_pad(payload))
     head = struct.pack("<BBIIH", AUTH_RMCPPLUS, SECURED | kind, session, sequence, len(secret))
@@ -40,7 +42,7 @@ def seal(suite: Suite, keys: Keys, session: int, sequence: int, payload: bytes, 
     return rmcp(CLASS_IPMI, body + suite.hmac(keys.k1, body)[: suite.icv])
 
 
-def open_sealed(suite: Suite, keys: Keys, packet: bytes) -> Opened:
+def open_sealed(suite: Suite, keys: SessionKeys, packet: bytes) -> Opened:
     """Check integrity, then decrypt."""
     if rmcp_class(packet) != CLASS_IPMI:
         raise WireError("session: not class IPMI")
@@ -59,7 +61,7 @@ def open_sealed(suite: Suite, keys: Keys, packet: bytes) -> Opened:
     return Opened(kind & 0x3F, session, sequence, _unpad(clear))
 
 
-def _aes(keys: Keys, iv: bytes) -> Cipher[modes.CBC]:
+def _aes(keys: SessionKeys, iv: bytes) -> Cipher[modes.CBC]:
     return Cipher(algorithms.AES(keys.k2[:16]), modes.CBC(iv))
 
 

@@ -21,7 +21,7 @@ BMC_SERVICES = ("_obmc_redfish._tcp.local", "_obmc_rest._tcp.local", "_obmc_cons
 
 
 @dataclass(frozen=True)
-class Service:
+class MdnsService:
     """A service that somebody has: `kind` such as _http._tcp.local, and the name of this one."""
 
     kind: str
@@ -40,7 +40,7 @@ def question(kinds: tuple[str, ...] = BMC_SERVICES) -> bytes:
     return struct.pack(">6H", 0, 0, len(kinds), 0, 0, 0) + asked
 
 
-def parse_services(data: bytes) -> tuple[Service, ...]:
+def parse_services(data: bytes) -> tuple[MdnsService, ...]:
     """The services named by the PTR records of an answer; none where it is a question or speaks of other things."""
     if len(data) < 12:
         raise WireError(f"mDNS: {len(data)} bytes")
@@ -62,7 +62,7 @@ def parse_services(data: bytes) -> tuple[Service, ...]:
         if at + length > len(data):
             raise WireError("mDNS: record data runs over the end")
         if kind == PTR:
-            found.append(Service(owner.lower(), _name(data, at)[0]))
+            found.append(MdnsService(owner.lower(), _name(data, at)[0]))
         at += length
     return tuple(found)
 

@@ -248,13 +248,13 @@ class Exchange:
         data = self.rakp2.bmc_random + struct.pack("<I", self.console_id) + self._who
         return self.suite.hmac(password, data)
 
-    def keys(self, password: bytes, kg: bytes = b"") -> Keys:
+    def keys(self, password: bytes, kg: bytes = b"") -> SessionKeys:
         """Session keys (13.31, 13.32); without a BMC key `kg` the user's password takes its place."""
         data = self.rakp1.console_random + self.rakp2.bmc_random + self._who
         sik = self.suite.hmac(kg or password, data)
-        return Keys(sik, self.suite.hmac(sik, b"\x01" * 20), self.suite.hmac(sik, b"\x02" * 20))
+        return SessionKeys(sik, self.suite.hmac(sik, b"\x01" * 20), self.suite.hmac(sik, b"\x02" * 20))
 
-    def proves_bmc(self, rakp4: Rakp4, keys: Keys) -> bool:
+    def proves_bmc(self, rakp4: Rakp4, keys: SessionKeys) -> bool:
         """Whether RAKP 4 shows that the BMC made the same session key (13.23)."""
         data = self.rakp1.console_random + struct.pack("<I", self.bmc_id) + self.rakp2.guid
         mine = self.suite.hmac(keys.sik, data)[: self.suite.icv]
@@ -262,7 +262,7 @@ class Exchange:
 
 
 @dataclass(frozen=True, repr=False)
-class Keys:
+class SessionKeys:
     """Keys of a session; never shown."""
 
     sik: bytes

@@ -31,7 +31,7 @@ TYPES = (
 
 
 @dataclass(frozen=True)
-class Reply:
+class SlpReply:
     """A service reply: the transaction it belongs to, and the URLs (`service:ipmi://10.0.0.5:623`)."""
 
     transaction: int
@@ -59,7 +59,7 @@ def _header(function: int, length: int, flags: int, transaction: int) -> bytes:
     return struct.pack(">BB3sH3sHH2s", 2, function, length.to_bytes(3, "big"), flags, bytes(3), transaction, 2, b"en")
 
 
-def parse_reply(data: bytes) -> Reply:
+def parse_reply(data: bytes) -> SlpReply:
     """Decode a service reply. URL entries that are cut off (overflow) end the list without an error."""
     if not 14 <= len(data) <= 65536:
         raise WireError(f"SLP: {len(data)} bytes")
@@ -84,7 +84,7 @@ def parse_reply(data: bytes) -> Reply:
             urls.append(_text(url))
             break
         urls.append(_text(url))
-    return Reply(transaction, tuple(urls))
+    return SlpReply(transaction, tuple(urls))
 
 
 def service_of(url: str) -> str:

@@ -76,7 +76,7 @@ def test_templates_are_read_from_the_wheel(bare: Path) -> None:
     """With the dependencies of this environment on its path; `seedvm` itself is only in the wheel."""
     code = (
         "from pathlib import Path; import seedvm, tui; from seedvm.cloud.heat import template; from seedvm.host import domain\n"
-        "appliance = domain.Appliance('seedvm', Path('/disk'), (domain.Port('br0', True),), kvm=False)\n"
+        "appliance = domain.SeedVm('seedvm', Path('/disk'), (domain.Port('br0', True),), kvm=False)\n"
         "print(Path(seedvm.__file__).parent.parent, len(template().files), '<name>seedvm</name>' in domain.render(appliance))"
     )
     libraries = {"PYTHONPATH": sysconfig.get_path("purelib")}

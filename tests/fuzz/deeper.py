@@ -16,7 +16,7 @@ from seedvm.rack.firmware import gpt, ipxe
 from seedvm.scan.listen import Neighbour, hear
 from seedvm.wire import WireError, lanplus, rakp, rmcp
 
-KEYS = rakp.Keys(b"s" * 32, b"1" * 32, b"2" * 32)
+KEYS = rakp.SessionKeys(b"s" * 32, b"1" * 32, b"2" * 32)
 IV = bytes(16)
 SPLIT = b"\xde\xad\xbe\xef"
 MOST_TEXT = 1 << 20

@@ -25,13 +25,13 @@ from tests.fuzz.deeper import DEEPER
 
 PACKAGES = ("seedvm.wire", "seedvm.scan", "seedvm.bmc", "seedvm.rack")
 REFUSALS = (WireError, SeedvmError)
-KEYS = rakp.Keys(b"s" * 32, b"1" * 32, b"2" * 32)
+KEYS = rakp.SessionKeys(b"s" * 32, b"1" * 32, b"2" * 32)
 SUPPLIES: dict[Any, Any] = {
     str: "x",
     int: 1,
     Secret: Secret("key"),
     rakp.Suite: rakp.SUITE_3,
-    rakp.Keys: KEYS,
+    rakp.SessionKeys: KEYS,
     RedfishRoot: RedfishRoot("redfish", "1.0.0"),
 }
 Call = Callable[[Any], Any]

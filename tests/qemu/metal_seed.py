@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from seedvm.cloud import glance, heat, ironic, nova
-from seedvm.cloud.ssh import Machine, way_in
+from seedvm.cloud.ssh import SshHost, way_in
 from seedvm.engine.journal import Journal
 from seedvm.engine.lock import engine_lock
 from seedvm.engine.run import new_run_id, run
@@ -108,7 +108,7 @@ async def cables(context: Context) -> Any:
 async def ask(context: Context, address: str, *words: str) -> Any:
     """What a deployed machine says to a command, over SSH with the site's key; an empty answer while it lets nobody in."""
     ssh = way_in(context.secrets.generated.ssh_private_key, Path("/run/metal"))
-    done = await ssh.run(Machine(address, address), words, timeout=60, check=False)
+    done = await ssh.run(SshHost(address, address), words, timeout=60, check=False)
     return done.stdout
 
 

@@ -48,6 +48,16 @@ def test_any_is_for_edges_alone(package: str) -> None:
     assert counted <= ANY_PER_THOUSAND_LINES * len(lines) / 1000, "parse foreign data at the edge, into frozen types"
 
 
+def test_a_class_name_stands_for_one_thing() -> None:
+    trees = {name(path): ast.parse(path.read_text()) for path in SHIPPED}
+    classes = [(one.name, where) for where, tree in trees.items() for one in tree.body if isinstance(one, ast.ClassDef)]
+    places: dict[str, list[str]] = {}
+    for title, where in classes:
+        if not title.startswith("_"):
+            places.setdefault(title, []).append(where)
+    assert not {title: where for title, where in places.items() if len(where) > 1}
+
+
 def test_ruff_holds_the_complexity_of_functions() -> None:
     lint = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["ruff"]["lint"]
     assert "C90" in lint["select"] and "C901" not in str(lint["ignore"]) + str(lint["per-file-ignores"])

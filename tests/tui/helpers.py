@@ -15,7 +15,7 @@ from textual.pilot import Pilot
 from seedvm.engine.codec import encode
 from seedvm.engine.events import Entry, Unknown
 from tui.app import WizardApp
-from tui.backend.engine import Link
+from tui.backend.engine import EngineClient
 from tui.backend.seed_checks import Look
 
 HERE = Path(__file__).parent
@@ -69,12 +69,12 @@ def state_dir(folder: Path, *, until: str = "", review: bool = False, receipt: b
     return folder
 
 
-def wizard(folder: Path, env: dict[str, str] | None = None, link: Link | None = None) -> WizardApp:
+def wizard(folder: Path, env: dict[str, str] | None = None, link: EngineClient | None = None) -> WizardApp:
     """The app on a state folder."""
-    return WizardApp(link or Link(folder, sys_net=cable(folder)), UNICODE if env is None else env)
+    return WizardApp(link or EngineClient(folder, sys_net=cable(folder)), UNICODE if env is None else env)
 
 
-class SteadyLink(Link):
+class SteadyLink(EngineClient):
     """For pictures: of the seed's fitness what is the same on every machine, the NICs and the images; nobody listens."""
 
     async def fitness(self) -> tuple[Look, ...]:

@@ -9,14 +9,14 @@ from textual.events import Key, Paste
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from seedvm.base.nics import Nic
+from seedvm.base.nics import SystemNic
 from seedvm.base.secret import Secret
 from seedvm.site.accounts import Candidate
 from seedvm.site.load import load_site
 from seedvm.site.secrets_file import load_candidates, store_candidates
 from tests.tui.helpers import HANGS, cable, grid, loaded, state_dir, until, wizard
 from tui.app import PAGES, WizardApp
-from tui.backend.engine import Link
+from tui.backend.engine import EngineClient
 from tui.backend.site_form import FIELDS
 from tui.screens.networks import NetworksPage
 from tui.screens.notes import Help
@@ -121,7 +121,7 @@ async def test_however_long_a_page_takes_a_password_waits_for_its_field(tmp_path
         assert user.value == "root"
 
 
-class LateLink(Link):
+class LateLink(EngineClient):
     """A link that reads accounts and site when it is told so."""
 
     def __init__(self, folder: Path) -> None:
@@ -132,7 +132,7 @@ class LateLink(Link):
         await self.go_on.wait()
         return await super().candidates()
 
-    async def site_values(self) -> tuple[dict[str, str], tuple[Nic, ...]]:
+    async def site_values(self) -> tuple[dict[str, str], tuple[SystemNic, ...]]:
         await self.go_on.wait()
         return await super().site_values()
 

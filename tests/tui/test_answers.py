@@ -15,18 +15,18 @@ from seedvm.site.secrets_file import store_candidates
 from tests.tui.helpers import SITE, grid, until, wizard
 from tests.tui.test_link import first
 from tests.tui.test_talk import Script, answers
-from tui.backend.engine import Link
+from tui.backend.engine import EngineClient
 from tui.line_mode import Talk
 
 ROOT = Path(__file__).parents[2]
 
 
-def begun(folder: Path, site: str, *, accounts: bool) -> Link:
+def begun(folder: Path, site: str, *, accounts: bool) -> EngineClient:
     """A state folder to which a site file was given."""
     folder.mkdir(exist_ok=True)
     given = folder.with_name("given.yaml")
     given.write_text(site)
-    link = Link(folder)
+    link = EngineClient(folder)
     link.adopt_site(given)
     if accounts:
         store_candidates(folder / "secrets.yaml", (Candidate("admin", Secret("geheim")),))
@@ -70,7 +70,7 @@ async def test_line_mode_does_not_ask_for_ever_about_what_no_question_is_about(t
 
 async def test_what_an_interactive_run_wrote_begins_another_without_a_question(tmp_path: Path) -> None:
     said = answers({"site": "cellar", "provisioning.cidr": "10.20.0.0/24", "bmc.ranges": "10.20.1.21-10.20.1.60"})
-    await Talk(Link(tmp_path / "one"), Script(*said, "admin", "geheim")).run()
+    await Talk(EngineClient(tmp_path / "one"), Script(*said, "admin", "geheim")).run()
     saved = (tmp_path / "one" / "site.yaml").read_text()
     again = begun(tmp_path / "two", saved, accounts=True)
     assert (await first(again)).lacks == () and (tmp_path / "two" / "site.yaml").read_text() == saved

@@ -9,7 +9,7 @@ from seedvm.base.secret import Secret
 from seedvm.site.accounts import Candidate
 from seedvm.site.secrets_file import ensure_generated, store_candidates
 from tests.tui.helpers import grid, journal_line, loaded, state_dir, until, wizard
-from tui.backend.engine import Link
+from tui.backend.engine import EngineClient
 from tui.backend.support_bundle import gather, secrets_in
 
 
@@ -31,7 +31,7 @@ async def test_a_bundle_holds_journal_site_and_network_and_none_of_the_secrets(t
     with (folder / "journal.jsonl").open("a") as journal:
         for number, secret in enumerate(everything):
             journal.write(journal_line(1000 + number, "log", message=f"leaked {secret.reveal()} here") + "\n")
-    path = await Link(folder).bundle()
+    path = await EngineClient(folder).bundle()
     assert path.stat().st_mode & 0o777 == 0o600
     held = contents(path)
     assert {"journal.jsonl", "trace.jsonl", "site.yaml", "versions.txt", "network-addresses.txt"} <= set(held)

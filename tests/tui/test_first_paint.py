@@ -11,7 +11,7 @@ from textual.screen import Screen
 import tui.app
 from tests.tui.helpers import THEMES, cable, loaded, state_dir, until
 from tui.app import PAGES, WizardApp
-from tui.backend.engine import Link
+from tui.backend.engine import EngineClient
 from tui.screens.review import ReviewPage
 
 
@@ -20,7 +20,7 @@ class Camera(WizardApp):
 
     CSS_PATH = Path(tui.app.__file__).with_name("style.tcss")
 
-    def __init__(self, link: Link, env: dict[str, str]) -> None:
+    def __init__(self, link: EngineClient, env: dict[str, str]) -> None:
         super().__init__(link, env)
         self.pictures: dict[type[Screen[Any]], list[str]] = {}
 
@@ -38,7 +38,7 @@ async def test_the_review_that_opens_by_itself_is_whole_at_first_paint(
     tmp_path: Path, size: tuple[int, int], theme: str
 ) -> None:
     folder = state_dir(tmp_path, until='"verdict":"blocked"}', review=True)
-    app = Camera(Link(folder, sys_net=cable(folder)), THEMES[theme])
+    app = Camera(EngineClient(folder, sys_net=cable(folder)), THEMES[theme])
     async with app.run_test(size=size) as pilot:
         await loaded(pilot)
         app.go("progress")  # the review is wanted: the wizard leads there by itself
@@ -52,7 +52,9 @@ async def test_the_review_that_opens_by_itself_is_whole_at_first_paint(
 
 @pytest.mark.parametrize("page", [key for key in PAGES if key not in ("welcome", "review")])
 async def test_no_page_paints_rows_for_a_width_that_it_does_not_have(tmp_path: Path, page: str) -> None:
-    app = Camera(Link(state_dir(tmp_path, review=True, receipt=True), sys_net=cable(tmp_path)), THEMES["colour"])
+    app = Camera(
+        EngineClient(state_dir(tmp_path, review=True, receipt=True), sys_net=cable(tmp_path)), THEMES["colour"]
+    )
     async with app.run_test(size=(80, 24)) as pilot:
         await loaded(pilot)
         app.go(page)

@@ -13,7 +13,7 @@ from seedvm.site.generate import generate
 from seedvm.site.receipt import sign_tree
 from seedvm.site.secrets_file import ensure_generated
 from tests.tui.helpers import EXAMPLE, grid, loaded, state_dir, until, wizard
-from tui.state.watcher import Watch
+from tui.state.watcher import FolderWatch
 from tui.text.progress import light
 
 GENUINE = (EXAMPLE / "receipt.json").read_text()
@@ -22,7 +22,7 @@ TREE = {name: value for name, value in json.loads(GENUINE).items() if name != "s
 
 def shown(folder: Path) -> tuple[bool, str]:
     """The light of a state folder."""
-    view, _ = Watch(folder).look()
+    view, _ = FolderWatch(folder).look()
     return light(view.state, view.receipt)
 
 

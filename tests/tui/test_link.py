@@ -15,11 +15,11 @@ from seedvm.engine.journal import Tail
 from seedvm.engine.lock import engine_pid
 from tests.tui.helpers import BROKEN, EXAMPLE, UNICODE, journal_line, state_dir
 from tui.app import WizardApp
-from tui.backend.engine import Link
+from tui.backend.engine import EngineClient
 from tui.state.watcher import View
 
 
-async def first(link: Link) -> View:
+async def first(link: EngineClient) -> View:
     async for view in link.follow():
         return view
     raise AssertionError("unreachable")
@@ -48,14 +48,14 @@ def test_tail_begins_anew_when_the_journal_was_replaced(tmp_path: Path) -> None:
 
 
 async def test_a_view_holds_journal_review_and_receipt(tmp_path: Path) -> None:
-    view = await first(Link(state_dir(tmp_path, review=True, receipt=True)))
+    view = await first(EngineClient(state_dir(tmp_path, review=True, receipt=True)))
     assert view.state.all_done and view.review is not None and view.receipt is not None and view.receipt.may_leave
     assert not view.running and not view.confirmed
 
 
 async def test_a_broken_review_is_told_and_not_shown(tmp_path: Path) -> None:
     (state_dir(tmp_path) / "review.json").write_text("{")
-    view = await first(Link(tmp_path))
+    view = await first(EngineClient(tmp_path))
     assert view.review is None and "review.json cannot be read" in view.notice
 
 
@@ -71,7 +71,7 @@ async def test_whoever_holds_the_lock_is_the_engine(tmp_path: Path) -> None:
 
 
 async def test_confirming_writes_exactly_what_was_shown(tmp_path: Path) -> None:
-    link = Link(state_dir(tmp_path, review=True))
+    link = EngineClient(state_dir(tmp_path, review=True))
     descriptor = os.open(tmp_path / "engine.lock", os.O_RDWR | os.O_CREAT)
     fcntl.flock(descriptor, fcntl.LOCK_EX)  # an engine is at work: none is started
     link.view = await first(link)
@@ -85,7 +85,7 @@ async def test_confirming_writes_exactly_what_was_shown(tmp_path: Path) -> None:
 
 async def test_an_engine_that_cannot_begin_says_why(tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text(BROKEN)
-    link = Link(tmp_path)
+    link = EngineClient(tmp_path)
     with pytest.raises(SeedvmError, match="did not start") as raised:
         await link.start_engine()
     assert "site.yaml" in raised.value.why
@@ -98,7 +98,7 @@ async def test_an_engine_that_cannot_begin_says_why(tmp_path: Path) -> None:
 async def test_a_site_file_is_taken_once(tmp_path: Path) -> None:
     given = tmp_path / "given.yaml"
     given.write_text("site: a\n")
-    link = Link(tmp_path / "state")
+    link = EngineClient(tmp_path / "state")
     link.adopt_site(given)
     link.adopt_site(given)
     given.write_text("site: b\n")
@@ -112,7 +112,7 @@ async def test_a_journal_with_100000_events_is_open_at_the_first_look(tmp_path: 
     lines += [journal_line(n, "node", "deploy", node=f"node-{n % 1000}", phase="write", percent=n / 1000.0, detail="x")
               for n in range(2, 100_001)]  # fmt: skip
     (tmp_path / "journal.jsonl").write_text("\n".join(lines) + "\n")
-    view = await first(Link(tmp_path))
+    view = await first(EngineClient(tmp_path))
     assert len(view.state.nodes) == 1000 and view.state.events == 100_000
 
 
@@ -127,6 +127,6 @@ def test_the_example_is_whole() -> None:
 
 
 async def test_the_garbage_collector_leaves_out_what_was_imported(tmp_path: Path) -> None:
-    async with WizardApp(Link(tmp_path), UNICODE).run_test():
+    async with WizardApp(EngineClient(tmp_path), UNICODE).run_test():
         assert gc.get_freeze_count() > 20_000, "it would stop the screen for 0.1 s to look at them"
         assert gc.get_threshold()[0] >= 10_000

@@ -17,7 +17,7 @@ from tests.contract.scan.test_listen import MAC, sent_by, wire
 from tests.tui.helpers import SITE, grid, until
 from tests.unit.test_wire_listen import NOTIFY
 from tui.app import WizardApp
-from tui.backend.engine import Link
+from tui.backend.engine import EngineClient
 from tui.backend.listen import hear
 
 OTHER = "52:54:00:aa:00:02"
@@ -40,7 +40,7 @@ async def test_who_speaks_is_shown_nothing_is_sent_and_nobody_outside_the_ranges
     (tmp_path / "site.yaml").write_text(ON_NEAR0)
     far = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     far.bind(("far0", 0))
-    app = WizardApp(Link(tmp_path), {"TERM": "linux"})
+    app = WizardApp(EngineClient(tmp_path), {"TERM": "linux"})
     async with app.run_test(size=(80, 24)) as pilot:
         app.go("discovery")
         await until(pilot, lambda: "F5 scans 6 addresses" in grid(app), "the page")

@@ -14,7 +14,7 @@ from textual.widgets import Input
 
 from tests.tui.helpers import BROKEN, CONSOLE, EXAMPLE, cable, grid, journal_line, loaded, state_dir, until, wizard
 from tui.app import PAGES, WizardApp
-from tui.backend.engine import Link
+from tui.backend.engine import EngineClient
 from tui.screens.notes import Help, Jump
 from tui.widgets.keys import Keys
 
@@ -209,7 +209,7 @@ def colours(app: WizardApp) -> bool:
     )
 
 
-class SlowLink(Link):
+class SlowLink(EngineClient):
     """A link whose bundle is written when it is told so."""
 
     def __init__(self, folder: Path) -> None:

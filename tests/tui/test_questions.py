@@ -15,7 +15,7 @@ from seedvm.site.load import load_site
 from seedvm.site.secrets_file import load_candidates
 from tests.tui.helpers import CONSOLE, SITE, cable, grid, loaded, state_dir, until, wizard
 from tui.app import WizardApp
-from tui.backend.engine import Link
+from tui.backend.engine import EngineClient
 from tui.backend.site_form import FIELDS
 from tui.state.watcher import View
 
@@ -55,7 +55,7 @@ async def test_from_nothing_to_site_and_accounts_by_keys_alone(tmp_path: Path) -
         await until(pilot, lambda: len(load_candidates(secrets)) == 1, "the removal")
 
 
-class LateLink(Link):
+class LateLink(EngineClient):
     """A link that reads the folder when it is told so."""
 
     def __init__(self, folder: Path) -> None:

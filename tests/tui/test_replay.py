@@ -13,7 +13,7 @@ from seedvm.base import process
 from seedvm.base.errors import SeedvmError
 from tests.tui.helpers import CONSOLE, EXAMPLE, grid, until
 from tui.app import PAGES, WizardApp
-from tui.backend.engine import Link
+from tui.backend.engine import EngineClient
 from tui.backend.replay import Replay
 from tui.screenshots import RECORDINGS, picture, writing
 from tui.text.progress import light
@@ -57,7 +57,7 @@ _ANSWERS = {"fitness", "overhear"}
 
 async def test_a_recording_starts_writes_orders_and_hears_nothing() -> None:
     replay = Replay(EXAMPLE / "journal.jsonl", 0)
-    public = {name for name, one in vars(Link).items() if not name.startswith("_") and inspect.isfunction(one)}
+    public = {name for name, one in vars(EngineClient).items() if not name.startswith("_") and inspect.isfunction(one)}
     deeds = public - _READS - _ANSWERS - {"adopt_site"}
     assert len(deeds) >= 10
     for name in deeds:

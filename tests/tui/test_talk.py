@@ -11,7 +11,7 @@ from seedvm.base import process
 from seedvm.site.load import load_site
 from seedvm.site.secrets_file import load_candidates
 from tests.tui.helpers import BROKEN, EXAMPLE, SITE, journal_line, state_dir
-from tui.backend.engine import Link
+from tui.backend.engine import EngineClient
 from tui.backend.replay import Replay
 from tui.backend.site_form import FIELDS
 from tui.line_mode import Talk
@@ -43,13 +43,13 @@ def answers(given: dict[str, str]) -> list[str]:
 
 async def test_a_finished_site_says_its_receipt_and_the_light(tmp_path: Path) -> None:
     desk = Script()
-    assert await Talk(Link(state_dir(tmp_path, review=True, receipt=True)), desk).run() == 0
+    assert await Talk(EngineClient(state_dir(tmp_path, review=True, receipt=True)), desk).run() == 0
     assert desk.said[-1].startswith("SAFE TO LEAVE: YES") and "tables compared: 504" in desk.text
 
 
 async def test_review_lists_every_disk_refuses_a_wrong_name_and_leaves_all_as_it_is_without_one(tmp_path: Path) -> None:
     desk = Script("exampel", "")
-    assert await Talk(Link(state_dir(tmp_path, until='"verdict":"blocked"}', review=True)), desk).run() == 3
+    assert await Talk(EngineClient(state_dir(tmp_path, until='"verdict":"blocked"}', review=True)), desk).run() == 3
     assert "serial QM00022" in desk.text and "Not confirmed" in desk.text and "--yes-wipe example" in desk.said[-1]
     assert not (tmp_path / "confirmed.json").exists()
 
@@ -58,7 +58,7 @@ async def test_the_typed_name_confirms(tmp_path: Path) -> None:
     folder = state_dir(tmp_path, until='"verdict":"blocked"}', review=True)
     (folder / "site.yaml").write_text(BROKEN)  # so that the engine that is started says no at once
     desk = Script("example")
-    await Talk(Link(folder), desk).run()
+    await Talk(EngineClient(folder), desk).run()
     assert (tmp_path / "confirmed.json").exists()
 
 
@@ -72,7 +72,7 @@ async def test_a_failure_is_told_with_its_hint_and_left_so(tmp_path: Path) -> No
             + "\n"
         )
     (folder / "site.yaml").write_text(BROKEN)
-    assert await Talk(Link(folder), desk).run() == 1
+    assert await Talk(EngineClient(folder), desk).run() == 1
     assert "site.yaml has" in desk.text
 
 
@@ -81,7 +81,7 @@ async def test_questions_make_the_site_and_store_the_accounts(tmp_path: Path) ->
     first, *rest = answers(given)
     wrong = ["", "10.20.0.0/33"]  # asked again
     desk = Script(first, *wrong, *rest[1:], "admin", "geheim")  # nobody answers after that: no engine is started
-    assert await Talk(Link(tmp_path), desk).run() == 3
+    assert await Talk(EngineClient(tmp_path), desk).run() == 3
     assert any(line.startswith("! ") for line in desk.said)
     assert load_site(tmp_path / "site.yaml").name == "cellar"
     assert [one.user for one in load_candidates(tmp_path / "secrets.yaml")] == ["admin"]
@@ -97,7 +97,7 @@ async def test_the_bmcs_wire_is_asked_for_and_refused_by_name(tmp_path: Path) ->
     keys = [key for field in FIELDS for key in ([field.key] * 2 if field.key in wrong else [field.key])]
     said = [wrong.pop(key) if key in wrong else given.get(key, "") for key in keys]
     desk = Script(*said)
-    assert await Talk(Link(tmp_path), desk).run() == 3
+    assert await Talk(EngineClient(tmp_path), desk).run() == 3
     assert "! '4095' is no VLAN; they are 1 to 4094" in desk.said
     assert "! eth1 is no interface of the seed; it has eth0, eth1.123" in desk.said
     site = load_site(tmp_path / "site.yaml")
@@ -105,7 +105,7 @@ async def test_the_bmcs_wire_is_asked_for_and_refused_by_name(tmp_path: Path) ->
 
 
 async def test_nobody_there_is_no_answer(tmp_path: Path) -> None:
-    assert await Talk(Link(tmp_path), Script("cellar")).run() == 3
+    assert await Talk(EngineClient(tmp_path), Script("cellar")).run() == 3
     assert not (tmp_path / "site.yaml").exists()
 
 

@@ -17,7 +17,7 @@ from seedvm.base import process
 from seedvm.base.errors import SeedvmError
 from tests.tui.browser import browser, served
 from tests.tui.helpers import EXAMPLE, HANGS, state_dir
-from tui.web.server import KEY_FILE, TOKEN_FILE, Place
+from tui.web.server import KEY_FILE, TOKEN_FILE, ListenAddress
 
 HERE, ELSEWHERE = "127.0.0.1:0", "0.0.0.0:0"
 RECORDING = ("--replay", str(EXAMPLE / "journal.jsonl"), "--speed", "0")
@@ -69,14 +69,14 @@ async def none_left(folder: Path) -> None:
 )
 def test_what_is_no_address_and_port_is_refused(text: str) -> None:
     with pytest.raises(SeedvmError, match="not an address to listen on"):
-        Place.parse(text)
+        ListenAddress.parse(text)
 
 
 @pytest.mark.parametrize(
     ("text", "loopback"), [("127.0.0.9:1", True), ("[::1]:80", True), ("0.0.0.0:80", False), ("[::]:80", False)]
 )
 def test_only_loopback_is_loopback(text: str, loopback: bool) -> None:
-    assert Place.parse(text).loopback is loopback and str(Place.parse(text)) == text
+    assert ListenAddress.parse(text).loopback is loopback and str(ListenAddress.parse(text)) == text
 
 
 async def test_on_loopback_this_machine_comes_in_and_other_sites_pages_do_not(tmp_path: Path) -> None:

@@ -22,11 +22,11 @@ from seedvm.handoff import record
 from seedvm.machines import inventory
 from seedvm.machines.listing import read_machines
 from seedvm.plan import build_plan
-from seedvm.scan.state import Progress
+from seedvm.scan.state import ScanProgress
 from seedvm.site import orders
 from seedvm.site.load import load_site
 from seedvm.site.secrets_file import draft_secrets, load_candidates, load_proven, load_rotations
-from tui.state.watcher import Watch
+from tui.state.watcher import FolderWatch
 
 RECORDED = Path(__file__).parents[1] / "recorded"
 
@@ -100,7 +100,7 @@ def test_accounts_and_the_password_that_was_being_changed_are_there(folder: Path
 
 
 def test_the_scan_goes_on_where_it_was(folder: Path) -> None:
-    progress = Progress(folder, ["172.22.1.21-172.22.1.27", "172.22.1.40-172.22.1.60"])
+    progress = ScanProgress(folder, ["172.22.1.21-172.22.1.27", "172.22.1.40-172.22.1.60"])
     assert progress.resumed and len(progress.done()) == 7
     assert set(progress.bmcs) == {"172.22.1.21", "172.22.1.22"}
 
@@ -127,7 +127,7 @@ def test_the_handoffs_notes_are_understood(folder: Path) -> None:
 
 
 def test_the_wizard_shows_the_folder_and_finds_the_consent_whole(folder: Path) -> None:
-    view, fresh = Watch(folder).look()
+    view, fresh = FolderWatch(folder).look()
     assert fresh and view.notice == "" and view.lacks == () and view.has_site
     assert view.state == read_state(folder)
     assert len(view.inventory) == 7 and view.review is not None and view.confirmed

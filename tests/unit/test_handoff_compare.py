@@ -6,8 +6,8 @@ from seedvm.controller.galera import GaleraStatus, parse_status
 from seedvm.controller.rabbit import parse_running
 from seedvm.handoff.compare import by_database, differences
 from seedvm.handoff.services import changed
-from seedvm.member.boot import Heard
-from seedvm.member.images import ImageFile
+from seedvm.member.boot import BootAnswers
+from seedvm.member.images import StoredImage
 from seedvm.member.status import MemberStatus
 from seedvm.steps.handoff_fence import still_heard
 from seedvm.steps.join import missing_images, missing_of_members, missing_workers
@@ -93,7 +93,7 @@ def test_dead_workers_and_wrong_images_are_named() -> None:
     }
     assert missing_workers(alive, NODES) == ["n1: no heat-engine is alive"]
     assert missing_images({}, {}) == ["Glance has no image"]
-    held = {"n0": {"i": ImageFile(1, "good")}, "n1": {"i": ImageFile(1, "bad")}, "n2": {}}
+    held = {"n0": {"i": StoredImage(1, "good")}, "n1": {"i": StoredImage(1, "bad")}, "n2": {}}
     assert missing_images({"i": "good"}, held) == ["n1: image i is damaged", "n2: image i is missing"]
 
 
@@ -108,7 +108,7 @@ def test_ids_that_changed_went_or_came_are_named() -> None:
 
 
 def test_a_fence_with_a_hole_says_where() -> None:
-    silent = Heard(("10.0.0.3",), False, ())
+    silent = BootAnswers(("10.0.0.3",), False, ())
     assert still_heard(silent, "10.0.0.1", conductor=False) == []
-    loud = Heard(("10.0.0.1",), True, (8089,))
+    loud = BootAnswers(("10.0.0.1",), True, (8089,))
     assert len(still_heard(loud, "10.0.0.1", conductor=True)) == 4

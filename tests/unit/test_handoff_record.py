@@ -19,11 +19,11 @@ from seedvm.handoff.record import (
     Owned,
     Quiesced,
     Record,
-    Watch,
+    VipWatch,
     load,
     save,
 )
-from seedvm.handoff.services import Image
+from seedvm.handoff.services import ListedImage
 from seedvm.member.rehearse import Part, Rehearsal
 from seedvm.member.watch import Gap
 
@@ -34,9 +34,9 @@ WHOLE = Record(
     hold_since=100.5,
     quiesced=Quiesced(IDS, {"demo-undercloud-0": "311"}),
     compared=Compared(
-        100.5, 4711, (DatabaseDigest("heat", 40, 812, "cd"),), (Image("i0", "golden", 5, "ef"),), {"bmc": 4}
+        100.5, 4711, (DatabaseDigest("heat", 40, 812, "cd"),), (ListedImage("i0", "golden", 5, "ef"),), {"bmc": 4}
     ),
-    watch=Watch("demo-undercloud-2", 110.0),
+    watch=VipWatch("demo-undercloud-2", 110.0),
     committed=Committed("demo-undercloud-0", 24.5),
     owned=Owned(IDS, 0, 0, (Gap("keystone", 500, 0, 0.6, 121.0),)),
     rehearsal_token="t0",

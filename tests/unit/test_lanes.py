@@ -10,11 +10,11 @@ from seedvm.base.json_tree import JSON
 from seedvm.cloud.heat import Resource
 from seedvm.controller.sockets import parse
 from seedvm.engine.stages import stalled
-from seedvm.provisioning.phases import Place, resource_paths, stage
+from seedvm.provisioning.phases import NodeProgress, resource_paths, stage
 from seedvm.provisioning.progress import Lanes
 
 MIB = 2**20
-WRITE = Place("write", "the agent is writing the image")
+WRITE = NodeProgress("write", "the agent is writing the image")
 
 
 class Told:
@@ -74,7 +74,7 @@ def test_a_stalled_machine_is_known_by_its_detail_in_old_journals_too() -> None:
 def test_a_machine_that_never_calls_stalls_and_one_that_calls_late_does_not() -> None:
     told = Told()
     lanes = Lanes(told, 1000 * MIB)
-    waits, calls = Place("pxe", "booting from the network"), Place("ramdisk", "the agent is at work")
+    waits, calls = NodeProgress("pxe", "booting from the network"), NodeProgress("ramdisk", "the agent is at work")
     lanes.set("a", waits, "", 100.0)
     lanes.set("a", waits, "", 690.0)
     assert told.nodes["a"] == ("pxe", None, "booting from the network")
@@ -90,7 +90,7 @@ def test_the_whole_grows_with_the_bytes() -> None:
     before = lanes.share()
     lanes.measured(10.0, {"172.22.0.101": 500 * MIB})
     assert lanes.share() > before
-    lanes.set("a", Place("joined", ""), "")
+    lanes.set("a", NodeProgress("joined", ""), "")
     assert lanes.share() == 100.0
 
 
@@ -99,7 +99,7 @@ def test_a_new_try_begins_at_nothing() -> None:
     lanes = Lanes(told, 1000 * MIB)
     lanes.set("a", WRITE, "172.22.0.101")
     lanes.measured(10.0, {"172.22.0.101": 900 * MIB})
-    lanes.set("a", Place("power", "available"), "")
+    lanes.set("a", NodeProgress("power", "available"), "")
     lanes.set("a", WRITE, "172.22.0.101")
     lanes.measured(90.0, {"172.22.0.101": 10 * MIB})
     assert told.nodes["a"][1] == 1.0

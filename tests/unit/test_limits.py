@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from seedvm.base.capacity import free_bytes, memory_mib
-from seedvm.base.nics import Nic, nic, nics
+from seedvm.base.nics import SystemNic, nic, nics
 from seedvm.site import limits
 from tests.tui.helpers import cable
 from tui.backend.seed_checks import looks
@@ -39,7 +39,7 @@ def test_the_disk_holds_the_golden_image_twice_until_it_is_stored() -> None:
 def test_a_slow_link_is_warned_of_and_one_that_cannot_carry_images_is_refused(
     link: bool, speed: int, refused: bool, slow: bool
 ) -> None:
-    port = Nic("eth0", link, speed, "52:54:00:00:00:01", "")
+    port = SystemNic("eth0", link, speed, "52:54:00:00:00:01", "")
     assert (limits.link(port) is not None, limits.slow(port) is not None) == (refused, slow)
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
-from seedvm.handoff.wipe import Sweep, holds_anything
-from seedvm.member.images import ImageFile, ImagesRequest, images
+from seedvm.handoff.wipe import SecretSweep, holds_anything
+from seedvm.member.images import ImagesRequest, StoredImage, images
 from seedvm.member.notes import KeepRequest, KeptRequest, Line, NoteRequest, NotesRequest, keep, kept, note, notes
 from seedvm.member.verbs import VERBS, answer
 from seedvm.site.accounts import Candidate
@@ -54,7 +54,7 @@ def test_image_files_are_hashed_once_and_again_when_they_change(tmp_path: Path) 
     (store / f".{IMAGE}.part").write_bytes(b"half")
     request = ImagesRequest(str(store), str(known))
     first = images(request)
-    assert first == {IMAGE: ImageFile(3, hashlib.sha512(b"one").hexdigest())}
+    assert first == {IMAGE: StoredImage(3, hashlib.sha512(b"one").hexdigest())}
     (store / IMAGE).write_bytes(b"another")
     assert images(request)[IMAGE].sha512 == hashlib.sha512(b"another").hexdigest()
 
@@ -91,8 +91,8 @@ def test_the_wipe_removes_every_file_with_a_secret_and_its_search_finds_what_is_
     kept_file = root / "etc" / "clouds.yaml"
     kept_file.write_text(generated.admin_password.reveal())
     (root / "etc" / "link").symlink_to("heat.conf")
-    sweep = Sweep.of(secrets, keep=(kept_file,))
-    sweep = Sweep(sweep.own, sweep.given, sweep.keep, (root,), (root,), (root / "data",))
+    sweep = SecretSweep.of(secrets, keep=(kept_file,))
+    sweep = SecretSweep(sweep.own, sweep.given, sweep.keep, (root,), (root,), (root / "data",))
     assert {path.name for path in sweep.find()} == {"heat.conf", "key", "words"}
     assert {path.name for path in sweep.wipe()} == {"heat.conf", "key"}
     assert [path.name for path in sweep.find()] == ["words"]
@@ -107,8 +107,8 @@ def test_the_search_knows_passwords_that_bmcs_were_given_and_wipes_no_file_of_th
     root.mkdir()
     store_proven(path, {"10.0.0.1": Candidate("admin", Secret("a-rotated-password"))})
     (root / "words").write_text("a-rotated-password")
-    sweep = Sweep.of(load_secrets(path), keep=())
-    sweep = Sweep(sweep.own, sweep.given, sweep.keep, (root,), (root,), (root / "data",))
+    sweep = SecretSweep.of(load_secrets(path), keep=())
+    sweep = SecretSweep(sweep.own, sweep.given, sweep.keep, (root,), (root,), (root / "data",))
     assert sweep.wipe() == ()
     assert sweep.find() == (root / "words",)
 

@@ -11,7 +11,7 @@ from seedvm.rack.sandbox import guest
 
 MAC = bytes.fromhex("525400aa0001")
 UUID = uuid.UUID("11111111-2222-3333-4444-555555555501")
-HARDWARE = guest.Hardware("m1", str(UUID), "TOY1", 3, 1024, "loop7", ("eth0",), "quiet")
+HARDWARE = guest.GuestHardware("m1", str(UUID), "TOY1", 3, 1024, "loop7", ("eth0",), "quiet")
 
 
 def answer(**fields: bytes) -> bytes:

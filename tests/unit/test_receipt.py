@@ -17,7 +17,7 @@ from seedvm.handoff.members import Members
 from seedvm.handoff.receipt import Member, Receipt, sign
 from seedvm.handoff.receipt_page import page
 from seedvm.handoff.record import Committed, Compared, Owned, Quiesced, Record
-from seedvm.handoff.services import Image
+from seedvm.handoff.services import ListedImage
 from seedvm.member.rehearse import Part, Rehearsal
 from seedvm.member.watch import Gap
 from seedvm.site.generate import generate
@@ -34,7 +34,7 @@ COMPARED = Compared(
     hold_since=1_790_000_000.0,
     seqno=4711,
     databases=(DatabaseDigest("heat", 40, 812, "ab" * 32),),
-    images=(Image("i0", "golden", 5, "cd" * 64),),
+    images=(ListedImage("i0", "golden", 5, "cd" * 64),),
     secrets={"keystone credential": 1, "bmc": 4},
 )
 OWNED = Owned(IDS, ids_changed=0, node_reboots=0, gaps=(GAP,))

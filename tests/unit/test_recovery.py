@@ -11,7 +11,7 @@ from seedvm.base.item import Item
 from seedvm.cloud.ironic import Node
 from seedvm.provisioning.recovery import hangs, refuse, way_back
 from seedvm.site.orders import Order, Spare, replace
-from seedvm.site.review import Disk, Machine, Review
+from seedvm.site.review import Review, ReviewDisk, ReviewMachine
 
 SPARE = Spare("172.22.1.24", "EX0024", "/dev/sda", "QM00024")
 ORDER: Order = replace("demo", "demo-undercloud-1", SPARE, "demo")
@@ -82,9 +82,9 @@ def test_any_other_machine_or_disk_may_not(machine: Node | None, why: str) -> No
 
 
 def test_the_review_tells_who_was_replaced() -> None:
-    disk = Disk("/dev/sda", "x", wipe=True)
-    replaced = Machine("172.22.1.22", "demo-undercloud-1", "undercloud", verdict="fit", disks=(disk,))
-    spare = Machine("172.22.1.24", "demo-1-24", "spare", verdict="fit", disks=(disk,))
+    disk = ReviewDisk("/dev/sda", "x", wipe=True)
+    replaced = ReviewMachine("172.22.1.22", "demo-undercloud-1", "undercloud", verdict="fit", disks=(disk,))
+    spare = ReviewMachine("172.22.1.24", "demo-1-24", "spare", verdict="fit", disks=(disk,))
     old, new = Review("demo", (replaced, spare)).swapped("demo-undercloud-1", "172.22.1.24").machines
     assert (old.role, old.name, old.disks[0].wipe, old.why) == (
         "unfit",

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from seedvm.base.errors import InvalidFile, SeedvmError
 from seedvm.base.secret import Secret
-from seedvm.machines.formats import Entry, mac_of, read, write
+from seedvm.machines.formats import ListEntry, mac_of, read, write
 
 CLEAN = "name,address,driver,user,password,mac\nn1,172.22.1.21,ipmi,admin,horse,52:54:00:aa:00:01\n"
-ONE = (Entry("172.22.1.21", "admin", Secret("horse"), ("52:54:00:aa:00:01",), "n1", "ipmi", 2),)
+ONE = (ListEntry("172.22.1.21", "admin", Secret("horse"), ("52:54:00:aa:00:01",), "n1", "ipmi", 2),)
 
 
 def problems(text: str) -> list[str]:
@@ -140,7 +140,7 @@ nodes:
 def test_what_is_written_is_read_again(form: str) -> None:
     entries = (
         *ONE,
-        Entry("172.22.1.22", "root", Secret("a,b'c"), ("52:54:00:aa:00:02", "52:54:00:aa:00:03"), "n2", "redfish"),
+        ListEntry("172.22.1.22", "root", Secret("a,b'c"), ("52:54:00:aa:00:02", "52:54:00:aa:00:03"), "n2", "redfish"),
     )
     again = read(write(entries, form, passwords=True).encode(), "again")
     assert [(e.address, e.user, e.password, e.macs, e.name, e.driver) for e in again] == [

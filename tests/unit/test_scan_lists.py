@@ -13,7 +13,7 @@ from seedvm.base.secret import Secret
 from seedvm.cli import main
 from seedvm.machines import inventory
 from seedvm.machines.import_export import LISTED, give, take
-from seedvm.machines.inventory import Machine
+from seedvm.machines.inventory import KnownMachine
 from seedvm.site.accounts import Candidate
 from seedvm.site.model import Site
 from seedvm.site.secrets_file import load_accounts, load_candidates, store_candidates, store_proven
@@ -89,7 +89,7 @@ def test_an_address_that_nobody_declared_is_refused_and_nothing_is_written(site:
 
 
 def test_a_mac_that_the_machine_itself_contradicts_is_refused(site: Site, state_dir: Path) -> None:
-    heard = Machine(
+    heard = KnownMachine(
         "172.22.1.21", boot_mac="52:54:00:aa:00:07", boot_mac_source="DHCP request with the BMC's UUID (option 97)"
     )
     inventory.update(state_dir, heard)
@@ -97,7 +97,7 @@ def test_a_mac_that_the_machine_itself_contradicts_is_refused(site: Site, state_
     assert said == [
         "line 2: mac: the machine itself boots from 52:54:00:aa:00:07 (DHCP request with the BMC's UUID (option 97))"
     ]
-    other = Machine("172.22.1.24", boot_mac="52:54:00:aa:00:01", boot_mac_source="Redfish EthernetInterfaces")
+    other = KnownMachine("172.22.1.24", boot_mac="52:54:00:aa:00:01", boot_mac_source="Redfish EthernetInterfaces")
     inventory.save(state_dir, inventory.Inventory((), (other,)))
     assert (
         "is the boot MAC of 172.22.1.24"
@@ -150,7 +150,9 @@ def test_the_commands_say_what_they_did(state_dir: Path, tmp_path: Path, capsys:
 
 
 def test_what_inspection_found_is_shown_with_the_machine(state_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    inventory.update(state_dir, Machine("172.22.1.21", driver="ipmi", proven_user="admin", boot_mac="aa", power="off"))
+    inventory.update(
+        state_dir, KnownMachine("172.22.1.21", driver="ipmi", proven_user="admin", boot_mac="aa", power="off")
+    )
     disk = {"name": "/dev/sda", "serial": "R1", "size_gib": 64.0, "wipe": True, "holds": "gpt: ext4 'db' 64.0 GiB"}
     nic = {"name": "eth0", "mac": "aa", "mbps": 1000, "switch": "tor1", "port": "17"}
     found = {"bmc": "172.22.1.21", "role": "spare", "verdict": "fit", "serial": "S1", "cpus": 8, "memory_mib": 16384}

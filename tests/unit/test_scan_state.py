@@ -10,21 +10,21 @@ from hypothesis import strategies as st
 
 from seedvm.scan.evidence import Bmc, Evidence
 from seedvm.scan.ranges import addresses
-from seedvm.scan.state import FILE, Progress, spans
+from seedvm.scan.state import FILE, ScanProgress, spans
 
 BMC = Bmc("10.0.0.3", ("redfish",), (Evidence("uuid", "u", "Redfish service root", "t"),))
 RANGES = ("10.0.0.1-10.0.0.9",)
 
 
 def begun(folder: Path) -> None:
-    progress = Progress(folder, RANGES)
+    progress = ScanProgress(folder, RANGES)
     progress.found(BMC)
     progress.block(addresses(["10.0.0.1-10.0.0.5"]))
 
 
 def test_what_was_done_and_found_is_known_again(tmp_path: Path) -> None:
     begun(tmp_path)
-    again = Progress(tmp_path, RANGES)
+    again = ScanProgress(tmp_path, RANGES)
     assert again.done() == frozenset(addresses(["10.0.0.1-10.0.0.5"]))
     assert again.bmcs == {BMC.address: BMC}
     assert (tmp_path / FILE).stat().st_mode & 0o777 == 0o600
@@ -32,10 +32,10 @@ def test_what_was_done_and_found_is_known_again(tmp_path: Path) -> None:
 
 def test_other_ranges_fresh_and_finished_scans_start_anew(tmp_path: Path) -> None:
     begun(tmp_path)
-    assert not Progress(tmp_path, ("10.0.0.1-10.0.0.8",)).resumed
-    assert not Progress(tmp_path, RANGES, fresh=True).resumed
-    Progress(tmp_path, RANGES).save(complete=True)
-    assert not Progress(tmp_path, RANGES).resumed
+    assert not ScanProgress(tmp_path, ("10.0.0.1-10.0.0.8",)).resumed
+    assert not ScanProgress(tmp_path, RANGES, fresh=True).resumed
+    ScanProgress(tmp_path, RANGES).save(complete=True)
+    assert not ScanProgress(tmp_path, RANGES).resumed
 
 
 @pytest.mark.parametrize(
@@ -43,12 +43,12 @@ def test_other_ranges_fresh_and_finished_scans_start_anew(tmp_path: Path) -> Non
 )
 def test_a_file_that_we_did_not_write_starts_anew(tmp_path: Path, text: str) -> None:
     (tmp_path / FILE).write_text(text)
-    assert not Progress(tmp_path, RANGES).resumed
+    assert not ScanProgress(tmp_path, RANGES).resumed
 
 
 def test_a_folder_that_cannot_be_written_is_no_hindrance(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    progress = Progress(tmp_path / "file", RANGES)
+    progress = ScanProgress(tmp_path / "file", RANGES)
     progress.save()
     assert not progress.kept
 

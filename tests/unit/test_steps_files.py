@@ -12,7 +12,7 @@ import pytest
 from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
 from seedvm.controller.networkd import network_unit
-from seedvm.machines.inventory import Machine
+from seedvm.machines.inventory import KnownMachine
 from seedvm.provisioning.images import open_images, proofs, prove
 from seedvm.site.accounts import Candidate
 from seedvm.steps.register import driver_info, enrolment, node_name
@@ -75,7 +75,7 @@ def test_an_answer_claims_its_address() -> None:
 
 
 def test_a_redfish_machine_is_enrolled_by_its_system() -> None:
-    machine = Machine(
+    machine = KnownMachine(
         "172.22.1.21", driver="redfish", redfish_url="https://172.22.1.21", redfish_system="/redfish/v1/Systems/1"
     )
     info = driver_info(machine, ACCOUNT, IMAGES)
@@ -85,7 +85,7 @@ def test_a_redfish_machine_is_enrolled_by_its_system() -> None:
 
 
 def test_a_node_carries_site_and_bmc_and_nothing_typed() -> None:
-    body = enrolment("demo", Machine("172.22.1.22", driver="ipmi", serial="X1"), ACCOUNT, IMAGES)
+    body = enrolment("demo", KnownMachine("172.22.1.22", driver="ipmi", serial="X1"), ACCOUNT, IMAGES)
     assert body["name"] == node_name("demo", "172.22.1.22") == "demo-1-22"
     assert body["extra"] == {"seedvm_site": "demo", "seedvm_bmc": "172.22.1.22", "seedvm_serial": "X1"}
     assert body["driver_info"]["ipmi_username"] == "admin"

@@ -8,7 +8,7 @@ from typing import Any
 from seedvm.base.item import Item
 from seedvm.cloud.ironic import Node
 from seedvm.machines.hardware import Disk, Hardware
-from seedvm.machines.inventory import Machine
+from seedvm.machines.inventory import KnownMachine
 from seedvm.site.load import parse_site
 from seedvm.site.model import Site
 from seedvm.site.review import Review, Wipe, confirmation, parse_confirmed, parse_review, text_of
@@ -54,7 +54,7 @@ def review(site: Site) -> Review:
         node("172.22.1.24", "spare"),
         node("172.22.1.26", unfit="too small", root=""),
     ]
-    known = [Machine("172.22.1.21", serial="BMC-SAID"), Machine("172.22.1.25", unfit_reason="wrong password")]
+    known = [KnownMachine("172.22.1.21", serial="BMC-SAID"), KnownMachine("172.22.1.25", unfit_reason="wrong password")]
     return build_review(site, nodes, {one.bmc: FOUND for one in nodes}, known)
 
 

@@ -18,8 +18,8 @@ PONG = bytes.fromhex("0600ff06000011be4000001000000000000000008100000000000000")
 AUTH_CAPS = bytes.fromhex("0600ff0700000000000000000010811c63200038000197140300000000")
 
 
-def sealed_pair() -> tuple[rakp.Suite, rakp.Keys]:
-    return rakp.SUITE_3, rakp.Keys(b"s" * 20, b"1" * 20, b"2" * 20)
+def sealed_pair() -> tuple[rakp.Suite, rakp.SessionKeys]:
+    return rakp.SUITE_3, rakp.SessionKeys(b"s" * 20, b"1" * 20, b"2" * 20)
 
 
 DECODERS: list[Callable[[bytes], object]] = [
@@ -161,7 +161,7 @@ def test_a_short_code_is_not_a_match() -> None:
 @pytest.mark.parametrize("suite", [rakp.SUITE_3, rakp.SUITE_17])
 @given(payload=st.binary(max_size=200), sequence=st.integers(1, 2**32 - 1))
 def test_a_sealed_packet_opens_to_what_was_put_in(suite: rakp.Suite, payload: bytes, sequence: int) -> None:
-    keys = rakp.Keys(b"s" * 32, b"1" * 32, b"2" * 32)
+    keys = rakp.SessionKeys(b"s" * 32, b"1" * 32, b"2" * 32)
     packet = lanplus.seal(suite, keys, 0x01020304, sequence, payload, os.urandom(16))
     opened = lanplus.open_sealed(suite, keys, packet)
     assert (opened.payload, opened.sequence, opened.session, opened.payload_type) == (payload, sequence, 0x01020304, 0)
@@ -176,7 +176,7 @@ def test_a_sealed_packet_that_was_touched_is_refused() -> None:
 
 
 def test_keys_do_not_show_themselves() -> None:
-    assert "s" * 4 not in repr(rakp.Keys(b"s" * 20, b"1" * 20, b"2" * 20))
+    assert "s" * 4 not in repr(rakp.SessionKeys(b"s" * 20, b"1" * 20, b"2" * 20))
 
 
 def test_rakp_3_that_gives_a_slot_back_carries_no_code() -> None:

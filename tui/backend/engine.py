@@ -18,11 +18,11 @@ from pathlib import Path
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
 from seedvm.base.files import write_atomic
-from seedvm.base.nics import SYS_NET, Nic, nics
+from seedvm.base.nics import SYS_NET, SystemNic, nics
 from seedvm.engine.lock import engine_pid
 from seedvm.scan.evidence import Bmc
 from seedvm.scan.listen import Neighbour
-from seedvm.scan.run import Cost, Ended, Plan, cost, scan
+from seedvm.scan.run import Cost, Plan, ScanEnd, cost, scan
 from seedvm.site import orders
 from seedvm.site.accounts import Candidate
 from seedvm.site.load import load_site
@@ -33,7 +33,7 @@ from tui.backend import site_form
 from tui.backend.listen import hear, overhear
 from tui.backend.seed_checks import IMAGES_DIR, Look, images_to_come, looks
 from tui.backend.support_bundle import gather, secrets_in, write_bundle
-from tui.state.watcher import View, Watch
+from tui.state.watcher import FolderWatch, View
 
 UNIT = "seedvm-engine.service"
 _APPLIANCE = Path("/var/lib/seedvm")
@@ -42,7 +42,7 @@ _POLL_SECONDS = 0.25
 _BEGIN_SECONDS = 60.0
 
 
-class Link:
+class EngineClient:
     """One site's state folder. `images_dir` is handed to the engine where this screen starts it without its unit; `sys_net` is where
     the kernel tells of NICs."""
 
@@ -51,7 +51,7 @@ class Link:
         self.images_dir = images_dir
         self.sys_net = sys_net
         self.view = View()
-        self._watch = Watch(state_dir)
+        self._watch = FolderWatch(state_dir)
         self._child: process.Child | None = None
 
     def adopt_site(self, site_file: Path) -> None:
@@ -206,7 +206,7 @@ class Link:
         """Write into site.yaml that the undercloud does without a node. Raises SeedvmError on a wrong name or too few left."""
         await asyncio.to_thread(lambda: self._write_site(orders.without(self._site_text(), node, typed)))
 
-    async def site_values(self) -> tuple[dict[str, str], tuple[Nic, ...]]:
+    async def site_values(self) -> tuple[dict[str, str], tuple[SystemNic, ...]]:
         """The form's values from site.yaml as it is, and the seed's NICs."""
         return await asyncio.to_thread(lambda: (site_form.from_text(self._site_text()), nics(self.sys_net)))
 
@@ -245,7 +245,7 @@ class Link:
         """What a scan of the site's ranges would send, before it is started. Raises SeedvmError without a right site.yaml."""
         return await cost(Plan(await self._ranges()))
 
-    async def scan(self, on_found: Callable[[Bmc], None]) -> Ended:
+    async def scan(self, on_found: Callable[[Bmc], None]) -> ScanEnd:
         """Scan the site's ranges; no password is sent."""
         plan = Plan(await self._ranges())
         return await scan(plan, on_found=on_found, deadline=(await cost(plan)).seconds * 3 + 30)

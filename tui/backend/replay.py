@@ -16,12 +16,12 @@ from seedvm.engine.reducer import fold
 from seedvm.engine.state import State
 from seedvm.scan.evidence import Bmc
 from seedvm.scan.listen import Neighbour
-from seedvm.scan.run import Ended
+from seedvm.scan.run import ScanEnd
 from seedvm.site import receipt
 from seedvm.site.accounts import Candidate
 from seedvm.site.orders import Order
 from seedvm.site.review import parse_review
-from tui.backend.engine import Link
+from tui.backend.engine import EngineClient
 from tui.backend.seed_checks import Look
 from tui.state.files import Known, parse_inventory, parse_receipt
 from tui.state.watcher import View
@@ -30,7 +30,7 @@ _FRAME_SECONDS = 0.1
 _REFUSED = "this is a recording: nothing is started or written"
 
 
-class Replay(Link):
+class Replay(EngineClient):
     """A link to a recording; `speed` is how many seconds of it pass in one, 0 shows its end at once, `upto` how many events."""
 
     def __init__(self, journal: Path, speed: float = 1.0, upto: int | None = None) -> None:
@@ -138,7 +138,7 @@ class Replay(Link):
         """Refused."""
         raise SeedvmError("Account not saved", why=_REFUSED)
 
-    async def scan(self, on_found: Callable[[Bmc], None]) -> Ended:
+    async def scan(self, on_found: Callable[[Bmc], None]) -> ScanEnd:
         """Refused."""
         raise SeedvmError("Scan not started", why=_REFUSED)
 

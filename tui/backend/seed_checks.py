@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seedvm.base.capacity import free_bytes, memory_mib
-from seedvm.base.nics import Nic
+from seedvm.base.nics import SystemNic
 from seedvm.site import limits
 
 IMAGES_DIR = Path("/srv/seedvm/images")
@@ -34,7 +34,7 @@ class Look:
         return not self.cure
 
 
-def looks(images_dir: Path | None, nics: tuple[Nic, ...], *, stored: bool = False) -> tuple[Look, ...]:
+def looks(images_dir: Path | None, nics: tuple[SystemNic, ...], *, stored: bool = False) -> tuple[Look, ...]:
     """All of it, in the order of the page; `stored` says that Glance has the golden image already."""
     folder = images_dir or IMAGES_DIR
     return (*map(_nic, nics), _root(), _clock(folder), _memory(), _disk(folder, stored), _images(folder))
@@ -107,7 +107,7 @@ def _failed(folder: Path) -> Path:
     return folder / "failed"
 
 
-def _nic(nic: Nic) -> Look:
+def _nic(nic: SystemNic) -> Look:
     trouble = limits.link(nic) or limits.slow(nic)
     cure = trouble.cure if trouble else ""
     if not nic.link:

@@ -20,7 +20,7 @@ from tui.backend.listen import SECONDS
 from tui.screens.page import Page, matches, put
 from tui.state.files import Known
 from tui.state.watcher import View
-from tui.text.discovery import Heard, Row, facts_of, row_line, row_text
+from tui.text.discovery import HeardHost, Row, facts_of, row_line, row_text
 from tui.text.format import duration
 from tui.text.waiting import Wait
 from tui.widgets.lines import Line, Lines, Rows
@@ -54,7 +54,7 @@ F10 continues to the credentials        / searches"""
     def __init__(self) -> None:
         super().__init__()
         self._seen: dict[str, Bmc] = {}
-        self._heard: dict[tuple[str, str], Heard] = {}
+        self._heard: dict[tuple[str, str], HeardHost] = {}
         self._site: BmcSite | None = None
         self._wait: Wait | None = None
         self._evidence = False
@@ -97,7 +97,11 @@ F10 continues to the credentials        / searches"""
         fresh = [bmc for address, bmc in sorted(self._seen.items()) if address not in noted]
         known = noted | {bmc.address for bmc in fresh}
         heard = [one for one in self._heard.values() if not known & set(one.who.facts("address"))]
-        every: list[Known | Bmc | Heard] = [*view.inventory, *fresh, *sorted(heard, key=lambda one: not one.who.is_bmc)]
+        every: list[Known | Bmc | HeardHost] = [
+            *view.inventory,
+            *fresh,
+            *sorted(heard, key=lambda one: not one.who.is_bmc),
+        ]
         items: list[Row] = []
         for one in every:
             items.append(one)
@@ -143,7 +147,7 @@ F10 continues to the credentials        / searches"""
         self._end(f"Listened on {', '.join(nics)}: {self._counted() or 'nothing heard; BMCs can be silent, F5 scans'}.")
 
     def _hear(self, nic: str, who: Neighbour) -> None:
-        self._heard[nic, who.mac] = Heard.on(nic, who, self._site)
+        self._heard[nic, who.mac] = HeardHost.on(nic, who, self._site)
         self.refresh_view()
 
     @work(exit_on_error=False, exclusive=True, group="scan")

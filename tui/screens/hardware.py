@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
 from seedvm.base.errors import SeedvmError
-from seedvm.site.review import Machine
+from seedvm.site.review import ReviewMachine
 from tui.screens.page import Page, matches
 from tui.state.files import Known
 from tui.state.watcher import View
@@ -23,7 +23,7 @@ from tui.widgets.table import Table
 _ROLES = {"": "as proposed", "undercloud": "undercloud", "spare": "spare", "exclude": "excluded"}
 
 
-def machine_row(machine: Machine, word: str, width: int) -> str:
+def machine_row(machine: ReviewMachine, word: str, width: int) -> str:
     """A machine of the review."""
     size = f"{machine.cpus} cpu {machine.memory_mib / 1024:.0f} GiB" if machine.cpus else "-"
     disks = "+".join(f"{disk.size_gib:.0f}" for disk in machine.disks)
@@ -39,7 +39,7 @@ def known_row(machine: Known, word: str, width: int) -> str:
     return head + fit(told, max(1, width - len(head))).rstrip()
 
 
-def more_lines(machine: Machine | Known | None, width: int) -> list[Line]:
+def more_lines(machine: ReviewMachine | Known | None, width: int) -> list[Line]:
     """The marked machine whole: verdict with its reason, then each disk and what it holds, or the cure."""
     if machine is None:
         return []
@@ -112,7 +112,7 @@ starts again. r starts it; it then asks you to confirm a new review."""
 
     def show(self, view: View, now: float) -> None:
         """Rows of the review, or of the inventory before there is one; below what is known of the marked one."""
-        reviewed: list[Machine | Known] = list(view.review.machines) if view.review else []
+        reviewed: list[ReviewMachine | Known] = list(view.review.machines) if view.review else []
         seen = {one.bmc for one in reviewed}
         every = reviewed + [one for one in view.inventory if one.bmc not in seen]
         rows = [one for one in every if matches(self._row(one, 200), self.wanted)]
@@ -123,15 +123,15 @@ starts again. r starts it; it then asks you to confirm a new review."""
             table.set_rows([], lambda _width: [[("no machines known yet", "dim")]])
         self._show_more(next((one for one in rows if one.bmc == table.marked), None))
 
-    def _row(self, one: Machine | Known, width: int) -> str:
+    def _row(self, one: ReviewMachine | Known, width: int) -> str:
         word = self._roles.get(one.bmc, "")
-        return machine_row(one, word, width) if isinstance(one, Machine) else known_row(one, word, width)
+        return machine_row(one, word, width) if isinstance(one, ReviewMachine) else known_row(one, word, width)
 
-    def _line(self, one: Machine | Known, width: int) -> Line:
-        bad = one.verdict == "unfit" if isinstance(one, Machine) else bool(one.unfit)
+    def _line(self, one: ReviewMachine | Known, width: int) -> Line:
+        bad = one.verdict == "unfit" if isinstance(one, ReviewMachine) else bool(one.unfit)
         return [(self._row(one, width), "bad" if bad else "")]
 
-    def _show_more(self, one: Machine | Known | None) -> None:
+    def _show_more(self, one: ReviewMachine | Known | None) -> None:
         self.query_one("#more", Lines).fill(lambda width: more_lines(one, width))
 
     def on_table_moved(self) -> None:

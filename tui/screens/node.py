@@ -18,7 +18,7 @@ from seedvm.base.errors import SeedvmError
 from seedvm.engine.stages import stalled
 from seedvm.engine.state import Failure, NodeView
 from seedvm.site import orders
-from seedvm.site.review import Machine, Review
+from seedvm.site.review import Review, ReviewMachine
 from tui.screens.page import Page, put
 from tui.state.watcher import View
 from tui.text.dashboard import failed_nodes, stage_lines
@@ -253,7 +253,7 @@ _STILL = "check its power and its cable; t cancels this deployment now and retri
 _LATER = "Dropped: takes effect when the engine starts again."
 
 
-def _who(name: str, machine: Machine | None) -> str:
+def _who(name: str, machine: ReviewMachine | None) -> str:
     if machine is None:
         return name
     disks = ", ".join(f"{disk.name} serial {disk.serial or '-'}" for disk in machine.wiped) or "no disk is written"

@@ -17,7 +17,7 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 from textual.worker import Worker, WorkerState
 
-from tui.backend.engine import Link
+from tui.backend.engine import EngineClient
 from tui.state.watcher import View
 from tui.text.format import fit
 from tui.text.progress import light
@@ -28,7 +28,7 @@ from tui.widgets.keys import Keys
 class Shell(Protocol):
     """What a page may ask of the app."""
 
-    link: Link
+    link: EngineClient
     view: View
     looked: bool
     replaying: bool

@@ -12,7 +12,7 @@ from textual.containers import Horizontal
 from textual.widgets import Input, Static
 
 from seedvm.base.errors import SeedvmError
-from seedvm.site.review import Machine, Review
+from seedvm.site.review import Review, ReviewMachine
 from tui.screens.page import Page, matches, put
 from tui.state.watcher import View
 from tui.text.format import fit
@@ -37,13 +37,13 @@ def review_lines(review: Review, wanted: str, width: int) -> list[Line]:
     return lines
 
 
-def _row(machine: Machine) -> str:
+def _row(machine: ReviewMachine) -> str:
     memory = f"{machine.cpus} cpu {machine.memory_mib / 1024:.0f} GiB" if machine.cpus else ""
     who = f"{machine.bmc:<15} {machine.name or '-':<20} {machine.role:<10} {machine.driver:<8}"
     return f"{who} {machine.serial or '-':<10} {memory}".rstrip()
 
 
-def _disk_lines(machine: Machine, width: int) -> list[Line]:
+def _disk_lines(machine: ReviewMachine, width: int) -> list[Line]:
     lines: list[Line] = []
     for disk in machine.disks:
         mark, style = ("WIPE ", "bad") if disk.wipe else ("keep ", "dim")

@@ -12,15 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seedvm.base.errors import SeedvmError
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something wrong with a BMC, and its cure."""
-
-    name: str
-    detail: str
-    cure: str
+from seedvm.machines.inventory import Finding
 
 
 @dataclass(frozen=True)
@@ -42,7 +34,7 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Receipt:
+class ShownReceipt:
     """The receipt: whether it lets the seed leave, its page for people where there is one, and its figures."""
 
     may_leave: bool
@@ -107,11 +99,11 @@ def parse_inventory(text: str) -> tuple[Known, ...]:
         ) from None
 
 
-def parse_receipt(text: str, page: str = "", *, doubt: str) -> Receipt:
+def parse_receipt(text: str, page: str = "", *, doubt: str) -> ShownReceipt:
     """The receipt in `receipt.json` with its page `receipt.txt`. It lets the seed leave only where it says `may_leave: true` and there
     is no `doubt` that it is the site's own (see `seedvm.site.receipt.doubt`)."""
     tree = {name: value for name, value in _tree(text, "receipt.json").items() if name != "signature"}
-    return Receipt(
+    return ShownReceipt(
         may_leave=tree.get("may_leave") is True and not doubt,
         since=str(tree.get("time") or ""),
         because=doubt or str(tree.get("why") or ""),

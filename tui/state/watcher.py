@@ -19,9 +19,9 @@ from seedvm.engine.state import State
 from seedvm.site import receipt
 from seedvm.site.load import parse_site
 from seedvm.site.orders import pending
-from seedvm.site.review import Confirmed, Review, parse_confirmed, parse_review
+from seedvm.site.review import Confirmation, Review, parse_confirmed, parse_review
 from seedvm.site.secrets_file import load_accounts, load_candidates
-from tui.state.files import Known, Receipt, parse_inventory, parse_receipt
+from tui.state.files import Known, ShownReceipt, parse_inventory, parse_receipt
 
 Parsed = TypeVar("Parsed")
 
@@ -39,7 +39,7 @@ class View:
     state: State = field(default_factory=State)
     inventory: tuple[Known, ...] = ()
     review: Review | None = None
-    receipt: Receipt | None = None
+    receipt: ShownReceipt | None = None
     confirmed: bool = False
     running: bool = False
     has_site: bool = False
@@ -84,7 +84,7 @@ def _mark_of(path: Path) -> tuple[int, int, int] | None:
     return _mark(path.stat()) if path.exists() else None
 
 
-class Watch:
+class FolderWatch:
     """Looks at a state folder again and again; `look` gives the view and whether there was something new in the journal."""
 
     def __init__(self, state_dir: Path) -> None:
@@ -93,13 +93,13 @@ class Watch:
         self._tail = Tail(state_dir / JOURNAL, _CHUNK_BYTES)
         self._inventory = _File[tuple[Known, ...]](state_dir / "inventory.json", parse_inventory, ())
         self._review = _File[Review | None](state_dir / "review.json", parse_review, None)
-        self._receipt = _File[Receipt | None](
+        self._receipt = _File[ShownReceipt | None](
             state_dir / receipt.FILE,
             self._receipt_of,
             None,
             beside=[state_dir / name for name in (receipt.PAGE, receipt.KEY, "secrets.yaml", "site.yaml")],
         )
-        self._confirmed = _File[Confirmed | None](state_dir / "confirmed.json", parse_confirmed, None)
+        self._confirmed = _File[Confirmation | None](state_dir / "confirmed.json", parse_confirmed, None)
         self._asked = {
             "networks": _File[bool](state_dir / "site.yaml", _is_right, False),
             "credentials": _File[bool](state_dir / "secrets.yaml", lambda _text: self._has_accounts(), False),
@@ -139,7 +139,7 @@ class Watch:
         except SeedvmError as error:
             return {"": str(error)}
 
-    def _receipt_of(self, text: str) -> Receipt:
+    def _receipt_of(self, text: str) -> ShownReceipt:
         page = self._dir / receipt.PAGE
         doubt = receipt.doubt(text, key=receipt.site_key(self._dir), site=self._site_name())
         return parse_receipt(text, page.read_text() if page.exists() else "", doubt=doubt)

@@ -42,7 +42,7 @@ def scanned_line(bmc: Bmc, width: int) -> Line:
 
 
 @dataclass(frozen=True)
-class Fact:
+class ShownFact:
     """A fact of a BMC and the packet that it came from."""
 
     bmc: str
@@ -52,7 +52,7 @@ class Fact:
 
 
 @dataclass(frozen=True)
-class Heard:
+class HeardHost:
     """Who was heard on a NIC, and whether the site allows a BMC at one of its addresses; None where there is no site."""
 
     nic: str
@@ -60,13 +60,13 @@ class Heard:
     declared: bool | None
 
     @classmethod
-    def on(cls, nic: str, who: Neighbour, site: BmcSite | None) -> Heard:
+    def on(cls, nic: str, who: Neighbour, site: BmcSite | None) -> HeardHost:
         """Judged by the site's ranges and wires."""
         inside = None if site is None else any(ip_address(one) in site for one in who.facts("address"))
         return cls(nic, who, inside)
 
 
-def heard_line(one: Heard, width: int) -> Line:
+def heard_line(one: HeardHost, width: int) -> Line:
     """A neighbour on the wire: its addresses, and what it said of itself."""
     who = one.who
     addresses = who.facts("address")
@@ -83,16 +83,16 @@ def heard_line(one: Heard, width: int) -> Line:
 
 _SAYS = (("switch", "switch"), ("switch-port", "port"), ("dhcp-server", "DHCP SERVER"), ("vendor-class", "boots as"))
 
-Row = Known | Bmc | Heard | Fact
+Row = Known | Bmc | HeardHost | ShownFact
 
 
-def facts_of(one: Known | Bmc | Heard) -> list[Fact]:
+def facts_of(one: Known | Bmc | HeardHost) -> list[ShownFact]:
     """Where everything that is known of a BMC came from."""
     if isinstance(one, Known):
-        return [Fact(one.bmc, *fact) for fact in one.facts]
-    if isinstance(one, Heard):
-        return [Fact(one.who.mac, e.fact, e.value, e.source) for e in one.who.evidence]
-    return [Fact(one.address, e.fact, e.value, e.source) for e in one.evidence]
+        return [ShownFact(one.bmc, *fact) for fact in one.facts]
+    if isinstance(one, HeardHost):
+        return [ShownFact(one.who.mac, e.fact, e.value, e.source) for e in one.who.evidence]
+    return [ShownFact(one.address, e.fact, e.value, e.source) for e in one.evidence]
 
 
 def row_line(one: Row, width: int) -> Line:
@@ -101,12 +101,12 @@ def row_line(one: Row, width: int) -> Line:
         return known_line(one, width)
     if isinstance(one, Bmc):
         return scanned_line(one, width)
-    if isinstance(one, Heard):
+    if isinstance(one, HeardHost):
         return heard_line(one, width)
     return [(fit(f"    {one.name}: {one.value}  ({one.source})", width).rstrip(), "dim")]
 
 
 def row_text(one: Row) -> str:
     """What a row is searched by."""
-    bmc = one.address if isinstance(one, Bmc) else one.who.mac if isinstance(one, Heard) else one.bmc
+    bmc = one.address if isinstance(one, Bmc) else one.who.mac if isinstance(one, HeardHost) else one.bmc
     return f"{bmc} " + "".join(span[0] for span in row_line(one, 300))

@@ -12,7 +12,7 @@ from seedvm.engine.stages import HANDOFF_PHASES, LAST_NODE_PHASES, NODE_PHASES, 
 from seedvm.engine.state import Failure, LogLine, NodeView, State, StepView
 from seedvm.site.review import Review
 from tui.state.estimate import overall, seconds_left
-from tui.state.files import Receipt
+from tui.state.files import ShownReceipt
 from tui.text.format import MARKS, bar, clock, duration, fit, size
 from tui.widgets.lines import Line, Rows
 
@@ -188,7 +188,7 @@ def phase_lines(state: State, now: float, width: int) -> list[Line]:
     return lines
 
 
-def light(state: State, receipt: Receipt | None) -> tuple[bool, str]:
+def light(state: State, receipt: ShownReceipt | None) -> tuple[bool, str]:
     """Whether the laptop may leave, and the words for it. Yes only by the receipt's own word."""
     if receipt is not None and receipt.may_leave:
         return True, f"SAFE TO LEAVE: YES, since {receipt.since or 'the receipt was written'}"

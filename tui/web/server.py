@@ -46,14 +46,14 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True)
-class Place:
+class ListenAddress:
     """Where to listen. Port 0 takes any that is free."""
 
     host: str
     port: int
 
     @classmethod
-    def parse(cls, text: str) -> Place:
+    def parse(cls, text: str) -> ListenAddress:
         """ADDR:PORT, IPv6 in brackets; an address, never a name. Raises SeedvmError."""
         host, colon, port = text.rpartition(":")
         try:
@@ -77,10 +77,10 @@ class Place:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def serve(words: Sequence[str], place: Place, state_dir: Path, say: Callable[[str], None]) -> int:
+def serve(words: Sequence[str], place: ListenAddress, state_dir: Path, say: Callable[[str], None]) -> int:
     """Serve the wizard of these words (`python -m tui` comes before them) until Ctrl-C; 0 then. Raises SeedvmError."""
     with _listen(place) as listening:
-        place = Place(place.host, listening.getsockname()[1])
+        place = ListenAddress(place.host, listening.getsockname()[1])
         token, tls = (None, None) if place.loopback else _locks(state_dir)
         say(f"The wizard is running at {'http' if tls is None else 'https'}://{place}/")
         if tls is not None:
@@ -91,7 +91,7 @@ def serve(words: Sequence[str], place: Place, state_dir: Path, say: Callable[[st
         say("Ctrl-C ends the browser sessions; the engine keeps running.")
         try:
             web.run_app(
-                Door(words, place, token).app(),
+                WebAccess(words, place, token).app(),
                 sock=listening,
                 ssl_context=tls,
                 access_log=None,
@@ -104,7 +104,7 @@ def serve(words: Sequence[str], place: Place, state_dir: Path, say: Callable[[st
     return 0
 
 
-def _listen(place: Place) -> socket.socket:
+def _listen(place: ListenAddress) -> socket.socket:
     family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
     try:
         return socket.create_server((place.host, place.port), family=family)
@@ -126,10 +126,10 @@ def _locks(state_dir: Path) -> tuple[Secret, ssl.SSLContext]:
     return token, tls
 
 
-class Door:
+class WebAccess:
     """Who may come in, and what they get. `token` is None on loopback."""
 
-    def __init__(self, words: Sequence[str], place: Place, token: Secret | None) -> None:
+    def __init__(self, words: Sequence[str], place: ListenAddress, token: Secret | None) -> None:
         command = shlex.join([*_TERMINAL, sys.executable, "-m", "tui", *words])
         self._served = Server(command, title="seedvm wizard")
         self._place = place

@@ -122,12 +122,12 @@ def _boot_seed(rack: RackSpec, seed: Seed) -> None:
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
     uuid = "5eed0000-0000-4000-8000-000000000001"
     cpus, cmdline = os.cpu_count() or 1, f"{_MACHINE_CMDLINE} seedvm.seed"
-    hardware = guest.Hardware(seed.name, uuid, "SEED", cpus, memory, device.name, (NIC, "eth1"), cmdline)
+    hardware = guest.GuestHardware(seed.name, uuid, "SEED", cpus, memory, device.name, (NIC, "eth1"), cmdline)
     _enter_disk(folder, root, device, hardware, _seed_binds(rack, seed))
 
 
 def _enter_disk(
-    folder: Path, root: Path, device: loop.Loop, hardware: guest.Hardware, binds: tuple[Bind, ...] = ()
+    folder: Path, root: Path, device: loop.Loop, hardware: guest.GuestHardware, binds: tuple[Bind, ...] = ()
 ) -> None:
     events.note(folder, "disk-boot")
     _keep_nodes(device, folder)
@@ -141,8 +141,8 @@ def _seed_binds(rack: RackSpec, seed: Seed) -> tuple[Bind, ...]:
     return (Bind(seed.state, state, False), Bind(rack.images.resolve(), images, True), *seed.binds)
 
 
-def _hardware(machine: MachineSpec, device: str, cmdline: str) -> guest.Hardware:
-    return guest.Hardware(
+def _hardware(machine: MachineSpec, device: str, cmdline: str) -> guest.GuestHardware:
+    return guest.GuestHardware(
         machine.name, str(machine.uuid), machine.serial, machine.cpus, machine.memory_mib, device, (NIC,), cmdline
     )
 

@@ -25,7 +25,7 @@ _ETH_P_IP = 0x0800
 
 
 @dataclass(frozen=True)
-class Lease:
+class FirmwareLease:
     """What a server gave. `boot_file` is empty when it offers an address alone."""
 
     address: ipaddress.IPv4Interface
@@ -36,7 +36,7 @@ class Lease:
 
 
 @dataclass(frozen=True)
-class Reply:
+class DhcpReply:
     """A DHCP packet from a server, as far as firmware looks."""
 
     kind: int
@@ -46,7 +46,7 @@ class Reply:
     file: str
     options: Mapping[int, bytes]
 
-    def lease(self) -> Lease | None:
+    def lease(self) -> FirmwareLease | None:
         mask, server = self.options.get(1, b"\xff\xff\xff\0"), self.options.get(54, b"")
         if len(server) != 4 or len(mask) != 4:
             return None
@@ -54,7 +54,7 @@ class Reply:
         source = ipaddress.IPv4Address(server)
         following = self.next_server if int(self.next_server) else _address(named) or source
         router = self.options.get(3, b"")[:4]
-        return Lease(
+        return FirmwareLease(
             ipaddress.IPv4Interface(f"{self.your}/{ipaddress.IPv4Address(mask)}"),
             source,
             ipaddress.IPv4Address(router) if len(router) == 4 else None,
@@ -85,7 +85,7 @@ def message(
     return (fixed + _MAGIC + body + b"\xff").ljust(300, b"\0")
 
 
-def read(packet: bytes) -> Reply | None:
+def read(packet: bytes) -> DhcpReply | None:
     """A server's packet, or None when it is not one."""
     if len(packet) < _FIXED.size + 4 or packet[0] != 2 or packet[_FIXED.size : _FIXED.size + 4] != _MAGIC:
         return None
@@ -95,7 +95,7 @@ def read(packet: bytes) -> Reply | None:
         return None
     file = fields[13].split(b"\0")[0].decode(errors="replace")
     your, following = ipaddress.IPv4Address(fields[8]), ipaddress.IPv4Address(fields[9])
-    return Reply(options[53][0], fields[4], your, following, file, options)
+    return DhcpReply(options[53][0], fields[4], your, following, file, options)
 
 
 def frame(mac: bytes, payload: bytes) -> bytes:
@@ -117,7 +117,7 @@ def unframe(packet: bytes) -> bytes | None:
     return udp[8:]
 
 
-def ask(interface: str, mac: bytes, uuid: uuids.UUID, *, ipxe: bool) -> Lease | None:
+def ask(interface: str, mac: bytes, uuid: uuids.UUID, *, ipxe: bool) -> FirmwareLease | None:
     """DISCOVER, OFFER, REQUEST, ACK on an interface, up to 15 s; None when nobody answers."""
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_P_IP)) as wire:
         wire.bind((interface, _ETH_P_IP))
@@ -136,8 +136,8 @@ def ask(interface: str, mac: bytes, uuid: uuids.UUID, *, ipxe: bool) -> Lease | 
     return None
 
 
-def _discover(wire: socket.socket, xid: int, mac: bytes, uuid: uuids.UUID, ipxe: bool) -> Reply | None:
-    second_best: Reply | None = None
+def _discover(wire: socket.socket, xid: int, mac: bytes, uuid: uuids.UUID, ipxe: bool) -> DhcpReply | None:
+    second_best: DhcpReply | None = None
     for wait in _WAITS:
         wire.send(frame(mac, message(DISCOVER, xid, mac, uuid, ipxe=ipxe)))
         begin = time.monotonic()
@@ -156,7 +156,7 @@ def _discover(wire: socket.socket, xid: int, mac: bytes, uuid: uuids.UUID, ipxe:
     return None
 
 
-def _replies(wire: socket.socket, xid: int, until: float) -> Iterator[Reply]:
+def _replies(wire: socket.socket, xid: int, until: float) -> Iterator[DhcpReply]:
     while (left := until - time.monotonic()) > 0:
         if not select.select([wire], [], [], left)[0]:
             return

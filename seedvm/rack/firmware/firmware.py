@@ -94,7 +94,7 @@ class Firmware:
         settings = {"uuid": str(self.machine.uuid), "serial": self.machine.serial}
         return ipxe.run(script, _url(second), self, mac=self.machine.mac, settings=settings)
 
-    def _dhcp(self, *, ipxe_stage: bool) -> dhcp.Lease | None:
+    def _dhcp(self, *, ipxe_stage: bool) -> dhcp.FirmwareLease | None:
         mac = bytes.fromhex(self.machine.mac.replace(":", ""))
         stage = "ipxe" if ipxe_stage else "firmware"
         self.say(f"DHCP ({stage}) {self.machine.mac} ...")
@@ -129,11 +129,11 @@ class Firmware:
         return name
 
 
-def _url(lease: dhcp.Lease) -> str:
+def _url(lease: dhcp.FirmwareLease) -> str:
     return lease.boot_file if "://" in lease.boot_file else f"tftp://{lease.next_server}/{lease.boot_file.lstrip('/')}"
 
 
-def _configure(lease: dhcp.Lease) -> None:
+def _configure(lease: dhcp.FirmwareLease) -> None:
     _unconfigure()
     process.run(["ip", "addr", "add", str(lease.address), "dev", NIC], timeout=10)
     if lease.router:

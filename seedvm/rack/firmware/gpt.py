@@ -24,7 +24,7 @@ _ENTRY = struct.Struct("<16s16sQQQ72s")
 
 
 @dataclass(frozen=True)
-class Partition:
+class DiskPartition:
     """One partition; `start` and `size` in bytes. `content` is ext4 or empty, `label` that of the file system.
 
     `read_only` is bit 60 of its attributes (Discoverable Partitions Specification).
@@ -40,7 +40,7 @@ class Partition:
     read_only: bool
 
 
-def partitions(disk: Path) -> tuple[Partition, ...]:
+def partitions(disk: Path) -> tuple[DiskPartition, ...]:
     """The partitions of a disk in their order on it; none when there is no valid table."""
     size = disk.stat().st_size
     with disk.open("rb") as file:
@@ -51,7 +51,7 @@ def partitions(disk: Path) -> tuple[Partition, ...]:
     return ()
 
 
-def root_of(found: tuple[Partition, ...]) -> Partition | None:
+def root_of(found: tuple[DiskPartition, ...]) -> DiskPartition | None:
     """The root file system: an ext4 that is labelled so, or typed so, or the last one."""
     candidates = [partition for partition in found if partition.content == "ext4"]
     for partition in candidates:
@@ -79,7 +79,7 @@ def _table(descriptor: int, sector: int) -> tuple[int, int, int] | None:
     return entries_at * SECTOR, count, entry_size
 
 
-def _read(descriptor: int, table: tuple[int, int, int]) -> Iterator[Partition]:
+def _read(descriptor: int, table: tuple[int, int, int]) -> Iterator[DiskPartition]:
     at, count, entry_size = table
     for index in range(count):
         raw = _at(descriptor, _ENTRY.size, at + index * entry_size)
@@ -92,7 +92,7 @@ def _read(descriptor: int, table: tuple[int, int, int]) -> Iterator[Partition]:
         content, label = _content(descriptor, start)
         text = name.decode("utf-16-le", errors="replace").rstrip("\0")
         size, read_only = (last - first + 1) * SECTOR, bool(attributes >> _READ_ONLY & 1)
-        yield Partition(index + 1, uuids.UUID(bytes_le=kind), text, start, size, content, label, read_only)
+        yield DiskPartition(index + 1, uuids.UUID(bytes_le=kind), text, start, size, content, label, read_only)
 
 
 def _at(descriptor: int, length: int, offset: int) -> bytes:

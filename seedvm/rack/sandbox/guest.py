@@ -57,7 +57,7 @@ set -o pipefail 2>/dev/null
 
 
 @dataclass(frozen=True)
-class Hardware:
+class GuestHardware:
     """What a guest is to see. `disk` is the name of its loop device, empty when it has none."""
 
     name: str
@@ -70,7 +70,7 @@ class Hardware:
     cmdline: str
 
 
-def lay_out(folder: Path, hardware: Hardware) -> Path:
+def lay_out(folder: Path, hardware: GuestHardware) -> Path:
     """Write the folder that the guest sees as /run/rack."""
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "dmi").mkdir(parents=True)
@@ -85,7 +85,7 @@ def lay_out(folder: Path, hardware: Hardware) -> Path:
     return folder
 
 
-def add_tools(root: Path, hardware: Hardware) -> None:
+def add_tools(root: Path, hardware: GuestHardware) -> None:
     """In a ramdisk's own layer: tools which ask a kernel that is not the machine's, and the NIC's network file."""
     real = root / "usr/bin/lsblk"
     if real.exists() and not real.is_symlink():
@@ -108,7 +108,9 @@ def add_tools(root: Path, hardware: Hardware) -> None:
         (network / f"05-rack-{nic}.network").write_text(text)
 
 
-def enter(root: Path, folder: Path, hardware: Hardware, binds: Sequence[Bind] = (), nodes: Sequence[str] = ()) -> None:
+def enter(
+    root: Path, folder: Path, hardware: GuestHardware, binds: Sequence[Bind] = (), nodes: Sequence[str] = ()
+) -> None:
     """Become systemd-nspawn; returns never. Its exit code: 0 switched off, 133 reboot."""
     words = [
         "systemd-nspawn",
@@ -154,7 +156,7 @@ def cpuinfo(host: str, count: int) -> str:
     return "".join(re.sub(r"(?m)^processor\s*:.*$", f"processor\t: {index}", first) + "\n\n" for index in range(count))
 
 
-def lshw(hardware: Hardware) -> dict[str, object]:
+def lshw(hardware: GuestHardware) -> dict[str, object]:
     """The inventory as lshw writes it, as far as an agent reads it."""
     memory = {
         "id": "memory",
@@ -185,7 +187,7 @@ def lshw(hardware: Hardware) -> dict[str, object]:
     }
 
 
-def _dmi(hardware: Hardware) -> dict[str, str]:
+def _dmi(hardware: GuestHardware) -> dict[str, str]:
     return {
         "sys_vendor": _VENDOR,
         "product_name": _PRODUCT,

@@ -22,7 +22,7 @@ from seedvm.bmc.account import BmcAccess
 from seedvm.bmc.bmc_login import BmcProtocol
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.quirks import ANY_RULE
-from seedvm.bmc.rate_limit import Pace
+from seedvm.bmc.rate_limit import RateLimit
 from seedvm.bmc.redfish import RedfishBmc
 from seedvm.bmc.rotate import Store, rotate
 from seedvm.site.accounts import Candidate
@@ -40,7 +40,7 @@ def access(address: str, folder: Path, protocol: str) -> BmcAccess:
     redfish = partial(RedfishBmc, address) if protocol == "redfish" else None
     ledger = Ledger(folder, window=0)
     return BmcAccess(
-        address, "admin", ledger, Pace(folder, 0), BmcProtocol.IPMI_20 if redfish is None else None, redfish
+        address, "admin", ledger, RateLimit(folder, 0), BmcProtocol.IPMI_20 if redfish is None else None, redfish
     )
 
 

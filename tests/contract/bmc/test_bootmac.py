@@ -15,7 +15,7 @@ from pathlib import Path
 
 from seedvm.bmc.boot_mac import Alone
 from seedvm.machines import inventory
-from seedvm.machines.inventory import Machine
+from seedvm.machines.inventory import KnownMachine
 from seedvm.site.model import Site
 from seedvm.steps.boot_mac import BY_POWER, BY_UUID, BootMacStep
 from seedvm.steps.credentials import CredentialsStep
@@ -109,7 +109,7 @@ async def test_a_request_with_a_uuid_that_two_machines_have_is_nobodys(
     async with ipmi_sim(tmp_path, "172.22.1.22", on_power=request(MAC, GUID)) as sim:
         for step in (DiscoverStep(here), CredentialsStep(here)):
             await bring_about(step, Notes())
-        twin = Machine(
+        twin = KnownMachine(
             "172.22.1.23", uuid=str(uuid.UUID(GUID)), driver="redfish", proven_user="a", boot_mac="52:54:00:aa:00:23"
         )
         inventory.update(state_dir, twin)

@@ -14,10 +14,10 @@ from seedvm.bmc.bmc_login import BmcLogin, BmcProtocol
 from seedvm.bmc.credentials import still_opens
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.redfish import RedfishBmc
-from seedvm.bmc.redfish_http import Answer
+from seedvm.bmc.redfish_http import RedfishAnswer
 from seedvm.engine.step import Context, Done, Todo
 from seedvm.machines import inventory
-from seedvm.machines.inventory import Machine
+from seedvm.machines.inventory import KnownMachine
 from seedvm.site.accounts import Candidate
 from seedvm.site.model import Site
 from seedvm.site.secrets_file import ensure_generated, load_proven, load_rotations, store_candidates
@@ -35,11 +35,11 @@ MAKE = partial(RedfishBmc, ADDRESS)
 def one_bmc(state_dir: Path, site: Site) -> Context:
     file = state_dir / "secrets.yaml"
     store_candidates(file, (FACTORY,))
-    inventory.update(state_dir, Machine(ADDRESS, protocols=("redfish",)))
+    inventory.update(state_dir, KnownMachine(ADDRESS, protocols=("redfish",)))
     return Context(site, ensure_generated(file), state_dir, state_dir)
 
 
-def known(state_dir: Path) -> Machine:
+def known(state_dir: Path) -> KnownMachine:
     machine = inventory.load(state_dir).machine(ADDRESS)
     assert machine is not None
     return machine
@@ -140,16 +140,16 @@ SAID = "PATCH the Password property for this account located at the target URI '
     ],
 )
 def test_its_account_is_named_by_argument_or_in_the_text(body: dict[str, Any]) -> None:
-    assert Answer(403, body, {}).account == "/redfish/v1/AccountService/Accounts/3"
+    assert RedfishAnswer(403, body, {}).account == "/redfish/v1/AccountService/Accounts/3"
 
 
 def test_an_answer_that_names_no_account_names_none() -> None:
-    assert Answer(403, {"error": {"message": "change /redfish/v1/Systems/1 first"}}, {}).account == ""
+    assert RedfishAnswer(403, {"error": {"message": "change /redfish/v1/Systems/1 first"}}, {}).account == ""
 
 
 @pytest.mark.parametrize("part", ["/redfish/v1/", "/redfish/v1/a/Accounts", "/Accounts/", "/"])
 def test_an_answer_made_to_be_slow_to_read_is_read_at_once(part: str) -> None:
     started = time.process_time()
-    account = Answer(403, {"error": {"message": part * (4 * 1024 * 1024 // len(part))}}, {}).account
+    account = RedfishAnswer(403, {"error": {"message": part * (4 * 1024 * 1024 // len(part))}}, {}).account
     assert len(account) < 250
     assert time.process_time() - started < 2

@@ -9,7 +9,7 @@ from pathlib import Path
 from seedvm.base import process
 from seedvm.base.secret import Secret
 from seedvm.machines import inventory
-from seedvm.machines.inventory import Finding, Machine
+from seedvm.machines.inventory import Finding, KnownMachine
 from seedvm.site.accounts import Candidate
 from seedvm.site.secrets_file import ensure_generated, load_proven, store_candidates, store_proven
 from tests.contract.bmc.bmcs import ipmi_sim, redfish_sim
@@ -31,8 +31,10 @@ def site_with_two(state_dir: Path) -> Path:
     store_proven(file, {address: Candidate("admin", Secret("right-42")) for address in (ONE, TWO)})
     inventory.update(
         state_dir,
-        Machine(ONE, protocols=("redfish",), driver="redfish", proven_user="admin", vendor="Dell Inc.", serial="7XK"),
-        Machine(TWO, protocols=("ipmi-2.0",), driver="ipmi", proven_user="admin"),
+        KnownMachine(
+            ONE, protocols=("redfish",), driver="redfish", proven_user="admin", vendor="Dell Inc.", serial="7XK"
+        ),
+        KnownMachine(TWO, protocols=("ipmi-2.0",), driver="ipmi", proven_user="admin"),
     )
     return file
 

@@ -22,7 +22,7 @@ from seedvm.bmc.ipmi import IpmiBmc
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.login_result import Proven, Unproven
 from seedvm.bmc.redfish import RedfishBmc
-from seedvm.machines.inventory import Machine
+from seedvm.machines.inventory import KnownMachine
 from seedvm.scan.sweep import sweep
 from seedvm.site.accounts import Candidate
 from seedvm.steps.register import driver_info, driver_of
@@ -74,12 +74,12 @@ async def link_local(**spoken: Any) -> AsyncIterator[Record]:
         yield record
 
 
-async def found() -> Machine:
+async def found() -> KnownMachine:
     """As the discovery notes it."""
     result = await sweep([ADDRESS])
     (bmc,) = result.bmcs
     assert bmc.address == ADDRESS
-    return Machine(ADDRESS, protocols=bmc.protocols, certificate=bmc.fact("certificate"))
+    return KnownMachine(ADDRESS, protocols=bmc.protocols, certificate=bmc.fact("certificate"))
 
 
 @isolated

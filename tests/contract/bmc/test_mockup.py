@@ -23,7 +23,7 @@ from seedvm.bmc.credentials import prove
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.login_result import Proven
 from seedvm.bmc.redfish import RedfishBmc
-from seedvm.machines.inventory import Machine
+from seedvm.machines.inventory import KnownMachine
 from seedvm.site.accounts import Candidate
 from seedvm.steps.register import driver_of
 
@@ -72,7 +72,7 @@ async def test_a_public_mockup_is_identified_and_gets_the_redfish_driver(tmp_pat
     pair = Candidate("admin", Secret("any"))
     answer = await prove(BmcLogin("127.0.0.1", Ledger(tmp_path), make), ["redfish-http"], [pair])
     assert isinstance(answer, Proven), answer
-    machine = with_account(Machine("127.0.0.1", protocols=("redfish-http",)), answer)
+    machine = with_account(KnownMachine("127.0.0.1", protocols=("redfish-http",)), answer)
     assert machine.redfish_system == "/redfish/v1/Systems/437XR1138R2"
     assert (machine.vendor, machine.serial) == ("Contoso", "437XR1138R2")
     assert machine.uuid == "38947555-7742-3448-3784-823347823834"
@@ -82,6 +82,6 @@ async def test_a_public_mockup_is_identified_and_gets_the_redfish_driver(tmp_pat
     assert (answer.system.power, answer.system.memory_mib) == ("on", 96 * 1024)
     assert (answer.system.architecture, machine.usable) == ("x86_64", True)
     arm = replace(answer, system=replace(answer.system, architecture="aarch64"))
-    other = with_account(Machine("127.0.0.1", protocols=("redfish-http",)), arm)
+    other = with_account(KnownMachine("127.0.0.1", protocols=("redfish-http",)), arm)
     assert (other.usable, other.cure) == (False, "exclude it")
     assert "aarch64" in (other.unfit_reason or "")

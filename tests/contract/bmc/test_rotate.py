@@ -18,12 +18,12 @@ from seedvm.bmc.account import BmcAccess
 from seedvm.bmc.bmc_login import BmcProtocol
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.quirks import ANY_RULE, PASSWORD_RULES, PasswordRule, password_rule
-from seedvm.bmc.rate_limit import Pace
+from seedvm.bmc.rate_limit import RateLimit
 from seedvm.bmc.redfish import RedfishBmc
 from seedvm.bmc.rotate import RolledBack, Store, new_password, rotate, settle
 from seedvm.engine.step import Context, Done, Todo
 from seedvm.machines import inventory
-from seedvm.machines.inventory import Machine
+from seedvm.machines.inventory import KnownMachine
 from seedvm.site.accounts import Candidate
 from seedvm.site.model import Site
 from seedvm.site.secrets_file import ensure_generated, load_proven, load_rotations, store_candidates, store_proven
@@ -39,7 +39,7 @@ ROOT = Path(__file__).parents[3]
 
 def access(folder: Path, ipmi: BmcProtocol | None, *, redfish: bool = False) -> BmcAccess:
     make = partial(RedfishBmc, ADDRESS) if redfish else None
-    return BmcAccess(ADDRESS, "admin", Ledger(folder), Pace(folder, 0), ipmi, make)
+    return BmcAccess(ADDRESS, "admin", Ledger(folder), RateLimit(folder, 0), ipmi, make)
 
 
 def stored(folder: Path) -> Secret:
@@ -179,7 +179,7 @@ async def test_every_machine_gets_its_own_and_a_failure_is_named(tmp_path: Path,
     protocols = {ADDRESS: ("redfish",), two: ("ipmi-1.5", "ipmi-2.0"), third: ("ipmi-2.0",)}
     for address, spoken in protocols.items():
         driver = "redfish" if "redfish" in spoken else "ipmi"
-        inventory.update(state_dir, Machine(address, protocols=spoken, driver=driver, proven_user="admin"))
+        inventory.update(state_dir, KnownMachine(address, protocols=spoken, driver=driver, proven_user="admin"))
         store_proven(file, {address: Candidate("admin", OLD)})
     async with redfish_sim(tmp_path, ADDRESS, shortest=4), ipmi_sim(tmp_path, two):
         with pytest.raises(SeedvmError, match="1 of 3") as refused:

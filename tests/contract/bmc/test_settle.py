@@ -13,7 +13,7 @@ from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
 from seedvm.engine.step import Context, Done, Todo
 from seedvm.machines import inventory
-from seedvm.machines.inventory import Machine
+from seedvm.machines.inventory import KnownMachine
 from seedvm.plan import build_plan
 from seedvm.site.accounts import Candidate, Rotation
 from seedvm.site.model import Site
@@ -46,7 +46,7 @@ def cut_off(state_dir: Path, site: Site, *addresses: str, sent: bool = True) -> 
     file = state_dir / "secrets.yaml"
     store_candidates(file, (Candidate("admin", OLD),))
     for address in addresses:
-        inventory.update(state_dir, Machine(address, proven_user="admin", **SPOKEN[address]))
+        inventory.update(state_dir, KnownMachine(address, proven_user="admin", **SPOKEN[address]))
         store_proven(file, {address: Candidate("admin", OLD)})
         store_rotation(file, address, Rotation("admin", OLD, NEW, sent))
     return Context(site, ensure_generated(file), state_dir, state_dir)

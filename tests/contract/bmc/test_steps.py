@@ -18,7 +18,7 @@ from seedvm.engine.step import Blocked, Context, Done, Step, Todo
 from seedvm.machines import inventory
 from seedvm.scan.sniff import foreign_dhcp_servers
 from seedvm.site.accounts import Candidate
-from seedvm.site.model import Machine, Site
+from seedvm.site.model import Site, SiteMachine
 from seedvm.site.secrets_file import ensure_generated, store_candidates, store_proven
 from seedvm.steps.boot_mac import BootMacStep
 from seedvm.steps.credentials import CredentialsStep
@@ -221,7 +221,7 @@ async def test_a_password_that_somebody_changed_meanwhile_is_one_failed_login_an
 async def test_a_mac_that_the_operator_wrote_is_taken_without_power(
     tmp_path: Path, state_dir: Path, site: Site
 ) -> None:
-    typed = replace(site, machines=(Machine(IPv4Address("172.22.1.22"), MAC, None),))
+    typed = replace(site, machines=(SiteMachine(IPv4Address("172.22.1.22"), MAC, None),))
     before, after = context(state_dir, site, {"admin": "right"}), context(state_dir, typed, {"admin": "right"})
     async with ipmi_sim(tmp_path, "172.22.1.22") as sim:
         sim.power.write_text("1")
@@ -242,7 +242,7 @@ async def test_a_machine_that_is_no_longer_in_the_ranges_gets_no_password(state_
     here = context(state_dir, site, {"admin": PASSWORD})
     for bmc in ("172.22.1.99", "fe80::77%eth9"):
         inventory.update(
-            state_dir, replace(inventory.Machine(bmc, ("redfish",)), driver="redfish", proven_user="admin")
+            state_dir, replace(inventory.KnownMachine(bmc, ("redfish",)), driver="redfish", proven_user="admin")
         )
         store_proven(state_dir / "secrets.yaml", {bmc: Candidate("admin", Secret(PASSWORD))})
     assert isinstance(await CredentialsStep(here).check(), Todo)

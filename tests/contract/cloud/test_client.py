@@ -20,7 +20,7 @@ from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
 from seedvm.cloud import glance, heat, ironic, keystone, nova
 from seedvm.cloud.client import Client, Login, login
-from seedvm.cloud.connection import Access, Cloud, Refused, Unreachable, in_thread
+from seedvm.cloud.connection import Cloud, CloudAccess, Refused, Unreachable, in_thread
 from seedvm.cloud.probe import probe
 from tests.contract.cloud.cloud_http import VIP, Answer, Service, cloud
 from tests.contract.isolated import isolated, until
@@ -30,7 +30,7 @@ MEMBER = "172.22.0.11"
 
 
 def our_cloud() -> Cloud:
-    return Cloud(Access(VIP, PASSWORD))
+    return Cloud(CloudAccess(VIP, PASSWORD))
 
 
 def paged(items: list[dict[str, Any]], key: str, size: int, link: str) -> Service:

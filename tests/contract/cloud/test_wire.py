@@ -13,7 +13,7 @@ import pytest
 from seedvm.base import process
 from seedvm.base.secret import Secret
 from seedvm.cloud import heat, keystone
-from seedvm.cloud.connection import Access, Cloud, Unreachable
+from seedvm.cloud.connection import Cloud, CloudAccess, Unreachable
 from seedvm.services.load import installed
 from seedvm.steps.preflight import claims_on
 from tests.contract.cloud.cloud_http import VIP, Answer, cloud, versions
@@ -48,7 +48,7 @@ async def test_an_address_that_somebody_has_is_claimed_and_a_free_one_is_not() -
 
 @isolated
 async def test_a_cloud_that_is_not_there_is_told_and_not_guessed() -> None:
-    cloud = Cloud(Access("127.0.0.1", Secret("swordfish")))
+    cloud = Cloud(CloudAccess("127.0.0.1", Secret("swordfish")))
     assert not await cloud.answers()
     assert await keystone.silent("127.0.0.1") == tuple(installed().apis)
     with pytest.raises(Unreachable) as told:
@@ -64,4 +64,4 @@ async def test_an_update_that_heat_accepts_is_no_failure() -> None:
 
     with cloud({"orchestration": heat_says}):
         stack = heat.Stack("an-id", "undercloud", "CREATE_FAILED", "", {})
-        await heat.update(Cloud(Access(VIP, Secret("swordfish"))), stack, heat.template(), {}, minutes=1)
+        await heat.update(Cloud(CloudAccess(VIP, Secret("swordfish"))), stack, heat.template(), {}, minutes=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from seedvm.handoff.record import Watch
+from seedvm.handoff.record import VipWatch
 from seedvm.member.watch import Sample
 from seedvm.steps.handoff_commit import Commit
 from seedvm.steps.handoff_compare import Compare
@@ -34,7 +34,7 @@ async def committed(lab: Lab) -> None:
     good = [(number, number not in (4, 5, 6, 7)) for number in range(10)]
     samples = [Sample(api, began + 0.2 * number, answered) for number, answered in good for api in ("keystone", "heat")]
     (folder / "watch.jsonl").write_text("".join(json.dumps(vars(one)) + "\n" for one in samples))
-    lab.members.save(replace(lab.record, watch=Watch(lab.nodes[2].name, began)))
+    lab.members.save(replace(lab.record, watch=VipWatch(lab.nodes[2].name, began)))
     await Commit(lab.members).apply(Told())
 
 

@@ -12,7 +12,7 @@ from seedvm.engine.step import Blocked, Done, Todo
 from seedvm.plan import build_plan
 from seedvm.site.receipt import departed
 from seedvm.steps.departed import Finished
-from seedvm.steps.leave import LeaveCluster, SeedOff, Wipe
+from seedvm.steps.leave import LeaveCluster, SeedOff, WipeStep
 from tests.contract.handoff.lab import Lab, in_a_lab, in_a_lab_of
 from tests.contract.handoff.machine import mount
 from tests.contract.handoff.stages import safe
@@ -95,7 +95,7 @@ def plant(lab: Lab) -> dict[str, Path]:
 
 @in_a_lab_of(sealed=True)
 async def test_no_secret_is_left_but_the_operators_own_way_in(lab: Lab) -> None:
-    step = Wipe(lab.members)
+    step = WipeStep(lab.members)
     assert isinstance(await step.check(), Blocked)
     await safe(lab)
     files = plant(lab)
@@ -126,13 +126,13 @@ async def test_a_file_that_cannot_be_removed_is_named_and_the_secrets_stay_until
     (stubborn / "heat.conf").write_text(lab.secrets.generated.admin_password.reveal())
     mount("none", str(stubborn), "none", 1 | 32)  # read-only now
     with pytest.raises(SeedvmError, match="secrets are left on the seed") as failed:
-        await Wipe(lab.members).apply(lab.told)
+        await WipeStep(lab.members).apply(lab.told)
     assert failed.value.why == "/etc/stubborn/heat.conf"
-    assert await Wipe(lab.members).check() == Todo("the seed still knows the site's secrets")
+    assert await WipeStep(lab.members).check() == Todo("the seed still knows the site's secrets")
     assert departed(lab.state_dir, "demo") is None
     mount("none", str(stubborn), "none", 32)
-    await Wipe(lab.members).apply(lab.told)
-    assert isinstance(await Wipe(lab.members).check(), Done) and departed(lab.state_dir, "demo") is not None
+    await WipeStep(lab.members).apply(lab.told)
+    assert isinstance(await WipeStep(lab.members).check(), Done) and departed(lab.state_dir, "demo") is not None
 
 
 @in_a_lab_of(sealed=True)
@@ -141,17 +141,17 @@ async def test_a_wipe_that_lost_its_nodes_has_not_begun(lab: Lab) -> None:
     files = plant(lab)
     lab.down.add("demo-undercloud-1")
     with pytest.raises(ExceptionGroup):
-        await Wipe(lab.members).apply(lab.told)
+        await WipeStep(lab.members).apply(lab.told)
     assert all(path.exists() for path in files.values()) and (lab.state_dir / "secrets.yaml").exists()
     lab.down.clear()
-    task = asyncio.create_task(Wipe(lab.members).apply(lab.told))
+    task = asyncio.create_task(WipeStep(lab.members).apply(lab.told))
     await until(lambda: not files["user.ibd"].exists())
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert await Wipe(lab.members).check() == Todo("the seed still knows the site's secrets")
-    await Wipe(lab.members).apply(lab.told)
-    assert isinstance(await Wipe(lab.members).check(), Done)
+    assert await WipeStep(lab.members).check() == Todo("the seed still knows the site's secrets")
+    await WipeStep(lab.members).apply(lab.told)
+    assert isinstance(await WipeStep(lab.members).check(), Done)
 
 
 @in_a_lab

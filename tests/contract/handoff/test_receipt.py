@@ -12,7 +12,7 @@ from seedvm.engine.step import Blocked, Done, Todo
 from seedvm.handoff.record import Committed
 from seedvm.site.receipt import verify
 from seedvm.steps.handoff_receipt import WriteReceipt
-from seedvm.steps.leave import LeaveCluster, SeedOff, Wipe
+from seedvm.steps.leave import LeaveCluster, SeedOff, WipeStep
 from tests.contract.handoff.lab import Lab, in_a_lab
 from tests.contract.handoff.stages import owned, rehearsed
 
@@ -73,10 +73,10 @@ async def test_a_receipt_with_a_doubt_says_no_and_keeps_the_seed_here(lab: Lab) 
     known = lab.record
     assert known.owned is not None
     lab.members.save(replace(known, owned=replace(known.owned, node_reboots=1)))
-    for step in (LeaveCluster(lab.members), Wipe(lab.members), SeedOff(lab.members)):
+    for step in (LeaveCluster(lab.members), WipeStep(lab.members), SeedOff(lab.members)):
         assert await step.check() == Blocked("there is no receipt", "walk the hand-off first")
     await WriteReceipt(lab.members).apply(lab.told)
-    for step in (LeaveCluster(lab.members), Wipe(lab.members), SeedOff(lab.members)):
+    for step in (LeaveCluster(lab.members), WipeStep(lab.members), SeedOff(lab.members)):
         blocked = await step.check()
         assert isinstance(blocked, Blocked) and blocked.why == "SAFE TO LEAVE: NO, 1 nodes were rebooted"
 

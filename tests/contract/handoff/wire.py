@@ -11,7 +11,7 @@ from typing import Any
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
-from seedvm.cloud.ssh import Machine as Address
+from seedvm.cloud.ssh import SshHost as Address
 from seedvm.engine.step import JSON
 
 

@@ -48,7 +48,7 @@ class Machine:
     def said(self, command: str) -> str:
         return self.boot(command).stdout.strip()
 
-    def partition(self, name: str) -> gpt.Partition | None:
+    def partition(self, name: str) -> gpt.DiskPartition | None:
         return next((one for one in gpt.partitions(self.disk) if one.name == name), None)
 
     def sgdisk(self, *words: str) -> None:

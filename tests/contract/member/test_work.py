@@ -146,6 +146,6 @@ async def test_what_the_services_list_is_read_into_types() -> None:
             "networks": {"provisioning": "net"},
             "images": {"seedvm-golden": "i", "j": "j"},
         }
-        assert services.images(api)[1] == services.Image("j", "j", 0, "")
+        assert services.images(api)[1] == services.ListedImage("j", "j", 0, "")
         rack.nodes[1] |= {"provision_state": "available", "power_state": "power off"}
         assert services.idle_mac(api) == "52:54:00:00:00:01"

@@ -13,10 +13,10 @@ from typing import Any
 from seedvm.base.secret import Secret
 from seedvm.engine.step import Blocked, Context, Done, Todo
 from seedvm.machines import inventory
-from seedvm.machines.inventory import Machine
+from seedvm.machines.inventory import KnownMachine
 from seedvm.site.accounts import Candidate
-from seedvm.site.model import Machine as Said
 from seedvm.site.model import Site
+from seedvm.site.model import SiteMachine as Said
 from seedvm.site.secrets_file import ensure_generated, store_proven
 from seedvm.steps.inspect import InspectStep
 from seedvm.steps.register import RegisterStep
@@ -56,7 +56,7 @@ def lay_out(folder: Path, site: Site, machines: Mapping[str, Mapping[str, Any]] 
     store_proven(secrets, {bmc: Candidate("admin", Secret("horse")) for bmc in BMCS})
     more = machines or {}
     known = [
-        Machine(
+        KnownMachine(
             bmc,
             **{
                 "driver": "ipmi",
@@ -155,13 +155,13 @@ def test_forty_machines_that_never_came_into_ironic_are_counted_by_what_stopped_
 ) -> None:
     """Three are named, the excluded one is no failure, and one that merely waits is not counted."""
     here = lay_out(state_dir, replace(site, machines=(Said(IPv4Address("172.22.1.90"), None, "exclude"),)))
-    login = [Machine(f"172.22.1.{last}", unfit_reason="wrong password for admin") for last in range(30, 60)]
+    login = [KnownMachine(f"172.22.1.{last}", unfit_reason="wrong password for admin") for last in range(30, 60)]
     dark = [
-        Machine(f"172.22.1.{last}", proven_user="admin", unfit_reason="its boot MAC is not known")
+        KnownMachine(f"172.22.1.{last}", proven_user="admin", unfit_reason="its boot MAC is not known")
         for last in range(60, 67)
     ]
-    gone = Machine("172.22.1.70", proven_user="admin", boot_mac=mac("172.22.1.70"), silent=True)
-    excluded = Machine("172.22.1.90", unfit_reason="the operator excluded it")
+    gone = KnownMachine("172.22.1.70", proven_user="admin", boot_mac=mac("172.22.1.70"), silent=True)
+    excluded = KnownMachine("172.22.1.90", unfit_reason="the operator excluded it")
     inventory.update(state_dir, *login, *dark, gone, excluded)
     verdict = InspectStep(here)._too_few((), 3)
     assert isinstance(verdict, Blocked)
@@ -236,7 +236,7 @@ async def test_a_boot_mac_that_a_node_has_already_is_not_registered_again(state_
     with ironic_api(metal()) as api:
         await walk(here, RegisterStep)
         api.metal["172.22.1.26"] = api.metal[BMCS[0]]
-        moved = Machine("172.22.1.26", driver="ipmi", proven_user="admin", boot_mac=mac(BMCS[0]))
+        moved = KnownMachine("172.22.1.26", driver="ipmi", proven_user="admin", boot_mac=mac(BMCS[0]))
         first = inventory.load(state_dir).machines[0]
         inventory.save(state_dir, inventory.Inventory((), (moved, replace(first, unfit_reason="it is silent"))))
         store_proven(state_dir / "secrets.yaml", {"172.22.1.26": Candidate("admin", Secret("horse"))})

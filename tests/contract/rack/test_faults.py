@@ -20,13 +20,13 @@ from seedvm.bmc.bmc_login import BmcLogin, BmcProtocol
 from seedvm.bmc.credentials import prove
 from seedvm.bmc.findings import login_findings
 from seedvm.bmc.ipmi import IpmiBmc
-from seedvm.bmc.ipmi20_session import Refused, exchange, login
+from seedvm.bmc.ipmi20_session import IpmiRefused, exchange, login
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.login_result import Proven, Unproven
 from seedvm.bmc.quirks import ANY_RULE
-from seedvm.bmc.rate_limit import Pace
+from seedvm.bmc.rate_limit import RateLimit
 from seedvm.bmc.redfish import RedfishBmc
-from seedvm.bmc.redfish_http import Unauthorized, Unreachable
+from seedvm.bmc.redfish_http import RedfishUnreachable, Unauthorized
 from seedvm.bmc.rotate import Store, rotate
 from seedvm.bmc.udp import link_to
 from seedvm.site.accounts import Candidate
@@ -116,9 +116,9 @@ async def guess(password: Secret) -> None:
 async def test_ipmi_locks_after_so_many_and_opens_when_the_time_is_over(tmp_path: Path) -> None:
     async with front(tmp_path, "ipmi", "{lock_out: {after: 2, seconds: 2}}"):
         for _ in range(2):
-            with pytest.raises(Refused, match="the login"):
+            with pytest.raises(IpmiRefused, match="the login"):
                 await guess(Secret("guess"))
-        with pytest.raises(Refused, match="user admin"):
+        with pytest.raises(IpmiRefused, match="user admin"):
             await exchange(ADDRESS, "admin")
         begun = time.monotonic()
         async with asyncio.timeout(120):
@@ -168,7 +168,7 @@ async def test_a_bmc_that_hangs_over_ipmi_is_present_and_says_no_more(tmp_path: 
 @isolated
 async def test_a_bmc_that_hangs_over_redfish_takes_the_connection_and_says_nothing(tmp_path: Path) -> None:
     async with front(tmp_path, "redfish", "{hang: true}"):
-        with pytest.raises(Unreachable):
+        with pytest.raises(RedfishUnreachable):
             await MAKE("admin", RIGHT.password).system()
 
 
@@ -195,7 +195,7 @@ def test_a_changed_password_outlives_the_bmc(tmp_path: Path, protocol: str) -> N
             return
 
         ipmi, redfish = (BmcProtocol.IPMI_20, None) if protocol == "ipmi" else (None, MAKE)
-        one = BmcAccess(ADDRESS, "admin", Ledger(tmp_path), Pace(tmp_path, 0), ipmi, redfish)
+        one = BmcAccess(ADDRESS, "admin", Ledger(tmp_path), RateLimit(tmp_path, 0), ipmi, redfish)
         async with front(tmp_path, protocol):
             await rotate(one, RIGHT.password, ANY_RULE, Store(file, ADDRESS), nobody)
         new = load_proven(file)[ADDRESS].password

@@ -14,7 +14,7 @@ from seedvm.base import process
 from seedvm.base.errors import SeedvmError
 from seedvm.engine.step import Done
 from seedvm.machines import inventory
-from seedvm.scan.state import Progress
+from seedvm.scan.state import ScanProgress
 from seedvm.scan.vlan import vlan
 from seedvm.site.load import parse_site
 from seedvm.steps.discover import DiscoverStep
@@ -38,7 +38,7 @@ async def test_interrupted_it_keeps_what_it_found_and_goes_on_there(tmp_path: Pa
     process.run(["ip", "route", "add", "blackhole", "10.9.0.0/16"], timeout=60)
     async with cable(tmp_path, []):
         with child(process.Command(words, cwd=ROOT), log=tmp_path / "out") as scan:
-            await until(lambda: len(Progress(tmp_path, words[4:6]).done()) >= 108)
+            await until(lambda: len(ScanProgress(tmp_path, words[4:6]).done()) >= 108)
             scan.send_signal(signal.SIGINT)
             await until(lambda: scan.poll() is not None)
         events = [json.loads(line) for line in (tmp_path / "out").read_text().splitlines()]
