@@ -1,7 +1,7 @@
 """The seed appliance: the golden image as it is, told to be the seed, with what it hands on in a partition of its own.
 
     golden.raw ── the same bytes ──> appliance.raw ──> appliance.qcow2
-                  ESP: seedvm/options.cfg puts `seedvm.seed` on the kernel's command line
+                  ESP: /seedvm/options.cfg puts `seedvm.seed` on the kernel's command line
                   partition `images`: deploy ramdisk, manifests, and of golden.raw what is not the appliance's own root
 
 The golden image is in it once: root is the same, so the appliance puts golden.raw together from its own disk at the first boot
