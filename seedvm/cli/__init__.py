@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seedvm import __version__
-from seedvm.base import trace
+from seedvm.base import install, trace
 from seedvm.base.errors import InvalidFile, SeedvmError
 from seedvm.cli import (
     bmc,
@@ -96,7 +96,7 @@ def _in_words(error: Exception) -> SeedvmError | None:
         return SeedvmError(
             f"the Python package {error.name} is not installed",
             why="this command needs it",
-            hint="pip install 'seedvm[rack]' for the virtual rack and images, 'seedvm[host]' for libvirt, seedvm for the rest",
+            hint=install.package(error.name or ""),
         )
     return None
 

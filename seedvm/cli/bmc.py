@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
-    bmc = commands.add_parser("bmc", help="test or rotate the accounts of the BMCs")
+    bmc = commands.add_parser("bmc", parents=[shared], help="test or rotate the accounts of the BMCs")
     verbs = bmc.add_subparsers(required=True, metavar="VERB")
     test = verbs.add_parser("test", parents=[shared], help="check that each proven account can still log in")
     test.set_defaults(handler=_test)

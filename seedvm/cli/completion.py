@@ -36,7 +36,9 @@ complete -o default -F _seedvm seedvm
 
 def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
     completion = commands.add_parser(
-        "completion", help="print the shell completion script; use it with: source <(seedvm completion bash)"
+        "completion",
+        parents=[shared],
+        help="print the shell completion script; use it with: source <(seedvm completion bash)",
     )
     completion.add_argument("shell", choices=("bash",))
     completion.set_defaults(handler=_completion)

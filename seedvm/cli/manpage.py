@@ -26,9 +26,9 @@ FILES = {
 
 
 def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
-    commands.add_parser("manpage", help="print the manual page; read it with: seedvm manpage | man -l -").set_defaults(
-        handler=_manpage
-    )
+    commands.add_parser(
+        "manpage", parents=[shared], help="print the manual page; read it with: seedvm manpage | man -l -"
+    ).set_defaults(handler=_manpage)
 
 
 def _manpage(args: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
+from seedvm.base import install
 from seedvm.base.errors import SeedvmError
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def connected(uri: str = URI) -> Iterator[Hypervisor]:
         raise SeedvmError(
             "the library libvirt-python is missing",
             why=str(error),
-            hint="pip install 'seedvm[host]' (needs libvirt-dev)",
+            hint=install.package("libvirt"),
         ) from error
     libvirt.registerErrorHandler(_silent, None)
     try:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seedvm.base import process
+from seedvm.base import install, process
 from seedvm.base.capacity import memory_mib
 from seedvm.base.errors import SeedvmError
 from seedvm.image import times
@@ -122,7 +122,9 @@ def tool() -> Path:
     """disk-image-create of this program's own environment."""
     tool = Path(sys.executable).with_name("disk-image-create")
     if not tool.exists():
-        raise SeedvmError("diskimage-builder is missing", why=f"{tool} is not there", hint="make venv")
+        raise SeedvmError(
+            "diskimage-builder is missing", why=f"{tool} is not there", hint=install.package("diskimage_builder")
+        )
     return tool
 
 

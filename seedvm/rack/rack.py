@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from seedvm.base import process
+from seedvm.base import install, process
 from seedvm.base.errors import SeedvmError
 from seedvm.base.waiting import NO_ERROR, wait_for_sync
 from seedvm.rack import control
@@ -219,7 +219,7 @@ def _check_host(spec: RackSpec) -> None:
         tool for tool in _TOOLS if shutil.which(tool, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is None
     ]
     if missing:
-        raise SeedvmError("programs are missing", why=", ".join(missing), hint="make host gets them")
+        raise SeedvmError("programs are missing", why=", ".join(missing), hint=install.programs())
     if not Path("/dev/loop-control").exists():
         raise SeedvmError("there are no loop devices", why="/dev/loop-control is missing", hint="modprobe loop")
     if spec.seed is not None and not (spec.images / "golden.raw").exists():

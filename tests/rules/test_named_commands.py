@@ -25,8 +25,12 @@ _NAMED = re.compile(r"(?<![\w.:-])(?<!lib/)(?<!opt/)(?<!run/)(`?)((?:/\S+/bin/|\
 _PARSER = parser()
 _VALUE = re.compile(r"^[\[{(<\"']*(\$|[A-Z][A-Z_]*\b|/|~|-$|\d)")
 _FIRST = re.compile(r"[a-z][a-z|-]*|--[a-z-]+|[A-Z]+|\.\.\.")
-_LISTS = {"machines", "status", "host check", "host status"}
+_LISTS = {"machines", "plan", "status", "host check", "host status"}
 """Commands that list what a hint sends the operator to look for."""
+_LISTING = re.compile(r"([a-z][a-z -]*?)`? (?:lists|names|prints|reports|shows) ")
+_MAKE = re.compile(r"(?:`+|\brun |\bwith )make ([a-z][\w%-]*)")
+_MAKE_IN_CODE = re.compile(r"(?:^ *|&& *|; *)make ([a-z][\w%-]*)")
+_MAKE_IN_HINT = re.compile(r"\bmake (?!(?:a|an|it|one|room|sure|that|the|them|this)\b)([a-z][\w%-]*)")
 _DOCUMENTS = {".md", ".rst"}
 _PROGRAMS = {".sh", ".service", ".timer", ".html", ".mustache", ".cfg", ".conf", ""}
 
@@ -157,11 +161,89 @@ def test_every_command_that_is_named_is_one() -> None:
     assert not faults, "\n" + "\n".join(faults)
 
 
+def misled(text: str) -> str:
+    """The command of which a text claims that it lists something, and which does not; empty where there is none."""
+    found = _LISTING.match(text)
+    return found[1] if found and found[1] not in _LISTS else ""
+
+
 def test_a_command_that_lists_something_is_one_that_lists() -> None:
-    told = [
-        (one.where, found[1]) for one in everything() if (found := re.match(r"([a-z ]+?) (lists|names) ", one.text))
+    named = list(everything())
+    assert any(_LISTING.match(one.text) for one in named), "the search finds what it is for"
+    assert not [(one.where, command) for one in named if (command := misled(one.text))]
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ("report shows each machine", "report"),
+        ("report` prints each machine", "report"),
+        ("bmc test reports the accounts", "bmc test"),
+        ("machines lists them", ""),
+        ("run finds them", ""),
+    ],
+)
+def test_a_command_that_lists_nothing_is_found(text: str, command: str) -> None:
+    assert misled(text) == command
+
+
+def targets(text: str, *wanted: re.Pattern[str]) -> list[str]:
+    """The make targets that a text names."""
+    return [found for pattern in wanted for found in pattern.findall(text)]
+
+
+def is_target(name: str) -> bool:
+    """Whether the Makefile has it, `bench-NAME` by its pattern."""
+    rules = re.findall(r"^([a-z%-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    return any(re.fullmatch(rule.replace("%", r"\w+"), name) for rule in rules)
+
+
+def made() -> Iterator[tuple[str, str]]:
+    """Where, and the target of each `make TARGET` in hints, docstrings, errors and documents."""
+    for path in tracked():
+        where = str(path.relative_to(ROOT))
+        if path.suffix == ".py" and not where.startswith("tests/rules/"):
+            tree = ast.parse(path.read_text())
+            for node in ast.walk(tree):
+                if isinstance(node, ast.keyword) and node.arg == "hint":
+                    yield from ((where, one) for one in targets(ast.unparse(node.value), _MAKE_IN_HINT))
+                elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    yield from ((where, one) for one in targets(node.value, _MAKE))
+        elif path.suffix in _DOCUMENTS | {".sh"} and path.name != "CHANGELOG.md":
+            for line in path.read_text().splitlines():
+                patterns = (_MAKE, _MAKE_IN_CODE) if line.startswith("    ") and path.suffix != ".sh" else (_MAKE,)
+                yield from ((where, one) for one in targets(line, *patterns))
+
+
+def test_every_make_target_that_is_named_is_one() -> None:
+    found = list(made())
+    assert len(found) > 20, "the search finds what it is for"
+    assert not [f"{where}: make {one}" for where, one in found if not is_target(one)]
+
+
+@pytest.mark.parametrize(
+    ("text", "patterns", "unknown"),
+    [
+        ("build them with make images, then copy", (_MAKE,), ["images"]),
+        ("`make host` and ``make hosts``", (_MAKE,), ["hosts"]),
+        ("    cd seedvm && make everything", (_MAKE_IN_CODE,), ["everything"]),
+        ("make venvs", (_MAKE_IN_HINT,), ["venvs"]),
+        ("make it smaller, or make the disk larger", (_MAKE_IN_HINT,), []),
+        ("`make bench-scan`, `make bench-NAME`, `make story NAME=fuzz`", (_MAKE,), []),
+    ],
+)
+def test_a_make_target_that_is_made_up_is_found(
+    text: str, patterns: tuple[re.Pattern[str], ...], unknown: list[str]
+) -> None:
+    assert [one for one in targets(text, *patterns) if not is_target(one)] == unknown
+
+
+def test_only_one_place_knows_how_python_packages_are_installed() -> None:
+    """A checkout has make, a wheel has pip: seedvm/base/install.py says which fits."""
+    hints = [path for path in tracked() if path.suffix == ".py" and re.search(r"\bpip install\b", path.read_text())]
+    assert [name for path in hints if (name := str(path.relative_to(ROOT))).startswith(("seedvm/", "tui/"))] == [
+        "seedvm/base/install.py"
     ]
-    assert told and not [(where, command) for where, command in told if command not in _LISTS]
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,26 @@ def test_each_command_has_a_file_of_its_name() -> None:
     modules = [command.__name__.rpartition(".")[2] for command in COMMANDS]
     listed = re.findall(r"^    ([a-z]+) ", parser().format_help(), re.MULTILINE)
     assert [name.removesuffix("_list") for name in modules] == listed
+
+
+def leaves(command: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    below = [one for one in command._actions if isinstance(one, argparse._SubParsersAction)]
+    for verb in [verb for one in below for verb in one.choices.values()]:
+        yield verb
+        yield from leaves(verb)
+
+
+def test_every_command_and_verb_takes_the_shared_options() -> None:
+    shared = {"--state-dir", "--images-dir", "--json", "--trace"}
+    lacking = {one.prog: shared - one._option_string_actions.keys() for one in leaves(parser())}
+    assert len(lacking) > len(COMMANDS)
+    assert not {prog: options for prog, options in lacking.items() if options}
+
+
+@pytest.mark.parametrize("words", ["--json bmc test", "bmc --json test", "bmc test --json", "completion --json bash"])
+def test_a_shared_option_counts_wherever_it_stands(words: str) -> None:
+    args = parser().parse_args(words.split())
+    assert args.json and args.state_dir == Path("/var/lib/seedvm")
 
 
 @pytest.mark.parametrize("command", ["run", "plan"])
