@@ -25,7 +25,7 @@ def differences(said: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
     An empty answer, a member that said nothing and an item that a member lacks are differences.
     """
     if len(said) < 2:
-        return ("fewer than two members were asked",)
+        return ("fewer than two members were compared",)
     if silent := sorted(member for member, items in said.items() if not items):
         return tuple(f"{member} has nothing to compare" for member in silent)
     found = []

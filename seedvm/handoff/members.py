@@ -81,10 +81,10 @@ class Members:
         """The node of that name; a SeedvmError where the site has none."""
         return first(
             (one for one in self.nodes if one.name == name),
-            "the site has no such node",
+            "the site has no node of this name",
             machine=name,
-            why=f"it has {', '.join(one.name for one in self.nodes)}",
-            hint="handoff.json was written for another site.yaml: use the one that the hand-off began with",
+            why=f"its nodes are {', '.join(one.name for one in self.nodes)}",
+            hint="handoff.json belongs to another site.yaml: restore the site.yaml that the hand-off started with",
         )
 
     @property

@@ -21,7 +21,7 @@ from seedvm.member.rehearse import Rehearsal
 from seedvm.member.watch import Gap
 from seedvm.site.receipt import sign_tree
 
-REMAINS = "clouds.yaml in the seed's state folder: the operator's way in (admin password), kept by design, mode 0600"
+REMAINS = "clouds.yaml in the seed's state folder: the operator's access (admin password), kept on purpose, mode 0600"
 
 
 @dataclass(frozen=True)
@@ -74,9 +74,9 @@ class Receipt:
         quiesced, compared, committed, owned = record.quiesced, record.compared, record.committed, record.owned
         if quiesced is None or compared is None or committed is None or committed.write_pause is None or owned is None:
             raise SeedvmError(
-                "a receipt needs figures that nobody measured",
+                "measurements for the receipt are missing",
                 why=", ".join(unmeasured(record)),
-                hint="see handoff.json",
+                hint="check handoff.json; these phases have no results in it",
             )
         return cls(
             site=site,
@@ -108,7 +108,7 @@ class Receipt:
         if self.node_reboots:
             told.append(f"{self.node_reboots} nodes were rebooted")
         if not self.rehearsal.passed:
-            told.append(f"the rehearsal did not pass: {self.rehearsal.why}")
+            told.append(f"the rehearsal failed: {self.rehearsal.why}")
         empty = {
             "databases": self.databases,
             "images": self.images,

@@ -29,7 +29,7 @@ def _measured(receipt: Receipt) -> list[str]:
         f"Reboots:  {receipt.node_reboots} nodes",
         f"Writes:   refused for {receipt.write_pause_seconds} s",
         *(
-            f"Gap:      {gap.api} {gap.longest_seconds} s at the longest; {gap.failed} of {gap.polls} polls failed"
+            f"Gap:      {gap.api} {gap.longest_seconds} s maximum; {gap.failed} of {gap.polls} polls failed"
             for gap in receipt.gaps
         ),
     ]
@@ -37,7 +37,7 @@ def _measured(receipt: Receipt) -> list[str]:
 
 def _compared(receipt: Receipt) -> list[str]:
     return [
-        f"The same on every member, at transaction {receipt.seqno}:",
+        f"Identical on every member, at transaction {receipt.seqno}:",
         *(
             f"  {one.database:<12} {one.tables:>4} tables {one.rows:>8} rows  sha256 {one.sha256[:32]}"
             for one in receipt.databases
@@ -54,5 +54,5 @@ def _rehearsed(receipt: Receipt) -> list[str]:
         *(f"  {name}: {part.said} ({part.seconds} s)" for name, part in rehearsal.parts.items()),
         "",
         f"Remains:  {REMAINS}",
-        "Signed:   receipt.json carries the ed25519 signature; every member keeps a copy in /var/lib/seedvm",
+        "Signed:   receipt.json contains the ed25519 signature; every member keeps a copy in /var/lib/seedvm",
     ]

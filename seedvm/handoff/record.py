@@ -120,8 +120,8 @@ def load(state_dir: Path) -> Record:
         why = f"{type(error).__name__}: {error}"
     except SeedvmError as error:
         why = error.why
-    hint = "restore it from a copy; without it there is no receipt for this hand-off, the nodes keep their own record of COMMIT"
-    raise SeedvmError(f"{path} is not understood", why=why, hint=hint)
+    hint = "restore it from a copy; without it this hand-off gets no receipt. The nodes keep their own record of COMMIT"
+    raise SeedvmError(f"{path} has an unexpected format", why=why, hint=hint)
 
 
 def save(state_dir: Path, record: Record) -> None:

@@ -41,7 +41,7 @@ class StopRequest:
 
 @dataclass(frozen=True)
 class TransientUnit:
-    """The transient unit's name, and what became of it: started, running already, stopped."""
+    """The transient unit's name, and what became of it: started, already running, stopped."""
 
     unit: str
     state: str
@@ -56,9 +56,9 @@ def launch(request: LaunchRequest) -> TransientUnit:
     """Start the verb as a unit. One already running is left alone."""
     verb = request.verb
     if verb not in _LAUNCHED:
-        raise SeedvmError(f"{verb} is not run as a unit")
+        raise SeedvmError(f"{verb} does not run as a systemd unit")
     if running(verb):
-        return TransientUnit(unit(verb), "running already")
+        return TransientUnit(unit(verb), "already running")
     RUN.mkdir(mode=0o700, parents=True, exist_ok=True)
     asked = RUN / f"{verb}.request.json"
     write_private(asked, json.dumps(encode(request.request, reveal=True)))

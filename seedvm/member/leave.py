@@ -42,7 +42,7 @@ def _nova(api: Client, host: str) -> int:
     for service in found:
         if service.text("state") == "up" and service.text("binary") == "nova-compute":
             raise SeedvmError(
-                "nova-compute of the seed is still up", machine=host, hint="the fence is not complete: run again"
+                "nova-compute of the seed is still up", machine=host, hint="wait until it has stopped, then run again"
             )
         api.delete("nova", f"/os-services/{service.text('id')}")
     return len(found)

@@ -68,7 +68,7 @@ class Rehearsal:
     token: str = ""
     member: str = ""
     passed: bool = False
-    why: str = "there was none"
+    why: str = "no rehearsal has run"
     seconds: float = 0.0
     parts: Mapping[str, Part] = field(default_factory=dict)
 
@@ -84,12 +84,12 @@ def rehearse(request: RehearseRequest) -> Rehearsal:
     failed = [f"{name}: {part.said}" for name, part in parts.items() if not part.passed]
     still = not failed and not _pings(request.seed)
     if not failed and not still:
-        failed = ["the seed was heard again before the rehearsal ended"]
+        failed = ["the seed answered on the network again before the rehearsal ended"]
     outcome = Rehearsal(
         token=request.token,
         member=request.member,
         passed=not failed,
-        why="; ".join(failed) or "the undercloud did its own work without the seed",
+        why="; ".join(failed) or "the undercloud worked without the seed",
         seconds=round(time.monotonic() - began, 1),
         parts=parts,
     )
@@ -116,11 +116,11 @@ def _work(parts: dict[str, Part], request: RehearseRequest) -> None:
     work = made[0]
     spare = request.spare
     if spare:
-        _try(parts, "spare begun", lambda: work.begin_spare(spare))
+        _try(parts, "spare started", lambda: work.begin_spare(spare))
     _try(parts, "power of every node", work.read_power)
     _try(parts, "stack updated", lambda: work.update_stack(request.stack, f"rehearsed-{request.token}"))
     _try(parts, "image served", lambda: work.serve_image(request.image))
-    if spare and parts["spare begun"].passed:
+    if spare and parts["spare started"].passed:
         _try(parts, "spare deployed", lambda: work.finish_spare(spare, request.seconds))
 
 
@@ -144,8 +144,12 @@ def _silent(seed: str) -> str:
         if not silent:
             time.sleep(0.5)
         if time.monotonic() > deadline:
-            raise SeedvmError("the seed is still heard", machine=seed, hint="is its mute in place? nft list ruleset")
-    return f"{_SILENT_LOOKS} pings unanswered"
+            raise SeedvmError(
+                "the seed still answers on the network",
+                machine=seed,
+                hint="check on the seed that it is muted: nft list ruleset",
+            )
+    return f"{_SILENT_LOOKS} pings without an answer"
 
 
 def _pings(address: str) -> bool:

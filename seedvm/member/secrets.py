@@ -54,7 +54,7 @@ def secrets(request: SecretsRequest) -> dict[str, str]:
         found |= _bmcs(connection, key)
     for kind in KINDS:
         if not any(item.startswith(kind) for item in found):
-            raise SeedvmError(f"there is no {kind} to decrypt", hint="a set that is empty proves nothing")
+            raise SeedvmError(f"there is no {kind} to decrypt", hint="at least one is needed to verify the keys")
     return found
 
 
@@ -66,7 +66,7 @@ def _credential(own: Client, credential: str, key: Secret) -> dict[str, str]:
 def _token(own: Client, token: Secret, key: Secret) -> dict[str, str]:
     answer = own.ask("GET", "keystone", "/auth/tokens", headers={"X-Subject-Token": token.reveal()})
     if answer.status != 200:
-        raise SeedvmError("a token of the seed is not valid here", machine=own.name, why=answer.reason())
+        raise SeedvmError("this node rejected a token issued by the seed", machine=own.name, why=answer.reason())
     said = answer.item().item("token")
     ids = (said.item("user").text("id"), said.item("project").text("id"), said.text("expires_at"))
     return {"fernet token": seal(" ".join(ids), key)}
@@ -83,7 +83,7 @@ def _stacks(connection: galera.Connection, own: Client, key: Secret) -> dict[str
         hidden = Secret(value)  # so that no trace shows it
         answer = own.ask("GET", "keystone", f"/OS-TRUST/trusts/{hidden.reveal()}")
         if answer.status != 200:
-            raise SeedvmError(f"the trust of stack {name} is not what Keystone knows", why=answer.reason())
+            raise SeedvmError(f"Keystone does not know the trust of stack {name}", why=answer.reason())
         found[f"heat stack {name}"] = seal(value, key)
     return found
 

@@ -99,7 +99,7 @@ def gaps(request: GapsRequest) -> tuple[Gap, ...]:
     try:
         lines = path.read_text().splitlines()
     except FileNotFoundError:
-        raise SeedvmError("nothing was watched on this member", why=f"there is no {path}") from None
+        raise SeedvmError("this member has no results of the watch", why=f"{path} does not exist") from None
     samples = [decode(Sample, json.loads(line), str(path)) for line in lines if line.endswith("}")]
     return measure(sample for sample in samples if sample.at >= request.since)
 

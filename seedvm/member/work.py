@@ -86,10 +86,10 @@ class Work:
         said = self.api.list_all("ironic", "/nodes?fields=uuid,name,power_state", "nodes")
         nodes = [_Node(one.text("uuid"), one.text("name", ""), one.text("power_state", "None")) for one in said]
         if not nodes:
-            raise SeedvmError("Ironic knows no node")
+            raise SeedvmError("Ironic has no nodes")
         for node in nodes:
             if node.power not in ("power on", "power off"):
-                raise SeedvmError("the power state is not known", machine=node.name, why=node.power)
+                raise SeedvmError("the power state is unknown", machine=node.name, why=node.power)
             self._until_asked(node)
         for node in nodes:
             self._until_read(node)
@@ -97,16 +97,18 @@ class Work:
 
     def update_stack(self, name: str, tag: str) -> str:
         """Update a stack with a new tag; it must come out complete, with the tag."""
-        stack = wait_for_sync(lambda: self._at_rest(name), seconds=_STACK_SECONDS, what=f"stack {name} is not at rest")
+        stack = wait_for_sync(
+            lambda: self._at_rest(name), seconds=_STACK_SECONDS, what=f"stack {name} is still being changed"
+        )
         self.api.send("PATCH", "heat", f"/stacks/{name}/{stack.id}", {"tags": tag})
         done = wait_for_sync(
             lambda: self._updated(name, stack.updated),
             seconds=_STACK_SECONDS,
-            what=f"stack {name} is not updated",
+            what=f"stack {name} was not updated",
         )
         if tag not in done.tags:
             raise SeedvmError(
-                f"the update of stack {name} left no trace", why=f"tags: {', '.join(done.tags) or 'none'}"
+                f"the update of stack {name} had no effect", why=f"tags: {', '.join(done.tags) or 'none'}"
             )
         return f"stack {name} {done.status} with tag {tag}"
 
@@ -118,30 +120,31 @@ class Work:
             size += len(piece)
         if not size or sha.hexdigest() != image.sha512:
             raise SeedvmError(
-                f"image {image.name} is not what was uploaded", why=f"{size} bytes, SHA-512 {sha.hexdigest()[:16]}"
+                f"image {image.name} differs from what was uploaded",
+                why=f"{size} bytes, SHA-512 {sha.hexdigest()[:16]}",
             )
-        return f"{image.name}: {size} bytes, SHA-512 as uploaded"
+        return f"{image.name}: {size} bytes, SHA-512 matches the upload"
 
     def begin_spare(self, spare: SpareStack) -> str:
         """Create the stack with the spare machine's server. One that is there and well is kept, a failed one is made anew."""
         name = spare.stack
         found = self._stack(name)
         if found and found.status in ("CREATE_COMPLETE", "CREATE_IN_PROGRESS"):
-            return f"stack {name} is there: {found.status}"
+            return f"stack {name} exists: {found.status}"
         if found:
             self.api.delete("heat", f"/stacks/{name}/{found.id}")
             wait_for_sync(
-                lambda: self._stack(name) is None, seconds=_STACK_SECONDS, what=f"stack {name} is not deleted"
+                lambda: self._stack(name) is None, seconds=_STACK_SECONDS, what=f"stack {name} was not deleted"
             )
-            wait_for_sync(self._free, seconds=_STACK_SECONDS, what="no machine is free again")
+            wait_for_sync(self._free, seconds=_STACK_SECONDS, what="no machine became available")
         body = {"stack_name": name, "template": spare.template, "timeout_mins": 30, "disable_rollback": True}
         self.api.send("POST", "heat", "/stacks", body)
-        return f"stack {name} begun"
+        return f"stack {name} started"
 
     def finish_spare(self, spare: SpareStack, seconds: float) -> str:
         """Wait until the server is active and answers on the network with the golden image's manifest."""
         wait_for_sync(
-            lambda: self._created(spare.stack), seconds=seconds, what="the spare machine is not deployed", pause=2.0
+            lambda: self._created(spare.stack), seconds=seconds, what="the spare machine was not deployed", pause=2.0
         )
         server = self._server(spare.server)
         addresses = server.item("addresses")
@@ -149,13 +152,19 @@ class Work:
             (port.text("addr") for network in addresses.tree for port in addresses.items(network)),
             "the spare machine has no address",
             machine=spare.server,
-            hint="look at the server's ports in Neutron",
+            hint="check the server's ports in Neutron",
         )
         wait_for_sync(
-            lambda: tcp_open(address, 22), seconds=seconds, what="the spare machine does not answer", machine=address
+            lambda: tcp_open(address, 22),
+            seconds=seconds,
+            what="the spare machine does not accept SSH connections",
+            machine=address,
         )
         manifest = wait_for_sync(
-            lambda: _manifest(address), seconds=120, what="the spare machine lets nobody in", machine=address
+            lambda: _manifest(address),
+            seconds=120,
+            what="logging in to the spare machine over SSH failed",
+            machine=address,
         )
         own = Item.of(json.loads(MANIFEST.read_text()), str(MANIFEST))
         if manifest.text("hash") != own.text("hash"):
@@ -164,11 +173,19 @@ class Work:
 
     def _until_asked(self, node: _Node) -> None:
         wait_for_sync(
-            lambda: self._ask_power(node), seconds=_POWER_SECONDS, what="nobody asks its BMC", machine=node.name
+            lambda: self._ask_power(node),
+            seconds=_POWER_SECONDS,
+            what="no conductor contacted its BMC",
+            machine=node.name,
         )
 
     def _until_read(self, node: _Node) -> None:
-        wait_for_sync(lambda: self._power_read(node), seconds=_POWER_SECONDS, what="no power state", machine=node.name)
+        wait_for_sync(
+            lambda: self._power_read(node),
+            seconds=_POWER_SECONDS,
+            what="its power state was not read",
+            machine=node.name,
+        )
 
     def _ask_power(self, node: _Node) -> bool:
         self.api.send("PUT", "ironic", f"/nodes/{node.id}/states/power", {"target": node.power})
@@ -207,7 +224,7 @@ class Work:
     def _server(self, name: str) -> Item:
         servers = self.api.list_all("nova", f"/servers/detail?name=^{name}$", "servers")
         if not servers or servers[0].text("status") != "ACTIVE":
-            state = servers[0].text("status") if servers else "there is none"
+            state = servers[0].text("status") if servers else "it does not exist"
             raise SeedvmError(f"server {name} is not active", why=state)
         return servers[0]
 

@@ -39,15 +39,15 @@ class Commit:
 
     async def check(self) -> Verdict:
         if not await self.members.committed():
-            return Todo("the VIP is the seed's")
+            return Todo("the seed still holds the VIP")
         here = await asyncio.to_thread(vip.holds, self.members.vip)
         if here or await units.active(installed().units("vip")):
-            return Todo("the seed reaches for the VIP again")
+            return Todo("keepalived is running on the seed and may take the VIP back")
         committed = self.members.record().committed
         if LOCAL_DATA.exists():
-            return Todo("the seed still has the metadata by which it would configure itself")
+            return Todo("the seed still has the metadata that would configure it again")
         if committed is None or committed.write_pause is None:
-            return Todo("nobody has seen a write through the VIP yet")
+            return Todo("no write through the VIP has been verified yet")
         return Done({"vip": committed.vip_holder, "write_pause_seconds": committed.write_pause})
 
     async def apply(self, report: Report) -> None:
@@ -69,10 +69,10 @@ class Commit:
         await self.members.note("COMMIT", "done", vip=holder)
         self.members.save(replace(self.members.record(), committed=Committed(holder)))
         report.fact("vip_holder", holder)
-        report.phase("COMMIT", "started", f"the VIP is on {holder}; a write has to pass")
-        report.log(f"the VIP is on {holder}; from here the road only goes forward", node=holder)
+        report.phase("COMMIT", "started", f"the VIP is on {holder}; waiting for a write to succeed")
+        report.log(f"the VIP is on {holder}; from here the hand-off can only be completed, not undone", node=holder)
         await wait_for(
-            self._written, seconds=_MOVE_SECONDS, what="no write passes through the VIP", hint=_FORWARD, pause=0.2
+            self._written, seconds=_MOVE_SECONDS, what="no write through the VIP succeeds", hint=_FORWARD, pause=0.2
         )
         known, now = self.members.record(), time.time()
         pause = round(now - (known.hold_since or known.began.get("QUIESCE") or now), 1)
@@ -96,9 +96,9 @@ class Commit:
         api = replace(await self.members.login(), timeout=5)
         canary = self.members.record().canary
         if canary is None:
-            raise SeedvmError("there is no credential to take out", why="QUIESCE noted none")
+            raise SeedvmError("the test credential is unknown", why="QUIESCE recorded none")
         answer = await in_thread(lambda: api.ask("DELETE", "keystone", f"/credentials/{canary.id}"))
         return answer.status in (204, 404)
 
 
-_FORWARD = "on the nodes: systemctl status keepalived haproxy; the seed's keepalived stays off. Then run again"
+_FORWARD = "on the nodes: systemctl status keepalived haproxy; keep keepalived on the seed stopped, then run again"

@@ -43,9 +43,9 @@ class Compare:
         known = self.members.record()
         compared = known.compared
         if compared is None or compared.hold_since != known.hold_since:
-            return Todo("the members have not been compared since writes were held")
+            return Todo("the members have not been compared since writes were put on hold")
         if not await asyncio.to_thread(vip.writes_held):
-            return Todo("writes passed again after the comparison")
+            return Todo("writes were allowed again after the comparison")
         counts = {"tables": compared.tables, "rows": compared.rows, "images": len(compared.images)}
         return Done({**counts, "secrets": dict(compared.secrets), "seqno": compared.seqno})
 
@@ -60,11 +60,11 @@ class Compare:
         except BaseException:
             await self.members.release_writes()
             report.phase("COMPARE", "failed")
-            report.log("writes pass again; nothing was handed over")
+            report.log("writes are allowed again; nothing was handed over")
             raise
         known, tables = self.members.record(), snapshot.tables
         if known.hold_since is None:
-            raise SeedvmError("writes passed while the members were compared", hint="run again")
+            raise SeedvmError("writes were allowed while the members were compared", hint="run again")
         databases = compare.by_database(tables)
         compared = Compared(known.hold_since, snapshot.seqno, databases, images, kinds)
         self.members.save(replace(known, compared=compared))
@@ -81,7 +81,7 @@ class Compare:
             now = await asyncio.to_thread(_seqno)
             said = await self._digests(now + margin)
             if late := [name for name, one in said.items() if one.missed]:
-                report.log(f"{', '.join(late)} missed transaction {now + margin}; another one is taken")
+                report.log(f"{', '.join(late)} missed transaction {now + margin}; trying a later one")
                 continue
             different = compare.differences({name: _items(one) for name, one in said.items()})
             if not different:
@@ -94,7 +94,9 @@ class Compare:
                     hint="on the node: systemctl restart mariadb",
                 )
             seen = different
-        raise SeedvmError("the members could not be compared at one moment", why="; ".join(seen[:5]), hint="run again")
+        raise SeedvmError(
+            "could not take a consistent snapshot on all members", why="; ".join(seen[:5]), hint="run again"
+        )
 
     async def _digests(self, seqno: int) -> dict[str, Digest]:
         everybody = (self.members.seed, *self.members.nodes)
@@ -133,11 +135,11 @@ class Compare:
         said = await self.members.ask_each(verbs.SECRETS, request, of=everybody, timeout=120)
         if different := compare.differences(said):
             raise SeedvmError(
-                "secrets differ", why="; ".join(different[:5]), hint="are the node's keys those of the site?"
+                "secrets differ", why="; ".join(different[:5]), hint="check that the node's keys match the site"
             )
         items = said[self.members.seed.name]
         if items[f"{KINDS[0]} {canary.id}"] != canary.seal:
-            raise SeedvmError("Keystone's credential does not decrypt to what was put in")
+            raise SeedvmError("Keystone's credential does not decrypt to the original value")
         kinds = {kind: sum(item.startswith(kind) for item in items) for kind in KINDS}
         report.fact("secrets_proven", ", ".join(f"{count} {kind}" for kind, count in kinds.items()))
         return kinds

@@ -35,7 +35,7 @@ class Fence:
     members: Members
     silent_seconds: float = 60.0
     name: ClassVar[str] = "handoff-fence"
-    title: ClassVar[str] = "FENCE: the seed's workers are silent on the wire"
+    title: ClassVar[str] = "FENCE: the seed's workers are silent on the network"
     stage: ClassVar[Stage] = "handoff"
     usual_seconds: ClassVar[float] = 8
 
@@ -61,13 +61,13 @@ class Fence:
         since = time.time()
         await self.members.ask_one(watcher, verbs.LAUNCH, request)
         self.members.save(replace(self.members.record(), watch=VipWatch(watcher.name, since)))
-        report.log("polls Keystone and Heat through the VIP at 5 Hz from now on", node=watcher.name)
+        report.log("polling Keystone and Heat through the VIP at 5 Hz from now on", node=watcher.name)
         workers = installed().units("worker")
         try:
             # Nothing is in flight, and Ironic's conductor takes itself off the list first of all: a straggler may be killed.
             async with told_live(self.members, report):
                 await units.stop(workers, grace=units.GRACE_SECONDS)
-                report.phase("FENCE", "started", "the seed's workers are stopped; a node listens for them")
+                report.phase("FENCE", "started", "the seed's workers are stopped; a node verifies that they are silent")
                 await wait_for(
                     self._silent,
                     seconds=self.silent_seconds,
@@ -82,12 +82,12 @@ class Fence:
         report.phase(
             "FENCE",
             "done",
-            f"{len(workers)} workers stopped; no DHCP, TFTP or conductor of the seed is heard",
+            f"{len(workers)} workers stopped; the seed's DHCP, TFTP and conductor are silent",
         )
 
     async def _silent(self) -> bool:
         if seen := await self._seen():
-            raise SeedvmError("the seed is still heard", why="; ".join(seen))
+            raise SeedvmError("the seed is still answering on the network", why="; ".join(seen))
         return True
 
     async def _seen(self) -> list[str]:
@@ -106,10 +106,10 @@ def still_heard(heard: BootAnswers, address: str, conductor: bool) -> list[str]:
     """Sentences on what of the seed answered a node's probe."""
     found = []
     if address in heard.dhcp:
-        found.append("its DHCP server makes offers")
+        found.append("its DHCP server still makes offers")
     if heard.tftp:
-        found.append("its TFTP server answers")
+        found.append("its TFTP server still answers")
     found += [f"port {port} is open" for port in heard.open]
     if conductor:
-        found.append("Ironic counts on its conductor")
+        found.append("Ironic still lists its conductor as alive")
     return found

@@ -1,6 +1,6 @@
 """The hand-off's OWN: the undercloud's Heat tells the nodes that the seed is no member, and the undercloud keeps its own secrets.
 
-Nothing may be replaced, rebooted or renamed by it: ids and boots are compared with those from before. The seed's own services end
+Nothing may be replaced, rebooted or renamed by it: ids and boots are compared with those from before. Stop the seed's own services
 here; it stays a member of Galera alone. There is no way back, only forward.
 """
 
@@ -32,7 +32,7 @@ from seedvm.services.load import installed
 
 KEPT = ("site.yaml", "secrets.yaml", "inventory.json", "review.json")
 _UPDATE_SECONDS = 900.0
-_FORWARD = "openstack stack failures list undercloud; the road goes forward: mend the node, then run again"
+_FORWARD = "find the cause with openstack stack failures list undercloud, fix the node, then run again; the hand-off cannot be undone"
 
 
 @dataclass(frozen=True)
@@ -48,18 +48,18 @@ class Own:
 
     async def check(self) -> Verdict:
         if not await self.members.committed():
-            return Todo("the VIP is the seed's")
+            return Todo("the seed still holds the VIP")
         api = await self.members.login()
         stack = await asyncio.to_thread(_stack, api)
         if not stack.omits_seed:
             return Todo(
-                f"stack {STACK} is {stack.status} and {'still names' if stack.seed_is_member else 'omits'} the seed"
+                f"stack {STACK} is {stack.status} and {'still includes' if stack.seed_is_member else 'no longer includes'} the seed"
             )
         if lacking := await self._lacking():
-            return Todo(f"not kept by every node yet: {', '.join(lacking)}")
+            return Todo(f"not on every node yet: {', '.join(lacking)}")
         owned = self.members.record().owned
         if owned is None:
-            return Todo("ids, boots and gaps are not measured yet")
+            return Todo("ids, reboots and API gaps have not been measured yet")
         if owned.ids_changed:
             return Blocked(
                 f"the hand-off changed {owned.ids_changed} ids",
@@ -78,7 +78,7 @@ class Own:
         owned = await self._measure(api, report)
         await self.members.note("OWN", "done")
         told = f"{owned.ids_changed} ids changed, {owned.node_reboots} reboots"
-        report.phase("OWN", "done", f"the stack no longer names the seed: {told}")
+        report.phase("OWN", "done", f"the stack no longer includes the seed: {told}")
 
     async def _update(self, api: Client, report: Report) -> None:
         """Update the stack unless it is so already; one that is in progress is waited for."""
@@ -88,7 +88,7 @@ class Own:
             return stack if not stack.status.endswith("IN_PROGRESS") else None
 
         stack: _Stack = await wait_for(
-            rested, seconds=self.update_seconds, what=f"stack {STACK} does not come to rest", hint=_FORWARD
+            rested, seconds=self.update_seconds, what=f"stack {STACK} is still being changed", hint=_FORWARD
         )
         if stack.omits_seed:
             return
@@ -101,9 +101,9 @@ class Own:
             await asyncio.to_thread(api.send, "PATCH", "heat", path, body)
             return True
 
-        await wait_for(begun, seconds=60, what=f"Heat does not take the update of stack {STACK}", hint=_FORWARD)
+        await wait_for(begun, seconds=60, what=f"Heat did not start the update of stack {STACK}", hint=_FORWARD)
         done: _Stack = await wait_for(
-            rested, seconds=self.update_seconds, what=f"stack {STACK} is not updated", hint=_FORWARD, pause=2
+            rested, seconds=self.update_seconds, what=f"stack {STACK} was not updated", hint=_FORWARD, pause=2
         )
         if not done.status.endswith("_COMPLETE"):
             raise SeedvmError(f"the update of stack {STACK} failed", why=done.reason[:400], hint=_FORWARD)
@@ -112,7 +112,7 @@ class Own:
         known = self.members.record()
         if known.quiesced is None or known.watch is None:
             raise SeedvmError(
-                "the hand-off cannot be measured", why="QUIESCE or FENCE noted nothing", hint="see handoff.json"
+                "the hand-off cannot be measured", why="QUIESCE or FENCE recorded nothing", hint="check handoff.json"
             )
         after = await self._ids(api)
         changed = services.changed(known.quiesced.ids, after)
@@ -133,7 +133,7 @@ class Own:
             raise SeedvmError(
                 "the hand-off changed ids",
                 why=", ".join(changed[:8]),
-                hint="do not let the seed leave; look at the stack",
+                hint="do not let the seed leave; check the stack",
             )
         return owned
 
@@ -143,7 +143,7 @@ class Own:
         async def told() -> services.Ids:
             return await asyncio.to_thread(services.ids, api)
 
-        ids: services.Ids = await wait_for(told, seconds=60, what="the services do not list what they have")
+        ids: services.Ids = await wait_for(told, seconds=60, what="the services do not list their resources")
         return ids
 
     async def _gaps(self, watch: VipWatch) -> tuple[Gap, ...]:
@@ -188,7 +188,7 @@ class _Stack:
 def _stack(api: Client) -> _Stack:
     listed = api.list_all("heat", f"/stacks?name={STACK}", "stacks")
     if not listed:
-        raise SeedvmError(f"there is no stack {STACK}", hint="openstack stack list")
+        raise SeedvmError(f"the stack {STACK} does not exist", hint="openstack stack list")
     stack = api.get("heat", f"/stacks/{STACK}/{listed[0].text('id')}?resolve_outputs=false").item("stack")
     return _Stack(
         id=stack.text("id"),
@@ -204,13 +204,13 @@ class Retire:
 
     members: Members
     name: ClassVar[str] = "handoff-retire"
-    title: ClassVar[str] = "The seed's own services end"
+    title: ClassVar[str] = "Stop the seed's own services"
     stage: ClassVar[Stage] = "handoff"
     usual_seconds: ClassVar[float] = 8
 
     async def check(self) -> Verdict:
         if not await self.members.committed():
-            return Todo("the VIP is the seed's")
+            return Todo("the seed still holds the VIP")
         servers = installed().units("server")
         running = await units.active(servers)
         if running:
@@ -222,4 +222,4 @@ class Retire:
         async with asyncio.TaskGroup() as group:
             group.create_task(units.stop(servers, grace=30))
             group.create_task(units.disable((*servers, *workers)))
-        report.log("the seed serves nothing any more; its database is still a member")
+        report.log("the seed's services are stopped; its database is still a member of the cluster")

@@ -32,13 +32,13 @@ _CANARY = "seedvm-canary"
 
 @dataclass(frozen=True)
 class Quiesce:
-    """No operation in flight, and writes are refused with a clear answer."""
+    """No operation in flight, and writes are refused with a clear message."""
 
     members: Members
     idle_seconds: float = _IDLE_SECONDS
     settle_seconds: float = _SETTLE_SECONDS
     name: ClassVar[str] = "handoff-quiesce"
-    title: ClassVar[str] = "QUIESCE: nothing in flight, writes wait"
+    title: ClassVar[str] = "QUIESCE: nothing in flight, writes on hold"
     stage: ClassVar[Stage] = "handoff"
     usual_seconds: ClassVar[float] = 6
 
@@ -46,9 +46,9 @@ class Quiesce:
         if await self.members.committed():
             return Done({"committed": True})
         if not await asyncio.to_thread(vip.writes_held):
-            return Todo("the undercloud may still be changed")
+            return Todo("the undercloud still accepts changes")
         if self.members.record().hold_since is None:
-            return Todo("the hold on writes is of unknown age")
+            return Todo("the start of the hold on writes is unknown")
         try:
             api = await self.members.login(self.members.seed.address)
             busy = await asyncio.to_thread(services.in_flight, api)
@@ -68,10 +68,12 @@ class Quiesce:
         self.members.save(replace(self.members.record(), hold_since=since, compared=None))
         await units.timer(HOLD_TIMER, _HOLD_SECONDS, [SEEDVM, "member", "release"])
         await asyncio.to_thread(vip.hold_writes, True)
-        report.log("writes through the VIP are refused from now on, until the undercloud owns it")
+        report.log("writes through the VIP are refused until the undercloud owns it")
         try:
             await self._idle(api, self.settle_seconds, report)
-            ids = await wait_for(lambda: asyncio.to_thread(services.ids, api), seconds=20, what="the ids are not told")
+            ids = await wait_for(
+                lambda: asyncio.to_thread(services.ids, api), seconds=20, what="the services do not list their ids"
+            )
             statuses = await self.members.status("holds_vip")
         except BaseException:
             await self.members.release_writes()
@@ -79,7 +81,7 @@ class Quiesce:
             raise
         booted = {name: said.booted for name, said in statuses.items()}
         self.members.save(replace(self.members.record(), quiesced=Quiesced(ids, booted), began={"QUIESCE": since}))
-        report.phase("QUIESCE", "done", "nothing in flight, writes are refused with a clear answer")
+        report.phase("QUIESCE", "done", "nothing in flight, writes are refused with a clear message")
 
     async def _idle(self, api: Client, seconds: float, report: Report) -> None:
         told = ""
@@ -88,17 +90,17 @@ class Quiesce:
             nonlocal told
             busy = await asyncio.to_thread(services.in_flight, api)
             if busy:
-                if told != (told := f"waits for {', '.join(busy[:3])}"):
+                if told != (told := f"waiting for {', '.join(busy[:3])}"):
                     report.phase("QUIESCE", "started", told)
                 raise SeedvmError("something is in flight", why=", ".join(busy[:6]))
             return True
 
-        hint = "wait for it, or end it, then run again: nobody hands over a cloud in mid-work"
-        await wait_for(idle, seconds=seconds, what="the undercloud does not come to rest", hint=hint)
+        hint = "wait until it has finished, or cancel it, then run again"
+        await wait_for(idle, seconds=seconds, what="the undercloud is still busy", hint=hint)
 
     def _canary(self, api: Client) -> None:
         """A credential in Keystone whose decryption can be proved on every member; an old one is replaced."""
-        user = first(api.list_all("keystone", "/users?name=admin", "users"), "Keystone knows no user admin").text("id")
+        user = first(api.list_all("keystone", "/users?name=admin", "users"), "Keystone has no user admin").text("id")
         for old in api.list_all("keystone", f"/credentials?type={_CANARY}", "credentials"):
             api.delete("keystone", f"/credentials/{old.text('id')}")
         blob = secrets.token_hex(16)

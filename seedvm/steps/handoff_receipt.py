@@ -47,7 +47,7 @@ class WriteReceipt:
         rehearsals = (await self.members.ask(verbs.REHEARSAL, RehearsalRequest())).values()
         passed = next((one for one in rehearsals if one.passed), None)
         if passed is None:
-            raise SeedvmError("no rehearsal has passed: no receipt")
+            raise SeedvmError("no receipt can be written: no rehearsal has passed")
         receipt = Receipt.of(
             site=self.members.site.name,
             time=datetime.now(UTC),
@@ -64,4 +64,4 @@ class WriteReceipt:
             write_private(self.members.state_dir / name, content)
         await self.members.note("RECEIPT", "done", verdict=receipt.verdict)
         report.log(receipt.verdict)
-        report.phase("RECEIPT", "done", "signed; on the seed and on every node")
+        report.phase("RECEIPT", "done", "signed; stored on the seed and on every node")

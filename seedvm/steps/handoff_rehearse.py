@@ -47,9 +47,9 @@ class Rehearse:
 
     async def check(self) -> Verdict:
         if not await self.members.committed():
-            return Todo("the VIP is the seed's")
+            return Todo("the seed still holds the VIP")
         if await asyncio.to_thread(launch.running, "mute"):
-            return Todo("the seed is mute, the rehearsal goes on")
+            return Todo("the seed is mute, the rehearsal is running")
         passed = [one for one in await self._rehearsals() if one.passed]
         if not passed:
             return Todo("no rehearsal has passed")
@@ -66,7 +66,7 @@ class Rehearse:
         told = [one for one in await self._told() if token and one.token == token]
         if not told:
             raise SeedvmError(
-                "the rehearsal gave no verdict", why=f"none within {_SILENT_SECONDS:g} s of silence", hint=_AGAIN
+                "the rehearsal reported no verdict", why=f"none within {_SILENT_SECONDS:g} s of silence", hint=_AGAIN
             )
         outcome = told[0]
         for name, part in outcome.parts.items():
@@ -74,7 +74,7 @@ class Rehearse:
         if not outcome.passed:
             report.phase("REHEARSE", "failed", outcome.why)
             raise SeedvmError(
-                "the undercloud cannot do its work alone yet",
+                "the undercloud cannot work alone yet",
                 machine=outcome.member,
                 why=outcome.why,
                 hint=_AGAIN,
@@ -84,7 +84,7 @@ class Rehearse:
         report.phase(
             "REHEARSE",
             "done",
-            f"{outcome.member} did {len(outcome.parts)} things alone: {', '.join(outcome.parts)}",
+            f"{outcome.member} passed {len(outcome.parts)} tests without the seed: {', '.join(outcome.parts)}",
         )
 
     async def _begin(self, report: Report) -> None:
@@ -99,16 +99,16 @@ class Rehearse:
         report.phase(
             "REHEARSE", "started", f"the seed is mute; {member.name} works alone and will broadcast its verdict"
         )
-        report.log(
-            "the seed falls silent now; nothing leaves its interfaces until the verdict is heard", node=member.name
-        )
+        report.log("the seed is being muted; it sends nothing until it hears the verdict", node=member.name)
         await asyncio.to_thread(launch.launch, silence)
 
     async def _request(self, member: SshHost, token: str) -> RehearseRequest:
         site, generated = self.members.site, self.members.secrets.generated
         compared = self.members.record().compared
         if compared is None:
-            raise SeedvmError("no image is known to rehearse with", why="COMPARE noted none", hint="see handoff.json")
+            raise SeedvmError(
+                "there is no image for the rehearsal", why="COMPARE recorded none", hint="check handoff.json"
+            )
         images = compared.images
         kernel = next((one for one in images if _SERVED_IMAGE in one.name), min(images, key=lambda one: one.size))
         return RehearseRequest(
@@ -144,24 +144,24 @@ class Rehearse:
         began = time.monotonic()
 
         async def heard() -> bool:
-            report.progress(min(time.monotonic() - began, _SILENT_SECONDS), _SILENT_SECONDS, "s of silence at the most")
+            report.progress(min(time.monotonic() - began, _SILENT_SECONDS), _SILENT_SECONDS, "s of silence at most")
             return not await asyncio.to_thread(launch.running, "mute")
 
         await wait_for(
             heard,
             seconds=_SILENT_SECONDS + 60,
-            what="the seed's silence does not end",
-            hint="nft list ruleset",
+            what="the seed is still muted",
+            hint="check nft list ruleset",
             pause=2,
         )
-        report.log("the seed may be heard again")
+        report.log("the seed is no longer muted")
 
     async def _rehearsals(self) -> tuple[Rehearsal, ...]:
         return tuple((await self.members.ask(verbs.REHEARSAL, RehearsalRequest())).values())
 
     async def _told(self) -> tuple[Rehearsal, ...]:
         """Every member's last rehearsal; asked until the nodes answer the seed again."""
-        silent = "the nodes do not answer the seed after its silence"
+        silent = "the nodes do not answer the seed after the rehearsal"
         said: tuple[Rehearsal, ...] = await wait_for(self._rehearsals, seconds=60, what=silent, hint=_AGAIN)
         return said
 
@@ -175,14 +175,14 @@ class Rehearse:
             return await asyncio.to_thread(api.list_all, "ironic", f"/nodes?{_ACTIVE}", "nodes")
 
         found = await wait_for(
-            deployed, seconds=60, what="the VIP does not answer the seed after its silence", hint=_AGAIN
+            deployed, seconds=60, what="the VIP does not answer the seed after the rehearsal", hint=_AGAIN
         )
         for node in found:
             if node.text("instance_uuid", "nobody's") in parts["spare deployed"].said:
                 report.node(node.item("extra").text(ironic.BMC), "active", detail="deployed by the undercloud alone")
 
 
-_AGAIN = "the undercloud owns the VIP, the seed must stay: mend what is named, then run again"
+_AGAIN = "keep the seed running, fix what is named, then run again; the undercloud owns the VIP"
 
 
 def spare_template(image: str, key_name: str, site: str) -> Mapping[str, object]:

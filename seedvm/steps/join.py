@@ -56,7 +56,7 @@ class Join:
         report.phase("JOIN", "started")
         self.members.transport.forget_host_keys()
         for node in self.members.nodes:
-            report.node(node.name, "joined", detail="waits for its services")
+            report.node(node.name, "joined", detail="waiting for its services")
         told: list[str] = []
 
         async def whole() -> bool:
@@ -66,8 +66,8 @@ class Join:
                 names = [node.name for node in self.members.nodes]
                 ready = [name for name in names if not any(one.startswith(f"{name}:") for one in missing)]
                 report.fact("members_whole", f"{len(ready)} of {len(names)}")
-                report.phase("JOIN", "started", missing[0] if missing else "every member is whole")
-                report.log("still missing: " + "; ".join(missing[:3]) if missing else "every member is whole")
+                report.phase("JOIN", "started", missing[0] if missing else "every member is complete")
+                report.log("still missing: " + "; ".join(missing[:3]) if missing else "every member is complete")
             return not missing
 
         await wait_for(
@@ -79,7 +79,7 @@ class Join:
         )
         report.fact("members_whole", f"{len(self.members.nodes)} of {len(self.members.nodes)}")
         report.fact("vip_holder", self.members.seed.name)
-        report.phase("JOIN", "done", f"{len(self.members.nodes) + 1} members of one cluster, the seed among them")
+        report.phase("JOIN", "done", f"{len(self.members.nodes) + 1} members in one cluster, including the seed")
 
     async def _missing(self) -> list[str]:
         """What keeps the members from being whole."""
@@ -120,9 +120,9 @@ def missing_of_members(statuses: Mapping[str, MemberStatus], nodes: Sequence[str
             found.append(f"{name}: Galera {galera.state}, {galera.cluster_status}, {galera.cluster_size} members")
         found += [f"{name}: {service}: {state}" for service, state in (said.apis or {}).items() if state != "up"]
         if name != seed and rabbit is not None and sorted(rabbit) != sorted(nodes):
-            found.append(f"{name}: RabbitMQ runs on {', '.join(rabbit) or 'nobody'}")
+            found.append(f"{name}: RabbitMQ runs on {', '.join(rabbit) or 'no member'}")
     if len({said.galera.uuid for said in statuses.values() if said.galera}) > 1:
-        found.append("the members are of different Galera clusters")
+        found.append("the members belong to different Galera clusters")
     return found
 
 
@@ -134,7 +134,7 @@ def missing_workers(alive: Mapping[str, Sequence[str]], nodes: Sequence[str]) ->
 def missing_images(wanted: Mapping[str, str], held: Mapping[str, Mapping[str, StoredImage]]) -> list[str]:
     """Image files that a node lacks or holds damaged."""
     if not wanted:
-        return ["Glance has no image"]
+        return ["Glance has no images"]
     return [
         f"{node}: image {image} is {'damaged' if image in files else 'missing'}"
         for node, files in held.items()

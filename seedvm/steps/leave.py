@@ -40,12 +40,12 @@ _OFF_FILE = "seed-off"
 def allowed(members: Members) -> Blocked | None:
     """What keeps the seed from leaving, or None."""
     if not (members.state_dir / receipt.FILE).exists():
-        return Blocked("there is no receipt", "walk the hand-off first")
+        return Blocked("there is no receipt", "complete the hand-off first")
     try:
         said = receipt.trusted(members.state_dir, members.site.name)
     except SeedvmError as error:
         return Blocked(error.what, error.hint)
-    return None if said.may_leave else Blocked(said.verdict, "mend what the receipt names, then run again")
+    return None if said.may_leave else Blocked(said.verdict, "fix what the receipt names, then run again")
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class LeaveCluster:
     members: Members
     view_seconds: float = _VIEW_SECONDS
     name: ClassVar[str] = "leave-cluster"
-    title: ClassVar[str] = "The seed leaves the cluster for good"
+    title: ClassVar[str] = "Remove the seed from the cluster"
     stage: ClassVar[Stage] = "leave"
     usual_seconds: ClassVar[float] = 15
 
@@ -63,7 +63,7 @@ class LeaveCluster:
         if blocked := allowed(self.members):
             return blocked
         if await units.active(installed().units("database")):
-            return Todo("the seed's database is a member")
+            return Todo("the seed's database is still a member of the cluster")
         if wrong := await self._wrong():
             return Todo(wrong)
         api = await self.members.login()
@@ -77,13 +77,13 @@ class LeaveCluster:
 
         async def alone() -> bool:
             if wrong := await self._wrong():
-                raise SeedvmError("the nodes do not stand alone yet", why=wrong)
+                raise SeedvmError("the cluster is not healthy without the seed yet", why=wrong)
             return True
 
         await wait_for(
             alone,
             seconds=self.view_seconds,
-            what="Galera did not settle without the seed",
+            what="Galera did not become healthy without the seed",
             hint="on a node: seedvm member status",
         )
         node = self.members.nodes[0]
@@ -111,7 +111,7 @@ class WipeStep:
 
     members: Members
     name: ClassVar[str] = "wipe"
-    title: ClassVar[str] = "The seed forgets its secrets"
+    title: ClassVar[str] = "Delete the secrets on the seed"
     stage: ClassVar[Stage] = "leave"
     usual_seconds: ClassVar[float] = 15
 
@@ -119,7 +119,7 @@ class WipeStep:
         if blocked := allowed(self.members):
             return blocked
         if (self.members.state_dir / "secrets.yaml").exists():
-            return Todo("the seed still knows the site's secrets")
+            return Todo("the site's secrets are still on the seed")
         left = [str(folder) for folder in FOLDERS if holds_anything(folder)]
         return (
             Todo(f"still there: {', '.join(left)}")
@@ -137,14 +137,14 @@ class WipeStep:
         now = load_secrets(file)  # as it is: BMC passwords were proven and changed since the engine began
         sweep = SecretSweep.of(now, keep=(self.members.state_dir / "clouds.yaml", file))
         gone = await asyncio.to_thread(sweep.wipe)
-        report.log(f"{len(gone)} files with secrets and {len(FOLDERS)} folders wiped")
+        report.log(f"wiped {len(gone)} files with secrets and {len(FOLDERS)} folders")
         if left := await asyncio.to_thread(sweep.find):
             raise SeedvmError(
-                "secrets are left on the seed",
+                "secrets remain on the seed",
                 why=", ".join(str(path) for path in left[:8]),
-                hint="wipe these by hand, run again",
+                hint="wipe these files manually, then run again",
             )
-        report.log("searched again for every secret of the site: none found")
+        report.log("searched the seed again for every secret of the site: none found")
         # What proves the receipt from now on; a receipt of an older seedvm has no such file beside it.
         write_private(self.members.state_dir / receipt.KEY, now.generated.receipt_public_key)
         file.unlink()
@@ -163,7 +163,7 @@ class SeedOff:
 
     members: Members
     name: ClassVar[str] = "seed-off"
-    title: ClassVar[str] = "The seed goes off"
+    title: ClassVar[str] = "Power off the seed"
     stage: ClassVar[Stage] = "leave"
     usual_seconds: ClassVar[float] = 1
 
@@ -173,14 +173,14 @@ class SeedOff:
         if self._off_since(booted()):
             return Done({"power": "was off"})
         if await units.active((f"{_OFF_UNIT}.timer",)):
-            return Done({"power": f"goes off within {_OFF_SECONDS:g} s"})
+            return Done({"power": f"powers off within {_OFF_SECONDS:g} s"})
         return Todo("the seed is on")
 
     async def apply(self, report: Report) -> None:
         write_private(self.members.state_dir / _OFF_FILE, json.dumps(encode(_Off(booted()))))
         await process.arun(["systemctl", "disable", "--quiet", "seedvm-engine.service"], timeout=20, check=False)
         await units.timer(_OFF_UNIT, _OFF_SECONDS, ["systemctl", "poweroff"])
-        report.log("the seed goes off in a moment; the undercloud stands alone")
+        report.log("the seed powers off in a moment; the undercloud runs without it")
 
     def _off_since(self, now: str) -> bool:
         """Has it been off since it was ordered to switch itself off?"""

@@ -84,7 +84,7 @@ def test_what_a_member_lacks_is_said_of_that_member() -> None:
 
 def test_two_clusters_of_the_right_size_are_not_one() -> None:
     said = {name: _status() for name in (*NODES, "seed")} | {"n0": _status(uuid="other")}
-    assert missing_of_members(said, NODES, "seed") == ["the members are of different Galera clusters"]
+    assert missing_of_members(said, NODES, "seed") == ["the members belong to different Galera clusters"]
 
 
 def test_dead_workers_and_wrong_images_are_named() -> None:
@@ -92,7 +92,7 @@ def test_dead_workers_and_wrong_images_are_named() -> None:
         "heat-engine": ("n0", "n2")
     }
     assert missing_workers(alive, NODES) == ["n1: no heat-engine is alive"]
-    assert missing_images({}, {}) == ["Glance has no image"]
+    assert missing_images({}, {}) == ["Glance has no images"]
     held = {"n0": {"i": StoredImage(1, "good")}, "n1": {"i": StoredImage(1, "bad")}, "n2": {}}
     assert missing_images({"i": "good"}, held) == ["n1: image i is damaged", "n2: image i is missing"]
 

@@ -123,6 +123,6 @@ def test_the_first_time_of_a_phase_counts_and_phases_keep_their_order() -> None:
 )
 def test_a_file_that_is_not_understood_is_an_error_and_not_an_empty_record(tmp_path: Path, text: str) -> None:
     (tmp_path / FILE).write_text(text)
-    with pytest.raises(SeedvmError, match=r"handoff\.json is not understood") as refused:
+    with pytest.raises(SeedvmError, match=r"handoff\.json has an unexpected format") as refused:
         load(tmp_path)
     assert "restore it" in refused.value.hint

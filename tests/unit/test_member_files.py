@@ -61,7 +61,7 @@ def test_image_files_are_hashed_once_and_again_when_they_change(tmp_path: Path) 
 
 def test_every_failure_of_a_verb_has_one_shape() -> None:
     code, said = answer("launch", {"verb": "status", "seconds": 1, "request": {}})
-    assert (code, said["error"]["what"]) == (1, "status is not run as a unit")
+    assert (code, said["error"]["what"]) == (1, "status does not run as a systemd unit")
     code, said = answer("keep", {})
     assert code == 2
     assert "error" in said

@@ -82,7 +82,7 @@ def test_a_whole_receipt_says_since_when_the_seed_may_leave() -> None:
     [
         (_receipt(replace(RECORD, owned=replace(OWNED, ids_changed=2))), "2 ids changed"),
         (_receipt(replace(RECORD, owned=replace(OWNED, node_reboots=1))), "1 nodes were rebooted"),
-        (_receipt(rehearsal=replace(REHEARSAL, passed=False, why="no power")), "the rehearsal did not pass: no power"),
+        (_receipt(rehearsal=replace(REHEARSAL, passed=False, why="no power")), "the rehearsal failed: no power"),
         (_receipt(replace(RECORD, compared=replace(COMPARED, databases=()))), "no databases were compared"),
         (_receipt(replace(RECORD, compared=replace(COMPARED, secrets={"bmc": 0}))), "no bmc was decrypted"),
         (_receipt(replace(RECORD, owned=replace(OWNED, gaps=()))), "no gaps were compared"),
@@ -95,7 +95,7 @@ def test_what_is_wrong_or_missing_makes_it_a_no(receipt: Receipt, doubt: str) ->
 
 
 def test_figures_that_nobody_measured_are_named_by_their_phase() -> None:
-    with pytest.raises(SeedvmError, match="nobody measured") as refused:
+    with pytest.raises(SeedvmError, match="measurements for the receipt are missing") as refused:
         _receipt(replace(RECORD, quiesced=None, committed=Committed("demo-undercloud-0"), owned=None))
     assert refused.value.why == "QUIESCE, COMMIT, OWN"
 

@@ -21,7 +21,7 @@ async def test_the_vip_is_a_nodes_and_a_write_has_passed(lab: Lab) -> None:
     METADATA.write_text("{}")
     await quiesced(lab)
     step = Commit(lab.members)
-    assert await step.check() == Todo("the VIP is the seed's")
+    assert await step.check() == Todo("the seed still holds the VIP")
     await step.apply(lab.told)
     verdict = await step.check()
     assert isinstance(verdict, Done) and verdict.evidence["vip"] == "demo-undercloud-0"
@@ -48,7 +48,7 @@ async def test_a_seed_that_reaches_for_the_vip_again_is_stopped_again(lab: Lab) 
     lab.start("keepalived.service")
     assert lab.holder() == ["seed"]
     step = Commit(lab.members)
-    assert await step.check() == Todo("the seed reaches for the VIP again")
+    assert await step.check() == Todo("keepalived is running on the seed and may take the VIP back")
     await step.apply(lab.told)
     assert isinstance(await step.check(), Done) and lab.holder() == ["demo-undercloud-0"]
 
@@ -79,7 +79,7 @@ async def test_killed_before_the_vip_moves_it_is_not_committed_and_is_done_at_th
     await lab.killed("handoff_commit.Commit", "await units.stop(installed().units(")
     assert lab.lines(lab.nodes[0])[-1] == "COMMIT started" and lab.holder() == ["seed"]
     step = Commit(lab.members)
-    assert await step.check() == Todo("the VIP is the seed's")
+    assert await step.check() == Todo("the seed still holds the VIP")
     await step.apply(lab.told)
     assert isinstance(await step.check(), Done)
 
@@ -92,7 +92,7 @@ async def test_killed_once_the_vip_has_moved_it_only_goes_forward(lab: Lab) -> N
     assert await lab.members.committed()
     assert await Quiesce(lab.members).check() == Done({"committed": True}), "nothing of before is done again"
     step = Commit(lab.members)
-    assert await step.check() == Todo("nobody has seen a write through the VIP yet")
+    assert await step.check() == Todo("no write through the VIP has been verified yet")
     await step.apply(lab.told)
     assert isinstance(await step.check(), Done) and lab.holder() == ["demo-undercloud-0"]
 
@@ -102,7 +102,7 @@ async def test_killed_before_a_write_was_seen_the_next_run_sees_one(lab: Lab) ->
     await quiesced(lab)
     await lab.killed("handoff_commit.Commit", "known, now = self.members.record(), time.time()")
     step = Commit(lab.members)
-    assert await step.check() == Todo("nobody has seen a write through the VIP yet")
+    assert await step.check() == Todo("no write through the VIP has been verified yet")
     await step.apply(lab.told)
     verdict = await step.check()
     assert isinstance(verdict, Done) and verdict.evidence["write_pause_seconds"]

@@ -37,7 +37,7 @@ async def refused(lab: Lab) -> SeedvmError:
 async def test_what_all_members_hold_is_noted_for_the_receipt(lab: Lab) -> None:
     await quiesced(lab)
     step = Compare(lab.members)
-    assert await step.check() == Todo("the members have not been compared since writes were held")
+    assert await step.check() == Todo("the members have not been compared since writes were put on hold")
     await step.apply(lab.told)
     verdict = await step.check()
     assert isinstance(verdict, Done)
@@ -54,9 +54,11 @@ async def test_writes_that_passed_afterwards_make_it_worthless(lab: Lab) -> None
     await quiesced(lab)
     await Compare(lab.members).apply(lab.told)
     lab.haproxy["seed"].held = False
-    assert await Compare(lab.members).check() == Todo("writes passed again after the comparison")
+    assert await Compare(lab.members).check() == Todo("writes were allowed again after the comparison")
     await quiesced(lab)
-    assert await Compare(lab.members).check() == Todo("the members have not been compared since writes were held")
+    assert await Compare(lab.members).check() == Todo(
+        "the members have not been compared since writes were put on hold"
+    )
 
 
 @in_a_lab

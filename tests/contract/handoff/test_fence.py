@@ -91,7 +91,7 @@ async def test_killed_before_and_after_the_workers_are_stopped_it_ends_fenced(la
     step = Fence(lab.members)
     await lab.killed("handoff_fence.Fence", "await units.stop(workers")
     assert working(lab) and isinstance(await step.check(), Todo)
-    await lab.killed("handoff_fence.Fence", "the seed's workers are stopped; a node listens for them")
+    await lab.killed("handoff_fence.Fence", "the seed's workers are stopped; a node verifies that they are silent")
     if not isinstance(await step.check(), Done):
         await step.apply(lab.told)
     assert isinstance(await step.check(), Done)

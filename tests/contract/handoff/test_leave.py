@@ -29,9 +29,9 @@ async def alone(lab: Lab) -> None:
 @in_a_lab
 async def test_galera_is_the_nodes_alone_and_no_service_lists_the_seed(lab: Lab) -> None:
     step = LeaveCluster(lab.members)
-    assert await step.check() == Blocked("there is no receipt", "walk the hand-off first")
+    assert await step.check() == Blocked("there is no receipt", "complete the hand-off first")
     await alone(lab)
-    assert await step.check() == Todo("the seed's database is a member")
+    assert await step.check() == Todo("the seed's database is still a member of the cluster")
     await step.apply(lab.told)
     assert await step.check() == Done({"members": 3, "status": "Primary", "rows_of_the_seed": 0})
     assert "seed" not in lab.cluster.rows["heat"] | lab.cluster.rows["ironic"]
@@ -43,7 +43,7 @@ async def test_galera_is_the_nodes_alone_and_no_service_lists_the_seed(lab: Lab)
 async def test_a_node_that_is_not_whole_is_named_and_the_next_run_goes_on(lab: Lab) -> None:
     await alone(lab)
     lab.galera["demo-undercloud-2"].state = "Donor/Desynced"
-    with pytest.raises(SeedvmError, match="Galera did not settle without the seed") as failed:
+    with pytest.raises(SeedvmError, match="Galera did not become healthy without the seed") as failed:
         await LeaveCluster(lab.members, view_seconds=4).apply(lab.told)
     assert "demo-undercloud-2: Donor/Desynced, Primary, 3 members" in failed.value.why
     assert await LeaveCluster(lab.members).check() == Todo("demo-undercloud-2: Donor/Desynced, Primary, 3 members")
@@ -100,7 +100,7 @@ async def test_no_secret_is_left_but_the_operators_own_way_in(lab: Lab) -> None:
     await safe(lab)
     files = plant(lab)
     (lab.state_dir / "journal.jsonl").write_text("the journal\n")
-    assert await step.check() == Todo("the seed still knows the site's secrets")
+    assert await step.check() == Todo("the site's secrets are still on the seed")
     await step.apply(lab.told)
     assert await step.check() == Done({"secrets.yaml": "gone", "kept by design": "clouds.yaml, 0600"})
     assert [name for name, path in files.items() if path.exists()] == ["harmless"]
@@ -125,10 +125,10 @@ async def test_a_file_that_cannot_be_removed_is_named_and_the_secrets_stay_until
     mount("none", str(stubborn), "tmpfs")
     (stubborn / "heat.conf").write_text(lab.secrets.generated.admin_password.reveal())
     mount("none", str(stubborn), "none", 1 | 32)  # read-only now
-    with pytest.raises(SeedvmError, match="secrets are left on the seed") as failed:
+    with pytest.raises(SeedvmError, match="secrets remain on the seed") as failed:
         await WipeStep(lab.members).apply(lab.told)
     assert failed.value.why == "/etc/stubborn/heat.conf"
-    assert await WipeStep(lab.members).check() == Todo("the seed still knows the site's secrets")
+    assert await WipeStep(lab.members).check() == Todo("the site's secrets are still on the seed")
     assert departed(lab.state_dir, "demo") is None
     mount("none", str(stubborn), "none", 32)
     await WipeStep(lab.members).apply(lab.told)
@@ -149,7 +149,7 @@ async def test_a_wipe_that_lost_its_nodes_has_not_begun(lab: Lab) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert await WipeStep(lab.members).check() == Todo("the seed still knows the site's secrets")
+    assert await WipeStep(lab.members).check() == Todo("the site's secrets are still on the seed")
     await WipeStep(lab.members).apply(lab.told)
     assert isinstance(await WipeStep(lab.members).check(), Done)
 
@@ -163,7 +163,7 @@ async def test_the_seed_goes_off_a_moment_later_and_has_nothing_to_do_when_it_is
     await lab.killed("leave.SeedOff", "await units.timer(_OFF_UNIT")
     assert await step.check() == Todo("the seed is on")
     await step.apply(lab.told)
-    assert await step.check() == Done({"power": "goes off within 5 s"})
+    assert await step.check() == Done({"power": "powers off within 5 s"})
     assert lab.seed.timer("seedvm-off") == ["5", "systemctl", "poweroff"]
     lab.boot(lab.seed)
     assert await step.check() == Done({"power": "was off"})

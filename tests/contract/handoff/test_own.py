@@ -21,9 +21,9 @@ KEPT = {"site.yaml", "secrets.yaml", "clouds.yaml", "site_key"}
 @in_a_lab
 async def test_the_stack_no_longer_names_the_seed_and_the_nodes_keep_what_they_need(lab: Lab) -> None:
     step = Own(lab.members)
-    assert await step.check() == Todo("the VIP is the seed's")
+    assert await step.check() == Todo("the seed still holds the VIP")
     await committed(lab)
-    assert await step.check() == Todo("stack undercloud is CREATE_COMPLETE and still names the seed")
+    assert await step.check() == Todo("stack undercloud is CREATE_COMPLETE and still includes the seed")
     await step.apply(lab.told)
     assert await step.check() == Done({"stack": "UPDATE_COMPLETE", "ids_changed": 0, "node_reboots": 0})
     assert [body["parameters"] for body in lab.cloud.updates] == [{"seed_is_member": False}]
@@ -44,10 +44,10 @@ async def test_a_file_that_one_node_lacks_and_figures_that_are_not_there_are_to_
     step = Own(lab.members)
     await step.apply(lab.told)
     (lab.nodes[1].lib / "seedvm/site_key").unlink()
-    assert await step.check() == Todo("not kept by every node yet: site_key")
+    assert await step.check() == Todo("not on every node yet: site_key")
     await step.apply(lab.told)
     lab.members.save(replace(lab.record, owned=None))
-    assert await step.check() == Todo("ids, boots and gaps are not measured yet")
+    assert await step.check() == Todo("ids, reboots and API gaps have not been measured yet")
     await step.apply(lab.told)
     assert isinstance(await step.check(), Done)
     assert len(lab.cloud.updates) == 1, "a stack that omits the seed is not updated again"
@@ -80,7 +80,7 @@ async def test_an_update_that_fails_is_told_and_tried_again_by_the_next_run(lab:
     with pytest.raises(SeedvmError, match="the update of stack undercloud failed") as failed:
         await Own(lab.members).apply(lab.told)
     assert failed.value.why == "node 1: no signal"
-    assert await Own(lab.members).check() == Todo("stack undercloud is UPDATE_FAILED and omits the seed")
+    assert await Own(lab.members).check() == Todo("stack undercloud is UPDATE_FAILED and no longer includes the seed")
     lab.cloud.fails_update = False
     await Own(lab.members).apply(lab.told)
     assert isinstance(await Own(lab.members).check(), Done) and len(lab.cloud.updates) == 2
@@ -102,7 +102,7 @@ async def test_killed_before_heat_is_asked_and_after_it_was_it_ends_owned(lab: L
     assert lab.cloud.updates == [] and isinstance(await step.check(), Todo)
     await lab.killed("handoff_own.Own", "owned = await self._measure(api, report)")
     assert len(lab.cloud.updates) == 1
-    assert await step.check() == Todo("ids, boots and gaps are not measured yet")
+    assert await step.check() == Todo("ids, reboots and API gaps have not been measured yet")
     await step.apply(lab.told)
     assert isinstance(await step.check(), Done)
     assert len(lab.cloud.updates) == 1
@@ -113,10 +113,10 @@ async def test_killed_before_heat_is_asked_and_after_it_was_it_ends_owned(lab: L
 async def test_the_seeds_services_end_and_its_database_stays_a_member(lab: Lab) -> None:
     step = Retire(lab.members)
     await quiesced(lab)
-    assert await step.check() == Todo("the VIP is the seed's")
+    assert await step.check() == Todo("the seed still holds the VIP")
     await committed(lab)
     assert await step.check() == Todo(f"still running on the seed: {', '.join(SERVICES)}")
-    await lab.killed("handoff_own.Retire", 'report.log("the seed serves nothing')
+    await lab.killed("handoff_own.Retire", "the seed's services are stopped")
     assert await step.check() == Done({"stopped": len(SERVICES)})
     lab.start("keystone.service")
     assert await step.check() == Todo("still running on the seed: keystone.service")

@@ -25,7 +25,7 @@ def busy(lab: Lab) -> None:
 @in_a_lab
 async def test_writes_are_refused_and_what_must_not_change_is_noted(lab: Lab) -> None:
     step = Quiesce(lab.members)
-    assert await step.check() == Todo("the undercloud may still be changed")
+    assert await step.check() == Todo("the undercloud still accepts changes")
     await step.apply(lab.told)
     assert isinstance(await step.check(), Done)
     assert lab.haproxy["seed"].held
@@ -42,7 +42,7 @@ async def test_writes_are_refused_and_what_must_not_change_is_noted(lab: Lab) ->
 async def test_a_hold_of_unknown_age_and_work_in_flight_mean_that_it_is_to_be_done(lab: Lab) -> None:
     step = Quiesce(lab.members)
     lab.haproxy["seed"].held = True
-    assert await step.check() == Todo("the hold on writes is of unknown age")
+    assert await step.check() == Todo("the start of the hold on writes is unknown")
     await step.apply(lab.told)
     busy(lab)
     assert await step.check() == Todo("in flight: server new spawning")
@@ -51,7 +51,7 @@ async def test_a_hold_of_unknown_age_and_work_in_flight_mean_that_it_is_to_be_do
 @in_a_lab
 async def test_a_busy_undercloud_is_not_held_and_says_what_it_waits_for(lab: Lab) -> None:
     busy(lab)
-    with pytest.raises(SeedvmError, match="does not come to rest") as refused:
+    with pytest.raises(SeedvmError, match="is still busy") as refused:
         await Quiesce(lab.members, idle_seconds=3).apply(lab.told)
     assert "server new spawning" in refused.value.why
     assert not lab.haproxy["seed"].held and lab.seed.timer(TIMER) == []
@@ -63,12 +63,12 @@ async def test_a_busy_undercloud_is_not_held_and_says_what_it_waits_for(lab: Lab
 @in_a_lab
 async def test_work_that_came_in_just_before_the_hold_undoes_it(lab: Lab) -> None:
     lab.haproxy["seed"].on_hold = lambda: busy(lab)
-    with pytest.raises(SeedvmError, match="does not come to rest"):
+    with pytest.raises(SeedvmError, match="is still busy"):
         await Quiesce(lab.members, settle_seconds=3).apply(lab.told)
     assert not lab.haproxy["seed"].held and lab.seed.timer(TIMER) == []
     assert lab.record.hold_since is None and lab.record.quiesced is None
     assert lab.told.phases[-1] == "QUIESCE undone"
-    assert await Quiesce(lab.members).check() == Todo("the undercloud may still be changed")
+    assert await Quiesce(lab.members).check() == Todo("the undercloud still accepts changes")
 
 
 @in_a_lab
@@ -115,6 +115,6 @@ async def test_killed_under_the_hold_the_seeds_own_timer_frees_the_writes_and_it
     _, *command = lab.seed.timer(TIMER)
     assert json.loads(process.run(command, timeout=60).stdout) == {"held": True}
     step = Quiesce(lab.members)
-    assert await step.check() == Todo("the undercloud may still be changed")
+    assert await step.check() == Todo("the undercloud still accepts changes")
     await step.apply(lab.told)
     assert isinstance(await step.check(), Done) and lab.record.quiesced is not None

@@ -60,7 +60,7 @@ async def test_without_a_rehearsal_that_passed_or_with_a_figure_missing_there_is
         await step.apply(lab.told)
     rehearsed(lab)
     lab.members.save(replace(lab.record, committed=Committed("demo-undercloud-0"), compared=None))
-    with pytest.raises(SeedvmError, match="nobody measured") as failed:
+    with pytest.raises(SeedvmError, match="measurements for the receipt are missing") as failed:
         await step.apply(lab.told)
     assert failed.value.why == "COMPARE, COMMIT"
     assert not (lab.state_dir / "receipt.json").exists() and not (lab.nodes[0].lib / "seedvm/receipt.json").exists()
@@ -74,7 +74,7 @@ async def test_a_receipt_with_a_doubt_says_no_and_keeps_the_seed_here(lab: Lab) 
     assert known.owned is not None
     lab.members.save(replace(known, owned=replace(known.owned, node_reboots=1)))
     for step in (LeaveCluster(lab.members), WipeStep(lab.members), SeedOff(lab.members)):
-        assert await step.check() == Blocked("there is no receipt", "walk the hand-off first")
+        assert await step.check() == Blocked("there is no receipt", "complete the hand-off first")
     await WriteReceipt(lab.members).apply(lab.told)
     for step in (LeaveCluster(lab.members), WipeStep(lab.members), SeedOff(lab.members)):
         blocked = await step.check()

@@ -100,14 +100,14 @@ async def test_the_undercloud_does_its_own_work() -> None:
         assert work.read_power() == "2 BMCs answered the undercloud's conductors"
         assert rack.power == ["/v1/nodes/n0/states/power power on", "/v1/nodes/n1/states/power power on"]
         assert work.update_stack("undercloud", "mine") == "stack undercloud UPDATE_COMPLETE with tag mine"
-        assert work.begin_spare(SpareStack("spare", "spare-0", {"resources": {}})) == "stack spare begun"
+        assert work.begin_spare(SpareStack("spare", "spare-0", {"resources": {}})) == "stack spare started"
         held = b'{"bytes": "of the image"}'
         image = ServedImage("i", "seedvm-golden", len(held), hashlib.sha512(held).hexdigest())
-        assert work.serve_image(image) == f"seedvm-golden: {len(held)} bytes, SHA-512 as uploaded"
-        with pytest.raises(SeedvmError, match="is not what was uploaded"):
+        assert work.serve_image(image) == f"seedvm-golden: {len(held)} bytes, SHA-512 matches the upload"
+        with pytest.raises(SeedvmError, match="differs from what was uploaded"):
             work.serve_image(ServedImage("i", "seedvm-golden", len(held), "00"))
         rack.nodes[1]["power_state"] = None
-        with pytest.raises(SeedvmError, match="demo-1: the power state is not known"):
+        with pytest.raises(SeedvmError, match="demo-1: the power state is unknown"):
             work.read_power()
 
 
