@@ -132,7 +132,7 @@ async def test_a_changed_password_is_noticed_and_proven_again(tmp_path: Path, st
         step = CredentialsStep(here)
         verdict = await step.check()
         assert isinstance(verdict, Todo)
-        assert "no longer opens" in verdict.why
+        assert "no longer accepted" in verdict.why
         await bring_about(step, Notes())
 
 
