@@ -34,7 +34,7 @@ Change = Callable[[Secret], Awaitable[None]]
 
 
 class NotTaken(SeedvmError):
-    """The BMC said no to a new password; the old one is as it was."""
+    """The BMC refused a new password; the old one is unchanged."""
 
 
 class Access(Protocol):
@@ -75,14 +75,14 @@ class BmcAccess:
         if self.redfish is None:
             return most
         if not await self._redfish_opens(password):  # counted; what follows is not, and needs not be
-            why = "somebody changed it"
-            hint = "add the right one to the candidates; seedvm run proves it"
-            raise SeedvmError("the proven account no longer opens the BMC", machine=self.address, why=why, hint=hint)
+            why = "its password has been changed since then"
+            hint = "add the current password to the candidates, then run again"
+            raise SeedvmError("the BMC no longer accepts the proven account", machine=self.address, why=why, hint=hint)
         said = await self.redfish(self.user, password).longest_password()
         return min(most, said or most)
 
     async def opens(self, password: Secret) -> bool:
-        # IPMI 2.0 first: it tells a wrong password without a failed login
+        # IPMI 2.0 first: it detects a wrong password without a failed login
         if self.ipmi is not None and not await self._ipmi_opens(password):
             return False
         return self.redfish is None or await self._redfish_opens(password)
@@ -145,7 +145,9 @@ class BmcAccess:
             said = await session.command(NETFN_APP, 0x46, bytes((number,)))
             if not said.code and said.data.rstrip(b"\0").decode(errors="replace") == self.user:
                 return number
-        raise SeedvmError(f"the number of user {self.user} is not told", machine=self.address, why="16 were asked for")
+        raise SeedvmError(
+            f"could not find the BMC user ID of {self.user}", machine=self.address, why="checked 16 slots"
+        )
 
     async def _set_redfish(self, bmc: RedfishBmc, password: Secret) -> None:
         try:
@@ -161,5 +163,5 @@ class BmcAccess:
         said = await session.command(NETFN_APP, 0x47, data)
         if said.code:
             raise NotTaken(
-                "the new password was refused", machine=self.address, why=f"completion code {said.code:#04x}"
+                "the BMC refused the new password", machine=self.address, why=f"IPMI completion code {said.code:#04x}"
             )

@@ -33,18 +33,18 @@ async def present(address: str, port: int = 623) -> bool:
     with contextlib.suppress(Silent):
         async with link_to(address, port) as link:
             with contextlib.suppress(Silent):
-                return await link.ask(lambda: ping, pong, "presence", tries=3)
-            return await link.ask(lambda: question, capable, "the authentication capabilities", tries=3)
+                return await link.ask(lambda: ping, pong, "the presence ping", tries=3)
+            return await link.ask(lambda: question, capable, "Get Channel Authentication Capabilities", tries=3)
     return False
 
 
 async def block(address: str, why: str, seconds: float, ledger: Ledger) -> Unproven:
-    """Hold the BMC for so long and say so."""
+    """Send this BMC nothing for `seconds`, and the answer that says so."""
     await ledger.hold(address, seconds, why)
     return waiting(Hold(address, 0, why), seconds)
 
 
 def waiting(hold: Hold, seconds: float) -> Unproven:
     """The answer while a BMC is held."""
-    cure = f"wait {minutes(seconds)}: seedvm sends no login before, as each one would start the BMC's clock again"
+    cure = f"wait {minutes(seconds)}; seedvm sends no login until then, because each attempt would restart the lockout"
     return Unproven(hold.why, cure, retry_seconds=seconds, finding="address-blocked")

@@ -181,7 +181,7 @@ async def learn_alone(
         await asyncio.sleep(how.quiet)
         strangers |= ear.macs
         if first in strangers:
-            return None, f"{first} asked for an address while the machine was dark too"
+            return None, f"{first} also sent a DHCP request while the machine was powered off"
         mark(True)
         await switch.start()
         try:
@@ -193,13 +193,16 @@ async def learn_alone(
         mark(False)
         if len(asked) != 1:
             told = (
-                f"{', '.join(asked)} asked at once"
+                f"several NICs sent a DHCP request: {', '.join(asked)}"
                 if asked
-                else f"nobody new asked within {how.seconds:.0f} s of power on"
+                else f"no new MAC address sent a DHCP request within {how.seconds:.0f} s of power on"
             )
             return None, told
         if first is not None and asked != [first]:
-            return None, f"{first} asked at the first power on, {asked[0]} at the second"
+            return (
+                None,
+                f"the DHCP request came from {first} after the first power on, from {asked[0]} after the second",
+            )
         first = asked[0]
     return first, ""
 

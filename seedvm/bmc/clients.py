@@ -142,8 +142,8 @@ def with_account(machine: KnownMachine, answer: Proven) -> KnownMachine:
         if certain and changed.boot_mac is None:
             changed = replace(changed, boot_mac=certain[0], boot_mac_source="Redfish EthernetInterfaces")
         if system.architecture not in ("", IMAGE):
-            reason = f"its processors are {system.architecture} as Redfish says, and the image is {IMAGE}"
-            changed = replace(changed, unfit_reason=reason, cure="exclude it")
+            reason = f"Redfish reports {system.architecture} processors, but the image is for {IMAGE}"
+            changed = replace(changed, unfit_reason=reason, cure="exclude the machine")
     return changed
 
 

@@ -49,7 +49,7 @@ async def prove(
         return await prove_redfish(bmc, candidates, elsewhere)
     if BmcProtocol.IPMI_15 in protocols:
         return await prove_ipmi15(bmc, candidates, elsewhere)
-    return Unproven("something answers here that is neither IPMI nor Redfish", "take the address out of the BMC ranges")
+    return Unproven("the address answers neither IPMI nor Redfish", "remove the address from the BMC ranges")
 
 
 async def still_opens(bmc: BmcLogin, pair: Candidate, protocol: BmcProtocol) -> bool:
@@ -57,7 +57,7 @@ async def still_opens(bmc: BmcLogin, pair: Candidate, protocol: BmcProtocol) -> 
     logged in; over the others a login is the only test. Raises SeedvmError while nothing may be tried.
     """
     if hold := bmc.ledger.held(bmc.address):
-        raise SeedvmError(hold.why, machine=bmc.address, why="no login is sent before it is over")
+        raise SeedvmError(hold.why, machine=bmc.address, why="no login is sent until this ends")
     if protocol is BmcProtocol.IPMI_20:
         try:
             said = await exchange(bmc.address, pair.user, port=bmc.port)
@@ -77,7 +77,7 @@ async def still_opens(bmc: BmcLogin, pair: Candidate, protocol: BmcProtocol) -> 
             charge.failed(error.locked_seconds if isinstance(error, Unauthorized) else 0.0)
             return False
         except PasswordChangeRequired:
-            pass  # said to nobody but the right pair
+            pass  # only the right pair gets this answer
         except SeedvmError:
             charge.never_arrived()
             raise

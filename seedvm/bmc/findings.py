@@ -23,22 +23,24 @@ def wire_findings(
     found = []
     if "ipmi-1.5" in protocols and "ipmi-2.0" not in protocols and "redfish" not in protocols:
         cure = "update the BMC's firmware; IPMI 1.5 sends passwords that anyone on the wire can replay"
-        found.append(Finding("ipmi-1.5-only", "Get Channel Authentication Capabilities names no IPMI 2.0", cure))
+        found.append(Finding("ipmi-1.5-only", "Get Channel Authentication Capabilities does not list IPMI 2.0", cure))
     if "none" in facts.get("auth-types", "").split(","):
-        cure = "turn authentication type none off for the LAN channel"
+        cure = "disable authentication type none on the LAN channel"
         found.append(Finding("no-authentication", "the BMC offers sessions without authentication", cure))
     if "redfish-http" in protocols and "redfish" not in protocols:
         found.append(
-            Finding("redfish-without-tls", "Redfish answers on plain HTTP only", "turn HTTPS on in the BMC's web page")
+            Finding(
+                "redfish-without-tls", "Redfish answers on plain HTTP only", "enable HTTPS in the BMC's web interface"
+            )
         )
     until = facts.get("certificate-until")
     if until and datetime.fromisoformat(until) < (now or datetime.now(UTC)):
         found.append(
-            Finding("certificate-expired", f"the certificate ended {until}", "renew the certificate on the BMC")
+            Finding("certificate-expired", f"the certificate expired on {until}", "renew the certificate on the BMC")
         )
     if facts.get("redfish-root"):
         cure = "none needed; update the firmware if a tool fails to find this service"
-        found.append(Finding("redfish-root-closed", "the service root asks for a login, against DSP0266", cure))
+        found.append(Finding("redfish-root-closed", "the service root requires a login, contrary to DSP0266", cure))
     return tuple(found)
 
 
@@ -53,18 +55,18 @@ async def login_findings(
     if "ipmi-2.0" in protocols and not (isinstance(answer, Unproven) and answer.retry_seconds):
         found += [one for one in (await _cipher_zero(address, port), await _anonymous(address, port)) if one]
     if answer.default:
-        cure = f"set a password of your own for {answer.default.user} on the BMC"
+        cure = f"set your own password for {answer.default.user} on the BMC"
         detail = (
             f"user {answer.default.user} has the factory password of {answer.default.vendor} ({answer.default.source})"
         )
         found.append(Finding("default-password", detail, cure))
     if isinstance(answer, Proven) and answer.system and answer.system.ipmi_lan is False:
-        cure = "none needed while Redfish does; turn it on in the BMC's network settings where a tool wants IPMI"
-        found.append(Finding("ipmi-lan-off", "Redfish says that IPMI over LAN is turned off", cure))
+        cure = "none needed while Redfish works; enable it in the BMC's network settings if a tool needs IPMI"
+        found.append(Finding("ipmi-lan-off", "Redfish reports that IPMI over LAN is disabled", cure))
     ahead = answer.clock_ahead if isinstance(answer, Proven) else None
     if ahead is not None and abs(ahead) > CLOCK_SECONDS:
         way = "ahead" if ahead > 0 else "behind"
-        cure = "set the BMC's clock, best by NTP in UTC; certificates and logs depend on it"
+        cure = "set the BMC's clock, preferably by NTP and in UTC; certificates and logs depend on it"
         found.append(Finding("clock-off", f"the BMC's clock is {abs(ahead) / 60:.0f} minutes {way}", cure))
     return tuple(found)
 
@@ -76,7 +78,9 @@ async def _cipher_zero(address: str, port: int) -> Finding | None:
         if not said.status and said.grants(rakp.SUITE_0):
             cure = "disable cipher suite 0 on the LAN channel (for example ipmitool lan set 1 cipher_privs Xaaaaaaaaaaaaaa)"
             return Finding(
-                "cipher-0", "the BMC grants cipher suite 0: whoever knows a user name needs no password", cure
+                "cipher-0",
+                "cipher suite 0 is enabled: anyone who knows a user name can log in without a password",
+                cure,
             )
     return None
 
@@ -86,6 +90,6 @@ async def _anonymous(address: str, port: int) -> Finding | None:
     with contextlib.suppress(SeedvmError):
         said = await exchange(address, "", port=port)
         if said.accepts(b""):
-            cure = "delete or disable the user without a name in the BMC's user list"
-            return Finding("anonymous-user", "the BMC takes a login without user name and password", cure)
+            cure = "delete or disable the user with the empty name in the BMC's user list"
+            return Finding("anonymous-user", "the BMC accepts a login with an empty user name and password", cure)
     return None

@@ -112,10 +112,10 @@ class IpmiBmc:
         while await self.power() != state:
             if time.monotonic() > deadline:
                 raise SeedvmError(
-                    f"power is not {state}",
+                    f"the machine did not power {state}",
                     machine=self.address,
-                    why=f"{POWER_SECONDS:.0f} s after the BMC took the order",
-                    hint="look at the machine and its power supplies",
+                    why=f"no change {POWER_SECONDS:.0f} s after the BMC accepted the command",
+                    hint="check the machine and its power supplies",
                 )
 
     async def start_from_network(self) -> None:
@@ -170,13 +170,13 @@ def _need(said: Message, what: str, address: str) -> Message:
             f"{what} was refused",
             machine=address,
             why=f"IPMI completion code {said.code:#04x}",
-            hint="give the user the administrator privilege on the LAN channel",
+            hint="give the user the Administrator privilege on the LAN channel",
         )
     return said
 
 
 def _device(said: Message) -> tuple[int, int, str]:
-    """Manufacturer, product and firmware of Get Device ID (20.1); zeros where it says nothing."""
+    """Manufacturer, product and firmware of Get Device ID (20.1); zeros where it has none."""
     if said.code or len(said.data) < 11:
         return 0, 0, ""
     data = said.data

@@ -85,7 +85,7 @@ async def capabilities(link: UdpSocket) -> AuthCapabilities:
         return parse_auth_capabilities(said) if said.sequence == number else None
 
     packet = auth_capabilities_request(number, extended=False)
-    return await link.ask(lambda: packet, decode, "the authentication capabilities")
+    return await link.ask(lambda: packet, decode, "Get Channel Authentication Capabilities")
 
 
 @contextlib.asynccontextmanager
@@ -101,9 +101,9 @@ async def login15(
         offered = (await capabilities(link)).auth_types
         auth = lan.strongest(offered)
         if auth is None:
-            told = ", ".join(sorted(offered)) or "nothing"
+            types = ", ".join(sorted(offered)) or "nothing"
             raise NoProof(
-                "no password can be proven", machine=address, why=f"the BMC offers {told} for IPMI 1.5 logins"
+                "no password can be verified", machine=address, why=f"the BMC offers {types} for IPMI 1.5 logins"
             )
         challenge = await _challenge(link, auth, user)
         seal = lan.Seal(lan.NUMBERS[auth], challenge.session, password.reveal().encode())
@@ -126,7 +126,7 @@ async def _challenge(link: UdpSocket, auth: str, user: str) -> lan.Challenge:
         return said if (said.command, said.sequence) == (lan.CMD_CHALLENGE, number) else None
 
     packet = lan.challenge_request(auth, user, number)
-    said = await link.ask(lambda: packet, decode, f"a challenge for user {user}")
+    said = await link.ask(lambda: packet, decode, f"Get Session Challenge for user {user}")
     if said.code in NAMES:
         raise IpmiRefused(link.address, f"user {user}", rakp.STATUS_UNKNOWN_USER)
     try:
@@ -175,7 +175,7 @@ async def _activate(link: UdpSocket, seal: lan.Seal, challenge: lan.Challenge) -
         said = await link.ask(lambda: packet, decode, "Activate Session", tries=1, seconds=ACTIVATE_SECONDS)
     except Silent:
         await capabilities(link)  # raises Silent in its turn if the BMC as a whole is gone
-        raise Unheard("the login was passed over in silence", machine=link.address, why="wrong password") from None
+        raise Unheard("the BMC did not answer the login", machine=link.address, why="wrong password") from None
     if said.code in lan.NO_SLOT:
         raise IpmiRefused(link.address, "a session", rakp.STATUS_NO_RESOURCES)
     if said.code == lan.ABOVE_LIMIT:
@@ -183,5 +183,5 @@ async def _activate(link: UdpSocket, seal: lan.Seal, challenge: lan.Challenge) -
     if said.code in lan.ACTIVATE_REFUSALS:
         raise SeedvmError("Activate Session was refused", machine=link.address, why=lan.ACTIVATE_REFUSALS[said.code])
     if said.code:
-        raise Unheard("the login was refused", machine=link.address, why=f"completion code {said.code:#04x}")
+        raise Unheard("the login was refused", machine=link.address, why=f"IPMI completion code {said.code:#04x}")
     return lan.parse_activated(said)

@@ -172,7 +172,7 @@ async def _ask_open(link: UdpSocket, suite: rakp.Suite, privilege: int) -> rakp.
                         give_back(link, said.bmc_id)
 
     link.overhear = overhear  # it goes on hearing when the question has its answer
-    return await link.ask(ask, lambda raw: heard[0] if heard else None, "a session request")
+    return await link.ask(ask, lambda raw: heard[0] if heard else None, "the session request")
 
 
 class Ipmi20Session:
@@ -304,9 +304,7 @@ async def _finish(address: str, link: UdpSocket, said: rakp.Exchange, password: 
     if answer.status:
         raise IpmiRefused(address, "the login", answer.status, proven=True)
     if not said.proves_bmc(answer, keys):
-        raise IpmiRefused(
-            address, "the session key (does this BMC have a key of its own, K_G?)", rakp.STATUS_BAD_INTEGRITY_CHECK
-        )
+        raise IpmiRefused(address, "the session key (is a BMC key, K_G, set?)", rakp.STATUS_BAD_INTEGRITY_CHECK)
     return session
 
 

@@ -121,7 +121,7 @@ class Ledger:
         self._turns.mkdir(mode=0o700, exist_ok=True)
         while (descriptor := try_lock(self._turns / address)) is None:
             if time.monotonic() > deadline:
-                why = f"another one has been trying this BMC for {TURN_SECONDS:.0f} s"
+                why = f"another seedvm process has been testing accounts on this BMC for {TURN_SECONDS:.0f} s"
                 raise NotNow(address, user, 60.0, why)
             await asyncio.sleep(LOOK_AGAIN)
         return descriptor
@@ -207,8 +207,8 @@ class Ledger:
         except (ValueError, KeyError, TypeError) as error:
             raise SeedvmError(
                 f"{self._file} cannot be read",
-                why=f"{type(error).__name__}; without it we may lock an account",
-                hint="move it away only when no BMC was tried in the last hour",
+                why=f"{type(error).__name__}; without this file, seedvm could lock an account",
+                hint="move the file away only if no login was attempted in the last hour",
             ) from None
 
     def _write(self, book: _Book) -> None:
@@ -219,7 +219,7 @@ class Ledger:
         write_private(self._file, json.dumps(tree, indent=1) + "\n")
 
 
-BUDGET = "one failed login per account and window, so that no account is locked"
+BUDGET = "at most one failed login per account and lockout window, to avoid locking the account"
 
 
 class NotNow(SeedvmError):
@@ -227,7 +227,7 @@ class NotNow(SeedvmError):
 
     def __init__(self, address: str, user: str, seconds: float, why: str = BUDGET) -> None:
         super().__init__(
-            f"user {user} is not tried now",
+            f"login for {user} postponed",
             machine=address,
             why=why,
             hint=f"run again in {seconds / 60:.0f} minutes",

@@ -77,15 +77,15 @@ def factory_account(user: str, said: rakp.Exchange | None) -> Default | None:
 def weak(user: str) -> Unproven:
     """The account is right and may not do what is needed."""
     return Unproven(
-        f"user {user} may not be administrator over LAN",
-        f"make {user} administrator on the LAN channel",
+        f"user {user} lacks the Administrator privilege",
+        f"give {user} the Administrator privilege on the BMC (for IPMI: on the LAN channel)",
         finding="privilege-too-low",
     )
 
 
 def locked(reason: str, seconds: float) -> Unproven:
     """The account is locked: nothing is tried before the time is over."""
-    cure = f"wait {minutes(seconds)}; seedvm does not try before, as each try would start the time again"
+    cure = f"wait {minutes(seconds)}; seedvm does not retry until then, because each attempt would restart the lockout"
     return Unproven(reason, cure, retry_seconds=seconds, finding="account-locked")
 
 
@@ -96,23 +96,25 @@ def _judged(refused: IpmiRefused, user: str, bmc: BmcLogin, notes: TriedLogins) 
     elif refused.proven and refused.status != rakp.STATUS_NO_RESOURCES:
         said = rakp.status_text(refused.status)
         return locked(
-            f"the password of {user} is right, but {refused.what}: {said}: it is locked or disabled", bmc.window
+            f"the password of {user} is correct, but {refused.what} ({said}): the account is locked or disabled",
+            bmc.window,
         )
     elif refused.status == rakp.STATUS_UNKNOWN_USER and user == bmc.opened_by:
         return locked(
-            f"user {user}, who opened this BMC before, is refused by name: locked, disabled or renamed", bmc.window
+            f"user {user} could log in to this BMC before, but the name is refused now: locked, disabled or renamed",
+            bmc.window,
         )
     elif refused.status == rakp.STATUS_UNKNOWN_USER:
         notes.unknown.append(user)
     elif refused.status == rakp.STATUS_BAD_INTEGRITY_CHECK:
         notes.wrong.append(user)
     elif refused.status == rakp.STATUS_NO_RESOURCES:
-        cure = "all session slots are taken: wait a few minutes or reset the BMC"
+        cure = "wait a few minutes or reset the BMC: all its session slots are in use"
         return Unproven(str(refused), cure, retry_seconds=300, finding="no-session-slot")
     elif refused.status == rakp.STATUS_NO_SUITE:
-        return Unproven(str(refused), "allow cipher suite 3 or 17 on the BMC")
+        return Unproven(str(refused), "enable cipher suite 3 or 17 on the BMC")
     else:
-        return Unproven(str(refused), "look at the BMC's log; reset it if it goes on")
+        return Unproven(str(refused), "check the BMC's log; reset the BMC if this continues")
     return None
 
 
@@ -123,12 +125,10 @@ async def _silence(bmc: BmcLogin, silent: Silent, has_redfish: bool) -> Unproven
     except Silent:
         if await present(bmc.address, bmc.port):
             if not (has_redfish and await _redfish_connects(bmc)):
-                why = (
-                    "the BMC answers presence but no session request: it blocks this address, or IPMI sessions are off"
-                )
+                why = "the BMC answers the presence ping but no session request: it blocks this address, or IPMI sessions are disabled"
                 return await block(bmc.address, why, bmc.window, bmc.ledger)
-            cure = "turn IPMI over LAN on in the BMC's web page, or let Redfish do"
-            return Unproven("the BMC answers presence but no session request", cure, finding="ipmi-lan-off")
+            cure = "enable IPMI over LAN in the BMC's web interface, or use Redfish only"
+            return Unproven("the BMC answers the presence ping but no session request", cure, finding="ipmi-lan-off")
     except SeedvmError:
         pass  # it answers after all: packets were lost
     return Unproven(silent.what, silent.hint, retry_seconds=60)
@@ -143,13 +143,15 @@ def _sum_up(notes: TriedLogins, passwords: int) -> Unproven:
         return weak(notes.weak[0])
     if notes.wrong:
         users = ", ".join(notes.wrong)
-        tested = "the one candidate was" if passwords == 1 else f"{passwords} candidates were"
-        cure = "add the right password to the candidates, or set one on the BMC"
+        tested = "1 candidate" if passwords == 1 else f"{passwords} candidates"
+        cure = "add the correct password to the candidates, or set one of them on the BMC"
         if notes.default:
-            cure = f"it has the factory password of {notes.default.vendor}: set your own on the BMC, or add that one to the candidates"
-        return Unproven(f"wrong password for user {users} ({tested} tested, offline)", cure, default=notes.default)
+            cure = f"the account has {notes.default.vendor}'s factory password: set your own on the BMC, or add that one to the candidates"
+        return Unproven(
+            f"wrong password for user {users} ({tested} checked without a login)", cure, default=notes.default
+        )
     users = ", ".join(notes.unknown + notes.silent)
     if not users:
         return Unproven("there is no password to try", "add a candidate for this BMC")
-    cure = "add the right user name to the candidates; OpenBMC says the same of a user who is locked"
+    cure = "add the correct user name to the candidates; OpenBMC also answers this for a locked user"
     return Unproven(f"the BMC does not know user {users}", cure)

@@ -76,7 +76,7 @@ async def try_redfish(bmc: BmcLogin, candidate: Candidate) -> Proven | Unproven:
                 if charge.outcome is None:
                     charge.never_arrived()
                 if isinstance(error, RedfishUnreachable) and await present(bmc.address):
-                    why = "Redfish takes no connection while the BMC answers presence: it blocks this address, or restarts"
+                    why = "the BMC answers the presence ping, but Redfish accepts no connection: it blocks this address or is restarting"
                     return await block(bmc.address, why, bmc.window, bmc.ledger)
                 return Unproven(f"{error.what}: {error.why}", error.hint, retry_seconds=60)
     except NotNow as wait:
@@ -103,7 +103,7 @@ async def _try_ipmi15(bmc: BmcLogin, candidate: Candidate) -> Proven | Unproven:
             str(refused), "wait a few minutes or reset the BMC", retry_seconds=300, finding="no-session-slot"
         )
     except NoProof as error:
-        cure = "turn MD5 on and authentication type none off for the LAN channel"
+        cure = "enable MD5 and disable authentication type none on the LAN channel"
         return Unproven(f"{error.what}: {error.why}", cure)
     except NotNow as wait:
         return Unproven(f"{wait.what}: {wait.why}", wait.hint, retry_seconds=wait.seconds)
@@ -140,11 +140,11 @@ async def _one_by_one(
     users = ", ".join(dict.fromkeys(wrong or [one.user for one in candidates]))
     if wait and len({one.user for one in candidates}) < len(candidates):
         return Unproven(
-            f"{protocol} refused {users}; the next candidate waits so that the account is not locked",
-            f"run again in {minutes(wait)}, or give the right password alone",
+            f"{protocol} refused {users}; the next candidate is postponed to avoid locking the account",
+            f"run again in {minutes(wait)}, or list only the correct password",
             retry_seconds=wait,
         )
     return Unproven(
         f"wrong password for {users}",
-        "add the right password to the candidates, or set this one on the BMC and wait a day",
+        "add the correct password to the candidates, or set this one on the BMC and wait a day",
     )

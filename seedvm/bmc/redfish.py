@@ -81,7 +81,7 @@ class RedfishBmc(RedfishHttp):
                 raise SeedvmError(
                     f"Redfish shows {len(members)} systems",
                     machine=self.address,
-                    why="one machine per BMC is supported",
+                    why="only one machine per BMC is supported",
                     hint="use IPMI",
                 )
             said = await self.get(members[0])
@@ -118,10 +118,10 @@ class RedfishBmc(RedfishHttp):
             while await self.power(path) != state:
                 if time.monotonic() > deadline:
                     raise SeedvmError(
-                        f"power is not {state}",
+                        f"the machine did not power {state}",
                         machine=self.address,
-                        why=f"{seconds:.0f} s after the order",
-                        hint="look at it",
+                        why=f"no change {seconds:.0f} s after the BMC accepted the command",
+                        hint="check the machine and its power supplies",
                     )
                 await asyncio.sleep(1.0)
 
@@ -154,7 +154,7 @@ class RedfishBmc(RedfishHttp):
 
     async def set_password(self, password: Secret) -> None:
         """Give our own account a new password (ManagerAccount.Password), also where it must be changed before anything else.
-        Raises Rejected where the service says no."""
+        Raises Rejected where the service refuses it."""
         async with self.session(expired=True):
             path, etag = await self._account()
             answer = await self.request("PATCH", path, {"Password": password.reveal()}, etag=etag)
@@ -165,7 +165,7 @@ class RedfishBmc(RedfishHttp):
             raise error_of(self.address, f"the new password of {self.user}", answer)
 
     async def _account(self) -> tuple[str, str]:
-        """Our own account's resource and its ETag, which several services want back with a change. A password that must be changed
+        """Our own account's resource and its ETag, which several services require with a change. A password that must be changed
         closes the list of accounts; the refusal names ours, which stays open (DSP0266 13.2.6)."""
         try:
             return await self._listed_account()
@@ -186,10 +186,10 @@ class RedfishBmc(RedfishHttp):
             if answer.status == 200 and answer.body.get("UserName") == self.user:
                 return path, answer.headers.get("etag") or text(answer.body, "@odata.etag")
         raise SeedvmError(
-            f"user {self.user} is not among the accounts",
+            f"user {self.user} is not in the BMC's list of accounts",
             machine=self.address,
-            why=f"{len(listed)} accounts are listed by the AccountService",
-            hint="is it an account of a directory? Its password is changed there",
+            why=f"the AccountService lists {len(listed)} accounts",
+            hint="if it is a directory account (LDAP, Active Directory), change its password there",
         )
 
     async def _macs(self, system: Mapping[str, object]) -> tuple[tuple[str, ...], tuple[str, ...]]:

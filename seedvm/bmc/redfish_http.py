@@ -40,20 +40,20 @@ class Unauthorized(SeedvmError):
     """The account was refused. `locked_seconds` > 0 when the service says that it is locked, and for how long."""
 
     def __init__(self, address: str, user: str, locked_seconds: float = 0.0) -> None:
-        why = "the service says that it is locked" if locked_seconds else "wrong user or password"
+        why = "the service reports that the account is locked" if locked_seconds else "wrong user or password"
         super().__init__(f"Redfish refused user {user}", machine=address, why=why)
         self.locked_seconds = locked_seconds
 
 
 class PasswordChangeRequired(SeedvmError):
-    """The account is right but may do nothing before its password is changed. `account` is its resource, "" where it was not told."""
+    """The account is right but may do nothing before its password is changed. `account` is its resource, "" where it is not known."""
 
     def __init__(self, address: str, user: str, account: str = "") -> None:
         super().__init__(
             f"the password of {user} has expired",
             machine=address,
-            why="Redfish says PasswordChangeRequired",
-            hint=f"seedvm bmc rotate {address}; or set a new one in the BMC's web page and add it to the candidates",
+            why="Redfish reports PasswordChangeRequired",
+            hint=f"run seedvm bmc rotate {address}, or set a new password in the BMC's web interface and add it to the candidates",
         )
         self.account = account
 
@@ -66,7 +66,7 @@ class RedfishUnreachable(SeedvmError):
             "Redfish does not answer",
             machine=address,
             why=f"{what}: {type(error).__name__} {error}".strip(),
-            hint="look at the BMC's network; some block an address after failed logins",
+            hint="check the BMC's network; some BMCs block an address after failed logins",
         )
         self.refused = isinstance(error, ConnectionRefusedError)
 
@@ -75,7 +75,7 @@ class Busy(SeedvmError):
     """The service asks to come back later; it has judged nothing. `seconds` as it says, a minute where it does not."""
 
     def __init__(self, address: str, status: int, seconds: float) -> None:
-        super().__init__("Redfish is busy", machine=address, why=f"HTTP {status}", hint=f"try in {seconds:.0f} s")
+        super().__init__("Redfish is busy", machine=address, why=f"HTTP {status}", hint=f"retry in {seconds:.0f} s")
         self.seconds = seconds
 
 
@@ -275,7 +275,7 @@ class RedfishHttp:
                 "the certificate is not the one seen at discovery",
                 machine=self.address,
                 why=f"{seen[:23]}... now, {self._pin[:23]}... then",
-                hint="find out who answers at this address, then scan again",
+                hint="find out which device answers at this address, then scan again",
             )
         return connection
 

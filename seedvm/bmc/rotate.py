@@ -1,7 +1,7 @@
 """Changes a BMC's password so that no crash at any point can lose it.
 
-Both passwords are on the disk before the BMC is told; the old one goes when a fresh login over every proven protocol has
-shown that the new one is in force. A failure takes the old one back over the session that is still open. What was cut
+Both passwords are on the disk before the BMC gets the new one; the old one goes when a fresh login over every proven protocol has
+shown that the new one is in force. A failure restores the old one over the session that is still open. What was cut
 off is settled by the next run, by looking which of the two opens the BMC. Refuses to begin before an older change is settled.
 """
 
@@ -103,10 +103,10 @@ async def settle(access: Access, rotation: Rotation, store: Store, tell: Tell) -
             store.end(rotation.user, rotation.old)
             return False
     raise SeedvmError(
-        "neither the old nor the new password opens the BMC",
+        "the BMC accepts neither the old nor the new password",
         machine=access.address,
-        why="somebody else changed it while we did",
-        hint="both are in secrets.yaml under 'rotating'; set one of them on the BMC and run again",
+        why="the password has also been changed by someone else",
+        hint="both passwords are in secrets.yaml under 'rotating'; set one of them on the BMC and run again",
     )
 
 
@@ -121,17 +121,17 @@ async def _back(access: Access, rotation: Rotation, store: Store, why: str) -> N
         there = await access.opens(rotation.old)
     except NotNow as wait:
         raise SeedvmError(
-            "the change was taken back; whether it worked is not tried now",
+            "the password change was rolled back; the rollback is not verified yet",
             machine=access.address,
-            why=f"{why}; one failed login per window",
+            why=f"{why}; at most one failed login per lockout window",
             hint=f"run again in {wait.seconds / 60:.0f} minutes; both passwords are kept in secrets.yaml",
         ) from None
     if not there:
         raise SeedvmError(
-            "the old password no longer opens the BMC",
+            "the BMC no longer accepts the old password",
             machine=access.address,
             why=why,
-            hint="both are in secrets.yaml under 'rotating': run again",
+            hint="run again: both passwords are in secrets.yaml under 'rotating'",
         )
     store.end(rotation.user, rotation.old)
-    raise RolledBack("the password is the old one", machine=access.address, why=why, hint="see the BMC's log")
+    raise RolledBack("the password was not changed", machine=access.address, why=why, hint="check the BMC's log")

@@ -117,8 +117,8 @@ class UdpSocket(asyncio.DatagramProtocol):
         raise Silent(
             f"no answer to {what}",
             machine=self.address,
-            why=f"{tries} tries over UDP",
-            hint="look at the BMC's network and whether IPMI over LAN is on",
+            why=f"{tries} attempts over UDP",
+            hint="check the BMC's network and that IPMI over LAN is enabled",
         )
 
 
@@ -140,7 +140,7 @@ async def link_to(address: str, port: int) -> AsyncIterator[UdpSocket]:
         _, link = await loop.create_datagram_endpoint(lambda: UdpSocket(address), remote_addr=(address, port))
     except OSError as error:
         raise Silent(
-            "no way to the BMC", machine=address, why=str(error), hint="check the BMC network's route"
+            "cannot reach the BMC", machine=address, why=str(error), hint="check the route to the BMC network"
         ) from None
     try:
         yield link

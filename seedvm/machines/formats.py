@@ -30,7 +30,7 @@ DRIVERS = {
     "idrac": "idrac",
     "pxe_drac": "idrac",
 }
-GONE = ("ilo", "pxe_ilo", "ilo5", "irmc", "pxe_irmc")  # left Ironic; these BMCs speak Redfish
+GONE = ("ilo", "pxe_ilo", "ilo5", "irmc", "pxe_irmc")  # left Ironic; these BMCs support Redfish
 COLUMNS = {
     "address": ("address", "bmc", "ip", "bmc address", "bmc ip", "pm_addr", "ipmi_address", "ipmi ip", "idrac", "ilo"),
     "user": ("user", "username", "user name", "login", "pm_user", "ipmi_username"),
@@ -72,7 +72,7 @@ def read(data: bytes, path: str) -> tuple[ListEntry, ...]:
     for entry in () if certain else entries:
         if entry.password and not entry.password.reveal().isascii():
             findings.add(
-                entry.line, "password", "has letters beyond ASCII, and the list is not UTF-8: save it as CSV UTF-8"
+                entry.line, "password", "has characters beyond ASCII, but the list is not UTF-8: save it as CSV UTF-8"
             )
     entries = _once(entries, findings)
     if findings.problems:
@@ -89,7 +89,7 @@ def write(entries: Iterable[ListEntry], form: str, *, passwords: bool = False) -
         return json.dumps({"nodes": [_instackenv(row) for row in rows]}, indent=2, ensure_ascii=False) + "\n"
     if form == "ironic":
         return yaml.safe_dump({"nodes": [_ironic(row) for row in rows]}, sort_keys=False, allow_unicode=True)
-    raise SeedvmError(f"{form} is not a format", why=f"known are {', '.join(FORMATS)}")
+    raise SeedvmError(f"unknown format {form}", hint=f"use one of: {', '.join(FORMATS)}")
 
 
 def decoded(data: bytes, path: str) -> tuple[str, bool]:
@@ -102,7 +102,9 @@ def decoded(data: bytes, path: str) -> tuple[str, bool]:
             at = error.start
     hint = "save it as CSV UTF-8"
     line = data[:at].count(b"\n") + 1
-    raise SeedvmError(f"{path} is not text", why=f"line {line}: byte {data[at]:#04x} is no letter", hint=hint) from None
+    raise SeedvmError(
+        f"{path} is not text", why=f"line {line}: byte {data[at]:#04x} is not a character", hint=hint
+    ) from None
 
 
 def clean(text: str) -> str:
@@ -124,9 +126,9 @@ def mac_of(text: str) -> str:
     """A MAC in any notation as aa:bb:cc:dd:ee:ff."""
     digits = re.sub(r"[\s:.\-]", "", clean(text)).lower()
     if not re.fullmatch(r"[0-9a-f]{12}", digits):
-        raise ValueError(f"'{text[:60]}' is not a MAC")
+        raise ValueError(f"'{text[:60]}' is not a MAC address")
     if int(digits[:2], 16) & 1 or digits == "0" * 12:
-        raise ValueError(f"'{text[:60]}' is no MAC of a NIC")
+        raise ValueError(f"'{text[:60]}' is not the MAC address of a NIC")
     return ":".join(digits[at : at + 2] for at in range(0, 12, 2))
 
 
@@ -136,7 +138,7 @@ def driver_of(text: str) -> str:
     if name in GONE:
         return "redfish"
     if name not in DRIVERS:
-        raise ValueError(f"driver '{text[:40]}' is not known; known are {', '.join(sorted({*DRIVERS.values()}))}")
+        raise ValueError(f"driver '{text[:40]}' is not supported; use one of: {', '.join(sorted({*DRIVERS.values()}))}")
     return DRIVERS[name]
 
 
@@ -144,9 +146,7 @@ def _password(text: str) -> Secret | None:
     if not text:
         return None
     if text != text.strip() or text.translate(DIRT) != text:
-        raise ValueError(
-            "a space or a curly quote at the password's edge or in it: is it part of the password? write it without"
-        )
+        raise ValueError("has a space at its start or end, or a special space or curly quote in it: remove it")
     return Secret(text)
 
 
@@ -175,17 +175,17 @@ def _csv_entries(text: str, findings: Findings) -> list[ListEntry]:
 
 
 def _header(row: Sequence[str], line: int, findings: Findings) -> dict[int, str]:
-    """Our name of each column that we know; columns that nobody asked for are passed by."""
+    """Our name of each column that we know; other columns are ignored."""
     names: dict[int, str] = {}
     for at, cell in enumerate(row):
         said = clean(cell).lower()
         name = next((name for name, known in COLUMNS.items() if said in known), None)
         if name in names.values():
-            findings.add(line, cell.strip(), f"a second column for {name}")
+            findings.add(line, cell.strip(), f"is a second column for {name}")
         elif name:
             names[at] = name
     if "address" not in names.values():
-        findings.add(line, "address", f"no column for it; it may be called {', '.join(COLUMNS['address'][:5])}")
+        findings.add(line, "address", f"column is missing; accepted names: {', '.join(COLUMNS['address'][:5])}")
     return names
 
 
@@ -194,7 +194,7 @@ def _csv_entry(
 ) -> ListEntry | None:
     cells = {name: row[at] for at, name in names.items() if at < len(row)}
     if any(clean(cell) for cell in row[width:]):
-        findings.add(line, "", f"{len(row)} cells for {width} columns: a delimiter inside a cell without quotes?")
+        findings.add(line, "", f"{len(row)} cells for {width} columns: is there a delimiter in a cell without quotes?")
     return _entry(cells, lambda name: (line, name), line, findings)
 
 
@@ -276,7 +276,7 @@ def _mac_cursors(keys: Mapping[str, Cursor]) -> list[Cursor]:
 
 
 def _keys(cursor: Cursor) -> dict[str, Cursor]:
-    """All keys of a mapping: lists of others hold much that is not ours to judge."""
+    """All keys of a mapping: lists of others hold much that is not used here."""
     if not isinstance(cursor.node, yaml.MappingNode):
         if cursor.present:
             cursor.problem("must be a mapping")
@@ -296,11 +296,11 @@ def _once(entries: Sequence[ListEntry], findings: Findings) -> list[ListEntry]:
     for entry in entries:
         first = kept.setdefault(entry.address, entry)
         if replace(first, line=0) != replace(entry, line=0):
-            findings.add(entry.line, "address", f"{entry.address} is given in line {first.line} too, and not the same")
+            findings.add(entry.line, "address", f"{entry.address} is also in line {first.line}, with other values")
         for mac in entry.macs if first is entry else ():
             owner = owners.setdefault(mac, entry)
             if owner is not entry:
-                findings.add(entry.line, "mac", f"{mac} is given in line {owner.line} too, for {owner.address}")
+                findings.add(entry.line, "mac", f"{mac} is also in line {owner.line}, for {owner.address}")
     return list(kept.values())
 
 

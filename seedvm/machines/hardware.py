@@ -25,7 +25,7 @@ _KINDS = {
     "isw_raid_member": "RAID member (Intel)",
     "crypto_LUKS": "encrypted volume (LUKS)",
     "zfs_member": "ZFS member",
-    "several": "contradicting signatures",
+    "several": "conflicting signatures",
 }
 
 
@@ -74,7 +74,7 @@ class Hardware:
 
     @property
     def boot_nic(self) -> Nic | None:
-        """The NIC that it booted from; where the ramdisk was not told, its only one with a link."""
+        """The NIC that it booted from; where the ramdisk does not know, its only one with a link."""
         linked = [one for one in self.nics if one.carrier]
         return next((one for one in self.nics if one.mac == self.boot_mac), linked[0] if len(linked) == 1 else None)
 
@@ -102,7 +102,7 @@ class Hardware:
 
 
 def holds(contents: object) -> str:
-    """In words what is on a disk: `contents` as the ramdisk's collector tells it, anything else where it told nothing."""
+    """In words what is on a disk: `contents` as the ramdisk's collector reports it, anything else where it reported nothing."""
     if not isinstance(contents, dict):
         return NOT_READ
     if contents.get("error"):
@@ -110,11 +110,11 @@ def holds(contents: object) -> str:
     if contents.get("table"):
         parts = [_partition(one) for one in _trees(contents.get("partitions"))]
         more = f" and {len(parts) - _MOST_SHOWN} more" if len(parts) > _MOST_SHOWN else ""
-        listed = ", ".join(parts[:_MOST_SHOWN]) + more if parts else "no partition"
+        listed = ", ".join(parts[:_MOST_SHOWN]) + more if parts else "no partitions"
         return f"{text(contents['table'], 10)}: {listed}"
     if found := subtree(contents, "found"):
         return _signature(found)
-    return "nothing" if contents.get("blank") is True else "data of no known kind"
+    return "nothing" if contents.get("blank") is True else "unknown data"
 
 
 def text(value: object, most: int = 60) -> str:

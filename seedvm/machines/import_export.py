@@ -99,9 +99,9 @@ def _problems(entries: Sequence[ListEntry], known: Mapping[str, KnownMachine], s
     for entry in entries:
         if not _declared(entry.address, site):
             spans = ", ".join(site.bmc.targets)
-            found.add(entry.line, "address", f"{entry.address} is outside of bmc.ranges ({spans}); declare it first")
+            found.add(entry.line, "address", f"{entry.address} is outside bmc.ranges ({spans}); add it there first")
         if entry.password is not None and entry.user is None:
-            found.add(entry.line, "user", "is missing, and there is a password")
+            found.add(entry.line, "user", "is missing, but there is a password")
         machine = known.get(entry.address)
         if (
             machine
@@ -110,9 +110,7 @@ def _problems(entries: Sequence[ListEntry], known: Mapping[str, KnownMachine], s
             and machine.boot_mac not in entry.macs
             and not _from_list(machine)
         ):
-            found.add(
-                entry.line, "mac", f"the machine itself boots from {machine.boot_mac} ({machine.boot_mac_source})"
-            )
+            found.add(entry.line, "mac", f"the machine boots from {machine.boot_mac} ({machine.boot_mac_source})")
         for mac in entry.macs:
             owner = owners.get(mac)
             if owner is not None and owner.bmc != entry.address and owner.bmc not in {one.address for one in entries}:
@@ -121,7 +119,7 @@ def _problems(entries: Sequence[ListEntry], known: Mapping[str, KnownMachine], s
 
 
 def _listed(machine: KnownMachine | None, entry: ListEntry) -> KnownMachine:
-    """A machine with what the list says of it. One that nobody has heard yet counts as silent until discovery hears it."""
+    """A machine with what the list says of it. One that has not been heard yet counts as silent until discovery hears it."""
     made = machine or KnownMachine(entry.address, silent=True)
     made = replace(made, name=entry.name or made.name)
     if not entry.macs or (made.boot_mac and not _from_list(made)):

@@ -119,7 +119,7 @@ def load(state_dir: Path) -> Inventory:
         raise SeedvmError(
             f"{path} cannot be read",
             why=f"{type(error).__name__}: {error}",
-            hint="move it away; the next run scans again",
+            hint="move the file away; the next run scans again",
         ) from None
 
 

@@ -57,7 +57,7 @@ def _inspected(found: ReviewMachine) -> Iterator[str]:
         mark = "WIPE" if disk.wipe else "keep"
         yield f"    {mark} {disk.name} {disk.size_gib:g} GiB, serial {disk.serial or '-'}, holds {disk.holds}"
     for nic in found.nics:
-        speed = f"{nic.mbps} Mb/s" if nic.mbps else "no known speed"
+        speed = f"{nic.mbps} Mb/s" if nic.mbps else "speed unknown"
         where = f", switch {nic.switch} port {nic.port}" if nic.port else ""
         yield f"    {nic.name} {nic.mac} {speed}{where}"
     for remark in found.remarks:

@@ -1,4 +1,4 @@
-"""Who becomes what: a verdict per machine against the undercloud's needs, and the roles. Pure; it asks nobody."""
+"""Who becomes what: a verdict per machine against the undercloud's needs, and the roles. Pure: it contacts nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LEAST_MBPS = 1000
 # The agent's certificate is valid from an hour before its own clock's time to 90 days after it; the boot takes some of that.
 CLOCK_AHEAD_SECONDS, CLOCK_BEHIND_SECONDS = 3000.0, 80 * 86400.0
 CLOCK_REMARK_SECONDS = 600.0
-_GROW = "give it what it lacks, or exclude it"
+_GROW = "add what is missing, or exclude the machine"
 _MEMORY_KEPT_BACK = 0.05  # firmware and kernel keep some of what was bought
 
 
@@ -47,22 +47,28 @@ def falls(found: Hardware, needs: Needs) -> tuple[Fall, ...]:
     """At which requirements a machine falls; empty when it is fit. What could not be read is not held against it."""
     said = []
     if found.architecture not in ("", ARCHITECTURE):
-        said.append(Fall("architecture", f"{found.architecture}, and the image is {ARCHITECTURE}", "exclude it"))
+        said.append(
+            Fall(
+                "architecture",
+                f"architecture {found.architecture}, but the image is for {ARCHITECTURE}",
+                "exclude the machine",
+            )
+        )
     if found.cpus < needs.cpus:
-        said.append(Fall("cpus", f"{found.cpus} CPUs of {needs.cpus}", _GROW))
+        said.append(Fall("cpus", f"{found.cpus} CPUs, {needs.cpus} required", _GROW))
     if found.memory_mib < needs.memory_mib * (1 - _MEMORY_KEPT_BACK):
-        said.append(Fall("memory", f"{found.memory_mib} MiB of memory of {needs.memory_mib}", _GROW))
+        said.append(Fall("memory", f"{found.memory_mib} MiB of memory, {needs.memory_mib} required", _GROW))
     disk = root_disk(found, needs)
     if disk is None:
         largest = max((one.size for one in found.disks), default=0)
-        reason = f"largest disk {largest / 2**30:.0f} GiB of {needs.disk_gib}" if largest else "no disk"
+        reason = f"largest disk {largest / 2**30:.0f} GiB, {needs.disk_gib} required" if largest else "no disk"
         said.append(Fall("disk", reason, _GROW))
     elif root_hint(found, disk) is None:
-        cure = "exclude it, or have its controller show the disk with a number"
-        said.append(Fall("serial", f"{disk.device} has no serial number or WWN of its own to know it by", cure))
+        cure = "exclude the machine, or configure its disk controller to report a serial number"
+        said.append(Fall("serial", f"{disk.device} has no unique serial number or WWN to identify it by", cure))
     said += _of_link(found)
     if _clock_breaks(found.clock_ahead):
-        cure = "set its clock to UTC in its firmware setup; else the agent's certificate is refused"
+        cure = "set its clock to UTC in its firmware setup; otherwise the agent's certificate is rejected"
         said.append(Fall("clock", _of_clock(found.clock_ahead or 0), cure))
     return tuple(said)
 
@@ -92,8 +98,8 @@ def _of_link(found: Hardware) -> list[Fall]:
     if nic is None or nic.mbps is None or nic.mbps >= LEAST_MBPS:
         return []
     where = f" (switch {nic.switch}, port {nic.port})" if nic.port else ""
-    cure = f"another cable, or the speed of the switch's port{where}"
-    return [Fall("link", f"{nic.name} has a link of {nic.mbps} Mb/s of {LEAST_MBPS}", cure)]
+    cure = f"replace the cable, or check the speed of the switch port{where}"
+    return [Fall("link", f"{nic.name} has a link of {nic.mbps} Mb/s, {LEAST_MBPS} required", cure)]
 
 
 def root_disk(found: Hardware, needs: Needs) -> Disk | None:
@@ -130,7 +136,7 @@ def assign(site: Site, fit: Sequence[str]) -> Assignment:
 
 
 def shortage(lacking: int, wanted: int, fallen: Sequence[Fall], others: Sequence[str]) -> str:
-    """One sentence on why there are too few: how many fell at which requirement, and what else speaks against machines."""
+    """One sentence on why there are too few: how many were rejected because of which requirement, and what else excludes machines."""
     counts = Counter(one.requirement for one in fallen)
-    parts = [f"{count} fell at {name}" for name, count in counts.most_common()] + list(others)
+    parts = [f"{count} rejected because of {name}" for name, count in counts.most_common()] + list(others)
     return f"{lacking} of {wanted} undercloud machines are missing" + (f": {'; '.join(parts)}" if parts else "")

@@ -172,7 +172,7 @@ def ready() -> None:
 
 def _dissect(layer: Layer, data: bytes) -> object:
     if len(data) > MOST_BYTES:
-        raise WireError(f"{len(data)} bytes are no frame")
+        raise WireError(f"{len(data)} bytes are too many for a frame")
     try:
         return layer(data)
     except Exception as error:  # scapy raises whatever its fields raise, RecursionError among it

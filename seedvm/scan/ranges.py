@@ -1,7 +1,7 @@
 """Declared address ranges as one list of addresses, and the wires whose link-local BMCs are declared.
 
 "10.0.0.5", "10.0.0.5-10.0.0.9", "10.0.0.5-9", "10.0.0.0/24", "fd00::5-fd00::9", "fe80::1%eth1" name addresses; "fe80::/10%eth1"
-names every link-local neighbour on eth1. Refuses what is none of these, ranges that run backwards, more than a /12 at once.
+names every link-local neighbour on eth1. Refuses what is none of these, ranges that are reversed, more than a /12 at once.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def addresses(ranges: Iterable[str]) -> tuple[str, ...]:
         version, first, last, zone = _bounds(text)
         if len(numbers) + last - first + 1 > MOST:
             raise SeedvmError(
-                f"the range {text} holds too many addresses",
+                f"the range {text} has too many addresses",
                 why=f"at most {MOST} are scanned at once",
-                hint="name the BMC network more narrowly",
+                hint="narrow the range to the BMC network",
             )
         numbers.update((version, number, zone) for number in range(first, last + 1))
     return tuple(_text(*one) for one in sorted(numbers))
@@ -60,7 +60,7 @@ def _bounds(text: str) -> tuple[int, int, int, str]:
         if "/" in text:
             network = ipaddress.ip_network(text, strict=False)
             if network.is_link_local and network.version == 6:
-                raise ValueError("link-local addresses are named by their wire")
+                raise ValueError("link-local addresses need their interface")
             skip = 1 if network.version == 4 and network.prefixlen < 31 else 0
             return network.version, int(network.network_address) + skip, int(network.broadcast_address) - skip, ""
         start, _, end = (part.strip() for part in text.partition("-"))
@@ -71,7 +71,7 @@ def _bounds(text: str) -> tuple[int, int, int, str]:
             end = f"{start.rpartition('.')[0]}.{end}"
         last = addr.parse(end or start)
         if first.version != last.version:
-            raise ValueError("both ends are of one family")
+            raise ValueError("both ends must be of the same address family")
     except ValueError as error:
         raise SeedvmError(
             f"{text!r} is not an address range",
@@ -79,5 +79,5 @@ def _bounds(text: str) -> tuple[int, int, int, str]:
             hint="write 10.0.0.20-10.0.0.40, or fe80::/10%eth1 for link-local BMCs on eth1",
         ) from None
     if int(last) < int(first):
-        raise SeedvmError(f"the range {text} runs backwards", hint=f"write {last}-{first}")
+        raise SeedvmError(f"the range {text} is reversed", hint=f"write {last}-{first}")
     return first.version, int(first), int(last), getattr(first, "scope_id", None) or ""

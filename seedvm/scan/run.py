@@ -1,6 +1,6 @@
 """A whole scan: silence first, then the questions to a whole wire, then the declared addresses one by one; one budget for all.
 
-Refuses to ask an address that was not declared, whoever spoke of it.
+Refuses to contact an address that was not declared, whatever names it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a scan sends at most and takes at most while nobody answers, and what each that answers adds; shown before it starts."""
+    """What a scan sends at most and takes at most without answers, and what each BMC that answers adds; shown before it starts."""
 
     sweep: Budget
     packets: int
@@ -45,10 +45,10 @@ class Cost:
     def __str__(self) -> str:
         what = [f"{self.sweep.addresses} addresses"] if self.sweep.addresses else []
         what += [f"link-local neighbours on {', '.join(self.sweep.wires)}"] if self.sweep.wires else []
-        asked = " and ".join(what) or "the wire"
+        asked = " and ".join(what) or "the network"
         return (
-            f"asking {asked}: {self.packets} packets in {self.seconds:g} s, and at most {PACKETS_A_BMC} more per BMC"
-            f" (+{SECONDS_BY_HALVES} s where one answers by halves)"
+            f"contacting {asked}: {self.packets} packets in {self.seconds:g} s, and at most {PACKETS_A_BMC} more per BMC"
+            f" (plus up to {SECONDS_BY_HALVES} s if a host answers only in part)"
         )
 
 

@@ -1,4 +1,4 @@
-"""Listens on a wire: machines that ask for an address, and DHCP servers that nobody declared.
+"""Listens on a wire: machines that ask for an address, and DHCP servers that were not declared.
 
 A frame of a tagged VLAN keeps its tag, so that what is said on another VLAN of a trunk is not taken for this wire.
 Needs CAP_NET_RAW. Sends nothing but the one DHCPDISCOVER of `foreign_dhcp_servers`, which never asks for a lease.
@@ -129,7 +129,7 @@ async def foreign_dhcp_servers(interface: str, mac: str, timeout: float = 6.0) -
                 raise SeedvmError(
                     f"cannot send on {interface}",
                     why=error.strerror or str(error),
-                    hint="is the cable in and the link up?",
+                    hint="check that the cable is connected and the link is up",
                 ) from None
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(timeout * share):

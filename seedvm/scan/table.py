@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from seedvm.scan.listen import Neighbour
 
 WIDTHS = (21, 22, 33)
-HEAD = ("ADDRESS", "SPEAKS", "SAYS OF ITSELF")
+HEAD = ("ADDRESS", "PROTOCOLS", "IDENTITY")
 
 
 def row(bmc: Bmc) -> str:
     """One BMC in one line of at most 80 columns."""
-    silent = "a presence pong" if bmc.answered else "announces itself"
+    silent = "presence only" if bmc.answered else "announced only"
     return _line((bmc.address, " ".join(bmc.protocols) or silent, about(bmc)))
 
 
@@ -55,14 +55,14 @@ def contradictions(bmcs: Iterable[Bmc]) -> tuple[str, ...]:
     shared = {tuple(addresses): identity for identity, addresses in owners.items() if len(addresses) > 1}
     for addresses, identity in shared.items():
         named = " and ".join(addresses[:4]) + (f" and {len(addresses) - 4} more" if len(addresses) > 4 else "")
-        found.append(f"{named} have one identity ({identity}): one BMC with several addresses, or a copied UUID?")
+        found.append(f"{named} share one identity ({identity}): one BMC with several addresses, or a copied UUID?")
     return tuple(found)
 
 
 def tagged_vlans(heard: Iterable[Neighbour]) -> str:
     """Which tagged VLANs were heard on a trunk and how one of them is asked; empty where there were none."""
     tags = sorted({int(tag) for one in heard for tag in one.facts("vlan")})
-    return f"tagged VLANs heard: {', '.join(map(str, tags))} (--nic NIC.{tags[0]} asks that one)" if tags else ""
+    return f"tagged VLANs heard: {', '.join(map(str, tags))} (scan one with --nic NIC.{tags[0]})" if tags else ""
 
 
 def _alike(values: Sequence[str]) -> bool:

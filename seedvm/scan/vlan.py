@@ -33,9 +33,9 @@ async def vlan(name: str) -> AsyncIterator[str]:
         made = await process.arun(words, timeout=10, check=False)
         if made.returncode != 0:
             raise SeedvmError(
-                f"{name} could not be made",
+                f"could not create {name}",
                 why=made.stderr.strip(),
-                hint="run as root; modprobe 8021q loads the kernel's VLANs",
+                hint="run as root; load the kernel's VLAN support with modprobe 8021q",
             )
     try:
         await process.arun(["ip", "link", "set", "dev", name, "alias", f"{ALIAS}{os.getpid()}"], timeout=10)
@@ -49,9 +49,11 @@ async def vlan(name: str) -> AsyncIterator[str]:
 def _parts(name: str, there: dict[str, str]) -> tuple[str, int]:
     trunk, _, tag = name.rpartition(".")
     if trunk not in there:
-        raise SeedvmError(f"there is no interface {name}", hint="ip -br link shows what there is")
+        raise SeedvmError(f"there is no interface {name}", hint="list the interfaces with ip -br link")
     if not tag.isdigit() or not 1 <= int(tag) <= 4094:
-        raise SeedvmError(f"{name} names no VLAN of {trunk}", why="they are 1 to 4094", hint=f"write {trunk}.123")
+        raise SeedvmError(
+            f"{name} is not a VLAN of {trunk}", why="VLAN IDs are 1 to 4094", hint=f"write for example {trunk}.123"
+        )
     return trunk, int(tag)
 
 

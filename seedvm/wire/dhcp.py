@@ -82,7 +82,7 @@ def discover_frame(mac: str, transaction: int) -> bytes:
     """An Ethernet frame with a DHCPDISCOVER that asks for a broadcast answer and names no boot program."""
     raw = bytes.fromhex(mac.replace(":", ""))
     if len(raw) != 6:
-        raise WireError(f"{mac} is not a MAC")
+        raise WireError(f"{mac} is not a MAC address")
     head = struct.pack(">BBBBIHH16s16s", 1, 1, 6, 0, transaction, 0, 0x8000, b"", raw) + bytes(192) + MAGIC
     options = bytes((53, 1, DISCOVER, 61, 7, 1)) + raw + bytes((55, 2, 1, 54, 255))
     payload = (head + options).ljust(300, b"\x00")

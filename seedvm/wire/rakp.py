@@ -32,7 +32,7 @@ STATUS_NO_PRIVILEGE = 0x09
 STATUS_NO_SUITE = 0x11
 STATUSES = {  # table 13-15
     0x00: "no error",
-    0x01: "no room for another session",
+    0x01: "insufficient resources for another session",
     0x02: "unknown session id",
     0x03: "invalid payload type",
     0x04: "unsupported authentication algorithm",
@@ -41,8 +41,8 @@ STATUSES = {  # table 13-15
     0x07: "no matching integrity payload",
     0x08: "inactive session id",
     0x09: "privilege not granted to this user",
-    0x0A: "not enough room for the requested role",
-    0x0B: "not enough room for the requested privilege",
+    0x0A: "insufficient resources for the requested role",
+    0x0B: "insufficient resources for the requested privilege",
     0x0C: "invalid name length",
     0x0D: "unknown user",
     0x0E: "unsupported privilege",

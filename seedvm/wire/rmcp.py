@@ -208,4 +208,4 @@ def expect(message: Message, netfn: int, command: int, least: int) -> None:
     if message.code:
         raise WireError(f"IPMI: completion code {message.code:#04x}")
     if len(message.data) < least:
-        raise WireError(f"IPMI: {len(message.data)} bytes of data, {least} wanted")
+        raise WireError(f"IPMI: {len(message.data)} bytes of data, at least {least} expected")

@@ -64,11 +64,11 @@ async def test_another_machines_boot_mac_is_not_taken() -> None:
 @pytest.mark.parametrize(
     ("on", "dark", "why"),
     [
-        ([[]], [[], []], "nobody new asked"),
-        ([[OWN, NEIGHBOUR]], [[], []], "asked at once"),
-        ([[OWN], [NEIGHBOUR]], [[], [], []], "at the second"),
-        ([[OWN], []], [[], [], []], "nobody new asked"),
-        ([[NEIGHBOUR], []], [[], [NEIGHBOUR], []], "while the machine was dark too"),
+        ([[]], [[], []], "no new MAC address"),
+        ([[OWN, NEIGHBOUR]], [[], []], "several NICs"),
+        ([[OWN], [NEIGHBOUR]], [[], [], []], "after the second"),
+        ([[OWN], []], [[], [], []], "no new MAC address"),
+        ([[NEIGHBOUR], []], [[], [NEIGHBOUR], []], "while the machine was powered off"),
     ],
 )
 async def test_a_doubt_is_no_match(on: Sequence[Sequence[str]], dark: Sequence[Sequence[str]], why: str) -> None:

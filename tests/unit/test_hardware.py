@@ -71,10 +71,10 @@ def test_a_switch_that_speaks_nonsense_is_no_switch(tlvs: Any) -> None:
         (None, NOT_READ),
         ({"error": "OSError: I/O error", "blank": True}, "not readable: OSError: I/O error"),
         ({"blank": True}, "nothing"),
-        ({"blank": False}, "data of no known kind"),
+        ({"blank": False}, "unknown data"),
         ({"found": {"type": "LVM2_member"}}, "LVM physical volume"),
-        ({"found": {"type": "several"}}, "contradicting signatures"),
-        ({"table": "dos", "partitions": []}, "dos: no partition"),
+        ({"found": {"type": "several"}}, "conflicting signatures"),
+        ({"table": "dos", "partitions": []}, "dos: no partitions"),
         (
             {"table": "gpt", "partitions": [{"bytes": 2 << 30, "type": "linux_raid_member", "label": "db:0"}]},
             "gpt: Linux RAID member 'db:0' 2.0 GiB",

@@ -53,8 +53,8 @@ def test_every_fault_is_named_by_row_and_column_at_once() -> None:
     text = CLEAN + "n2,172.22.1.999,ipmi,admin,x,52:54:00:aa:00:02\nn3,172.22.1.23,telnet,admin,x,52:54:00\n"
     assert problems(text) == [
         "line 3: address: '172.22.1.999' is not an address",
-        "line 4: mac: '52:54:00' is not a MAC",
-        "line 4: driver: driver 'telnet' is not known; known are idrac, ipmi, redfish",
+        "line 4: mac: '52:54:00' is not a MAC address",
+        "line 4: driver: driver 'telnet' is not supported; use one of: idrac, ipmi, redfish",
     ]
 
 
@@ -68,8 +68,8 @@ def test_a_password_with_a_space_at_its_edge_is_asked_about_and_not_shown() -> N
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ("n1,172.22.1.21,ipmi,admin,other,52:54:00:aa:00:01", "line 3: address: 172.22.1.21 is given in line 2 too"),
-        ("n2,172.22.1.22,ipmi,admin,horse,52:54:00:aa:00:01", "line 3: mac: 52:54:00:aa:00:01 is given in line 2 too"),
+        ("n1,172.22.1.21,ipmi,admin,other,52:54:00:aa:00:01", "line 3: address: 172.22.1.21 is also in line 2"),
+        ("n2,172.22.1.22,ipmi,admin,horse,52:54:00:aa:00:01", "line 3: mac: 52:54:00:aa:00:01 is also in line 2"),
         ("n2,,ipmi,admin,horse,", "line 3: address: is missing"),
         ("n2,172.22.1.22,ipmi,admin,ho,rse,52:54:00:aa:00:02", "7 cells for 6 columns"),
     ],
@@ -83,7 +83,7 @@ def test_an_old_code_page_is_read_but_never_for_a_password() -> None:
     assert read(row.encode("cp1252"), "list.csv")[0].name == "K\u00f6ln"
     with pytest.raises(InvalidFile) as caught:
         read(row.replace("horse", "h\u00f6rse").encode("cp1252"), "list.csv")
-    assert "line 2: password: has letters beyond ASCII" in str(caught.value)
+    assert "line 2: password: has characters beyond ASCII" in str(caught.value)
 
 
 def test_bytes_that_are_no_text_are_told_with_their_line() -> None:

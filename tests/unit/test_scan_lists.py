@@ -95,7 +95,7 @@ def test_a_mac_that_the_machine_itself_contradicts_is_refused(site: Site, state_
     inventory.update(state_dir, heard)
     said = problems(ONE.format(password="x", mac="52:54:00:aa:00:01"), site, state_dir)
     assert said == [
-        "line 2: mac: the machine itself boots from 52:54:00:aa:00:07 (DHCP request with the BMC's UUID (option 97))"
+        "line 2: mac: the machine boots from 52:54:00:aa:00:07 (DHCP request with the BMC's UUID (option 97))"
     ]
     other = KnownMachine("172.22.1.24", boot_mac="52:54:00:aa:00:01", boot_mac_source="Redfish EthernetInterfaces")
     inventory.save(state_dir, inventory.Inventory((), (other,)))
@@ -115,7 +115,7 @@ def test_a_newer_list_replaces_an_older_one(site: Site, state_dir: Path) -> None
 
 def test_a_password_without_a_user_is_refused(site: Site, state_dir: Path) -> None:
     said = problems("address,user,password\n172.22.1.21,,horse\n", site, state_dir)
-    assert said == ["line 2: user: is missing, and there is a password"]
+    assert said == ["line 2: user: is missing, but there is a password"]
 
 
 def test_what_goes_out_comes_in_again(site: Site, state_dir: Path, tmp_path: Path) -> None:

@@ -47,4 +47,4 @@ def test_the_vlans_of_a_trunk_are_said_with_the_way_to_ask_one() -> None:
 
     assert tagged_vlans([]) == tagged_vlans([Neighbour("52:54:00:00:00:01")]) == ""
     said = tagged_vlans([speaks_on("30"), speaks_on("20"), speaks_on("20")])
-    assert said == "tagged VLANs heard: 20, 30 (--nic NIC.20 asks that one)"
+    assert said == "tagged VLANs heard: 20, 30 (scan one with --nic NIC.20)"

@@ -31,8 +31,8 @@ def test_memory_that_firmware_keeps_back_is_forgiven() -> None:
 def test_every_requirement_that_it_falls_short_of_is_named() -> None:
     said = falls(found(memory=1024, disks=((4, "S1"),), cpus=0), NEEDS)
     assert [one.requirement for one in said] == ["cpus", "memory", "disk"]
-    assert "1024 MiB of memory of 3000" in said[1].reason
-    assert "4 GiB of 12" in said[2].reason
+    assert "1024 MiB of memory, 3000 required" in said[1].reason
+    assert "4 GiB, 12 required" in said[2].reason
 
 
 def test_a_disk_without_serial_cannot_be_known_again() -> None:
@@ -122,5 +122,7 @@ def test_a_spare_never_fills_a_gap_and_the_lack_is_counted(site: Site) -> None:
 def test_a_shortage_counts_who_fell_where(others: tuple[str, ...]) -> None:
     fallen = (Fall("memory", "1"), Fall("memory", "2"), Fall("disk", "3"))
     said = shortage(2, 3, fallen, others)
-    assert said.startswith("2 of 3 undercloud machines are missing: 2 fell at memory; 1 fell at disk")
+    assert said.startswith(
+        "2 of 3 undercloud machines are missing: 2 rejected because of memory; 1 rejected because of disk"
+    )
     assert all(one in said for one in others)

@@ -102,7 +102,7 @@ async def test_who_dies_in_an_attempt_leaves_it_noted_and_gives_the_turn_to_the_
         with pytest.raises(TimeoutError):  # as long as the first lives it waits
             await asyncio.wait_for(asyncio.shield(other), 0.5)
         os.kill(first.pid, signal.SIGKILL)
-        with pytest.raises(SeedvmError, match="not tried now"):
+        with pytest.raises(SeedvmError, match="postponed"):
             await asyncio.wait_for(other, 60)
     await _attempt(tmp_path, "a")  # the same pair, once more
     assert Ledger(tmp_path).failures() == ()

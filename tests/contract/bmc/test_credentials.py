@@ -75,7 +75,7 @@ async def test_an_account_that_is_no_administrator_is_named(tmp_path: Path) -> N
     async with ipmi_sim(tmp_path, ADDRESS, privilege="user"):
         answer = await prove(BmcLogin(ADDRESS, Ledger(tmp_path), maker()), ["ipmi-2.0"], [pair("admin", "right")])
         assert isinstance(answer, Unproven)
-        assert "may not be administrator" in answer.reason
+        assert "lacks the Administrator privilege" in answer.reason
 
 
 @isolated

@@ -76,8 +76,8 @@ async def test_every_account_is_proven_and_none_is_locked(tmp_path: Path) -> Non
     assert "locked" in reasons["ipmi-locked"]
     assert "locked" in reasons["redfish-locked"]
     assert "expired" in reasons["redfish-expired"]
-    assert "no room" in reasons["ipmi-no-slot"]
-    assert "administrator" in reasons["ipmi-operator"]
+    assert "insufficient resources" in reasons["ipmi-no-slot"]
+    assert "Administrator" in reasons["ipmi-operator"]
     assert "wrong password" in reasons["ipmi-wrong"]
     stored = "\n".join(
         file.read_text() for file in (tmp_path / "state").iterdir() if file.name != "secrets.yaml" and file.is_file()

@@ -52,7 +52,7 @@ async def test_one_wrong_password_leaves_and_no_second(tmp_path: Path) -> None:
         for _ in range(2):
             answer = await prove(BmcLogin(ADDRESS, Ledger(tmp_path), MAKE), ["ipmi-1.5"], candidates)
             assert isinstance(answer, Unproven)
-            assert "waits so that the account is not locked" in answer.reason
+            assert "is postponed to avoid locking the account" in answer.reason
             assert answer.retry_seconds > 3000
         assert len(Ledger(tmp_path).failures()) == 1
         first = await prove(BmcLogin(ADDRESS, Ledger(_new(tmp_path)), MAKE), ["ipmi-1.5"], candidates, [candidates[1]])
@@ -73,7 +73,7 @@ async def test_a_login_without_authentication_proves_nothing(tmp_path: Path) -> 
     async with ipmi_sim(tmp_path, ADDRESS, auths="none"):
         answer = await prove(BmcLogin(ADDRESS, Ledger(tmp_path), MAKE), ["ipmi-1.5"], [Candidate("admin", Secret("x"))])
         assert isinstance(answer, Unproven)
-        assert "no password can be proven" in answer.reason
+        assert "no password can be verified" in answer.reason
 
 
 @isolated

@@ -52,7 +52,7 @@ async def test_a_login_refused_with_the_right_password_is_a_lock_and_not_a_wrong
     async with small_bmc(ADDRESS) as bmc:
         answer = await tried(tmp_path, ["ipmi-2.0"], "OpenBMC")
         assert answer.finding == "account-locked"
-        assert "is right" in answer.reason
+        assert "is correct" in answer.reason
         assert answer.retry_seconds == 300
         again = await tried(tmp_path, ["ipmi-2.0"], "OpenBMC")
         assert again.retry_seconds > 0

@@ -83,5 +83,5 @@ async def test_a_public_mockup_is_identified_and_gets_the_redfish_driver(tmp_pat
     assert (answer.system.architecture, machine.usable) == ("x86_64", True)
     arm = replace(answer, system=replace(answer.system, architecture="aarch64"))
     other = with_account(KnownMachine("127.0.0.1", protocols=("redfish-http",)), arm)
-    assert (other.usable, other.cure) == (False, "exclude it")
+    assert (other.usable, other.cure) == (False, "exclude the machine")
     assert "aarch64" in (other.unfit_reason or "")

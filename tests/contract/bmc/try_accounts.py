@@ -35,7 +35,7 @@ async def main() -> None:
                 BmcLogin(address, ledger, make), WRONG, BmcProtocol(protocol.removesuffix("-http"))
             )
         except SeedvmError as refused:
-            assert "not tried now" in refused.what, refused
+            assert "postponed" in refused.what, refused
 
     (folder / f"ready-{os.getpid()}").touch()
     while not (folder / "go").exists():

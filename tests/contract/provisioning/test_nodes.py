@@ -136,8 +136,8 @@ async def test_too_few_machines_are_told_by_requirement(state_dir: Path, site: S
             verdict = await step.check()
             assert isinstance(verdict, Blocked)
         assert verdict.why == (
-            "3 of 3 undercloud machines are missing: 2 fell at memory; 1 fell at inspection; "
-            "1 fell at login; 172.22.1.24: wrong password"
+            "3 of 3 undercloud machines are missing: 2 rejected because of memory; 1 rejected because of inspection; "
+            "1 rejected because of login; 172.22.1.24: wrong password"
         )
         assert api.orders("inspect").count(BMCS[0]) == 2
         assert not api.orders("provide")
@@ -165,7 +165,7 @@ def test_forty_machines_that_never_came_into_ironic_are_counted_by_what_stopped_
     inventory.update(state_dir, *login, *dark, gone, excluded)
     verdict = InspectStep(here)._too_few((), 3)
     assert isinstance(verdict, Blocked)
-    assert "30 fell at login; 7 fell at boot MAC; 1 fell at answer" in verdict.why
+    assert "30 rejected because of login; 7 rejected because of boot MAC; 1 rejected because of answer" in verdict.why
     assert verdict.why.count("wrong password") == 3
     assert "and 35 more, listed by: seedvm machines; 1 excluded by the site file" in verdict.why
 

@@ -103,7 +103,7 @@ async def test_the_command_lists_what_is_there_also_for_programs(tmp_path: Path)
         lines = (await process.arun(process.Command(command, cwd=ROOT), timeout=60)).stdout.splitlines()
         stream = (await process.arun(process.Command([*command, "--json"], cwd=ROOT), timeout=60)).stdout.splitlines()
         listed = (await process.arun(process.Command([*command, "--export", "csv"], cwd=ROOT), timeout=60)).stdout
-    assert lines[0].startswith("asking 2 addresses: 10 packets")
+    assert lines[0].startswith("contacting 2 addresses: 10 packets")
     assert lines[-1].startswith("1 BMCs, ")
     events = [json.loads(line) for line in stream]
     assert (events[0]["event"], events[0]["packets"], events[1]["event"]) == ("start", 10, "bmc")
