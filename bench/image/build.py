@@ -22,7 +22,7 @@ from seedvm.image.offline import served
 
 LEAST_RATIO = 1 / 1.5
 MEMORY = Path("/dev/shm")
-ROOMS = ("debian-os", *(room for room in elements.golden_rooms() if room not in ("tree-output", "layer")))
+ELEMENTS = ("debian-os", *(one for one in elements.golden_elements() if one not in ("tree-output", "layer")))
 LIMIT_SECONDS = 3600
 
 
@@ -49,7 +49,7 @@ def _online() -> dict[str, str]:
 
 
 def lower_bound(golden: Path, told: Mapping[str, str]) -> float:
-    """Seconds for the same packages as a file system: no rooms, no libraries from PyPI, no boot loader, no checks, no sums."""
+    """Seconds for the same packages as a file system: no elements, no libraries from PyPI, no boot loader, no checks, no sums."""
     packages = json.loads((golden / "golden.json").read_text())["packages"]
     mirror = (told["SEEDVM_DEBIAN_MIRROR"], told["SEEDVM_DEBIAN_SECURITY_MIRROR"])
     suites = ("trixie", "trixie-updates", "trixie-security")
@@ -77,12 +77,12 @@ def lower_bound(golden: Path, told: Mapping[str, str]) -> float:
 
 
 def disk_image_create(folder: Path, cache: Path, told: Mapping[str, str]) -> tuple[str, float]:
-    """What was run, and its seconds: one ordinary run with the same rooms, to a raw disk.
+    """What was run, and its seconds: one ordinary run with the same elements, to a raw disk.
 
     `vm` makes partitions with device-mapper. Where there is none, the nearest is measured: the same disk without a partition table
     and without a boot loader, which is less work.
     """
-    words = [*ROOMS, "peer-locale", *(["vm"] if _device_mapper() else [])]
+    words = [*ELEMENTS, "peer-locale", *(["vm"] if _device_mapper() else [])]
     peer = f"disk-image-create -t raw{' vm' if words[-1] == 'vm' else ''}"
     workshop = dib.Workshop(folder)
     workshop.scratch.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""What the golden image weighs, and what takes the room in it."""
+"""What the golden image weighs, and what takes the space in it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LIMIT_MB = 900.0
 
 
 def size_figure(images: ImageSet, scratch: Path) -> Figure:
-    """The compressed qcow2 against the limit; prints what takes the room in the tree, the largest first."""
+    """The compressed qcow2 against the limit; prints what takes the space in the tree, the largest first."""
     small = scratch / "golden.qcow2"
     pack = ["qemu-img", "convert", "-O", "qcow2", "-c", "-o", "compression_type=zstd"]
     process.run([*pack, images.folder / "golden.raw", small], timeout=1800)

@@ -172,7 +172,7 @@ async def _ask_open(link: UdpSocket, suite: rakp.Suite, privilege: int) -> rakp.
                         give_back(link, said.bmc_id)
 
     link.overhear = overhear  # it goes on hearing when the question has its answer
-    return await link.ask(ask, lambda raw: heard[0] if heard else None, "the session request")
+    return await link.ask(ask, lambda raw: heard[0] if heard else None, "a session request")
 
 
 class Ipmi20Session:

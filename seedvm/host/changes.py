@@ -1,6 +1,6 @@
-"""What is changed on the laptop's network: planned and told first, written down before it is done, put back by `seedvm host down`.
+"""What is changed on the laptop's network: planned and shown first, written down before it is done, undone by `seedvm host down`.
 
-A change carries its own way back as `ip` commands, which may be run twice. After a reboot of the laptop nothing is left of them and
+A change carries its own undo as `ip` commands, which may be run twice. After a reboot of the laptop nothing is left of them and
 the record is dropped. It refuses to change a port that has no plan, and it changes nothing else.
 """
 
@@ -25,7 +25,7 @@ Words = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Change:
-    """One change in words, the `ip` commands that make it and those that take it back."""
+    """One change in words, the `ip` commands that make it and those that undo it."""
 
     says: str
     do: tuple[Words, ...]
@@ -57,12 +57,12 @@ def make_bridge(nic: LaptopNic, bridge: str = BRIDGE) -> Change:
     for route in routes:
         do.append(("route", "replace", *route, "dev", bridge))
         undo.append(("route", "replace", *route, "dev", nic.name))
-    moved = f"; {', '.join(nic.addresses)} move to it and connections through it may break" if nic.addresses else ""
-    return Change(f"make the bridge {bridge} with {nic.name} in it{moved}", tuple(do), tuple(undo))
+    moved = f"; {', '.join(nic.addresses)} move to it, and connections through it may break" if nic.addresses else ""
+    return Change(f"create the bridge {bridge} with {nic.name} in it{moved}", tuple(do), tuple(undo))
 
 
 def apply(changes: Sequence[Change], record: Path) -> None:
-    """Make the changes, each written down before. One that fails is taken back with all before it."""
+    """Make the changes, each written down before. One that fails is undone with all before it."""
     for change in changes:
         _write(record, change)
         for words in change.do:
@@ -72,7 +72,7 @@ def apply(changes: Sequence[Change], record: Path) -> None:
                 raise SeedvmError(
                     f"could not {change.says}",
                     why=f"{process.pasteable(done.argv)}: {done.stderr.strip()}",
-                    hint="the network was put back as it was",
+                    hint="the network has been restored",
                 )
 
 
@@ -86,13 +86,13 @@ def restore(record: Path) -> tuple[str, ...]:
     entries = _read(record)
     for entry in reversed(entries):
         for words in entry.undo:
-            process.run(["ip", *words], timeout=_SECONDS, check=False)  # taken back before, or the port was pulled out
+            process.run(["ip", *words], timeout=_SECONDS, check=False)  # undone before, or the port was pulled out
     left = [name for entry in entries for name in _made(entry) if Path("/sys/class/net", name).exists()]
     if left:
         raise SeedvmError(
-            "the network is not as it was",
-            why=f"{', '.join(left)} could not be taken away",
-            hint=f"ip link del {left[0]}, then: seedvm host down",
+            "the network could not be restored",
+            why=f"{', '.join(left)} could not be removed",
+            hint=f"run ip link del {left[0]}, then seedvm host down",
         )
     record.unlink(missing_ok=True)
     return tuple(entry.says for entry in entries)

@@ -103,7 +103,9 @@ def with_link(xml: str, number: int, up: bool) -> str:
     """The XML of NIC `number` of a domain with its cable in or out, as libvirt takes it to update the device."""
     nics = ElementTree.fromstring(xml).findall("./devices/interface")
     if number >= len(nics):
-        raise SeedvmError("the seed has no such NIC", why=f"it has {len(nics)}", hint="this is a fault of seedvm")
+        raise SeedvmError(
+            "the seed has no such NIC", why=f"it has {len(nics)}", hint="report this as a defect of seedvm"
+        )
     nic = nics[number]
     link = nic.find("link")
     if link is None:

@@ -1,4 +1,4 @@
-"""libvirt, as little of it as the seed needs, with its errors told as ours. The library is imported when it is asked for.
+"""libvirt, as little of it as the seed needs, with its errors as ours. The library is imported when it is asked for.
 
 It refuses to touch a domain that does not carry our title.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 URI = "qemu:///system"
 OURS = "seedvm: the seed"
-_CURE = "apt-get install libvirt-daemon-system qemu-system-x86 ovmf, then: systemctl start libvirtd"
+_CURE = "run apt-get install libvirt-daemon-system qemu-system-x86 ovmf, then systemctl start libvirtd"
 
 
 class Hypervisor:
@@ -36,7 +36,7 @@ class Hypervisor:
     def capable(self, kind: str) -> bool:
         """Whether q35 with UEFI firmware can be had for this domain type (`kvm`, `qemu`)."""
         try:
-            with _told("libvirt does not say what it can do"):
+            with _told("libvirt does not report its capabilities"):
                 said = self._connection.getDomainCapabilities(None, "x86_64", "q35", kind)
         except SeedvmError:
             return False
@@ -65,23 +65,23 @@ class Hypervisor:
             return str(self._ours(name).XMLDesc(0))
 
     def define(self, xml: str) -> None:
-        with _told("libvirt refuses the seed's definition"):
+        with _told("libvirt rejected the seed's definition"):
             self._connection.defineXML(xml)
 
     def start(self, name: str) -> None:
         domain = self._ours(name)
-        with _told("the seed does not start"):
+        with _told("the seed could not be started"):
             domain.create()
 
     def resume(self, name: str) -> None:
         domain = self._ours(name)
-        with _told("the seed does not go on"):
+        with _told("the seed could not be resumed"):
             domain.resume()
 
     def press_power(self, name: str) -> None:
         """Ask the system in it to switch off (ACPI)."""
         domain = self._ours(name)
-        with _told("the seed cannot be asked to switch off"):
+        with _told("the seed cannot be asked to power off"):
             domain.shutdown()
 
     def cut_power(self, name: str) -> None:
@@ -92,19 +92,19 @@ class Hypervisor:
     def forget(self, name: str) -> None:
         """Take the definition and the firmware's variables away; the disk stays."""
         domain, library = self._ours(name), self._library
-        with _told("the seed's definition cannot be taken away"):
+        with _told("the seed's definition cannot be removed"):
             domain.undefineFlags(library.VIR_DOMAIN_UNDEFINE_NVRAM | library.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA)
 
     def freeze_disk(self, name: str, xml: str) -> None:
         """From now on the running seed writes to a new file; what was written stays as it is."""
         domain, library = self._ours(name), self._library
         flags = library.VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY | library.VIR_DOMAIN_SNAPSHOT_CREATE_ATOMIC
-        with _told("no snapshot of the running seed could be made"):
+        with _told("could not create a snapshot of the running seed"):
             domain.snapshotCreateXML(xml, flags | library.VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA)
 
     def update_nic(self, name: str, xml: str) -> None:
         domain = self._ours(name)
-        with _told("the seed's cable could not be moved"):
+        with _told("the link of the seed's NIC could not be changed"):
             domain.updateDeviceFlags(xml, self._library.VIR_DOMAIN_AFFECT_LIVE)
 
     def set_clock(self, name: str, seconds: float) -> None:
@@ -116,7 +116,7 @@ class Hypervisor:
     def _ours(self, name: str) -> libvirt.virDomain:
         domain = self._find(name)
         if domain is None:
-            raise SeedvmError(f"there is no VM {name}", why="libvirt knows none of this name", hint="seedvm host up")
+            raise SeedvmError(f"there is no VM {name}", why="libvirt has no VM of this name", hint="run seedvm host up")
         return domain
 
     def _find(self, name: str) -> libvirt.virDomain | None:
@@ -126,12 +126,14 @@ class Hypervisor:
         except library.libvirtError as error:
             if error.get_error_code() == library.VIR_ERR_NO_DOMAIN:
                 return None
-            raise _error("libvirt cannot be asked for its VMs", error) from error
+            raise _error("libvirt cannot list its VMs", error) from error
         with _told("the VM's definition cannot be read"):
             title = ElementTree.fromstring(domain.XMLDesc(0)).findtext("title")
         if title != OURS:
             raise SeedvmError(
-                f"the VM {name} is not ours", why=f"its title is '{title}'", hint="give another name with --name"
+                f"the VM {name} was not created by seedvm",
+                why=f"its title is '{title}'",
+                hint="use another name with --name",
             )
         return domain
 
@@ -159,7 +161,7 @@ def connected(uri: str = URI) -> Iterator[Hypervisor]:
 
 
 def _silent(_context: object, _error: object) -> None:
-    """libvirt prints every error; ours are told by who asked."""
+    """libvirt prints every error; ours come from the caller."""
 
 
 @contextlib.contextmanager
@@ -173,7 +175,7 @@ def _told(what: str) -> Iterator[None]:
 
 
 def _error(what: str, error: Exception) -> SeedvmError:
-    return SeedvmError(what, machine="seed", why=str(error), hint="seedvm host check")
+    return SeedvmError(what, machine="seed", why=str(error), hint="run seedvm host check")
 
 
 def _dotted(number: int) -> str:

@@ -15,15 +15,17 @@ def wanted_sum(image: Path) -> str:
     """The SHA-256 that stands beside the image, in hex."""
     beside = image.with_name(image.name + ".sha256")
     if not image.is_file():
-        raise SeedvmError(f"there is no image {image}", why="no such file", hint="build it: ./build-appliance.sh")
+        raise SeedvmError(f"there is no image {image}", why="no such file", hint="build it with ./build-appliance.sh")
     try:
         words = beside.read_text().split()
     except OSError as error:
         raise SeedvmError(
-            f"{image} cannot be proven", why=f"{beside}: {error.strerror}", hint="copy its .sha256 file beside it"
+            f"{image} cannot be verified", why=f"{beside}: {error.strerror}", hint="copy its .sha256 file next to it"
         ) from error
     if not words or len(words[0]) != 64:
-        raise SeedvmError(f"{beside} is not a checksum", why="it does not begin with 64 hex digits", hint="build again")
+        raise SeedvmError(
+            f"{beside} is not a checksum", why="it does not begin with 64 hex digits", hint="build the image again"
+        )
     return words[0].lower()
 
 
@@ -38,7 +40,7 @@ def verified_bytes(image: Path, say: Callable[[str], None]) -> int:
     if sha256.hexdigest() != wanted:
         raise SeedvmError(
             f"{image} is damaged",
-            why=f"its SHA-256 is {sha256.hexdigest()[:16]}..., its checksum file says {wanted[:16]}...",
-            hint="copy or build it again; nothing was written",
+            why=f"its SHA-256 is {sha256.hexdigest()[:16]}..., its checksum file has {wanted[:16]}...",
+            hint="copy or build the image again; nothing has been written",
         )
     return image.stat().st_size

@@ -45,12 +45,12 @@ def runs(accelerator: str, *, seconds: float = _SECONDS) -> bool:
 
 
 def usable() -> tuple[bool, str]:
-    """Whether KVM works, and in words why it does not."""
+    """Whether KVM works, and why it does not."""
     if not NODE.exists():
         return (
             False,
-            "there is no /dev/kvm: switch virtualisation (VT-x, AMD-V) on in the firmware setup, modprobe kvm_intel or kvm_amd",
+            "there is no /dev/kvm: enable virtualisation (VT-x, AMD-V) in the firmware setup, and load kvm_intel or kvm_amd with modprobe",
         )
     if not runs("kvm"):
-        return False, "/dev/kvm is there and a guest does not run on it: is this a VM without nested virtualisation?"
+        return False, "/dev/kvm exists, but a guest does not run on it: is this a VM without nested virtualisation?"
     return True, "a guest ran on /dev/kvm"

@@ -36,35 +36,37 @@ class Need:
 
 def survey(folder: Path, *, memory_mib: int, uri: str = URI) -> tuple[Need, ...]:
     """All needs, each looked at."""
-    fast, told = kvm.usable()
+    fast, found = kvm.usable()
     return (
         _root(),
         _programs(),
         Need(
             "virtualisation",
             fast,
-            told,
-            "without it the seed is emulated: enough to practise, too slow to deploy",
+            found,
+            "without it the seed is emulated: enough for practice, too slow to deploy",
             must=False,
         ),
         _libvirt(uri, fast),
         _memory(memory_mib),
         _room(folder),
         _awake(),
-        Need("mains", not power.warning(), power.warning() or "on mains, or no battery", "plug it in", must=False),
+        Need(
+            "mains", not power.warning(), power.warning() or "on mains, or no battery", "plug the laptop in", must=False
+        ),
         *_ports(nics()),
     )
 
 
 def _root() -> Need:
-    return Need("rights", os.geteuid() == 0, f"user id {os.geteuid()}", "run it as root: sudo seedvm host ...")
+    return Need("rights", os.geteuid() == 0, f"user id {os.geteuid()}", "run as root: sudo seedvm host ...")
 
 
 def _programs() -> Need:
     path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
     missing = {program: package for program, package in _PROGRAMS.items() if shutil.which(program, path=path) is None}
     cure = f"apt-get install {' '.join(sorted(missing.values()))}"
-    return Need("programs", not missing, f"missing: {', '.join(missing)}" if missing else "all there", cure)
+    return Need("programs", not missing, f"missing: {', '.join(missing)}" if missing else "all installed", cure)
 
 
 def _libvirt(uri: str, fast: bool) -> Need:
@@ -83,21 +85,27 @@ def _libvirt(uri: str, fast: bool) -> Need:
 def _memory(wanted_mib: int) -> Need:
     found, needed = memory_mib("MemAvailable"), wanted_mib + _SPARE_MIB
     return Need(
-        "memory", found >= needed, f"{found} MiB free, {needed} needed", "close other programs, or --memory less"
+        "memory",
+        found >= needed,
+        f"{found} MiB free, {needed} needed",
+        "close other programs, or use a smaller --memory",
     )
 
 
 def _room(folder: Path) -> Need:
     free = free_bytes(folder) >> 30
     return Need(
-        "disk", free >= _DISK_GIB, f"{free} GiB free for {folder}, {_DISK_GIB} needed", "free some, or --folder"
+        "disk",
+        free >= _DISK_GIB,
+        f"{free} GiB free for {folder}, {_DISK_GIB} needed",
+        "free disk space, or use another --folder",
     )
 
 
 def _awake() -> Need:
     can = watch.can_inhibit()
-    found = "sleep and lid are held off while the seed is on" if can else "no logind to hold sleep off"
-    return Need("sleep", can, found, "switch sleep off in the system's settings and keep the lid open", must=False)
+    found = "sleep and lid switch are inhibited while the seed is on" if can else "no logind to inhibit sleep"
+    return Need("sleep", can, found, "disable sleep in the system settings and keep the lid open", must=False)
 
 
 def _ports(found: tuple[LaptopNic, ...]) -> tuple[Need, ...]:
@@ -106,7 +114,7 @@ def _ports(found: tuple[LaptopNic, ...]) -> tuple[Need, ...]:
         "ports",
         bool(wired),
         f"{len(wired)} wired",
-        "plug in a USB network adapter; --port takes a bridge too",
+        "plug in a USB network adapter; --port also accepts a bridge",
         must=False,
     )
     return (first, *(_port(nic) for nic in found if nic.kind in ("wired", "wifi", "bridge")))

@@ -67,18 +67,20 @@ class LaptopNic:
         """What the operator should know before the seed is put on this port."""
         said = []
         if self.kind == "wifi":
-            said.append(f"{self.name} is Wi-Fi: an access point passes no frames of a second MAC address; take a cable")
+            said.append(f"{self.name} is Wi-Fi: an access point drops frames of a second MAC address; use a cable")
         if self.kind == "virtual":
-            said.append(f"{self.name} is not a physical port: the seed reaches only what is behind it on this machine")
+            said.append(
+                f"{self.name} is not a physical port: the seed reaches only what is connected to it on this machine"
+            )
         if self.default_route:
             said.append(
                 f"{self.name} carries this machine's default route: the seed's DHCP would answer on that network"
             )
         if self.kind != "bridge" and not self.cable:
-            said.append(f"{self.name} has no link: is the cable in at both ends?")
+            said.append(f"{self.name} has no link: check the cable at both ends")
         if self.speed_mbit is not None and 0 < self.speed_mbit < SLOW_MBIT:
             said.append(
-                f"{self.name} runs at {self.speed_mbit} Mbit/s: images will take long; look at cable and switch port"
+                f"{self.name} runs at {self.speed_mbit} Mbit/s: images will take long; check the cable and the switch port"
             )
         return tuple(said)
 
@@ -100,7 +102,9 @@ def nic(name: str) -> LaptopNic:
             return one
     names = ", ".join(one.name for one in found) or "none"
     raise SeedvmError(
-        f"there is no network port {name}", why=f"this machine has {names}", hint="seedvm host check lists them"
+        f"there is no network port {name}",
+        why=f"this machine has {names}",
+        hint="list the ports with seedvm host check",
     )
 
 

@@ -20,7 +20,7 @@ def warning(supplies: Path = _SUPPLIES) -> str:
     ]
     if not charges:
         return ""
-    return f"the laptop runs on its battery ({charges[0] or '?'} %): plug it in"
+    return f"the laptop runs on battery ({charges[0] or '?'} %): plug it in"
 
 
 def _read(path: Path) -> str:

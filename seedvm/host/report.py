@@ -1,4 +1,4 @@
-"""How the seed on this laptop stands, as one frozen answer. It changes nothing."""
+"""The status of the seed on this laptop, as one frozen answer. It changes nothing."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The seed's VM on this laptop: up, down, snapshot, back, wipe. Each may be run again.
 
-Its disk is a qcow2 made from the appliance's image; a snapshot freezes that file and goes on in a new one. It refuses an image
+Its disk is a qcow2 made from the appliance's image; a snapshot freezes that file and continues in a new one. It refuses an image
 that is not what its checksum says, and to go back to a snapshot while the VM is on.
 """
 
@@ -69,9 +69,9 @@ def prepare_disk(place: SeedFiles, image: Path, say: Say) -> None:
     free = shutil.disk_usage(place.folder).free
     if free < 2 * size:
         raise SeedvmError(
-            "there is too little room for the seed's disk",
+            "not enough disk space for the seed's disk",
             why=f"{free >> 20} MiB free in {place.folder}, {2 * size >> 20} MiB needed",
-            hint="free some, or give another folder with --folder",
+            hint="free disk space, or use another folder with --folder",
         )
     say(f"copying {image} to the seed's disk")
     partial = place.disk.with_suffix(".partial")
@@ -84,20 +84,22 @@ def prepare_disk(place: SeedFiles, image: Path, say: Say) -> None:
 
 
 def up(hypervisor: Hypervisor, place: SeedFiles, want: SeedVm, say: Say, *, uri: str) -> None:
-    """Defined as it is wanted now, and on. What runs already stays; a paused one goes on."""
+    """Defined as it is wanted now, and on. What runs already stays; a paused one is resumed."""
     state = hypervisor.state(place.name)
     if state == "running":
-        say("the seed is on already")
+        say("the seed is already running")
     elif state == "paused":
         hypervisor.resume(place.name)
-        say("the seed goes on")
+        say("the seed has been resumed")
     elif state == "stopping":
-        raise SeedvmError("the seed is switching off", machine="seed", hint="wait for it: seedvm host status")
+        raise SeedvmError(
+            "the seed is powering off", machine="seed", hint="wait until seedvm host status reports it as off"
+        )
     else:
         top = top_disk(hypervisor, place)
         hypervisor.define(domain.render(replace(want, disk=top)))
         hypervisor.start(place.name)
-        say(f"the seed is on{'' if want.kvm else ', emulated: many times slower than with KVM'}")
+        say(f"the seed is running{'' if want.kvm else ', emulated: many times slower than with KVM'}")
     say(watch.start(place.folder, place.name, uri))
 
 
@@ -112,7 +114,7 @@ def down(hypervisor: Hypervisor, place: SeedFiles, say: Say, *, force: bool = Fa
         say("the seed is off")
     watch.end(place.folder, place.name)
     for change in changes.restore(place.changes):
-        say(f"taken back: {change}")
+        say(f"undone: {change}")
 
 
 def snapshot(hypervisor: Hypervisor, place: SeedFiles, *, now: datetime | None = None) -> str:
@@ -120,7 +122,7 @@ def snapshot(hypervisor: Hypervisor, place: SeedFiles, *, now: datetime | None =
     label = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
     new = place.overlay(label)
     if new.exists():
-        raise SeedvmError(f"there is a snapshot {label} already", hint="wait a second")
+        raise SeedvmError(f"snapshot {label} already exists", hint="wait a second, then run again")
     if hypervisor.state(place.name) in ("running", "paused"):
         hypervisor.freeze_disk(place.name, _SNAPSHOT.format(label=label, file=new))
     else:
@@ -133,13 +135,17 @@ def snapshot(hypervisor: Hypervisor, place: SeedFiles, *, now: datetime | None =
 def back(hypervisor: Hypervisor, place: SeedFiles, label: str) -> None:
     """The disk as it was at a snapshot; what was written since is thrown away. For a seed that is off."""
     if hypervisor.state(place.name) != "off":
-        raise SeedvmError("the seed is on", machine="seed", why="a disk in use cannot go back", hint="seedvm host down")
+        raise SeedvmError(
+            "the seed is running", machine="seed", why="a disk in use cannot be restored", hint="run seedvm host down"
+        )
     chain = disk_chain(top_disk(hypervisor, place))
     wanted = place.overlay(label)
     if wanted not in chain:
         known = ", ".join(labels(hypervisor, place)) or "none"
         raise SeedvmError(
-            f"there is no snapshot {label}", why=f"there are: {known}", hint="seedvm host status lists them"
+            f"there is no snapshot {label}",
+            why=f"existing snapshots: {known}",
+            hint="list them with seedvm host status",
         )
     at = chain.index(wanted)
     hypervisor.define(hypervisor.xml(place.name).replace(f"'{chain[0]}'", f"'{wanted}'"))
@@ -167,7 +173,7 @@ def wipe(hypervisor: Hypervisor, place: SeedFiles, say: Say) -> None:
         changes.restore(place.changes)
     for path in place.files():
         path.unlink(missing_ok=True)
-        say(f"gone: {path}")
+        say(f"deleted: {path}")
     with contextlib.suppress(OSError):  # not empty, or a mount point, also a bind mount of the same file system
         place.folder.rmdir()
 
@@ -195,9 +201,9 @@ def _wait_off(hypervisor: Hypervisor, place: SeedFiles) -> None:
     wait_for_sync(
         lambda: hypervisor.state(place.name) in ("absent", "off"),
         seconds=OFF_SECONDS,
-        what="the seed does not switch itself off",
+        what="the seed did not power off",
         machine="seed",
-        hint="look at it with seedvm host console, or cut its power: seedvm host down --force",
+        hint="check it with seedvm host console, or cut its power with seedvm host down --force",
         pause=0.5,
         passing=NO_ERROR,
     )

@@ -1,7 +1,7 @@
 """The appliance's image on a USB stick, written and read back.
 
-It refuses what is not a whole disk, what is mounted or used by anything, and a disk built into the machine unless it was named twice.
-The kernel is asked as well: O_EXCL on a block device fails while somebody else holds it (open(2)).
+It refuses what is not a whole disk, what is mounted or used by anything, and a disk built into the machine unless it was given twice.
+The kernel is asked as well: O_EXCL on a block device fails while another process holds it (open(2)).
 """
 
 from __future__ import annotations
@@ -69,15 +69,17 @@ def look(device: Path) -> Stick:
         mode = device.stat().st_mode
     except OSError as error:
         raise SeedvmError(
-            f"there is no device {device}", why=str(error.strerror), hint="lsblk lists the disks"
+            f"there is no device {device}", why=str(error.strerror), hint="list the disks with lsblk"
         ) from error
     if not stat.S_ISBLK(mode):
-        raise SeedvmError(f"{device} is not a disk", why="not a block device", hint="lsblk lists the disks")
+        raise SeedvmError(f"{device} is not a disk", why="not a block device", hint="list the disks with lsblk")
     fields = "PATH,TYPE,SIZE,RM,TRAN,MODEL,MOUNTPOINTS,FSTYPE"
     said = process.run(["lsblk", "--json", "--bytes", "--output", fields, device], timeout=30).stdout
     disk = decode(_Answer, json.loads(said), "the answer of lsblk").blockdevices[0]
     if disk.type not in ("disk", "loop"):
-        raise SeedvmError(f"{device} is not a whole disk", why=f"it is a {disk.type}", hint="name the disk it is on")
+        raise SeedvmError(
+            f"{device} is not a whole disk", why=f"it is a {disk.type}", hint="give the disk that it is on"
+        )
     removable = disk.rm or disk.tran == "usb"
     return Stick(device, disk.size, (disk.model or "").strip(), removable, tuple(_uses(disk)))
 
@@ -88,23 +90,23 @@ def refuse(stick: Stick, image: Path, times_named: int) -> None:
         raise SeedvmError(
             f"{stick.device} is in use",
             why="; ".join(stick.used),
-            hint="unmount it first; a disk in use is never written",
+            hint="unmount the stick first; a disk in use is never written",
         )
     if not stick.removable and times_named < 2:
         raise SeedvmError(
             f"{stick.device} is built into this machine",
             why=stick.told(),
-            hint=f"if it is to be wiped all the same, name it twice: --device {stick.device} --device {stick.device}",
+            hint=f"to wipe it anyway, give it twice: --device {stick.device} --device {stick.device}",
         )
     if image.suffix != ".raw":
-        raise SeedvmError(f"{image} is not a raw image", why="firmware reads no other", hint="take the .raw file")
+        raise SeedvmError(f"{image} is not a raw image", why="firmware reads only raw images", hint="use the .raw file")
     wanted_sum(image)
     needed = image.stat().st_size
     if stick.size < needed:
         raise SeedvmError(
             f"{stick.device} is too small",
             why=f"{stick.size / 1e9:.1f} GB, the image has {needed / 1e9:.1f} GB",
-            hint="take a larger one",
+            hint="use a larger stick",
         )
 
 
@@ -115,13 +117,17 @@ def write(stick: Stick, image: Path, say: Callable[[str], None], progress: Progr
     try:
         read = _written(stick, image, size, progress)
     except OSError as error:
-        hint = "who uses it? lsblk, fuser" if error.errno == errno.EBUSY else "take another stick; this one fails"
+        hint = (
+            "find what uses the stick with lsblk and fuser"
+            if error.errno == errno.EBUSY
+            else "use another stick; this one is failing"
+        )
         raise SeedvmError(f"{stick.device} cannot be written", why=str(error.strerror), hint=hint) from error
     if read != wanted:
         raise SeedvmError(
             f"{stick.device} does not hold what was written",
             why=f"read back {read[:16]}..., written {wanted[:16]}...",
-            hint="take another stick; this one is worn out",
+            hint="use another stick; this one is worn out",
         )
     return wanted
 

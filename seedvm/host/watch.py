@@ -28,7 +28,7 @@ from seedvm.host.hypervisor import Hypervisor, connected
 _EVERY_SECONDS = 1.0
 _SLEPT_SECONDS = 2.0
 _START_SECONDS = 20.0
-_WHY = "the seed deploys machines: asleep it would leave them half written"
+_WHY = "the seed is deploying machines; sleep would leave them half written"
 
 
 def start(folder: Path, name: str, uri: str) -> str:
@@ -38,18 +38,18 @@ def start(folder: Path, name: str, uri: str) -> str:
         awake = inhibit_words() if can_inhibit() else []
         source = {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
         child = process.spawn(process.Command([*awake, *words], env=source), log=folder / f"{name}.watch.log")
-        what, hint = "nobody looks after the seed", f"look at {folder}/{name}.watch.log"
+        what, hint = "the seed's watchdog process did not start", f"check {folder}/{name}.watch.log"
 
         def runs_now() -> bool:
             if child.poll() is not None:
-                raise Hopeless(what, why="its watch ended", hint=hint)
+                raise Hopeless(what, why="the process exited", hint=hint)
             return runs(folder, name)
 
         wait_for_sync(runs_now, seconds=_START_SECONDS, what=what, hint=hint, pause=0.05)
     return (
         "the laptop stays awake while the seed is on, lid closed or not"
         if can_inhibit()
-        else "the laptop may fall asleep: there is no logind to ask; keep the lid open and switch sleep off"
+        else "the laptop might go to sleep, because there is no logind: disable sleep and keep the lid open"
     )
 
 
@@ -60,7 +60,12 @@ def end(folder: Path, name: str) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
         with contextlib.suppress(TimedOut):
-            wait_for_sync(lambda: not runs(folder, name), seconds=_START_SECONDS, what="the watch runs on", pause=0.05)
+            wait_for_sync(
+                lambda: not runs(folder, name),
+                seconds=_START_SECONDS,
+                what="the watchdog process did not stop",
+                pause=0.05,
+            )
 
 
 def runs(folder: Path, name: str) -> bool:
@@ -138,9 +143,9 @@ class SeedWatch:
         slept, self.asleep = asleep - self.asleep, asleep
         try:
             hypervisor.set_clock(self.name, time.time())
-            cure = "the seed's clock was set"
+            cure = "the seed's clock has been set"
         except SeedvmError:
-            cure = f"the seed's clock may be {slept:.0f} s behind until NTP sets it; the engine goes on by itself"
+            cure = f"the seed's clock may be {slept:.0f} s behind until NTP sets it; the engine resumes automatically"
         self.note(f"the laptop slept {slept:.0f} s; {cure}")
 
     def _cables(self, hypervisor: Hypervisor) -> None:
@@ -151,8 +156,8 @@ class SeedWatch:
             if cable == before:
                 continue
             hypervisor.update_nic(self.name, domain.with_link(hypervisor.xml(self.name), number, bool(cable)))
-            told = "the cable is back" if cable else "the port is gone" if cable is None else "the cable is out"
-            self.note(f"{port.name}: {told}; the seed's NIC follows")
+            change = "cable connected" if cable else "port removed" if cable is None else "cable disconnected"
+            self.note(f"{port.name}: {change}; the seed's NIC follows")
 
 
 def _asleep_seconds() -> float:
@@ -179,8 +184,8 @@ def main(arguments: list[str]) -> None:
                 while watching.look(hypervisor):
                     time.sleep(_EVERY_SECONDS)
                 return
-        except SeedvmError as error:  # libvirt is started anew, by an upgrade for example
-            watching.note(f"libvirt cannot be asked: {error}")
+        except SeedvmError as error:  # libvirt is restarted, by an upgrade for example
+            watching.note(f"libvirt does not answer: {error}")
             time.sleep(5)
 
 

@@ -38,11 +38,11 @@ NAME = "seedvm-appliance"
 ARCHITECTURES = {"amd64": "x86_64"}
 # What an appliance for another architecture lacks.
 _FOREIGN = {
-    "arm64": "missing are: its kernel among the rooms' packages (linux-image-arm64), its boot program (grub-efi-arm64, BOOTAA64.EFI), its"
-    " root's partition type (gpt.py), a virtual rack whose machines are arm64, and a machine to try it on",
+    "arm64": "still missing: its kernel among the elements' packages (linux-image-arm64), its boot program (grub-efi-arm64, BOOTAA64.EFI),"
+    " its root's partition type (gpt.py), a virtual rack whose machines are arm64, and a machine to try it on",
 }
 OPTIONS = "set seedvm_options=seedvm.seed\n"
-# A virtual disk is as large as the laptop's VM wants it; the state takes what is there.
+# A virtual disk is as large as the laptop's VM needs it; the state takes what is there.
 QCOW2_GIB = 40
 _MIB = 1 << 20
 _CARRIED = ("golden.json", "golden.raw.sha256", "ramdisk.kernel", "ramdisk.initramfs", "ramdisk.json")
@@ -77,14 +77,14 @@ def refuse_foreign(arch: str) -> None:
         known = ", ".join(ARCHITECTURES)
         raise SeedvmError(
             f"there is no appliance for {arch}",
-            why=_FOREIGN.get(arch, "nobody has written one"),
+            why=_FOREIGN.get(arch, "this architecture is not supported"),
             hint=f"--arch {known}",
         )
     if platform.machine() != machine:
         raise SeedvmError(
             f"an appliance for {arch} cannot be built here",
-            why=f"packages are set up by running them, and this machine is {platform.machine()}",
-            hint=f"build it on a machine that is {machine}",
+            why=f"packages are set up by running them, but this machine is {platform.machine()}",
+            hint=f"build it on a machine with {machine}",
         )
 
 
@@ -118,7 +118,7 @@ def _built(images: ImageSet) -> Mapping[str, FileSum]:
 
 
 def _carried(folder: Path) -> Mapping[str, FileSum]:
-    """Sums of what the appliance in `folder` carries: images that were built anew have the old key and other bytes."""
+    """Sums of what the appliance in `folder` carries: images that were built again have the old key and other bytes."""
     path = folder / f"{NAME}.json"
     try:
         return manifest.read(ApplianceManifest, path).carries

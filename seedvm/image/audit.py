@@ -55,13 +55,13 @@ _LOCKED = ("*", "!", "!*", "!!")
 
 
 def audit_tree(tree: Path) -> None:
-    """SeedvmError, with every finding by its path, when the tree may not leave the workshop."""
+    """SeedvmError, with every finding by its path, when the tree must not leave the workshop."""
     found = sorted({*_by_name(tree), *_by_content(tree), *_by_login(tree)})
     if found:
         raise SeedvmError(
-            "the image holds what no image may hold",
+            "the image contains files that no image may contain",
             why="\n".join(found),
-            hint="remove it in the room that brings it (install.d), or in undercloud-base/cleanup.d",
+            hint="remove them in the element that brings them (install.d), or in undercloud-base/cleanup.d",
         )
 
 

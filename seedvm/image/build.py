@@ -1,7 +1,7 @@
 """The golden image and the deploy ramdisk, built when their inputs have changed and only then.
 
-    rooms ── packages ──> layer (cached by package lists) ── templates, scripts, code ──> tree ── audit ──> golden.raw
-    rooms ─────────────────────────────────────────────────────────────────────────────> tree ── audit ──> ramdisk.*
+    elements ── packages ──> layer (cached by package lists) ── templates, scripts, code ──> tree ── audit ──> golden.raw
+    elements ──────────────────────────────────────────────────────────────────────────> tree ── audit ──> ramdisk.*
 
 Results lie in `images/<hash>/`; `images/current` points at the newest. It refuses to run twice at once in the same cache, and
 never shows a folder that is not complete.
@@ -64,11 +64,11 @@ class ImageStatus:
 
     def lines(self) -> list[str]:
         if self.current is None:
-            return ["no images yet: seedvm image build"]
+            return ["no images yet; run seedvm image build"]
         if not self.fresh:
             return [
                 f"images {self.current}: {self.folder}",
-                f"the sources have changed since, to {self.wanted}: seedvm image build",
+                f"the sources have changed since, to {self.wanted}; run seedvm image build",
             ]
         listed = [f"  {path.name} {path.stat().st_size / 1e6:.0f} MB" for path in sorted(self.folder.iterdir())]
         return [f"images {self.current}: {self.folder}", *listed]
@@ -77,7 +77,7 @@ class ImageStatus:
 def build(
     cache: Path, *, on_progress: Say = lambda _: None, force: bool = False, told: Mapping[str, str] | None = None
 ) -> ImageSet:
-    """Build what is missing. `force` builds anew, with the packages that the archive has today.
+    """Build what is missing. `force` builds again, with the packages that the archive has today.
 
     `told` goes to the build's tools as environment: where packages come from.
     """
@@ -115,7 +115,7 @@ def _make(cache: Path, wanted: elements.Inputs, say: Say, told: Mapping[str, str
     """Both halves at once: one waits for the network and its disk while the other reckons."""
     if shutil.disk_usage(cache).free >> 20 < _DISK_NEEDED_MIB:
         raise SeedvmError(
-            "there is too little room for the images", why=f"{cache} has less than 12 GB free", hint="free some"
+            "not enough disk space for the images", why=f"{cache} has less than 12 GB free", hint="free disk space"
         )
     with ThreadPoolExecutor(2) as pool:
         halves = [pool.submit(half, cache, wanted, say, told) for half in (_make_golden, _make_ramdisk)]
@@ -136,10 +136,10 @@ def _make_golden(cache: Path, wanted: elements.Inputs, say: Say, told: Mapping[s
     workshop = Workshop(cache / "dib" / "golden")
     if not layer.exists():
         with stage("golden image, packages", _USUAL["packages"], say) as step:
-            make_layer(workshop, elements.LAYER_ROOMS, wanted.packages, layer.absolute(), step, **settings)
+            make_layer(workshop, elements.LAYER_ELEMENTS, wanted.packages, layer.absolute(), step, **settings)
     with _tree_folder(cache, "golden") as tree, _partial(done) as folder:
-        with stage("golden image, rooms", _USUAL["golden tree"], say) as step:
-            make_tree(workshop, elements.golden_rooms(), tree, step, SEEDVM_LAYER=str(layer.absolute()), **settings)
+        with stage("golden image, elements", _USUAL["golden tree"], say) as step:
+            make_tree(workshop, elements.golden_elements(), tree, step, SEEDVM_LAYER=str(layer.absolute()), **settings)
         with stage("golden image, disk", _USUAL["golden image"], say):
             audit_tree(tree)
             files.golden(tree, folder, wanted)
@@ -152,7 +152,7 @@ def _make_ramdisk(cache: Path, wanted: elements.Inputs, say: Say, told: Mapping[
         return
     with _tree_folder(cache, "ramdisk") as tree, _partial(done) as folder:
         with stage("deploy ramdisk, packages", _USUAL["ramdisk tree"], say) as step:
-            make_tree(Workshop(cache / "dib" / "ramdisk"), elements.RAMDISK_ROOMS, tree, step, **told)
+            make_tree(Workshop(cache / "dib" / "ramdisk"), elements.RAMDISK_ELEMENTS, tree, step, **told)
         with stage("deploy ramdisk, archive", _USUAL["ramdisk"], say):
             audit_tree(tree)
             files.ramdisk(tree, folder, wanted)
@@ -163,9 +163,9 @@ def refuse_changed(what: str, began: str, now: str) -> None:
     """Raise SeedvmError where the sources' key is another one than when the build began: it would hold some of both under the old name."""
     if now != began:
         raise SeedvmError(
-            f"the {what} was thrown away",
-            why="its sources have changed while it was built",
-            hint="build it again: seedvm image build",
+            f"the {what} was discarded",
+            why="its sources changed during the build",
+            hint="run seedvm image build again",
         )
 
 
@@ -221,7 +221,7 @@ def _tree_folder(cache: Path, kind: str) -> Iterator[Path]:
 def _alone(cache: Path, say: Say) -> Iterator[None]:
     """One build at a time; a second one waits. What a killed one left is swept away."""
     cache.mkdir(parents=True, exist_ok=True)
-    with locked(cache / "build.lock", lambda: say("another build of the images is under way; waiting for it")):
+    with locked(cache / "build.lock", lambda: say("waiting for another build of the images")):
         for left in (
             _memory_folder(cache),
             cache / "trees",

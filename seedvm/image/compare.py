@@ -20,7 +20,7 @@ from seedvm.base.json_tree import JSON
 
 _PIECE = 4 << 20
 _TOLD = 40
-_ELSEWHERE = "the same files, laid out otherwise"
+_ELSEWHERE = "the same files, in another layout"
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Comparison:
         for name, reasons in self.differing.items():
             lines += [f"differs  {name}", *(f"           {reason}" for reason in reasons[:_TOLD])]
             if len(reasons) > _TOLD:
-                lines.append(f"           and {len(reasons) - _TOLD} more: --json tells all")
+                lines.append(f"           and {len(reasons) - _TOLD} more: --json lists all")
         return [*lines, "the same bytes" if self.same else f"{len(self.differing)} files differ"]
 
 
@@ -90,9 +90,9 @@ def _partitions(folder: Path) -> dict[str, tuple[int, int]]:
             listed = [*disk["partitions"], *([{"name": "images", **disk["images"]}] if "images" in disk else [])]
             return {str(one["name"]): (int(one["start"]), int(one["start"]) + int(one["size"])) for one in listed}
     raise SeedvmError(
-        f"there is nothing to compare in {folder}",
-        why="it holds no manifest of a disk",
-        hint="build/cache/images/current",
+        f"nothing to compare in {folder}",
+        why="it has no manifest of a disk",
+        hint="use a folder such as build/cache/images/current",
     )
 
 

@@ -1,4 +1,4 @@
-"""diskimage-builder, as this project calls it: rooms in, a root tree out, by way of a pipe.
+"""diskimage-builder, as this project calls it: elements in, a root tree out, by way of a pipe.
 
 `disk-image-create -t tar` writes its tar file into a named pipe, and what reads there makes a tree or a packed layer of it, so
 that two gigabytes are written once and not three times. It refuses a run whose reader did not get to the end.
@@ -39,11 +39,11 @@ class Workshop:
         return self.folder / "log"
 
 
-def make_tree(workshop: Workshop, rooms: Sequence[str], tree: Path, stage: Stage, **settings: str) -> None:
-    """Run the rooms and unpack their tree into `tree` (made anew)."""
+def make_tree(workshop: Workshop, elements: Sequence[str], tree: Path, stage: Stage, **settings: str) -> None:
+    """Run the elements and unpack their tree into `tree` (emptied first)."""
     shutil.rmtree(tree, ignore_errors=True)
     tree.mkdir(parents=True)
-    _run(workshop, rooms, unpacker(tree), (), stage, settings)
+    _run(workshop, elements, unpacker(tree), (), stage, settings)
     for name, mode in (("proc", 0o555), ("sys", 0o555), ("dev", 0o755)):
         (tree / name).mkdir(exist_ok=True)
         (tree / name).chmod(mode)
@@ -60,11 +60,11 @@ def unpacker(tree: Path) -> list[str]:
 
 
 def make_layer(
-    workshop: Workshop, rooms: Sequence[str], packages: Sequence[str], layer: Path, stage: Stage, **settings: str
+    workshop: Workshop, elements: Sequence[str], packages: Sequence[str], layer: Path, stage: Stage, **settings: str
 ) -> None:
-    """Run the rooms with these packages beside; the packed tree is at `layer` (.tar.zst) when all went well."""
+    """Run the elements with these packages beside; the packed tree is at `layer` (.tar.zst) when all went well."""
     partial = layer.with_name(f"partial-{layer.name}")
-    _run(workshop, rooms, ["zstd", "-q", "-f", "-1", "-T2", "-o", str(partial)], packages, stage, settings)
+    _run(workshop, elements, ["zstd", "-q", "-f", "-1", "-T2", "-o", str(partial)], packages, stage, settings)
     partial.rename(layer)
 
 
@@ -79,7 +79,7 @@ def sweep(folder: Path) -> None:
 
 def _run(
     workshop: Workshop,
-    rooms: Sequence[str],
+    elements: Sequence[str],
     reader: Sequence[str],
     packages: Sequence[str],
     stage: Stage,
@@ -102,16 +102,16 @@ def _run(
                 stage.heard(line)
 
             done = process.stream(
-                process.Command([*words, *rooms], env=environment(workshop, settings)),
+                process.Command([*words, *elements], env=environment(workshop, settings)),
                 heard,
                 timeout=_LIMIT_SECONDS,
                 check=False,
             )
         if done.returncode != 0:
-            raise SeedvmError(stage.title + " failed", why=_cause(done.stdout), hint=f"the whole log: {log}")
+            raise SeedvmError(stage.title + " failed", why=_cause(done.stdout), hint=f"see the whole log: {log}")
         if read.wait(timeout=60) != 0:
             raise SeedvmError(
-                "the finished tree was not read whole", why=f"{reader[0]} failed", hint=f"look at {log}.reader"
+                "the finished tree was not read completely", why=f"{reader[0]} failed", hint=f"check {log}.reader"
             )
     finally:
         process.stop(read)
@@ -129,7 +129,7 @@ def tool() -> Path:
 
 
 def environment(workshop: Workshop, settings: Mapping[str, str]) -> dict[str, str]:
-    """What diskimage-builder is told by its environment."""
+    """The environment of diskimage-builder."""
     in_memory = memory_mib("MemAvailable") >= _MEMORY_FOR_TMPFS_MIB
     return {
         "ELEMENTS_PATH": str(SOURCE / "elements"),

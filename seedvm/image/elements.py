@@ -1,6 +1,6 @@
-"""The rooms (elements/) of each image, what they ask for, and the hash of all that goes in: the same inputs, the same name.
+"""The elements (elements/) of each image, what they ask for, and the hash of all that goes in: the same inputs, the same name.
 
-It refuses a room that is not there. Time, mirrors and the state of the Debian archive are not inputs: `--force` builds anew.
+It refuses an element that does not exist. Time, mirrors and the state of the Debian archive are not inputs: `--force` builds again.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from seedvm.services.model import Services
 SOURCE = Path(__file__).resolve().parents[2]
 _ELEMENTS = "elements"
 # What the packages' layer is made of; the second run adds everything else.
-LAYER_ROOMS = ("tree-output", "at-once", "debian-os", "seedvm-python")
+LAYER_ELEMENTS = ("tree-output", "at-once", "debian-os", "seedvm-python")
 # Elements that declare a service (service.yaml) come beside.
-_GOLDEN_ROOMS = ("tree-output", "layer", "undercloud-base", "undercloud", "seedvm")
-RAMDISK_ROOMS = ("tree-output", "deploy-ramdisk")
+_GOLDEN_ELEMENTS = ("tree-output", "layer", "undercloud-base", "undercloud", "seedvm")
+RAMDISK_ELEMENTS = ("tree-output", "deploy-ramdisk")
 # Our code that a machine runs. The virtual rack and the image's own build stay on the operator's desk.
 _CODE = ("seedvm", "tui", "appliance")
 _STAYS = ("seedvm/rack", "seedvm/image", "seedvm/host")
@@ -37,7 +37,7 @@ class Inputs:
 
     packages: tuple[str, ...]
     requirements: str  # requirements/image.txt, what pip installs in /opt/seedvm
-    rooms: tuple[str, ...]
+    elements: tuple[str, ...]
     layer_key: str
     golden_key: str
     ramdisk_key: str
@@ -50,31 +50,35 @@ class Inputs:
 
 def inputs(source: Path = SOURCE) -> Inputs:
     """Read everything that goes in."""
-    golden = _with_dependencies(source, golden_rooms(source))
-    ramdisk = _with_dependencies(source, RAMDISK_ROOMS)
-    layer = _with_dependencies(source, LAYER_ROOMS)
-    packages = tuple(sorted({name for room in {*golden, *layer} for name in _packages(source, room)}))
+    golden = _with_dependencies(source, golden_elements(source))
+    ramdisk = _with_dependencies(source, RAMDISK_ELEMENTS)
+    layer = _with_dependencies(source, LAYER_ELEMENTS)
+    packages = tuple(sorted({name for element in {*golden, *layer} for name in _packages(source, element)}))
     requirements = (source / "requirements/image.txt").read_text()
     tool = importlib.metadata.version("diskimage-builder")
-    layer_key = _digest([tool, *packages, requirements, *_rooms_digests(source, layer)])
+    layer_key = _digest([tool, *packages, requirements, *_element_digests(source, layer)])
     return Inputs(
         packages=packages,
         requirements=requirements,
-        rooms=tuple(sorted({*golden, *layer})),
+        elements=tuple(sorted({*golden, *layer})),
         layer_key=layer_key,
-        golden_key=_digest([layer_key, *_rooms_digests(source, golden), *_code_digests(source), _maker_digest(source)]),
-        ramdisk_key=_digest([tool, *_rooms_digests(source, ramdisk), _maker_digest(source)]),
+        golden_key=_digest(
+            [layer_key, *_element_digests(source, golden), *_code_digests(source), _maker_digest(source)]
+        ),
+        ramdisk_key=_digest([tool, *_element_digests(source, ramdisk), _maker_digest(source)]),
     )
 
 
-def golden_rooms(source: Path = SOURCE) -> tuple[str, ...]:
+def golden_elements(source: Path = SOURCE) -> tuple[str, ...]:
     """What the golden image is made of: an element that declares a service is in it without being listed anywhere else."""
-    return tuple(dict.fromkeys([*_GOLDEN_ROOMS, *(path.name for path in load.declaring(source / _ELEMENTS))]))
+    return tuple(dict.fromkeys([*_GOLDEN_ELEMENTS, *(path.name for path in load.declaring(source / _ELEMENTS))]))
 
 
 def services(source: Path = SOURCE) -> Services:
     """What the golden image's elements declare; declarations that are missing or disagree are a SeedvmError that names them."""
-    return load.from_elements(source / _ELEMENTS / room for room in _with_dependencies(source, golden_rooms(source)))
+    return load.from_elements(
+        source / _ELEMENTS / element for element in _with_dependencies(source, golden_elements(source))
+    )
 
 
 def code_files(source: Path = SOURCE) -> Iterable[Path]:
@@ -85,39 +89,41 @@ def code_files(source: Path = SOURCE) -> Iterable[Path]:
                 yield path
 
 
-def _with_dependencies(source: Path, rooms: Iterable[str]) -> tuple[str, ...]:
-    """These rooms and our own that they need, sorted; diskimage-builder's own are known by its version."""
+def _with_dependencies(source: Path, names: Iterable[str]) -> tuple[str, ...]:
+    """These elements and our own that they need, sorted; diskimage-builder's own are known by its version."""
     found: set[str] = set()
-    ahead = list(rooms)
+    ahead = list(names)
     while ahead:
-        room = ahead.pop()
-        folder = source / _ELEMENTS / room
-        if room in found or not folder.is_dir():
-            if room in rooms and not folder.is_dir():
+        element = ahead.pop()
+        folder = source / _ELEMENTS / element
+        if element in found or not folder.is_dir():
+            if element in names and not folder.is_dir():
                 raise SeedvmError(
-                    f"there is no room {room}", why=f"{folder} is missing", hint="is this the whole source tree?"
+                    f"there is no element {element}",
+                    why=f"{folder} is missing",
+                    hint="check that the source tree is complete",
                 )
             continue
-        found.add(room)
+        found.add(element)
         needs = folder / "element-deps"
         ahead += needs.read_text().split() if needs.exists() else []
     return tuple(sorted(found))
 
 
-def _packages(source: Path, room: str) -> tuple[str, ...]:
-    listed = source / _ELEMENTS / room / "package-installs.yaml"
+def _packages(source: Path, element: str) -> tuple[str, ...]:
+    listed = source / _ELEMENTS / element / "package-installs.yaml"
     if not listed.exists():
         return ()
     tree = yaml.safe_load(listed.read_text()) or {}
     if not isinstance(tree, dict):
         raise SeedvmError(
-            f"{listed} is no list of packages", why="it is not a mapping", hint="a package a line: `name:`"
+            f"{listed} is not a list of packages", why="it is not a mapping", hint="write one package per line: `name:`"
         )
     return tuple(str(name) for name in tree)
 
 
-def _rooms_digests(source: Path, rooms: Iterable[str]) -> list[str]:
-    return [_folder_digest(source, _files(source / _ELEMENTS / room)) for room in rooms]
+def _element_digests(source: Path, names: Iterable[str]) -> list[str]:
+    return [_folder_digest(source, _files(source / _ELEMENTS / element)) for element in names]
 
 
 def _code_digests(source: Path) -> list[str]:

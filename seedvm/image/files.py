@@ -51,7 +51,9 @@ def ramdisk(tree: Path, folder: Path, inputs: Inputs) -> None:
     kernels = sorted(tree.glob("boot/vmlinuz-*"))
     if not kernels:
         raise SeedvmError(
-            "the deploy ramdisk has no kernel", why="/boot/vmlinuz-* is missing", hint="is linux-image-amd64 installed?"
+            "the deploy ramdisk has no kernel",
+            why="/boot/vmlinuz-* is missing",
+            hint="check that an element installs linux-image-amd64",
         )
     kernel, initramfs = folder / "ramdisk.kernel", folder / "ramdisk.initramfs"
     kernel.write_bytes(kernels[-1].read_bytes())

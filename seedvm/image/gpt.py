@@ -108,7 +108,7 @@ def assemble(tree: Path, image: Path, plan: Layout) -> None:
     for program in (BOOT_PROGRAM, _FIRST_SECTOR, _CORE):
         if not (tree / program).is_file():
             raise SeedvmError(
-                "the tree cannot boot", why=f"/{program} is missing", hint="is undercloud-base among the rooms?"
+                "the tree cannot boot", why=f"/{program} is missing", hint="add the element undercloud-base"
             )
     inodes = times.clamp(tree)
     image.unlink(missing_ok=True)
@@ -129,7 +129,7 @@ def assemble(tree: Path, image: Path, plan: Layout) -> None:
 def _write_grub(image: Path, place: Partition, first: bytes, core: bytes) -> None:
     """GRUB for BIOS, as its grub-bios-setup writes it (GRUB 2.12, include/grub/i386/pc/boot.h): where the second part is, in sectors."""
     if len(core) > place.size:
-        raise SeedvmError("GRUB's core is too large", why=f"{len(core)} bytes", hint="leave modules out of it")
+        raise SeedvmError("GRUB's core is too large", why=f"{len(core)} bytes", hint="leave out some of its modules")
     sector = place.start // 512
     boot, rest = bytearray(first[:440]), bytearray(core)
     struct.pack_into("<Q", boot, 0x5C, sector)

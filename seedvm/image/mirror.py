@@ -1,7 +1,7 @@
 """Fills the folder that a build without the network takes its packages from (seedvm/image/offline.py).
 
 The folder is filled by a build: what its tools ask for is fetched from the mirrors of this machine, kept in the folder and handed on;
-what nobody asked for is taken away at the end. So it holds what a build needs and nothing else, as Debian signed it, and there was a
+what the build did not ask for is removed at the end. So it holds what a build needs and nothing else, as Debian signed it, and there was a
 build from it. Wheels are fetched by pip beforehand, and the build has no other ones. It refuses to mix two states of an archive: an index
 is fetched once for the whole build.
 """
@@ -32,7 +32,7 @@ _USUAL_WHEELS = 30
 
 @contextlib.contextmanager
 def filling(folder: Path, say: Say) -> Iterator[Mapping[str, str]]:
-    """Keep in `folder` what a build asks for; what the build's tools are to be told, as environment.
+    """Keep in `folder` what a build asks for; what the build's tools need, as environment.
 
     When the build went well, what it did not ask for is gone from the folder. After a failure it stays: the next try fetches less.
     """
@@ -101,7 +101,7 @@ class Kept:
             return
         if said != "200":
             raise SeedvmError(
-                f"{url} was not sent", why=f"HTTP {said}", hint="try again, or name another SEEDVM_DEBIAN_MIRROR"
+                f"could not download {url}", why=f"HTTP {said}", hint="run again, or set another SEEDVM_DEBIAN_MIRROR"
             )
         partial.replace(path)
 

@@ -40,13 +40,13 @@ _CLONE_NEWNET, _CLONE_NEWUTS = 0x40000000, 0x04000000
 
 @contextlib.contextmanager
 def served(folder: Path) -> Iterator[Mapping[str, str]]:
-    """Serve a folder, cut off from every network; what the build's tools are to be told, as environment. Needs root."""
+    """Serve a folder, cut off from every network; what the build's tools need, as environment. Needs root."""
     missing = [name for name in _NEEDED if not (folder / name).exists()]
     if missing:
         raise SeedvmError(
-            f"{folder} is no mirror that an appliance can be built from",
-            why=f"it has no {', no '.join(missing)}",
-            hint=f"where there is a network: seedvm image mirror {folder}",
+            f"an appliance cannot be built from {folder}",
+            why=f"missing in this mirror: {', '.join(missing)}",
+            hint=f"on a machine with a network, run seedvm image mirror {folder}",
         )
     with cut_off(), serving(folder) as told:
         yield {**told, "DIB_APT_SOURCES_CONF": _sources(told)}
@@ -54,7 +54,7 @@ def served(folder: Path) -> Iterator[Mapping[str, str]]:
 
 @contextlib.contextmanager
 def serving(folder: Path, need: Need = lambda _: None) -> Iterator[Mapping[str, str]]:
-    """Serve a folder on the loopback; what the build's tools are to be told, as environment.
+    """Serve a folder on the loopback; what the build's tools need, as environment.
 
     `need` hears of each file below the folder that is asked for, before it is looked for; OSError or SeedvmError of it is told as 502.
     """
@@ -93,8 +93,8 @@ def _sources(told: Mapping[str, str]) -> str:
 def cut_off() -> Iterator[None]:
     """A loopback and no other network, for this thread and the threads and processes it starts meanwhile; the machine is `localhost`.
 
-    Packages ask for the address of the machine's name when they are set up (nova-common fails without an answer), and there is nobody
-    to ask but /etc/hosts.
+    Packages ask for the address of the machine's name when they are set up (nova-common fails without an answer), and only
+    /etc/hosts can answer.
     """
     before = [os.open(f"/proc/thread-self/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in ("net", "uts")]
     libc = ctypes.CDLL(None, use_errno=True)
@@ -103,7 +103,7 @@ def cut_off() -> Iterator[None]:
             raise SeedvmError(
                 "a build cannot be cut off from the network here",
                 why=os.strerror(ctypes.get_errno()),
-                hint="run it as root, on a kernel with network namespaces",
+                hint="run as root, on a kernel with network namespaces",
             )
         try:
             socket.sethostname("localhost")

@@ -27,7 +27,9 @@ def epoch() -> int:
     """Seconds since 1970: SOURCE_DATE_EPOCH where it is set."""
     given = os.environ.get("SOURCE_DATE_EPOCH", "")
     if given and not given.isdigit():
-        raise SeedvmError("SOURCE_DATE_EPOCH is no time", why=given, hint="seconds since 1970, or leave it out")
+        raise SeedvmError(
+            "SOURCE_DATE_EPOCH is not a time", why=given, hint="set it to seconds since 1970, or unset it"
+        )
     return int(given or _EPOCH)
 
 

@@ -85,8 +85,8 @@ def call(path: Path, request: Mapping[str, JSON], *, timeout: float = _TIMEOUT) 
                 answer = json.loads(stream.readline() or b"{}")
     except OSError as error:
         raise SeedvmError(
-            "the machine's supervisor does not answer", machine=path.stem, why=str(error), hint="seedvm rack up"
+            "the machine's supervisor does not answer", machine=path.stem, why=str(error), hint="run seedvm rack up"
         ) from error
     if "error" in answer or "power" not in answer:
-        raise SeedvmError("the machine refused an order", machine=path.stem, why=str(answer.get("error", "no answer")))
+        raise SeedvmError("the machine refused a command", machine=path.stem, why=str(answer.get("error", "no answer")))
     return decode(MachinePower, answer, f"the answer of the supervisor of {path.stem}")

@@ -39,7 +39,7 @@ class Teller:
 
 
 def run_demo(build_dir: Path, *, headless: bool, tell: Teller) -> bool:
-    """The whole road; True when it ended with a receipt and the seed is off. SeedvmError says what stood in the way."""
+    """The whole deployment; True when it ended with a receipt and the seed is off. SeedvmError says what prevented it."""
     paths = DemoPaths(build_dir)
     begin = time.monotonic()
     build(build_dir / "cache", on_progress=tell.say)
@@ -47,7 +47,7 @@ def run_demo(build_dir: Path, *, headless: bool, tell: Teller) -> bool:
     fresh = lay_out(paths)
     spec = load_rack(paths.rack_file)
     if _finished(paths):
-        tell.say("the road is at its end: the receipt is there and the seed is off")
+        tell.say("the deployment is complete: the receipt has been issued and the seed is off")
         rack.up(spec, on_progress=tell.say, seed=False)
     else:
         rack.up(spec, on_progress=tell.say)
@@ -94,7 +94,9 @@ def _follow(spec: RackSpec, paths: DemoPaths, tell: Teller) -> None:
             break
         if time.monotonic() > deadline:
             raise SeedvmError(
-                "the road took too long", why=f"no end after {RUN_LIMIT_SECONDS / 60:.0f} min", hint="seedvm status"
+                "the deployment took too long",
+                why=f"not finished after {RUN_LIMIT_SECONDS / 60:.0f} min",
+                hint="run seedvm status",
             )
         time.sleep(0.5)
     _keep_facts(paths, {"seed_pss_mib": round(peak, 1)})

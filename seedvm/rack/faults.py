@@ -35,7 +35,7 @@ def parse_faults(cursor: Cursor) -> Faults:
     lock = parts["lock_out"].mapping(("after",), ("seconds",))
     lost, sessions, ahead = (parts[name].integer(0, minimum=1) for name in numbers)
     if lost > 99:
-        parts["lost_packets_percent"].problem(f"{lost} leaves nothing; at most 99")
+        parts["lost_packets_percent"].problem(f"{lost} is too much; at most 99")
     return Faults(
         wrong_password=parts["wrong_password"].boolean(False),
         lock_after=lock["after"].integer(0, minimum=1),

@@ -90,7 +90,7 @@ class RackMachine:
                 raise ValueError(f"unknown action {action}")
 
     def set_supply(self, dead: bool) -> None:
-        """Break or mend the power supply; what runs goes on until it is switched off."""
+        """Break or repair the power supply; what runs continues until it is powered off."""
         self.dead_supply = dead
         events.note(self.folder, "power-supply", dead=dead)
 
@@ -99,7 +99,12 @@ class RackMachine:
             return
         if self.dead_supply:
             events.note(self.folder, "power-on-refused")
-            raise SeedvmError("it does not go on", machine=self.name, why="its power supply is dead", hint="mend it")
+            raise SeedvmError(
+                "the machine does not power on",
+                machine=self.name,
+                why="its power supply is dead",
+                hint="run seedvm rack fault to repair it",
+            )
         if self._runner is not None:
             self._runner.join()
         self._on = True

@@ -125,7 +125,9 @@ class RackSpec:
             if machine.name == name:
                 return machine
         known = ", ".join(machine.name for machine in self.machines)
-        raise SeedvmError(f"there is no machine '{name}' in the rack", why=f"it has {known}", hint="see rack.yaml")
+        raise SeedvmError(
+            f"there is no machine '{name}' in the rack", why=f"its machines: {known}", hint="see rack.yaml"
+        )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -144,7 +146,7 @@ def load_rack(path: Path) -> RackSpec:
     try:
         text = path.read_text()
     except OSError as error:
-        raise SeedvmError(f"{path} cannot be read", why=str(error.strerror), hint="is --file right?") from error
+        raise SeedvmError(f"{path} cannot be read", why=str(error.strerror), hint="check --file") from error
     return parse_rack(text, path)
 
 
@@ -252,7 +254,7 @@ def _machine(cursor: Cursor, network: NetworkSpec | None) -> MachineSpec | None:
     kind = _one_of(parts["kind"], "container", "vm")
     firmware = _one_of(parts["firmware"], "bios", "uefi", "secure")
     if kind == "container" and firmware not in (None, "bios"):
-        parts["firmware"].problem("a container machine has no firmware but its own; say kind: vm")
+        parts["firmware"].problem("a container machine has only its own firmware; use kind: vm")
     if name is None or uuid is None or mac is None or serial is None or bmc is None or kind is None or firmware is None:
         return None
     return MachineSpec(name, uuid, mac, bmc, cpus, memory_mib, disk_gib, serial, kind, firmware, faults)
@@ -274,7 +276,7 @@ def _bmc(cursor: Cursor, network: NetworkSpec | None) -> BmcSpec | None:
     protocol, address = parts["protocol"].parsed(_protocol), parts["address"].parsed(_address)
     user, password = parts["user"].text(), parts["password"].text()
     if network and address and (address not in network.cidr or address == network.router):
-        parts["address"].problem(f"{address} is not free for a BMC in {network.cidr}")
+        parts["address"].problem(f"{address} cannot be used for a BMC in {network.cidr}")
     if protocol is None or address is None or user is None or password is None:
         return None
     return BmcSpec(protocol, address, user, Secret(password))

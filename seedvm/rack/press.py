@@ -21,7 +21,7 @@ _SECONDS = 40.0
 def press(spec: RackSpec, name: str, action: str) -> None:
     """Power a machine on, off at once, or off and on."""
     if action not in ACTIONS:
-        raise SeedvmError(f"there is no power action {action}", machine=name, why=f"there are {', '.join(ACTIONS)}")
+        raise SeedvmError(f"unknown power action {action}", machine=name, hint=f"use one of: {', '.join(ACTIONS)}")
     machine = spec.machine(name)
     password = door_of(machine, spec.folder(name)).password
     if machine.bmc.protocol == "ipmi":

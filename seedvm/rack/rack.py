@@ -71,14 +71,14 @@ def up(spec: RackSpec, on_progress: Progress = lambda _: None, *, seed: bool = T
         _wait(f"{machine.name}'s BMC", partial(_bmc_listens, spec, machine))
     if seed and spec.seed is not None:
         if not _answers(spec, spec.seed.name):
-            on_progress(f"{spec.seed.name}: switched on")
+            on_progress(f"{spec.seed.name}: powering on")
             _start(spec, spec.seed.name, "supervisor")
         _seed_ready(spec, spec.seed.name)
     on_progress("the rack is up")
 
 
 def status(spec: RackSpec) -> RackStatus:
-    """How it stands, machine by machine."""
+    """The status of each machine."""
     machines = tuple(_machine_status(spec, name) for name in spec.names)
     whole = spec.namespace in network.namespaces(spec.namespace)
     seed = spec.seed.name if spec.seed else None
@@ -123,7 +123,9 @@ def exec_argv(spec: RackSpec, name: str, words: Iterable[str]) -> list[str]:
     """
     init = cgroup.container_init(cgroup.top() / spec.name / name / "guest")
     if init is None:
-        raise SeedvmError("nothing runs on it", machine=name, why="it is off or in its firmware", hint="seedvm rack up")
+        raise SeedvmError(
+            "no system runs on the machine", machine=name, why="it is off or in its firmware", hint="run seedvm rack up"
+        )
     group = _payload(init) / "rack-exec"
     group.mkdir(exist_ok=True)
     inner = [
@@ -188,7 +190,9 @@ def _payload(init: int) -> Path:
         if number == "0":
             folder = tree / path.lstrip("/")
             return folder.parent if folder.name == "init.scope" else folder
-    raise SeedvmError("the container has no control group", why=f"process {init}", hint="was it started by the rack?")
+    raise SeedvmError(
+        "the container has no control group", why=f"process {init}", hint="check that the rack started it"
+    )
 
 
 def _machine_status(spec: RackSpec, name: str) -> MachineStatus:
@@ -214,17 +218,19 @@ def _machine_power(spec: RackSpec, name: str) -> control.MachinePower:
 
 def _check_host(spec: RackSpec) -> None:
     if os.geteuid() != 0:
-        raise SeedvmError("the rack needs root", why="it makes namespaces, mounts and containers", hint="sudo")
+        raise SeedvmError(
+            "the rack needs root", why="it creates namespaces, mounts and containers", hint="run with sudo"
+        )
     missing = [
         tool for tool in _TOOLS if shutil.which(tool, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is None
     ]
     if missing:
         raise SeedvmError("programs are missing", why=", ".join(missing), hint=install.programs())
     if not Path("/dev/loop-control").exists():
-        raise SeedvmError("there are no loop devices", why="/dev/loop-control is missing", hint="modprobe loop")
+        raise SeedvmError("there are no loop devices", why="/dev/loop-control is missing", hint="run modprobe loop")
     if spec.seed is not None and not (spec.images / "golden.raw").exists():
         raise SeedvmError(
-            "there is no golden image", why=f"{spec.images}/golden.raw is missing", hint="seedvm image build"
+            "there is no golden image", why=f"{spec.images}/golden.raw is missing", hint="run seedvm image build"
         )
 
 
@@ -282,8 +288,8 @@ def _bmc_listens(spec: RackSpec, machine: MachineSpec) -> bool:
 
 
 def _wait(what: str, condition: Callable[[], bool], timeout: float = _LISTENS_SECONDS) -> None:
-    what = f"{what} did not come up"
-    wait_for_sync(condition, seconds=timeout, what=what, hint="its log is in build/rack", pause=0.1, passing=NO_ERROR)
+    what = f"{what} did not start"
+    wait_for_sync(condition, seconds=timeout, what=what, hint="see its log in build/rack", pause=0.1, passing=NO_ERROR)
 
 
 def _names_in(folder: Path) -> list[str]:

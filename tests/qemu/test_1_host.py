@@ -76,7 +76,7 @@ def test_the_network_is_not_changed_without_a_yes_and_is_put_back(clean: Laptop)
     clean.run("ip", "addr", "add", "192.0.2.7/24", "dev", "port0")
     asked = clean.host(*STATE, "--port", "port0", "--bridge", check=False)
     assert asked.returncode == 3
-    assert "make the bridge seedvm0 with port0 in it" in asked.stdout
+    assert "create the bridge seedvm0 with port0 in it" in asked.stdout
     assert "seedvm0" not in links(clean)
     clean.host(*STATE, "--port", "port0", "--bridge", "--yes-network")
     assert "port0" in links(clean, "master", "seedvm0")
@@ -111,15 +111,15 @@ def test_the_seed_comes_up_is_looked_after_and_a_pulled_cable_is_pulled_from_it_
     until("the cable in the seed", lambda: not pulled(), 20)
     told = [event.split(" ", 1)[1] for event in status(clean)["events"]]
     assert told[-2:] == [
-        "seedvm0: the cable is out; the seed's NIC follows",
-        "seedvm0: the cable is back; the seed's NIC follows",
+        "seedvm0: cable disconnected; the seed's NIC follows",
+        "seedvm0: cable connected; the seed's NIC follows",
     ]
 
 
 def test_a_seed_that_does_not_start_leaves_the_network_as_it_was(clean: Laptop) -> None:
     clean.host(*STATE, "--port", "br0")
     taken = clean.host(*STATE, "--port", "port0", "--bridge", "--yes-network", "--name", "second", check=False)
-    assert taken.returncode == 1 and "the seed does not start" in taken.stderr, "both want SSH's port"
+    assert taken.returncode == 1 and "the seed could not be started" in taken.stderr, "both want SSH's port"
     assert "seedvm0" not in links(clean)
     clean.host("wipe", "--name", "second", "--yes", "second")
 
@@ -162,7 +162,7 @@ def test_a_snapshot_keeps_the_disk_and_back_throws_away_what_came_after(clean: L
     first = json.loads(clean.host("snapshot", "--json").stdout)["snapshot"]
     assert status(clean)["state"] == "running"
     refused = clean.host("back", first, "--yes", "seedvm", check=False)
-    assert "the seed is on" in refused.stderr
+    assert "the seed is running" in refused.stderr
     clean.host("down", "--force")
     top = f"{FOLDER}/seedvm@{first}.qcow2"
     clean.run("qemu-io", "-f", "qcow2", "-c", "write -P 0x5e 1M 64k", top)
@@ -195,7 +195,7 @@ def test_a_vm_that_is_not_ours_is_never_touched(clean: Laptop) -> None:
     )
     clean.run("sh", "-c", f'echo "{other}" >/run/other.xml && virsh define /run/other.xml')
     done = clean.host("wipe", "--name", "other", "--yes", "other", check=False)
-    assert done.returncode == 1 and "not ours" in done.stderr
+    assert done.returncode == 1 and "not created by seedvm" in done.stderr
     assert "other" in clean.run("virsh", "list", "--all").stdout
 
 

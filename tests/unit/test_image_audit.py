@@ -109,6 +109,6 @@ def test_two_machines_are_not_one_to_their_storage(tree: Path) -> None:
     put(tree, "etc/iscsi/initiatorname.iscsi", "GenerateName=yes\n")
     audit_tree(tree)
     put(tree, "etc/iscsi/initiatorname.iscsi", "InitiatorName=iqn.1993-08.org.debian:01:0123456789ab\n")
-    with pytest.raises(SeedvmError, match=r"image holds") as refused:
+    with pytest.raises(SeedvmError, match=r"image contains") as refused:
         audit_tree(tree)
     assert "/etc/iscsi/initiatorname.iscsi: an iSCSI initiator's name" in refused.value.why

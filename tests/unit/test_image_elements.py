@@ -137,5 +137,5 @@ def test_what_was_built_while_its_sources_changed_is_thrown_away_by_name(source:
     change(source, "elements/keystone/os-apply-config/etc/keystone/keystone.conf", "[database]\nmax_retries = 1\n")
     now = elements.inputs(source)
     refuse_changed("deploy ramdisk", began.ramdisk_key, now.ramdisk_key)
-    with pytest.raises(SeedvmError, match=r"golden image was thrown away.*changed while it was built"):
+    with pytest.raises(SeedvmError, match=r"golden image was discarded.*changed during the build"):
         refuse_changed("golden image", began.golden_key, now.golden_key)

@@ -63,7 +63,8 @@ def test_an_unknown_key_is_refused_by_name_and_line() -> None:
 
 def test_a_bmc_outside_of_its_network_is_refused() -> None:
     assert (
-        "172.22.9.21 is not free for a BMC in 172.22.1.0/24" in problems(RACK.replace("172.22.1.21", "172.22.9.21"))[0]
+        "172.22.9.21 cannot be used for a BMC in 172.22.1.0/24"
+        in problems(RACK.replace("172.22.1.21", "172.22.9.21"))[0]
     )
 
 
@@ -107,7 +108,7 @@ def test_a_fault_that_cannot_be_is_refused(wrong: str) -> None:
 
 
 def test_a_machine_that_is_not_there_is_named_with_those_that_are() -> None:
-    with pytest.raises(SeedvmError, match=r"no machine 'm9'.*it has m1"):
+    with pytest.raises(SeedvmError, match=r"no machine 'm9'.*its machines: m1"):
         rack().machine("m9")
 
 

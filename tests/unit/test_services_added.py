@@ -198,8 +198,8 @@ def test_the_engine_knows_its_port(services: Services) -> None:
 
 def test_the_image_has_its_element_and_its_packages(source: Path) -> None:
     inputs = elements.inputs(source)
-    assert "barbican" in elements.golden_rooms(source)
-    assert "barbican" in inputs.rooms
+    assert "barbican" in elements.golden_elements(source)
+    assert "barbican" in inputs.elements
     assert {"barbican-api", "barbican-worker"} < set(inputs.packages)
 
 

@@ -77,7 +77,7 @@ def _boot(rack: RackSpec, machine: MachineSpec, devices: list[str]) -> int:
 def _run_ramdisk(folder: Path, machine: MachineSpec, firmware: Firmware, offer: ipxe.BootKernel) -> None:
     if not offer.initrds:
         raise SeedvmError(
-            "a kernel without a ramdisk was offered", machine=machine.name, hint="look at the boot script"
+            "the boot script offers a kernel without a ramdisk", machine=machine.name, hint="check the boot script"
         )
     fetched = firmware.fetched[offer.initrds[0]]
     tree, cached = ramdisk.unpacked(firmware.path(offer.initrds[0]), fetched)

@@ -35,7 +35,9 @@ def mount_root(disk: Path, folder: Path) -> tuple[Path, loop.Loop]:
     loop.wait_free(disk)
     root = gpt.root_of(gpt.partitions(disk))
     if root is None:
-        raise SeedvmError("nothing on the disk boots", why=f"no root file system in {disk}", hint="was it deployed?")
+        raise SeedvmError(
+            "the disk is not bootable", why=f"no root file system in {disk}", hint="check that it was deployed"
+        )
     device = loop.attach(disk, partitions=True)
     loop.without_flushes(device)
     target, node = folder / "root", folder / "root.node"

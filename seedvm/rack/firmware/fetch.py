@@ -35,7 +35,7 @@ def fetch(url: str, target: Path, *, timeout: float = 300) -> Fetched:
     """Fetch a URL into a file within `timeout` seconds; SeedvmError says what the server said."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "tftp") or not parts.hostname:
-        raise _refused(url, "only http:// and tftp:// are known here")
+        raise _refused(url, "only http:// and tftp:// are supported")
     digest = hashlib.sha256()
     deadline = time.monotonic() + timeout
     with target.open("wb") as file:
@@ -120,8 +120,8 @@ def _exchange(
             ours = sender == peer if peer else sender[0] == to[0]
             if ours and (opcode in (5, 6) or (opcode == 3 and number == (block or 1) & 0xFFFF)):
                 return packet, sender
-    raise TimeoutError("the TFTP server is silent")
+    raise TimeoutError("the TFTP server does not answer")
 
 
 def _refused(url: str, why: str) -> SeedvmError:
-    return SeedvmError(f"{url} was not fetched", why=why, hint="look at the boot server's log")
+    return SeedvmError(f"could not fetch {url}", why=why, hint="check the boot server's log")

@@ -84,7 +84,7 @@ class Firmware:
         if second is None or not second.boot_file:
             return ipxe.Leave("next")
         if second.boot_file == first.boot_file:
-            self.say("the boot server offers the boot program to the boot program: it does not know iPXE")
+            self.say("the boot server offers the boot program again: it does not recognise iPXE")
             return ipxe.Leave("next")
         try:
             script = self.text(_url(second))
@@ -101,7 +101,7 @@ class Firmware:
         lease = dhcp.ask(NIC, mac, self.machine.uuid, ipxe=ipxe_stage)
         if lease is None:
             events.note(self.folder, "dhcp", stage=stage, address=None)
-            self.say("nobody answers")
+            self.say("no DHCP server answers")
             return None
         self.say(f"{lease.address} from {lease.server}, boot file {lease.boot_file or 'none'}")
         events.note(

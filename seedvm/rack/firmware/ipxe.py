@@ -95,7 +95,7 @@ def expand(text: str, settings: dict[str, str]) -> str:
         if replaced == text:
             return text
         text = replaced
-    raise ValueError("variables in variables without end")
+    raise ValueError("endless nesting of variables")
 
 
 def _value(name: str, settings: dict[str, str]) -> str:
@@ -214,7 +214,7 @@ class _Script:
             self.machine.console.say(str(error))
             return False
         if self.machine.depth >= _DEPTH_LIMIT:
-            raise ValueError("scripts chain scripts without end")
+            raise ValueError("endless chain of scripts")
         self.machine.depth += 1
         try:
             return _Script(text, url, self.machine).run()

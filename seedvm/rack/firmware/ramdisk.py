@@ -30,7 +30,7 @@ def unpacked(archive: Path, fetched: Fetched) -> tuple[Path, bool]:
         process.run(["bsdtar", "--numeric-owner", "-x", "-p", "-f", archive, "-C", partial], timeout=300)
         if not any((partial / init).is_symlink() or (partial / init).exists() for init in ("init", "sbin/init")):
             raise SeedvmError(
-                f"{fetched.url} is not a ramdisk", why="there is no init in it", hint="look at the boot script"
+                f"{fetched.url} is not a ramdisk", why="there is no init in it", hint="check the boot script"
             )
         partial.rename(tree)
         return tree, False

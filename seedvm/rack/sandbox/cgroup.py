@@ -26,7 +26,7 @@ def top() -> Path:
     raise SeedvmError(
         "this host has no cgroup2 tree",
         why="the rack keeps its processes in it",
-        hint="mount -t cgroup2 none /sys/fs/cgroup",
+        hint="run mount -t cgroup2 none /sys/fs/cgroup",
     )
 
 
@@ -84,7 +84,7 @@ def kill(folder: Path, timeout: float = 20) -> None:
         left = sorted(pids(folder))
         return NotYet(f"{left}") if left else True
 
-    what, hint = "processes of the rack do not end", "they hang in the kernel: see dmesg"
+    what, hint = "processes of the rack did not end", "they hang in the kernel: see dmesg"
     wait_for_sync(ended, seconds=timeout, what=what, hint=hint, pause=0.02, passing=NO_ERROR)
     remove(folder)
 

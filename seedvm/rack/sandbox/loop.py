@@ -48,7 +48,7 @@ def attach(file: Path, *, offset: int = 0, size: int = 0, read_only: bool = Fals
     finally:
         os.close(backing)
     raise SeedvmError(
-        "no loop device is to be had", why="each one found was taken by others", hint="losetup -a shows by whom"
+        "no free loop device", why="each free one was taken by another process", hint="list them with losetup -a"
     )
 
 
@@ -113,4 +113,11 @@ def wait_free(file: Path, timeout: float = 30) -> None:
         return NotYet(f"by {', '.join(held)}") if held else True
 
     what = f"{file} is still in use"
-    wait_for_sync(free, seconds=timeout, what=what, hint="losetup -a; mount", pause=0.02, passing=NO_ERROR)
+    wait_for_sync(
+        free,
+        seconds=timeout,
+        what=what,
+        hint="find what uses it with losetup -a and mount",
+        pause=0.02,
+        passing=NO_ERROR,
+    )

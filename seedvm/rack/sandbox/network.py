@@ -131,7 +131,7 @@ def _forget(namespace: str) -> None:
             path.unlink(missing_ok=True)
         if time.monotonic() > deadline:
             raise SeedvmError(
-                f"the namespace {namespace} does not go away",
+                f"the namespace {namespace} could not be removed",
                 why="it is in use",
-                hint=f"ip netns pids {namespace} names by whom",
+                hint=f"list its processes with ip netns pids {namespace}",
             )

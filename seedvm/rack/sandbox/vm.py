@@ -86,7 +86,7 @@ def reason_of_end(qmp: Path, child: process.Child, *, seconds: float = _START_SE
             deadline = time.monotonic() + _END_SECONDS  # it was killed, and its memory takes a moment to go
         except OSError as error:
             if time.monotonic() > deadline:
-                raise SeedvmError("QEMU does not answer", why=str(error), hint="its console.log says more") from error
+                raise SeedvmError("QEMU does not answer", why=str(error), hint="see its console.log") from error
             time.sleep(0.05)
     return "killed"
 
@@ -96,7 +96,7 @@ def qmp_socket(rack: RackSpec, name: str) -> Path:
 
 
 def press(qmp: Path) -> bool:
-    """Press the power button (ACPI); False when nobody is there to press it for."""
+    """Press the power button (ACPI); False when the machine is not running."""
     try:
         with _connected(_button(qmp)) as (wire, said):
             _say(wire, "system_powerdown")
@@ -118,7 +118,7 @@ def board(machine: MachineSpec, folder: Path) -> list[str]:
     code, variables = (_OVMF / name for name in _FIRMWARE[machine.firmware])
     if not code.exists():
         raise SeedvmError(
-            "there is no UEFI firmware", machine=machine.name, why=f"no {code}", hint="apt-get install ovmf"
+            "there is no UEFI firmware", machine=machine.name, why=f"no {code}", hint="run apt-get install ovmf"
         )
     own = folder / "firmware.vars"
     if not own.exists():

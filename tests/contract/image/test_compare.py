@@ -85,7 +85,7 @@ def test_the_same_files_at_other_places_are_not_called_the_same(tree: Path, tmp_
     with (second / "golden.raw").open("r+b") as disk:
         disk.seek(START + SIZE - 4096)  # a block that nobody uses
         disk.write(b"left behind")
-    assert compare(first, second).differing == {"golden.raw": ("root: the same files, laid out otherwise",)}
+    assert compare(first, second).differing == {"golden.raw": ("root: the same files, in another layout",)}
 
 
 def test_a_file_that_one_lacks_and_a_folder_that_is_no_build(tree: Path, tmp_path: Path) -> None:
