@@ -13,7 +13,7 @@ def parse(text: str) -> IPv4Address | IPv6Address:
     """The address; a link-local one without its zone is refused, because it does not say on which wire."""
     address = ip_address(text)
     if isinstance(address, IPv6Address) and address.is_link_local and not address.scope_id:
-        raise ValueError(f"{text} does not say on which wire: write {text}%eth1")
+        raise ValueError(f"{text} needs its interface: write for example {text}%eth1")
     return address
 
 
@@ -49,7 +49,7 @@ def in_header(text: str) -> str:
 
 
 def socket_address(text: str, port: int) -> tuple[str, int] | tuple[str, int, int, int]:
-    """What sendto() wants; raises OSError for a zone that is no interface here."""
+    """What sendto() takes; raises OSError for a zone that is no interface here."""
     if ":" not in text:
         return (text, port)
     host, _, zone = text.partition("%")

@@ -58,5 +58,5 @@ class InvalidFile(SeedvmError):
         super().__init__(
             f"{path} has {count}",
             why="\n".join(str(problem) for problem in self.problems),
-            hint="mend these lines; nothing has been changed yet",
+            hint="fix these lines; nothing has been changed",
         )

@@ -289,11 +289,11 @@ def _starting(words: list[str]) -> Iterator[None]:
         missing = error.filename or words[0]
         raise SeedvmError(
             f"{missing} cannot be started",
-            why="there is no such file",
-            hint=f"install it, then try: {shlex.join(words)}",
+            why="file not found",
+            hint=f"install it, then run: {shlex.join(words)}",
         ) from error
     except PermissionError as error:
-        raise SeedvmError(f"{words[0]} may not be started", why=str(error), hint="are you root?") from error
+        raise SeedvmError(f"permission denied starting {words[0]}", why=str(error), hint="run as root") from error
 
 
 def _finish(words: list[str], code: int, out: bytes, err: bytes, check: bool) -> Completed:
@@ -302,16 +302,18 @@ def _finish(words: list[str], code: int, out: bytes, err: bytes, check: bool) ->
         said = (done.stderr.strip() or done.stdout.strip()).splitlines()[-12:]
         ended = f"exit code {code}" if code > 0 else f"signal {-code}"
         raise SeedvmError(
-            f"{Path(words[0]).name} failed", why="\n".join([ended, *said]), hint=f"to see it again: {shlex.join(words)}"
+            f"{Path(words[0]).name} failed",
+            why="\n".join([ended, *said]),
+            hint=f"reproduce it with: {shlex.join(words)}",
         )
     return done
 
 
 def _too_slow(words: list[str], timeout: float) -> SeedvmError:
     return SeedvmError(
-        f"{Path(words[0]).name} did not end within {timeout:g} s",
-        why="it was ended",
-        hint=f"to see it again: {shlex.join(words)}",
+        f"{Path(words[0]).name} did not finish within {timeout:g} s",
+        why="it was stopped at the time limit",
+        hint=f"reproduce it with: {shlex.join(words)}",
     )
 
 

@@ -43,7 +43,7 @@ def begin(path: Path, argv: Sequence[str]) -> None:
         raise SeedvmError(
             f"the trace cannot be written to {path}",
             why=error.strerror or str(error),
-            hint=f"name another file: {VARIABLE}=FILE seedvm ...",
+            hint=f"use another file: {VARIABLE}=FILE seedvm ...",
         ) from None
 
 

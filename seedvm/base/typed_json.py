@@ -131,13 +131,13 @@ def _hints(kind: type) -> dict[str, object]:
 
 def _object(tree: object, where: str) -> Mapping[str, object]:
     if not isinstance(tree, dict):
-        raise _WrongError(f"{where or 'it'} is no object")
+        raise _WrongError(f"{where or 'it'} is not an object")
     return tree
 
 
 def _list(tree: object, where: str) -> list[object]:
     if not isinstance(tree, list):
-        raise _WrongError(f"{where or 'it'} is no array")
+        raise _WrongError(f"{where or 'it'} is not an array")
     return tree
 
 

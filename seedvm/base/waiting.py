@@ -99,7 +99,7 @@ class _Wait:
     machine: str | None
     hint: str
     passing: Errors
-    seen: str = "it was never so"
+    seen: str = "the condition was never met"
 
     def noted(self, found: object) -> bool:
         """Keep what a look saw; True where it is more than that."""
@@ -116,7 +116,7 @@ class _Wait:
             self.seen = str(one)
 
     def timed_out(self) -> TimedOut:
-        what = f"{self.what}: not within {self.seconds:g} s"
+        what = f"{self.what}: timed out after {self.seconds:g} s"
         return TimedOut(what, machine=self.machine, why=self.seen, hint=self.hint)
 
 

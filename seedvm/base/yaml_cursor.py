@@ -95,7 +95,7 @@ class Cursor:
     def integer(self, default: int, *, minimum: int) -> int:
         def parse(text: str) -> int:
             if not text.isdecimal() or int(text) < minimum:
-                raise ValueError(f"'{text}' is not a whole number of {minimum} or more")
+                raise ValueError(f"'{text}' is not a whole number, {minimum} or more")
             return int(text)
 
         value = self.parsed(parse)
@@ -113,7 +113,7 @@ class Cursor:
     def _enter(self, found: dict[str, Cursor], key: yaml.Node, value: yaml.Node, known: tuple[str, ...]) -> None:
         name, line = str(key.value), key.start_mark.line + 1
         if name not in known:
-            self.findings.add(line, self._under(name), f"unknown key; known here: {', '.join(known)}")
+            self.findings.add(line, self._under(name), f"unknown key; known keys: {', '.join(known)}")
         elif name in found:
             self.findings.add(line, self._under(name), f"given twice, first in line {found[name].line}")
         else:

@@ -121,7 +121,7 @@ class Ledger:
         self._turns.mkdir(mode=0o700, exist_ok=True)
         while (descriptor := try_lock(self._turns / address)) is None:
             if time.monotonic() > deadline:
-                why = f"another seedvm process has been testing accounts on this BMC for {TURN_SECONDS:.0f} s"
+                why = f"another process has been testing accounts on this BMC for {TURN_SECONDS:.0f} s"
                 raise NotNow(address, user, 60.0, why)
             await asyncio.sleep(LOOK_AGAIN)
         return descriptor
@@ -207,7 +207,7 @@ class Ledger:
         except (ValueError, KeyError, TypeError) as error:
             raise SeedvmError(
                 f"{self._file} cannot be read",
-                why=f"{type(error).__name__}; without this file, seedvm could lock an account",
+                why=f"{type(error).__name__}; without this file, an account could be locked",
                 hint="move the file away only if no login was attempted in the last hour",
             ) from None
 

@@ -55,10 +55,10 @@ def clock(now: float, built: float | None) -> Trouble | None:
     """The clock against the time at which the golden image was built, both in seconds since the epoch."""
     if now < _EARLIEST:
         return Trouble(
-            "the clock was never set", "set the clock: timedatectl set-time; a wrong clock fails certificates"
+            "the clock has never been set", "set the clock with timedatectl set-time; certificates fail if it is wrong"
         )
     if built is not None and now < built - CLOCK_SLACK:
-        return Trouble("the clock is earlier than the images were built", "set the clock: timedatectl set-time")
+        return Trouble("the clock is earlier than the images were built", "set the clock with timedatectl set-time")
     return None
 
 
@@ -72,7 +72,7 @@ def link(nic: SystemNic) -> Trouble | None:
 
 
 def slow(nic: SystemNic) -> Trouble | None:
-    """What is allowed but will take long; the screens say it, the engine goes on."""
+    """What is allowed but will take long; the screens say it, the engine continues."""
     if nic.link and 0 < nic.speed < SLOW_MBIT:
         return Trouble(f"{nic.name} runs at {nic.speed} Mbit/s", "use another cable or port: the images are large")
     return None

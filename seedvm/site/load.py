@@ -36,7 +36,7 @@ def load_site(path: Path) -> Site:
         text = path.read_text()
     except FileNotFoundError:
         raise SeedvmError(
-            f"there is no {path}", why="the site is not described yet", hint="seedvm wizard writes it"
+            f"there is no {path}", why="the site is not described yet", hint="create it with seedvm wizard"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise SeedvmError(f"{path} cannot be read", why=str(error)) from error
@@ -75,10 +75,10 @@ def _seed(cursor: Cursor) -> SeedSite | None:
     bmc_interface = keys["bmc_interface"].parsed(_matching(_INTERFACE, "the name of a network interface"))
     bmc_address = keys["bmc_address"].parsed(_interface)
     if keys["bmc_interface"].present != keys["bmc_address"].present:
-        cursor.problem("bmc_interface and bmc_address go together: give both or none")
+        cursor.problem("bmc_interface and bmc_address must be given together")
     vlan = keys["bmc_vlan"].parsed(_vlan) if keys["bmc_vlan"].present else None
     if vlan is not None and not keys["bmc_interface"].present:
-        keys["bmc_vlan"].problem("needs bmc_interface, the trunk that it is on")
+        keys["bmc_vlan"].problem("needs bmc_interface, the trunk that carries it")
     if interface is None or own is None:
         return None
     return SeedSite(interface, own, bmc_interface, bmc_address, vlan)
@@ -86,7 +86,7 @@ def _seed(cursor: Cursor) -> SeedSite | None:
 
 def _vlan(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 4094:
-        raise ValueError(f"'{text}' is no VLAN; they are 1 to 4094")
+        raise ValueError(f"'{text}' is not a VLAN ID; use 1 to 4094")
     return int(text)
 
 
@@ -109,7 +109,7 @@ def _bmc(cursor: Cursor) -> BmcSite | None:
     keys = cursor.mapping(needed, ("learn_mac_by_power_on", "rotate_passwords", *more))
     ranges = [entry.parsed(AddressRange.parse) for entry in keys["ranges"].sequence()]
     if keys["ranges"].present and not ranges:
-        keys["ranges"].problem("names no address; only what is named here is scanned")
+        keys["ranges"].problem("is empty; only the addresses listed here are scanned")
     learn = keys["learn_mac_by_power_on"].boolean(False)
     wires = [entry.parsed(_matching(_INTERFACE, "an interface's name")) for entry in keys["link_local"].sequence()]
     rotate = keys["rotate_passwords"].boolean(False)
@@ -151,7 +151,7 @@ def _machine(cursor: Cursor) -> SiteMachine | None:
 
 def _role(text: str) -> Role:
     if text not in _ROLES:
-        raise ValueError(f"'{text}' is no role; roles are {', '.join(_ROLES)}")
+        raise ValueError(f"'{text}' is not a role; use one of: {', '.join(_ROLES)}")
     return _ROLES[text]
 
 

@@ -36,9 +36,9 @@ class AddressRange:
             first, _, last = text.partition("-")
             made = cls(IPv4Address(first.strip()), IPv4Address((last or first).strip()))
         if made.last < made.first:
-            raise ValueError(f"'{text}' ends before it begins")
+            raise ValueError(f"'{text}' ends before it starts")
         if len(made) > _LARGEST_RANGE:
-            raise ValueError(f"'{text}' holds {len(made)} addresses; {_LARGEST_RANGE} at the most")
+            raise ValueError(f"'{text}' has {len(made)} addresses; at most {_LARGEST_RANGE} are allowed")
         return made
 
     def __contains__(self, address: object) -> bool:

@@ -1,8 +1,8 @@
 """The operator's orders for one node of the undercloud: try it again, put a spare in its place, do without it.
 
 An order is a file of its own, `orders/NODE.json` in the state folder, written whole by screen or command line; the deploy step obeys
-it and takes it away. Doing without a node is said in site.yaml, for it holds for good. It refuses an order that wipes another disk
-than it names, one that nobody typed the site's name for, and an undercloud of fewer than three.
+it and removes it. Doing without a node is stated in site.yaml, because it is permanent. It refuses an order that wipes another disk
+than it names, one without the typed name of the site, and an undercloud of fewer than three.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Order:
     spare: Spare | None = None
 
     def __str__(self) -> str:
-        return f"replace {self.node} by {self.spare}" if self.spare else f"try {self.node} again"
+        return f"replace {self.node} with {self.spare}" if self.spare else f"retry {self.node}"
 
 
 def give(state_dir: Path, order: Order) -> Path:
@@ -83,7 +83,7 @@ def retry(site: str, node: str) -> Order:
 def replace(site: str, node: str, spare: Spare, typed: str) -> Order:
     """Put a spare in a node's place, which wipes the spare's disk. Raises SeedvmError unless the site's name was typed."""
     if typed != site:
-        raise SeedvmError("Not ordered", why="what was typed is not the site's name", hint=f"type {site} exactly")
+        raise SeedvmError("Not ordered", why="the text does not match the site name", hint=f"type {site} exactly")
     return Order(node, "replace", site, _now(), spare)
 
 
@@ -102,10 +102,12 @@ def without(text: str, node: str, typed: str) -> str:
     """The site.yaml that does without a node. Raises SeedvmError on a wrong name, and InvalidFile where too few would be left."""
     site = parse_site(text)
     if typed != site.name:
-        raise SeedvmError("Not dropped", why="what was typed is not the site's name", hint=f"type {site.name} exactly")
+        raise SeedvmError("Not dropped", why="the text does not match the site name", hint=f"type {site.name} exactly")
     address = next((one.address for one in site.controllers if one.name == node), None)
     if address is None:
-        raise SeedvmError("Not dropped", machine=node, why="the site has no such node", hint="seedvm status names them")
+        raise SeedvmError(
+            "Not dropped", machine=node, why="the site has no such node", hint="list the nodes with seedvm status"
+        )
     tree = yaml.safe_load(text)
     listed = (tree.get("undercloud") or {}).get("without") or []
     tree["undercloud"] = {**(tree.get("undercloud") or {}), "without": [*listed, str(address)]}
@@ -120,10 +122,10 @@ def refuse_too_few(site: Site, node: str) -> None:
     left = len(site.controllers) - 1
     if left < 3:
         raise SeedvmError(
-            "it cannot be dropped",
+            "the node cannot be dropped",
             machine=node,
-            why=f"{left} controllers would be left, and with fewer than three the undercloud does not outlive the loss of one",
-            hint="try it again, or replace it by a spare",
+            why=f"{left} controllers would be left; the undercloud needs at least three to survive the loss of one",
+            hint="retry the node, or replace it with a spare",
         )
 
 
@@ -133,8 +135,8 @@ def _refuse_taken(spare: Spare, node: str, others: Sequence[Order]) -> None:
             raise SeedvmError(
                 "Not ordered",
                 machine=node,
-                why=f"{spare.bmc} is to take the place of {other.node}",
-                hint="choose another spare: x on the screen, --by BMC on the command line",
+                why=f"{spare.bmc} is already chosen to replace {other.node}",
+                hint="choose another spare (x in the wizard, --by BMC on the command line)",
             )
 
 
@@ -143,10 +145,12 @@ def _read(path: Path) -> Order:
         tree = json.loads(path.read_text())
         spare = Spare(**tree["spare"]) if tree.get("spare") else None
         if tree["do"] not in ("retry", "replace") or (tree["do"] == "replace") != (spare is not None):
-            raise ValueError(f"'{tree['do']}' is no order")
+            raise ValueError(f"'{tree['do']}' is not an order")
         return Order(str(tree["node"]), tree["do"], str(tree["site"]), str(tree["time"]), spare)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SeedvmError(f"{path} is no order", why=str(error), hint="remove it, then order again") from None
+        raise SeedvmError(
+            f"{path} is not an order", why=str(error), hint="remove the file, then give the order again"
+        ) from None
 
 
 def _now() -> str:

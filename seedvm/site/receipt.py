@@ -72,7 +72,7 @@ def doubt(text: str, *, key: str, site: str) -> str:
         tree = _signed(text, key)
     except SeedvmError as error:
         return error.what
-    return "" if tree.get("site") == site else f"the receipt is of site {tree.get('site')}, and this is {site}"
+    return "" if tree.get("site") == site else f"the receipt is for site {tree.get('site')}, but this is {site}"
 
 
 def site_key(state_dir: Path) -> str:
@@ -96,7 +96,7 @@ def trusted(state_dir: Path, site: str) -> Statement:
 def departed(state_dir: Path, site: str) -> Statement | None:
     """What the receipt says on a seed that has wiped its secrets because of it; None on any other.
 
-    A seed that left before receipts had a key file beside them is known by the key in the receipt, or it would begin anew.
+    A seed that left before receipts had a key file beside them is known by the key in the receipt, or it would start from the beginning.
     """
     if not (state_dir / FILE).exists() or (state_dir / "secrets.yaml").exists():
         return None
@@ -104,7 +104,7 @@ def departed(state_dir: Path, site: str) -> Statement | None:
     said = verify((state_dir / FILE).read_text()) if old else trusted(state_dir, site)
     if said.site != site:
         raise SeedvmError(
-            f"the receipt is of site {said.site}, and this is {site}",
+            f"the receipt is for site {said.site}, but this is {site}",
             hint=f"move {state_dir / FILE} away, or use the folder of {said.site}",
         )
     return said if said.may_leave else None
@@ -120,7 +120,7 @@ def _signed(text: str, public_key: str | None) -> dict[str, object]:
     except KeyError as error:
         raise SeedvmError("the receipt is not signed", why=f"it has no {error}") from error
     except (ValueError, TypeError, AttributeError) as error:
-        raise SeedvmError("that is no receipt", why=f"{type(error).__name__}") from error
+        raise SeedvmError("not a valid receipt", why=f"{type(error).__name__}") from error
     if public_key is not None and signature["public_key"].strip() != public_key.strip():
         raise SeedvmError("the receipt is signed by another site's key")
     if not isinstance(public, Ed25519PublicKey):
@@ -129,7 +129,7 @@ def _signed(text: str, public_key: str | None) -> dict[str, object]:
         public.verify(value, _canonical(tree))
     except InvalidSignature as error:
         raise SeedvmError(
-            "the receipt was changed after it was signed", hint="compare it with the one on a node"
+            "the receipt has been changed since it was signed", hint="compare it with the one on a node"
         ) from error
     return dict(tree)
 

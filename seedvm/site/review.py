@@ -131,7 +131,7 @@ def _swapped(machine: ReviewMachine, node: str, spare: str) -> ReviewMachine:
 
 def parse_review(text: str) -> Review:
     """The review in `review.json`. Raises SeedvmError where it is not one."""
-    return _parse(Review, text, REVIEW, "run the engine again: it writes a new one")
+    return _parse(Review, text, REVIEW, "run the engine again to write a new one")
 
 
 def parse_confirmed(text: str) -> Confirmation:
@@ -164,7 +164,7 @@ def confirmation(review: Review, typed: str, time: str) -> str:
     """Text of `confirmed.json`, once the site's name was typed exactly. Raises SeedvmError otherwise."""
     if typed != review.site:
         raise SeedvmError(
-            "Not confirmed", why="what was typed is not the site's name", hint=f"type {review.site} exactly"
+            "Not confirmed", why="the text does not match the site name", hint=f"type {review.site} exactly"
         )
     return text_of(Confirmation(review.site, time, tuple(sorted(review.wipes))))
 

@@ -55,11 +55,11 @@ def _inside(site: Site, lines: _Lines, findings: Findings) -> None:
     ends = {cidr.network_address, cidr.broadcast_address}
     for where, address in _addresses(site):
         if address not in cidr or address in ends:
-            findings.add(lines.of(where), where, f"{address} is no host address of {cidr}")
+            findings.add(lines.of(where), where, f"{address} is not a usable host address in {cidr}")
     for where, span in (("instances", site.provisioning.instances), ("boot", site.provisioning.boot)):
         where = f"provisioning.{where}"
         if span.first not in cidr or span.last not in cidr or span.first in ends or span.last in ends:
-            findings.add(lines.of(where), where, f"{span} is not wholly among the host addresses of {cidr}")
+            findings.add(lines.of(where), where, f"{span} is not entirely within the host addresses of {cidr}")
 
 
 def _single(site: Site, lines: _Lines, findings: Findings) -> None:
@@ -67,7 +67,7 @@ def _single(site: Site, lines: _Lines, findings: Findings) -> None:
     for where, address in _addresses(site):
         if address in seen:
             findings.add(
-                lines.of(where), where, f"{address} is {seen[address]} already, line {lines.of(seen[address])}"
+                lines.of(where), where, f"{address} is already {seen[address]}, line {lines.of(seen[address])}"
             )
         seen.setdefault(address, where)
 
@@ -78,7 +78,7 @@ def _ranges(site: Site, lines: _Lines, findings: Findings) -> None:
         for other, address in _addresses(site):
             if address in span:
                 findings.add(
-                    lines.of(where), where, f"{span} holds {address}, which is {other}, line {lines.of(other)}"
+                    lines.of(where), where, f"{span} contains {address}, which is {other}, line {lines.of(other)}"
                 )
     if net.instances.overlaps(net.boot):
         line = lines.of("provisioning.instances")
@@ -100,7 +100,7 @@ def _range_apart(where: str, span: AddressRange, site: Site, lines: _Lines, find
     others += [(f"bmc.ranges[{index}]", other) for index, other in enumerate(site.bmc.ranges)]
     for name, other in others:
         if name == where:
-            break  # of two overlapping ranges the later one is told
+            break  # of two overlapping ranges the later one is reported
         if span.overlaps(other):
             findings.add(lines.of(where), where, f"{span} overlaps {name} {other}, line {lines.of(name)}")
 
@@ -110,16 +110,20 @@ def _count(site: Site, lines: _Lines, findings: Findings) -> None:
     if count < 3 or count % 2 == 0:
         where = "provisioning.undercloud"
         findings.add(
-            lines.of(where), where, f"names {count} addresses; to outlive a node it takes 3, 5 or another odd count"
+            lines.of(where),
+            where,
+            f"{count} addresses given; use an odd number, 3 or more, so that the cluster survives the loss of a node",
         )
     for index, address in enumerate(site.undercloud.without):
         where = f"undercloud.without[{index}]"
         if address not in site.provisioning.undercloud:
-            findings.add(lines.of(where), where, f"{address} is none of provisioning.undercloud")
+            findings.add(lines.of(where), where, f"{address} is not listed in provisioning.undercloud")
     if site.undercloud.without and len(site.controllers) < 3:
         where = "undercloud.without"
         findings.add(
-            lines.of(where), where, f"leaves {len(site.controllers)} nodes; fewer than 3 do not outlive a node"
+            lines.of(where),
+            where,
+            f"leaves {len(site.controllers)} nodes; at least 3 are needed to survive the loss of one",
         )
 
 
@@ -129,7 +133,7 @@ def _bmc_network(site: Site, lines: _Lines, findings: Findings) -> None:
         findings.add(
             lines.of("seed.bmc_interface"),
             "seed.bmc_interface",
-            "is seed.interface too; leave it out for a single wire",
+            "is the same as seed.interface; omit it if there is only one network",
         )
     if address is not None and address.network.overlaps(site.provisioning.cidr):
         findings.add(
@@ -143,7 +147,7 @@ def _link_local(site: Site, lines: _Lines, findings: Findings) -> None:
         if name not in ours:
             where = f"bmc.link_local[{index}]"
             findings.add(
-                lines.of(where), where, f"{name} is no interface of the seed; it has {', '.join(sorted(ours))}"
+                lines.of(where), where, f"{name} is not an interface of the seed; use one of: {', '.join(sorted(ours))}"
             )
 
 
@@ -154,16 +158,16 @@ def _machines(site: Site, lines: _Lines, findings: Findings) -> None:
         where = f"machines[{index}]"
         if machine.bmc not in site.bmc:
             findings.add(
-                lines.of(f"{where}.bmc"), f"{where}.bmc", f"{machine.bmc} is in none of bmc.ranges{_or_wire(site)}"
+                lines.of(f"{where}.bmc"), f"{where}.bmc", f"{machine.bmc} is not in bmc.ranges{_or_wire(site)}"
             )
         if machine.bmc in bmcs:
-            findings.add(lines.of(f"{where}.bmc"), f"{where}.bmc", f"{machine.bmc} is {bmcs[machine.bmc]} already")
+            findings.add(lines.of(f"{where}.bmc"), f"{where}.bmc", f"{machine.bmc} is already {bmcs[machine.bmc]}")
         bmcs.setdefault(machine.bmc, f"machines[{index}] in line {lines.of(f'{where}.bmc')}")
         if machine.mac is not None:
             if machine.mac in macs:
-                findings.add(lines.of(f"{where}.mac"), f"{where}.mac", f"{machine.mac} is {macs[machine.mac]} already")
+                findings.add(lines.of(f"{where}.mac"), f"{where}.mac", f"{machine.mac} is already {macs[machine.mac]}")
             macs.setdefault(machine.mac, f"machines[{index}] in line {lines.of(f'{where}.mac')}")
 
 
 def _or_wire(site: Site) -> str:
-    return " and on no wire of bmc.link_local" if site.bmc.link_local else ""
+    return " and not on an interface of bmc.link_local" if site.bmc.link_local else ""

@@ -106,7 +106,9 @@ def load_secrets(path: Path) -> Secrets:
     generated = tree.get("generated")
     if not isinstance(generated, dict):
         raise SeedvmError(
-            "the site's own secrets are not made yet", why=f"{path} has no 'generated'", hint="seedvm run makes them"
+            "the site's own secrets do not exist yet",
+            why=f"{path} has no 'generated'",
+            hint="create them with seedvm run",
         )
     return _whole(path, tree, generated)
 
@@ -168,7 +170,7 @@ def load_receipt_key(path: Path) -> str:
 
 
 def load_rotations(path: Path) -> dict[str, Rotation]:
-    """The changes of BMC passwords that have not come to their end, by address."""
+    """The changes of BMC passwords that have not finished, by address."""
     return _rotations(path, _read(path))
 
 
@@ -178,7 +180,7 @@ def _rotations(path: Path, tree: _Tree) -> dict[str, Rotation]:
 
 
 def store_rotation(path: Path, address: str, rotation: Rotation) -> None:
-    """Keep both passwords before the BMC is told the new one, and again once it was."""
+    """Keep both passwords before the BMC gets the new one, and again once it has it."""
     plain = {"user": rotation.user, "old": rotation.old.reveal(), "new": rotation.new.reveal()}
     with locked(_lock(path)):
         tree = _read(path)
@@ -250,20 +252,22 @@ def _read(path: Path) -> _Tree:
         return {}
     if stat.S_IMODE(mode) & 0o077:
         raise SeedvmError(
-            f"{path} may be read by others", why=f"its mode is {stat.S_IMODE(mode):04o}", hint=f"chmod 0600 {path}"
+            f"{path} is readable by other users",
+            why=f"its mode is {stat.S_IMODE(mode):04o}",
+            hint=f"run chmod 0600 {path}",
         )
     try:
-        tree = yaml.load(text, Loader=_LOADER) or {}  # strings only: a password of digits is no number
+        tree = yaml.load(text, Loader=_LOADER) or {}  # strings only: a password of digits is not a number
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         raise SeedvmError(
-            f"{path} is not YAML", why=f"line {line}", hint="mend that line"
+            f"{path} is not YAML", why=f"line {line}", hint="fix that line"
         ) from None  # its text may be secret
     if not isinstance(tree, dict) or set(tree) - {"bmc_candidates", "bmc_accounts", "generated", "proven", "rotating"}:
         raise SeedvmError(
-            f"{path} holds more than 'bmc_candidates', 'bmc_accounts', 'proven', 'rotating' and 'generated'",
-            why="an unknown key",
-            hint="take it out of the file",
+            f"{path} has an unknown key",
+            why="known keys: bmc_candidates, bmc_accounts, proven, rotating, generated",
+            hint="remove the key from the file",
         )
     return tree
 
@@ -273,9 +277,9 @@ def _candidates(path: Path, tree: _Tree) -> tuple[Candidate, ...]:
     for number, entry in enumerate(listed if isinstance(listed, list) else [None], 1):
         if not isinstance(entry, dict) or set(entry) != {"user", "password"}:
             raise SeedvmError(
-                f"{path}: BMC candidate {number} is refused",
-                why="it needs 'user' and 'password', nothing else",
-                hint="bmc_candidates: [{user: ..., password: ...}]",
+                f"{path}: BMC candidate {number} is invalid",
+                why="it must have 'user' and 'password' and nothing else",
+                hint="write bmc_candidates: [{user: ..., password: ...}]",
             )
         found.append(Candidate(str(entry["user"]), Secret(str(entry["password"]))))
     return tuple(found)
@@ -286,6 +290,8 @@ def _generated(path: Path, stored: Mapping[str, object]) -> Generated:
     if set(stored) != names:
         wrong = ", ".join(sorted(set(stored) ^ names))
         raise SeedvmError(
-            f"{path}: 'generated' is not whole", why=f"missing or unknown: {wrong}", hint="seedvm run mends it"
+            f"{path}: section 'generated' is incomplete",
+            why=f"missing or unknown: {wrong}",
+            hint="complete it with seedvm run",
         )
     return decode(Generated, stored, f"'generated' in {path}")

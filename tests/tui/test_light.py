@@ -51,7 +51,7 @@ def another_sites() -> str:
 @pytest.mark.parametrize(
     ("receipt", "why"),
     [
-        (edited, "the receipt was changed after it was signed"),
+        (edited, "the receipt has been changed since it was signed"),
         (unsigned, "the receipt is not signed"),
         (another_sites, "the receipt is signed by another site's key"),
     ],
@@ -66,7 +66,7 @@ def test_the_light_stays_off_where_the_sites_key_is_not_known_or_the_site_is_ano
     folder = state_dir(tmp_path, receipt=True)
     site = (folder / "site.yaml").read_text()
     (folder / "site.yaml").write_text(site.replace("site: example", "site: cellar"))
-    assert shown(folder) == (False, "SAFE TO LEAVE: NO, because the receipt is of site example, and this is cellar")
+    assert shown(folder) == (False, "SAFE TO LEAVE: NO, because the receipt is for site example, but this is cellar")
     (folder / "site.yaml").write_text(site)
     (folder / "receipt.pub").unlink()
     assert "receipt key is not known" in shown(folder)[1]
@@ -79,5 +79,5 @@ async def test_a_receipt_that_is_edited_puts_the_light_out_on_the_page(tmp_path:
         app.go("receipt")
         await until(pilot, lambda: "SAFE TO LEAVE: YES" in grid(app), "the light")
         (tmp_path / "receipt.json").write_text(edited())
-        await until(pilot, lambda: "SAFE TO LEAVE: NO, because the receipt was changed" in grid(app), "no light")
+        await until(pilot, lambda: "SAFE TO LEAVE: NO, because the receipt has been changed" in grid(app), "no light")
         assert "NOT TRUSTED" in grid(app)

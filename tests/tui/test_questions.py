@@ -117,12 +117,14 @@ async def test_the_bmcs_wire_is_asked_for_in_the_form_and_refused_by_name(tmp_pa
         field(app, "seed.bmc_vlan").focus()
         await until(pilot, lambda: "BMC VLAN: 1 to 4094" in grid(app), "what is asked")
         await pilot.press(*"4095")
-        await until(pilot, lambda: "! '4095' is no VLAN; they are 1 to 4094" in grid(app), "the complaint")
+        await until(pilot, lambda: "! '4095' is not a VLAN ID; use 1 to 4094" in grid(app), "the complaint")
         await pilot.press("f10")
-        await until(pilot, lambda: "Not saved. BMC VLAN: '4095' is no VLAN" in grid(app), "the refusal")
+        await until(pilot, lambda: "Not saved. BMC VLAN: '4095' is not a VLAN ID" in grid(app), "the refusal")
         await pilot.press("backspace", "tab", *"none1")
         await until(
-            pilot, lambda: "! none1 is no interface of the seed; it has none0, none1.409" in grid(app), "the name"
+            pilot,
+            lambda: "! none1 is not an interface of the seed; use one of: none0, none1.409" in grid(app),
+            "the name",
         )
         await pilot.press(*".409", "f10")
         await until(pilot, lambda: "Discovery" in grid(app).splitlines()[0], "the way on")

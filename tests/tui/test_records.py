@@ -60,7 +60,7 @@ def test_receipt_shows_unmeasured_figures_as_such() -> None:
     ("text", "why"),
     [
         ("{", "not JSON"),
-        ("[]", "it is no object"),
+        ("[]", "it is not an object"),
         ("{}", "site is missing"),
         ('{"site": "example", "time": "t", "wipe": [{"bmc": "a", "serial": "s"}]}', r"wipe\[0\].disk is missing"),
     ],

@@ -26,5 +26,5 @@ def test_in_urls_and_headers(text: str, url: str, header: str) -> None:
 
 def test_a_link_local_address_names_its_wire() -> None:
     assert str(addr.parse("fe80::1%eth1")) == "fe80::1%eth1"
-    with pytest.raises(ValueError, match="which wire"):
+    with pytest.raises(ValueError, match="needs its interface"):
         addr.parse("fe80::1")

@@ -107,8 +107,8 @@ def test_the_scan_goes_on_where_it_was(folder: Path) -> None:
 
 def test_orders_wait_for_the_deploy_step(folder: Path) -> None:
     assert list(map(str, orders.pending(folder, "demo"))) == [
-        "replace demo-undercloud-1 by 172.22.1.27 (serial SV00000007), disk /dev/loop4 serial SV00000007",
-        "try demo-undercloud-2 again",
+        "replace demo-undercloud-1 with 172.22.1.27 (serial SV00000007), disk /dev/loop4 serial SV00000007",
+        "retry demo-undercloud-2",
     ]
 
 

@@ -1,4 +1,4 @@
-"""Orders for one node: what is written, what is refused, and that fewer than three are never left."""
+"""Orders for one node: what is written, what is refused, and that at least three are never left."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_one_spare_takes_one_place(tmp_path: Path) -> None:
     orders.give(tmp_path, orders.replace("demo", "demo-undercloud-1", SPARE, "demo"))
     with pytest.raises(SeedvmError, match="Not ordered") as refused:
         orders.give(tmp_path, orders.replace("demo", "demo-undercloud-2", SPARE, "demo"))
-    assert refused.value.why == "172.22.1.24 is to take the place of demo-undercloud-1"
+    assert refused.value.why == "172.22.1.24 is already chosen to replace demo-undercloud-1"
     assert [one.node for one in orders.pending(tmp_path, "demo")] == ["demo-undercloud-1"]
 
 
@@ -85,7 +85,7 @@ def test_a_spare_is_wiped_only_for_the_sites_name(typed: str) -> None:
 def test_a_file_that_is_no_order_is_refused_by_its_name(tmp_path: Path, text: str) -> None:
     (tmp_path / "orders").mkdir()
     (tmp_path / "orders" / "bad.json").write_text(text)
-    with pytest.raises(SeedvmError, match=r"bad\.json is no order"):
+    with pytest.raises(SeedvmError, match=r"bad\.json is not an order"):
         orders.pending(tmp_path, "demo")
 
 
@@ -147,7 +147,7 @@ def test_the_command_line_names_machine_and_disk_and_wants_the_sites_name(
     assert main([*words, "replace", "demo-undercloud-1", "--yes-wipe", "demo"]) == 0
     assert orders.pending(tmp_path, "demo")[0].spare == SPARE
     assert main([*words, "drop", "demo-undercloud-1", "--yes-drop", "demo"]) == 1
-    assert "fewer than three" in capsys.readouterr().err
+    assert "at least three" in capsys.readouterr().err
     assert main([*words, "retry", "nobody"]) == 1
     assert "demo-undercloud-0" in capsys.readouterr().err
     assert main([*words, "retry", "demo-undercloud-1"]) == 0

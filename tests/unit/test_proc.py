@@ -56,7 +56,7 @@ def test_secrets_travel_by_stdin_and_environment_and_never_by_argv() -> None:
 
 def test_what_takes_too_long_is_ended_with_all_its_children(tmp_path: Path) -> None:
     started = time.monotonic()
-    with pytest.raises(SeedvmError, match=r"did not end within 2 s"):
+    with pytest.raises(SeedvmError, match=r"did not finish within 2 s"):
         process.run(["sh", "-c", f"sleep 600 & echo $! >{tmp_path}/pid; wait"], timeout=2)
     assert time.monotonic() - started < 300
     assert gone(int((tmp_path / "pid").read_text()))
@@ -67,7 +67,7 @@ async def test_the_asyncio_twin_does_the_same(tmp_path: Path) -> None:
     assert done.stdout == "hello"
     with pytest.raises(SeedvmError, match="exit code 4"):
         await process.arun(["sh", "-c", "exit 4"], timeout=60)
-    with pytest.raises(SeedvmError, match="did not end"):
+    with pytest.raises(SeedvmError, match="did not finish"):
         await process.arun(["sh", "-c", f"sleep 600 & echo $! >{tmp_path}/pid; wait"], timeout=2)
     assert gone(int((tmp_path / "pid").read_text()))
 
@@ -93,7 +93,7 @@ def test_a_stream_hands_over_lines_as_they_come() -> None:
     assert done.stdout == "a\nb\nc"
     with pytest.raises(SeedvmError, match="exit code 9"):
         process.stream(["sh", "-c", "echo last words; exit 9"], lines.append, timeout=60)
-    with pytest.raises(SeedvmError, match="did not end within"):
+    with pytest.raises(SeedvmError, match="did not finish within"):
         process.stream(["sleep", "60"], lines.append, timeout=0.3)
 
 

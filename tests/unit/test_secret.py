@@ -117,7 +117,7 @@ def test_a_draft_is_stored_nowhere(tmp_path: Path) -> None:
     path = tmp_path / "secrets.yaml"
     assert draft_secrets(path).generated.admin_password.reveal()
     assert not path.exists()
-    with pytest.raises(SeedvmError, match="seedvm run makes them"):
+    with pytest.raises(SeedvmError, match="create them with seedvm run"):
         load_secrets(path)
 
 

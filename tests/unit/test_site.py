@@ -44,33 +44,41 @@ def test_what_may_be_left_out_has_sensible_values(site_text: str) -> None:
         (
             "vip: 172.22.0.5",
             "vip: 10.0.0.5",
-            ["line 6: provisioning.vip: 10.0.0.5 is no host address of 172.22.0.0/24"],
+            ["line 6: provisioning.vip: 10.0.0.5 is not a usable host address in 172.22.0.0/24"],
         ),
         ("vip: 172.22.0.5", "vip: 172.22.0.150", ["line 9: provisioning.boot", "provisioning.vip, line 6"]),
         (
             "vip: 172.22.0.5",
             "vip: 172.22.0.10",
-            ["line 2: seed.address: 172.22.0.10 is provisioning.vip already, line 6"],
+            ["line 2: seed.address: 172.22.0.10 is already provisioning.vip, line 6"],
         ),
-        (", 172.22.0.13]", "]", ["line 7: provisioning.undercloud: names 2 addresses"]),
-        ("0.13]", "0.12]", ["line 7: provisioning.undercloud[2]: 172.22.0.12 is provisioning.undercloud[1] already"]),
+        (", 172.22.0.13]", "]", ["line 7: provisioning.undercloud: 2 addresses given"]),
+        (
+            "0.13]",
+            "0.12]",
+            ["line 7: provisioning.undercloud[2]: 172.22.0.12 is already provisioning.undercloud[1], line 7"],
+        ),
         ("boot: 172.22.0.100-", "boot: 172.22.0.99-", ["line 9: provisioning.boot: 172.22.0.99-172.22.0.199 overlaps"]),
         (
             "instances: 172.22.0.50",
             "instances: 172.22.0.250",
-            ["line 8: provisioning.instances", "ends before it begins"],
+            ["line 8: provisioning.instances", "ends before it starts"],
         ),
         ("1.26]", "1.26, 172.22.1.25]", ["line 11: bmc.ranges[1]: 172.22.1.25 overlaps bmc.ranges[0]"]),
         ("1.21-", "1.9-", ["line 11: bmc.ranges[0]", "seed.bmc_address 172.22.1.10"]),
-        ("ranges: [172.22.1.21-172.22.1.26]", "ranges: []", ["line 11: bmc.ranges: names no address"]),
-        ("ranges: [172.22.1.21-172.22.1.26]", "ranges: [10.0.0.0/8]", ["line 11: bmc.ranges[0]", "65536 at the most"]),
-        ("bmc_interface: eth1, ", "", ["line 2: seed: bmc_interface and bmc_address go together"]),
-        ("eth1", "eth0", ["line 2: seed.bmc_interface: is seed.interface too"]),
+        ("ranges: [172.22.1.21-172.22.1.26]", "ranges: []", ["line 11: bmc.ranges: is empty"]),
+        (
+            "ranges: [172.22.1.21-172.22.1.26]",
+            "ranges: [10.0.0.0/8]",
+            ["line 11: bmc.ranges[0]", "at most 65536 are allowed"],
+        ),
+        ("bmc_interface: eth1, ", "", ["line 2: seed: bmc_interface and bmc_address must be given together"]),
+        ("eth1", "eth0", ["line 2: seed.bmc_interface: is the same as seed.interface"]),
         ("172.22.1.10/24", "172.22.1.10", ["line 2: seed.bmc_address", "needs its prefix length"]),
         ("cpus: 1", "cpus: none", ["line 14: undercloud.needs.cpus: 'none' is not a whole number"]),
         ("spare: true", "spare: perhaps", ["line 15: undercloud.rehearse_on_spare: 'perhaps' is not true or false"]),
-        ("role: spare", "role: king", ["line 17: machines[0].role: 'king' is no role"]),
-        ("bmc: 172.22.1.24", "bmc: 172.22.1.99", ["line 17: machines[0].bmc: 172.22.1.99 is in none of bmc.ranges"]),
+        ("role: spare", "role: king", ["line 17: machines[0].role: 'king' is not a role"]),
+        ("bmc: 172.22.1.24", "bmc: 172.22.1.99", ["line 17: machines[0].bmc: 172.22.1.99 is not in bmc.ranges"]),
         ("role: spare", "mac: 52:54:00", ["line 17: machines[0].mac: '52:54:00' is not a MAC address"]),
         ("site: demo", "site: Demo!", ["line 1: site: 'Demo!' is not a name"]),
         ("site: demo", "site: demo\nsite: other", ["line 2: site: given twice, first in line 1"]),
@@ -94,16 +102,16 @@ def test_link_local_bmcs_are_declared_by_their_wire(site_text: str) -> None:
     assert IPv4Address("172.22.1.24") not in site.bmc
     assert site.machine("fe80::24%eth1").role == "spare"
     assert site.machine("fe80::25%eth1").role is None
-    told = "line 11: bmc.link_local[0]: eth7 is no interface of the seed; it has eth0, eth1"
+    told = "line 11: bmc.link_local[0]: eth7 is not an interface of the seed; use one of: eth0, eth1"
     assert told in problems(wire.replace("[eth1]", "[eth7]"))
-    assert any("which wire" in one for one in problems(wire.replace("24%eth1", "24")))
+    assert any("needs its interface" in one for one in problems(wire.replace("24%eth1", "24")))
 
 
 def test_bmcs_on_a_tagged_vlan_of_a_trunk(site_text: str) -> None:
     trunk = site_text.replace("bmc_interface: eth1", "bmc_interface: eth0, bmc_vlan: 123")
     assert parse_site(trunk).seed.bmc_nic == "eth0.123"
     assert parse_site(site_text).seed.bmc_nic == "eth1"
-    told = "line 2: seed.bmc_vlan: '4095' is no VLAN; they are 1 to 4094"
+    told = "line 2: seed.bmc_vlan: '4095' is not a VLAN ID; use 1 to 4094"
     assert told in problems(trunk.replace("123", "4095"))
 
 
@@ -118,8 +126,8 @@ def test_duplicate_bmcs_and_macs_are_refused(site_text: str) -> None:
         site_text + f"  - {{bmc: 172.22.1.24, {mac}}}\n  - {{bmc: 172.22.1.25, {mac.upper().replace('MAC', 'mac')}}}\n"
     )
     assert problems(text) == [
-        "line 18: machines[1].bmc: 172.22.1.24 is machines[0] in line 17 already",
-        "line 19: machines[2].mac: 52:54:00:00:00:01 is machines[1] in line 18 already",
+        "line 18: machines[1].bmc: 172.22.1.24 is already machines[0] in line 17",
+        "line 19: machines[2].mac: 52:54:00:00:00:01 is already machines[1] in line 18",
     ]
 
 
@@ -129,7 +137,7 @@ def test_a_file_that_is_no_site_is_refused(text: str) -> None:
 
 
 def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(SeedvmError, match="seedvm wizard writes it"):
+    with pytest.raises(SeedvmError, match="create it with seedvm wizard"):
         load_site(tmp_path / "site.yaml")
 
 

@@ -55,7 +55,7 @@ def test_a_process_that_stays_has_its_start_and_its_end(lines: Lines) -> None:
 def test_a_process_that_is_too_slow_is_there_with_the_error(lines: Lines) -> None:
     with pytest.raises(SeedvmError):
         process.run(["sleep", "60"], timeout=0.1)
-    assert "did not end within 0.1 s" in lines()[0]["result"]
+    assert "did not finish within 0.1 s" in lines()[0]["result"]
 
 
 def test_processes_that_are_started_write_to_the_same_trace(lines: Lines) -> None:

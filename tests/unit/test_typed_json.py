@@ -56,14 +56,14 @@ def test_a_key_that_the_type_does_not_name_is_ignored_and_a_whole_number_is_a_fl
 @pytest.mark.parametrize(
     ("tree", "why"),
     [
-        ([], "it is no object"),
+        ([], "it is not an object"),
         ({"inner": {}, "spare": None}, "rows is missing"),
         ({"rows": [["a"]], "inner": {}, "spare": None}, "rows[0] has 1 values, not 2"),
         ({"rows": [["a", "1"]], "inner": {}, "spare": None}, "rows[0].count is str, not int"),
         ({"rows": [["a", True]], "inner": {}, "spare": None}, "rows[0].count is bool, not int"),
         ({"rows": [], "inner": {"x": {"state": "up"}}, "spare": None}, "inner.x.state is 'up', not one of on, off"),
-        ({"rows": {}, "inner": {}, "spare": None}, "rows is no array"),
-        ({"rows": [], "inner": {}, "spare": 7}, "spare is no object"),
+        ({"rows": {}, "inner": {}, "spare": None}, "rows is not an array"),
+        ({"rows": [], "inner": {}, "spare": 7}, "spare is not an object"),
     ],
 )
 def test_what_does_not_fit_is_named_with_its_place(tree: Any, why: str) -> None:

@@ -28,7 +28,7 @@ async def test_what_a_look_finds_is_given_back() -> None:
 
 
 async def test_a_limit_names_what_was_waited_for_where_what_was_seen_last_and_what_to_do() -> None:
-    wanted = "m1: the service does not answer: not within 0.05 s: it starts (look at its log)"
+    wanted = "m1: the service does not answer: timed out after 0.05 s: it starts (look at its log)"
     with pytest.raises(TimedOut) as late:
         await wait_for(
             partial(looked, lambda: NotYet("it starts")),
@@ -90,7 +90,7 @@ async def test_a_look_that_hangs_is_ended_at_the_limit() -> None:
             ended.set()
         return True
 
-    with pytest.raises(TimedOut, match="it was never so"):
+    with pytest.raises(TimedOut, match="the condition was never met"):
         await wait_for(hang, seconds=0.05, what=WHAT)
     assert ended.is_set()
 

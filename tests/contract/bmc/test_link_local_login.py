@@ -97,7 +97,7 @@ async def test_ipmi_is_found_proven_and_switched(tmp_path: Path) -> None:
         assert await bmc.power() == "on"
         wrong = await prove(BmcLogin(ADDRESS, Ledger(tmp_path), MAKE), machine.protocols, candidates[:1])
         assert isinstance(wrong, Unproven)
-        assert "offline" in wrong.reason
+        assert "without a login" in wrong.reason
         assert {one.outcome for one in record.logins} == {"in"}
         await until(lambda: record.slots_open == 0)  # the last packet may be under way
 

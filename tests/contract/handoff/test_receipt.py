@@ -89,8 +89,8 @@ async def test_a_receipt_that_was_edited_is_not_believed(lab: Lab) -> None:
     path = lab.state_dir / "receipt.json"
     path.write_text(path.read_text().replace('"node_reboots": 0', '"node_reboots": 1'))
     blocked = await LeaveCluster(lab.members).check()
-    assert isinstance(blocked, Blocked) and blocked.why == "the receipt was changed after it was signed"
-    with pytest.raises(SeedvmError, match="changed after it was signed"):
+    assert isinstance(blocked, Blocked) and blocked.why == "the receipt has been changed since it was signed"
+    with pytest.raises(SeedvmError, match="changed since it was signed"):
         await WriteReceipt(lab.members).check()
 
 
