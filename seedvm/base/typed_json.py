@@ -49,7 +49,7 @@ def encode(value: object, *, reveal: bool = False) -> JSON:
 def encode_record(value: object, *, reveal: bool = False) -> dict[str, JSON]:
     """A dataclass as the object that `json.dumps` takes, else as `encode`."""
     if not dataclasses.is_dataclass(value) or isinstance(value, type):
-        raise TypeError(f"a {type(value).__name__} is no record")
+        raise TypeError(f"a {type(value).__name__} is not a record")
     found = {field: getattr(value, field.name) for field in dataclasses.fields(value)}
     return {
         field.name: encode(one, reveal=reveal)

@@ -37,7 +37,7 @@ def golden(tree: Path, folder: Path, inputs: Inputs) -> None:
         commit=commit(),
         files={"golden.raw": listed},
         disk=DiskLayout(plan.uuid, plan.root_file_system, plan.partitions),
-        rooms=tuple(inputs.rooms),
+        rooms=tuple(inputs.elements),
         room=room(tree),
         reproducible=times.REPRODUCIBLE,
         packages=debian_packages(tree),

@@ -98,8 +98,8 @@ async def test_the_bmcs_wire_is_asked_for_and_refused_by_name(tmp_path: Path) ->
     said = [wrong.pop(key) if key in wrong else given.get(key, "") for key in keys]
     desk = Script(*said)
     assert await Talk(EngineClient(tmp_path), desk).run() == 3
-    assert "! '4095' is no VLAN; they are 1 to 4094" in desk.said
-    assert "! eth1 is no interface of the seed; it has eth0, eth1.123" in desk.said
+    assert "! '4095' is not a VLAN ID; use 1 to 4094" in desk.said
+    assert "! eth1 is not an interface of the seed; use one of: eth0, eth1.123" in desk.said
     site = load_site(tmp_path / "site.yaml")
     assert site.seed.bmc_nic == "eth1.123" and site.bmc.link_local == ("eth1.123",) and not site.bmc.ranges
 

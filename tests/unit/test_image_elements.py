@@ -108,7 +108,7 @@ def test_a_room_that_is_not_there_is_named(source: Path) -> None:
     assert "layer" in str(refused.value)
 
 
-def test_the_real_rooms_ask_for_every_service_of_the_undercloud() -> None:
+def test_the_real_elements_ask_for_every_service_of_the_undercloud() -> None:
     packages = elements.inputs().packages
     for name in (
         "mariadb-server",
