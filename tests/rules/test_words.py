@@ -57,7 +57,6 @@ PENDING = (
     "seedvm/member",
     "seedvm/plan.py",
     "seedvm/steps",
-    "tui",
     "README.md",
     "docs",
     "appliance",
