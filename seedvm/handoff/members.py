@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 
 from seedvm.base import process
 from seedvm.base.first import first
+from seedvm.base.json_tree import JSON
 from seedvm.base.secret import Secret
 from seedvm.base.tcp import connects
 from seedvm.base.typed_json import decode, encode_record
@@ -40,7 +41,7 @@ class Transport(Protocol):
     """How a member is reached; `seedvm.cloud.ssh.Ssh` is it."""
 
     async def verb(
-        self, machine: SshHost, verb: str, request: Mapping[str, object] | None = None, *, timeout: float = 60
+        self, machine: SshHost, verb: str, request: Mapping[str, JSON] | None = None, *, timeout: float = 60
     ) -> object:
         """The answer, parsed JSON; what the member says went wrong is a SeedvmError."""
 

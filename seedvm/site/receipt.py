@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.json_tree import JSON
 from seedvm.base.secret import Secret
 from seedvm.base.typed_json import decode
 from seedvm.site.secrets_file import load_receipt_key
@@ -46,7 +47,7 @@ class Statement:
     vip: VipLine
 
 
-def sign_tree(tree: Mapping[str, object], key: Secret) -> str:
+def sign_tree(tree: Mapping[str, JSON], key: Secret) -> str:
     """A receipt's JSON as text with its signature, which is over the canonical JSON of all the rest. `key` is PEM, ed25519."""
     private = serialization.load_pem_private_key(key.reveal().encode(), password=None)
     if not isinstance(private, Ed25519PrivateKey):

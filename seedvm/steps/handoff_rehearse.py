@@ -15,6 +15,7 @@ from typing import ClassVar
 from seedvm.base.errors import SeedvmError
 from seedvm.base.first import first
 from seedvm.base.item import Item
+from seedvm.base.json_tree import JSON
 from seedvm.base.waiting import wait_for
 from seedvm.cloud import ironic
 from seedvm.cloud.ssh import SshHost
@@ -185,7 +186,7 @@ class Rehearse:
 _AGAIN = "keep the seed running, fix what is named, then run again; the undercloud owns the VIP"
 
 
-def spare_template(image: str, key_name: str, site: str) -> Mapping[str, object]:
+def spare_template(image: str, key_name: str, site: str) -> Mapping[str, JSON]:
     """A Heat template for one machine on the golden image with a port of its own."""
     port = {"network": "provisioning", "binding:vnic_type": "baremetal"}
     server = {
@@ -198,7 +199,7 @@ def spare_template(image: str, key_name: str, site: str) -> Mapping[str, object]
         "user_data_format": "RAW",
         "metadata": {"seedvm_site": site},
     }
-    resources = {
+    resources: dict[str, JSON] = {
         "port": {"type": "OS::Neutron::Port", "properties": port},
         "server": {"type": "OS::Nova::Server", "properties": server},
     }
