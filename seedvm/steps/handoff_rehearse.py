@@ -188,8 +188,8 @@ _AGAIN = "keep the seed running, fix what is named, then run again; the underclo
 
 def spare_template(image: str, key_name: str, site: str) -> Mapping[str, JSON]:
     """A Heat template for one machine on the golden image with a port of its own."""
-    port = {"network": "provisioning", "binding:vnic_type": "baremetal"}
-    server = {
+    port: dict[str, JSON] = {"network": "provisioning", "binding:vnic_type": "baremetal"}
+    server: dict[str, JSON] = {
         "name": "spare-0",
         "image": image,
         "flavor": "baremetal",
