@@ -1,4 +1,4 @@
-"""The road on one page: every step from a dark rack to an undercloud that stands alone, in its order."""
+"""The deployment on one page: every step, in order, from a rack of powered-off machines to an undercloud that runs without the seed."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ from seedvm.steps.seed import SeedNetworkStep, SeedServicesStep
 
 
 def build_plan(context: Context) -> tuple[Step, ...]:
-    """The whole road for one site. Nothing is touched by building it. On a seed that has left the receipt speaks for its steps."""
+    """Every step of one site's deployment. It touches nothing. On a seed that has left, the receipt answers for the steps."""
     receipt = departed(context.state_dir, context.site.name)
-    road = _road(context)
-    return road if receipt is None else (*(Finished(step, receipt) for step in road[:-1]), road[-1])
+    steps = _steps(context)
+    return steps if receipt is None else (*(Finished(step, receipt) for step in steps[:-1]), steps[-1])
 
 
-def _road(context: Context) -> tuple[Step, ...]:
+def _steps(context: Context) -> tuple[Step, ...]:
     members = Members.of(context)
     return (
         # The seed: an address, a wire without strangers, an OpenStack of its own.
         SeedNetworkStep(context),
         PreflightStep(context),
         SeedServicesStep(context),
-        # The machines: found, opened, known to Ironic, seen from within. Nothing is written to them.
+        # The machines: found, logged in to, registered in Ironic, inspected. Nothing is written to their disks.
         DiscoverStep(context),
         *((SettleStep(context),) if load_rotations(context.state_dir / "secrets.yaml") else ()),
         CredentialsStep(context),
@@ -52,7 +52,7 @@ def _road(context: Context) -> tuple[Step, ...]:
         RamdiskStep(context),
         RegisterStep(context),
         InspectStep(context),
-        # The undercloud: after the operator's word, and not before, disks are wiped.
+        # The undercloud: disks are wiped only after the operator has confirmed it.
         ReviewStep(context),
         ImagesStep(context),
         DeployStep(context),
@@ -66,7 +66,7 @@ def _road(context: Context) -> tuple[Step, ...]:
         Retire(members),
         Rehearse(members),
         WriteReceipt(members),
-        # The seed leaves, with the receipt in its hand.
+        # The seed leaves, with the signed receipt.
         LeaveCluster(members),
         WipeStep(members),
         SeedOff(members),

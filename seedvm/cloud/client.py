@@ -28,7 +28,7 @@ _LOGIN_SECONDS = 20.0
 _LOCKED_TRIES = 9  # Ironic answers 409 while a conductor has the node locked
 _LOCKED_PAUSE = 2.0
 _HINTS: Mapping[int, str] = {
-    401: "check that the admin password and that controller's Fernet keys match the site",
+    401: "check that the admin password and this controller's Fernet keys match the site",
     503: "on that machine: systemctl --failed; check the service behind HAProxy, then run again",
 }
 

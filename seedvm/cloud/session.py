@@ -187,7 +187,7 @@ def _translated(service: str, machine: str, url: str) -> Iterator[None]:
         why = f"HTTP {error.http_status}: {words(error.message or '')}"
         mine = error.http_status in (401, 403)
         hint = (
-            "check that that controller's database, its Fernet keys and the admin password match the site"
+            "check that this controller's database and Fernet keys and the admin password match the site"
             if mine
             else _LOOK
         )

@@ -29,7 +29,7 @@ STALLED = "STALLED"
 
 def stalled(detail: str) -> bool:
     """Whether a machine's detail says that it stalled; journals of earlier versions have another mark."""
-    return STALLED in detail or "STANDS STILL" in detail
+    return STALLED in detail or "STANDS" in detail
 
 
 HandoffPhase: TypeAlias = Literal["QUIESCE", "JOIN", "COMPARE", "FENCE", "COMMIT", "OWN", "REHEARSE", "RECEIPT"]

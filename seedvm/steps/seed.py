@@ -67,7 +67,7 @@ class SeedNetworkStep:
     async def apply(self, report: Report) -> None:
         if await asyncio.to_thread(mute.muted):
             report.log("waiting for the rehearsal that keeps this seed mute to end")
-            await _wait_for(_not_muted, _REHEARSAL_SECONDS, "the rehearsal's silence did not end")
+            await _wait_for(_not_muted, _REHEARSAL_SECONDS, "the seed is still muted by the rehearsal")
         if (await look(self.context, cloud_of(self.context))).handed_over:
             return
         await self._write_units()
