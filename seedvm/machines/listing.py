@@ -42,9 +42,9 @@ def lines(machine: Listed) -> Iterator[str]:
     if found is not None:
         yield from _inspected(found)
     for finding in known.findings:
-        yield f"    {finding.name}: {finding.detail}. Cure: {finding.cure}"
+        yield f"    {finding.name}: {finding.detail}. To fix: {finding.cure}"
     if known.unfit_reason:
-        yield f"    UNFIT: {known.unfit_reason}. Cure: {known.cure or 'none known'}"
+        yield f"    UNFIT: {known.unfit_reason}. To fix: {known.cure or 'none known'}"
     elif found is not None and found.role:
         yield f"    {found.verdict}: {found.role}"
 
