@@ -83,7 +83,7 @@ class SteadyLink(EngineClient):
         told = {
             "memory": "7960 MiB",
             "disk": "31.4 GiB free",
-            "clock": "2026-11-22 02:00 UTC (check this: ...)",
+            "clock": "2026-11-22 02:00 UTC (correct? ...)",
             "rights": "root",
         }
         return tuple(Look(one.name, told[one.name]) if one.name in told else one for one in seen)

@@ -52,7 +52,7 @@ def _clock(folder: Path) -> Look:
     trouble = limits.clock(time.time(), golden.stat().st_mtime if golden.exists() else None)
     if trouble is not None:
         return Look("clock", f"{told}: {trouble.what}", trouble.cure)
-    return Look("clock", f"{told} (check this: with a wrong clock, certificates fail)")
+    return Look("clock", f"{told} (correct? a wrong clock breaks TLS)")
 
 
 def _memory() -> Look:
