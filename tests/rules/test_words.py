@@ -54,8 +54,6 @@ AVOID = {
 PENDING = (
     "README.md",
     "docs",
-    "appliance",
-    "elements",
 )
 PATTERNS = [(re.compile(pattern, re.IGNORECASE), instead) for pattern, instead in AVOID.items()]
 # Documents that operators read. Decisions and this project's own history are for developers.

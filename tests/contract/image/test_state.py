@@ -187,7 +187,7 @@ def test_a_disk_that_is_just_large_enough_for_root_is_refused_by_name(golden: Pa
     process.run(["cp", "--sparse=always", golden, tmp_path / "disk.img"], timeout=120)
     refused = Machine(tmp_path / "disk.img", golden).boot(check=False)
     assert refused.returncode != 0
-    assert "has no room for a state partition" in refused.stderr
+    assert "has not enough free space for a state partition" in refused.stderr
 
 
 def test_the_config_drive_is_read_without_the_kernel(machine: Machine, tmp_path: Path) -> None:

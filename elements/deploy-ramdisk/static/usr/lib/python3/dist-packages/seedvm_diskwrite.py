@@ -1,6 +1,6 @@
 """How an image gets from the wire to the disk: the hash is reckoned and the disk is written beside the next read.
 
-ironic-python-agent does the three one after the other in one thread, through the page cache; its patch in this room lets it use
+ironic-python-agent does the three one after the other in one thread, through the page cache; its patch in this element lets it use
 the two classes here. Both are at most one piece behind, and neither loses an error: a digest is given, and `flush` returns, when
 all that was handed over has been done.
 """
