@@ -51,10 +51,7 @@ AVOID = {
     r"\bgave up\b|\bgives up\b": "stopped trying after",
 }
 # Folders whose texts have not been rewritten yet.
-PENDING = (
-    "README.md",
-    "docs",
-)
+PENDING = ("docs/architecture.md",)
 PATTERNS = [(re.compile(pattern, re.IGNORECASE), instead) for pattern, instead in AVOID.items()]
 # Documents that operators read. Decisions and this project's own history are for developers.
 DOCUMENTS = [
