@@ -67,7 +67,7 @@ screenshots: venv
 	@$(PYTHON) -m tests.tui.browser
 
 clean:
-	@if [ -x $(SEEDVM) ]; then $(SEEDVM) rack clean; fi
+	@if [ -x $(SEEDVM) ]; then $(SEEDVM) rack clean --yes; fi
 	@rm -rf build/demo .mypy_cache .ruff_cache .import_linter_cache
 
 distclean: clean

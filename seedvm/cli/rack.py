@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
-from seedvm.cli.common import EXIT_DONE, Commands, answer, say
+from seedvm.cli.common import EXIT_DONE, EXIT_USAGE, Commands, answer, say
 
 
 def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
@@ -37,7 +38,9 @@ def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
         "fault", choices=("dead-power", "none"), help="dead-power: the BMC refuses to power on; none: clear the fault"
     )
     fault.set_defaults(handler=_rack_fault)
-    clean = verbs.add_parser("clean", parents=[shared], help="remove every rack with its disks and logs")
+    clean = verbs.add_parser("clean", parents=[shared], help="remove this checkout's racks with their disks and logs")
+    clean.add_argument("--all", action="store_true", help="also remove racks that were started from other folders")
+    clean.add_argument("--yes", action="store_true", help="do not ask")
     clean.set_defaults(handler=_rack_clean)
 
 
@@ -100,7 +103,19 @@ def _rack_fault(args: argparse.Namespace) -> int:
 
 def _rack_clean(args: argparse.Namespace) -> int:
     from seedvm.rack import rack
+    from seedvm.rack.model import STATE
 
-    for name in rack.clean_all():
-        say(f"rack {name} has been removed")
+    found = rack.on_host()
+    wanted = [one for one in found if args.all or one.of(STATE)]
+    for one in found:
+        what = "will be removed with its disks and logs" if one in wanted else "stays; remove it too with --all"
+        say(f"rack {one.name} ({one.folder or 'no folder is known'}) {what}")
+    if wanted and not args.yes and sys.stdin.isatty():
+        say("Type yes to continue:")
+        if sys.stdin.readline().strip() != "yes":
+            say("nothing was removed")
+            return EXIT_USAGE
+    rack.clean(wanted)
+    for one in wanted:
+        say(f"rack {one.name} has been removed")
     return EXIT_DONE

@@ -101,19 +101,40 @@ def wipe(spec: RackSpec) -> None:
     shutil.rmtree(spec.state, ignore_errors=True)
 
 
-def clean_all() -> list[str]:
-    """Take every rack away that is or was here, with disks and logs; their names."""
-    names = set(_names_in(cgroup.top())) | set(_names_in(RUN)) | set(_names_in(STATE))
-    names |= {name.split("-")[1] for name in network.namespaces(PREFIX) if "-" in name}
-    states = [Path(mark.read_text()) for mark in RUN.glob("*/state")]
-    for name in sorted(names):
-        _take_down(name)
-    for state in states:
-        if state.parent.name == STATE.name:
-            shutil.rmtree(state, ignore_errors=True)
+@dataclass(frozen=True)
+class Leftover:
+    """A rack that is or was on this host, and its state folder, None where nothing names it."""
+
+    name: str
+    folder: Path | None
+
+    def of(self, state: Path) -> bool:
+        """Whether its folder is in this one, `build/rack` of a checkout."""
+        return self.folder is not None and self.folder.parent == state.resolve()
+
+
+def leftovers(run: Path = RUN, state: Path = STATE, others: Iterable[str] = ()) -> tuple[Leftover, ...]:
+    """Every rack with a mark in `run`, a folder in `state`, or a name among `others`; a running rack's mark counts first."""
+    folders: dict[str, Path | None] = dict.fromkeys([*others, *_names_in(run)])
+    folders |= {name: state.resolve() / name for name in _names_in(state)}
+    folders |= {mark.parent.name: Path(mark.read_text()) for mark in run.glob("*/state")}
+    return tuple(Leftover(name, folder) for name, folder in sorted(folders.items()))
+
+
+def on_host() -> tuple[Leftover, ...]:
+    """Every rack that is or was on this host."""
+    spaces = {name.split("-")[1] for name in network.namespaces(PREFIX) if "-" in name}
+    return leftovers(others=[*_names_in(cgroup.top()), *spaces])
+
+
+def clean(racks: Iterable[Leftover]) -> None:
+    """Remove these racks with disks and logs, and what this checkout keeps of racks that are gone."""
+    for rack in racks:
+        _take_down(rack.name)
+        if rack.folder is not None and rack.folder.parent.name == STATE.name:
+            shutil.rmtree(rack.folder, ignore_errors=True)
     shutil.rmtree(STATE, ignore_errors=True)
     shutil.rmtree(ramdisk.CACHE, ignore_errors=True)
-    return sorted(names)
 
 
 def exec_argv(spec: RackSpec, name: str, words: Iterable[str]) -> list[str]:

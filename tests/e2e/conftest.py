@@ -29,10 +29,10 @@ def clean_desk() -> Iterator[World]:
     if KEPT:
         yield world
         return
-    world.seedvm("rack", "clean")
+    world.seedvm("rack", "clean", "--yes")
     shutil.rmtree(world.demo, ignore_errors=True)
     yield world
-    world.seedvm("rack", "clean")
+    world.seedvm("rack", "clean", "--yes")
 
 
 @pytest.fixture(scope="session")
