@@ -136,7 +136,7 @@ def _open(interface: str, question: Question) -> socket.socket:
     try:
         index = socket.if_nametoindex(interface)
     except OSError:
-        raise SeedvmError(f"there is no interface {interface}", hint="list the interfaces with ip -br link") from None
+        raise SeedvmError(f"there is no interface {interface}", hint="list them with: ip -br link") from None
     if ":" in question.group:
         made = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
         made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)

@@ -49,7 +49,7 @@ async def vlan(name: str) -> AsyncIterator[str]:
 def _parts(name: str, there: dict[str, str]) -> tuple[str, int]:
     trunk, _, tag = name.rpartition(".")
     if trunk not in there:
-        raise SeedvmError(f"there is no interface {name}", hint="list the interfaces with ip -br link")
+        raise SeedvmError(f"there is no interface {name}", hint="list them with: ip -br link")
     if not tag.isdigit() or not 1 <= int(tag) <= 4094:
         raise SeedvmError(
             f"{name} is not a VLAN of {trunk}", why="VLAN IDs are 1 to 4094", hint=f"write for example {trunk}.123"

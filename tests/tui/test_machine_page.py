@@ -52,7 +52,7 @@ async def test_a_machine_that_stands_still_is_found_by_enter_and_tried_again(tmp
         await pilot.press("t")
         await until(pilot, lambda: bool(orders.pending(folder, "example")), "the order")
         assert orders.pending(folder, "example")[0].do == "retry"
-        await until(pilot, lambda: f"Requested: try {NODE} again" in grid(app), "the order on the screen")
+        await until(pilot, lambda: f"Requested: retry {NODE}" in grid(app), "the order on the screen")
         await pilot.press("escape")
         await until(pilot, lambda: name(app) == "progress", "the way back")
     os.close(lock)
@@ -68,7 +68,7 @@ async def test_an_order_that_comes_while_the_engine_ends_is_not_lost(tmp_path: P
         app.open_node(NODE)
         await until(pilot, lambda: "t cancels this deployment now" in grid(app), "the machine")
         await pilot.press("t")
-        await until(pilot, lambda: f"Requested: try {NODE} again" in grid(app), "the order on the screen")
+        await until(pilot, lambda: f"Requested: retry {NODE}" in grid(app), "the order on the screen")
         assert not (folder / "engine.log").exists()
         os.close(lock)
         await until(pilot, (folder / "engine.log").exists, "another engine's start")
