@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -18,71 +19,82 @@ def folders(elements: Path) -> list[Path]:
     return [path for path in elements.iterdir() if path.is_dir()]
 
 
+def known(found: Iterable[str], *names: str) -> tuple[str, ...]:
+    """Those of `names` that were found, in the order found: a service that is added later changes none of these lists."""
+    return tuple(one for one in found if one in names)
+
+
 @pytest.fixture
 def elements(tmp_path: Path) -> Path:
     return shutil.copytree(ELEMENTS, tmp_path / "elements", symlinks=True)
 
 
+PORTS = {
+    "keystone": 5000, "glance": 9292, "placement": 8778, "nova": 8774, "neutron": 9696, "ironic": 6385, "heat": 8004,
+}  # fmt: skip
+CATALOGUE = {
+    "keystone": ("identity", ":5000/v3"),
+    "glance": ("image", ":9292"),
+    "placement": ("placement", ":8778"),
+    "nova": ("compute", ":8774/v2.1"),
+    "neutron": ("network", ":9696"),
+    "ironic": ("baremetal", ":6385"),
+    "heat": ("orchestration", ":8004/v1/%(tenant_id)s"),
+}
+WORKERS = (
+    "os-collect-config.service",
+    "glance-image-sync.timer",
+    "ironic-dnsmasq.service",
+    "ironic-httpd.service",
+    "ironic-conductor.service",
+    "nova-compute.service",
+    "ironic-neutron-agent.service",
+    "heat-engine.service",
+    "nova-scheduler.service",
+    "nova-conductor.service",
+    "neutron-rpc-server.service",
+)
+SERVERS = (
+    "haproxy.service",
+    "heat-api.service",
+    "ironic-api.service",
+    "neutron-api.service",
+    "nova-api.service",
+    "placement-api.service",
+    "glance-api.service",
+    "keystone.service",
+    "rabbitmq-server.service",
+    "memcached.service",
+)
+DATABASES = ("glance", "heat", "ironic", "keystone", "neutron", "nova", "nova_api", "nova_cell0", "placement")
+
+
 def test_every_api_has_its_port() -> None:
-    assert list(installed().ports.items()) == [
-        ("keystone", 5000), ("glance", 9292), ("placement", 8778), ("nova", 8774),
-        ("neutron", 9696), ("ironic", 6385), ("heat", 8004),
-    ]  # fmt: skip
+    assert {name: installed().ports[name] for name in PORTS} == PORTS
+    assert known(installed().ports, *PORTS) == tuple(PORTS)
 
 
 def test_the_catalogue_has_every_api() -> None:
-    assert {name: (api.type, f":{api.port}{api.path}") for name, api in installed().apis.items()} == {
-        "keystone": ("identity", ":5000/v3"),
-        "glance": ("image", ":9292"),
-        "placement": ("placement", ":8778"),
-        "nova": ("compute", ":8774/v2.1"),
-        "neutron": ("network", ":9696"),
-        "ironic": ("baremetal", ":6385"),
-        "heat": ("orchestration", ":8004/v1/%(tenant_id)s"),
-    }
+    apis = installed().apis
+    assert {name: (apis[name].type, f":{apis[name].port}{apis[name].path}") for name in CATALOGUE} == CATALOGUE
 
 
 def test_workers_stop_from_what_learns_of_work_to_what_the_others_report_to() -> None:
-    assert installed().units("worker") == (
-        "os-collect-config.service",
-        "glance-image-sync.timer",
-        "ironic-dnsmasq.service",
-        "ironic-httpd.service",
-        "ironic-conductor.service",
-        "nova-compute.service",
-        "ironic-neutron-agent.service",
-        "heat-engine.service",
-        "nova-scheduler.service",
-        "nova-conductor.service",
-        "neutron-rpc-server.service",
-    )
+    assert known(installed().units("worker"), *WORKERS) == WORKERS
 
 
 def test_servers_stop_from_the_proxy_to_what_all_of_them_need() -> None:
-    assert installed().units("server") == (
-        "haproxy.service",
-        "heat-api.service",
-        "ironic-api.service",
-        "neutron-api.service",
-        "nova-api.service",
-        "placement-api.service",
-        "glance-api.service",
-        "keystone.service",
-        "rabbitmq-server.service",
-        "memcached.service",
-    )
-    assert installed().units("vip") == ("keepalived.service",)
+    assert known(installed().units("server"), *SERVERS) == SERVERS
+    assert "keepalived.service" in installed().units("vip")
     assert installed().units("database") == ("mariadb.service",)
 
 
 def test_every_database_is_compared() -> None:
-    assert installed().databases == (
-        "glance", "heat", "ironic", "keystone", "neutron", "nova", "nova_api", "nova_cell0", "placement",
-    )  # fmt: skip
+    assert known(installed().databases, *DATABASES) == DATABASES
 
 
 def test_what_boots_machines_is_silent_after_the_fence() -> None:
-    assert installed().fenced_ports == (8088, 8089)
+    assert {8088, 8089} <= set(installed().fenced_ports)
 
 
 def test_no_element_starts_a_unit_that_it_does_not_declare() -> None:
