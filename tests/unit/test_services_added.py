@@ -89,7 +89,7 @@ def listens(services: Services) -> list[str]:
 
 def listen(name: str, port: int, check: str) -> str:
     template = (load.ELEMENTS / HAPROXY).read_text()
-    text = template[template.index('"The undercloud') :].partition(" if { method")[0]
+    text = template[template.index('string "') + len("string ") :].partition(" if { method")[0]
     return LISTEN.format(name=name, port=port, check=check, text=text)
 
 
