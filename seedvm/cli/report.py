@@ -1,4 +1,4 @@
-"""The command report: the road's figures."""
+"""The command report: the figures of the deployment."""
 
 from __future__ import annotations
 

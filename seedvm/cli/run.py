@@ -1,4 +1,4 @@
-"""The command run: walk the road, on this terminal or for a program."""
+"""The command run: run the deployment, on this terminal or for a program."""
 
 from __future__ import annotations
 

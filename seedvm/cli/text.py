@@ -14,7 +14,7 @@ from seedvm.engine.step import Blocked, Done, Step, Todo, Verdict
 
 
 class EventLines:
-    """Events as they read in a terminal. It learns the steps from `run-started`, so that each line says how far the road is."""
+    """Events as they read in a terminal. It learns the steps from `run-started`, so that each line says how far the deployment is."""
 
     def __init__(self) -> None:
         self._names: Sequence[str] = ()

@@ -1,6 +1,6 @@
-"""The figures of a site's road, out of its journal and of facts measured outside it (facts.json in the state folder).
+"""The figures of a deployment, from its journal and from facts measured outside it (facts.json in the state folder).
 
-A figure is measured in this road or it is null with its reason. It refuses to guess, and to take a run for done that is not.
+A figure is measured in this deployment or it is null with its reason. It refuses to guess, and to take a run for done that is not.
 """
 
 from __future__ import annotations
@@ -26,6 +26,17 @@ _FIGURES = {
     "ids_changed": "the hand-off has not been done",
     "node_loss_gap_seconds": "no node was powered off to measure it",
 }
+# How a terminal shows each figure: its label and its unit.
+_LABELS = {
+    "road_seconds": ("whole deployment", " s"),
+    "image_build_seconds": ("image build", " s"),
+    "seed_pss_mib": ("memory of the seed (PSS)", " MiB"),
+    "handoff_longest_gap_seconds": ("longest API gap, hand-off", " s"),
+    "handoff_write_pause_seconds": ("writes paused, hand-off", " s"),
+    "node_reboots": ("node reboots, hand-off", ""),
+    "ids_changed": ("ids changed, hand-off", ""),
+    "node_loss_gap_seconds": ("API gap, loss of a node", " s"),
+}
 
 
 @dataclass(frozen=True)
@@ -40,17 +51,19 @@ class RoadReport:
 
     def lines(self) -> list[str]:
         """The report for a terminal."""
-        shown = [f"{name:<29} {self._value(name)}" for name in self.figures if name != "stretches"]
+        shown = [self._line(name) for name in self.figures if name != "stretches"]
         stages = _tree(self.figures, "stretches")
-        return [*shown, "stretches", *(f"  {name:<27} {float(str(seconds)):.1f} s" for name, seconds in stages.items())]
+        return [*shown, "stages", *(f"  {name:<27} {float(str(seconds)):.1f} s" for name, seconds in stages.items())]
 
-    def _value(self, name: str) -> str:
+    def _line(self, name: str) -> str:
+        label, unit = _LABELS.get(name, (name, ""))
         value = self.figures[name]
-        return f"- ({self.reasons.get(name, 'not measured')})" if value is None else str(value)
+        shown = f"- ({self.reasons.get(name, 'not measured')})" if value is None else f"{value}{unit}"
+        return f"{label:<29} {shown}"
 
 
 def make_report(state_dir: Path) -> RoadReport:
-    """Read journal and facts.json. No journal is an error: there is no road to report on."""
+    """Read journal and facts.json. No journal is an error: there is no deployment to report on."""
     state = read_state(state_dir)
     if not state.events:
         raise SeedvmError(

@@ -1,4 +1,4 @@
-"""The words of the road: Step, its verdicts, what it may report, and the context that it is built from.
+"""The contract of a step: Step, its verdicts, what it may report, and the context that it is built from.
 
 A step is done because the real system says so. `check` only reads; `apply` may die at any line and be run again.
 """

@@ -1,7 +1,7 @@
 """The demo: a virtual rack, a seed in it, and the whole road, begun with one command.
 
 It does what an operator would do by hand: build the image, bring up the rack, lay a site on the seed, start the engine or the
-wizard there, and keep what the run left behind. It knows nothing of the road itself, which is the seed's; it looks on
+wizard there, and keep what the run left behind. It knows nothing of the deployment itself, which is the seed's; it looks on
 from outside and measures the seed's memory and the API's longest gap. It refuses to go on when the seed's engine failed.
 """
 

@@ -177,7 +177,7 @@ def attach(spec: RackSpec, name: str, words: Iterable[str]) -> int:
 
 
 def order(spec: RackSpec, name: str, action: str) -> None:
-    """Press a machine's button past its BMC: on, off, soft, reset, cycle. For tests and repairs; the road uses BMCs."""
+    """Press a machine's button past its BMC: on, off, soft, reset, cycle. For tests and repairs; the deployment uses BMCs."""
     control.call(spec.socket(name), {"do": "power", "action": action})
 
 

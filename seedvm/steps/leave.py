@@ -1,6 +1,6 @@
 """leave: the seed leaves Galera for good, its rows are cleaned up, its secrets are wiped and the wipe is checked, it goes off.
 
-Nothing begins without a receipt that says that the seed may leave. The seed's own powering off is the last act of the road; a seed
+Nothing begins without a receipt that says that the seed may leave. The seed's own powering off is the last act of the deployment; a seed
 that is started again afterwards finds nothing to do.
 """
 
