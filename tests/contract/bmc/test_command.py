@@ -76,7 +76,7 @@ async def test_a_bmc_that_demands_a_new_password_says_so_and_gets_one(tmp_path: 
     async with redfish_sim(tmp_path, ONE, password="right-42", expired=True) as sim:
         tested = await seedvm(state_dir, "bmc", "test", ONE)
         assert tested.returncode == 1
-        assert f"demands a new password: seedvm bmc rotate {ONE}" in tested.stdout
+        assert f"requires a new password: seedvm bmc rotate {ONE}" in tested.stdout
         done = await seedvm(state_dir, "bmc", "rotate", ONE, "--yes", "demo")
         assert done.returncode == 0, done.stderr
         assert (await seedvm(state_dir, "bmc", "test", ONE)).returncode == 0
