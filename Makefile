@@ -45,7 +45,7 @@ story: venv
 	@$(PYTHON) -m tests.stories $(NAME)
 
 check: venv
-	@$(PYTEST) -q tests/rules tests/unit
+	@$(PYTEST) -q -n 2 tests/rules tests/unit
 
 image: host
 	@$(SEEDVM) image build
