@@ -76,7 +76,7 @@ class Receipt:
             raise SeedvmError(
                 "measurements for the receipt are missing",
                 why=", ".join(unmeasured(record)),
-                hint="check handoff.json; these phases have no results in it",
+                hint="handoff.json has no results of these phases: restore handoff.json in the state folder from a copy, then run again",
             )
         return cls(
             site=site,
@@ -104,27 +104,27 @@ class Receipt:
         """Why the seed may not leave; empty when it may."""
         told = []
         if self.ids_changed:
-            told.append(f"{self.ids_changed} ids changed")
+            told.append(f"IDs changed by the hand-off: {self.ids_changed}")
         if self.node_reboots:
-            told.append(f"{self.node_reboots} nodes were rebooted")
+            told.append(f"nodes rebooted during the hand-off: {self.node_reboots}")
         if not self.rehearsal.passed:
             told.append(f"the rehearsal failed: {self.rehearsal.why}")
         empty = {
-            "databases": self.databases,
-            "images": self.images,
-            "secrets": self.secrets,
-            "gaps": self.gaps,
-            "ids": self.ids_before,
+            "databases were compared": self.databases,
+            "images were compared": self.images,
+            "secrets were compared": self.secrets,
+            "API gaps were measured": self.gaps,
+            "IDs were compared": self.ids_before,
         }
-        told += [f"no {name} were compared" for name, found in empty.items() if not found]
-        told += [f"no {kind} was decrypted" for kind, count in self.secrets.items() if not count]
+        told += [f"no {what}" for what, found in empty.items() if not found]
+        told += [f"no secret was decrypted: {kind}" for kind, count in self.secrets.items() if not count]
         return tuple(told)
 
     @property
     def verdict(self) -> str:
         """The one line for which all of this was done."""
         if self.doubts:
-            return f"SAFE TO LEAVE: NO, {'; '.join(self.doubts)}"
+            return f"SAFE TO LEAVE: NO, because {'; '.join(self.doubts)}"
         return f"SAFE TO LEAVE: YES, since {utc(self.time)}"
 
     @property

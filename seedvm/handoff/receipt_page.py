@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from seedvm.handoff.receipt import REMAINS, Receipt, utc
 
+_KINDS = {
+    "keystone credential": "Keystone credentials",
+    "fernet token": "Fernet tokens",
+    "heat stack": "Heat stack credentials",
+    "bmc": "BMC passwords",
+}
+"""The kinds of secret (`seedvm.member.secrets.KINDS`) in the page's words."""
+
 
 def page(receipt: Receipt) -> str:
     """The whole page."""
@@ -11,6 +19,8 @@ def page(receipt: Receipt) -> str:
         f"RECEIPT of site {receipt.site}",
         "",
         f"    {receipt.verdict}",
+        "",
+        f"The laptop may leave: {'no' if receipt.doubts else 'yes'}",
         "",
         f"Why:      {receipt.why}",
         f"Seed:     {receipt.seed}",
@@ -24,12 +34,12 @@ def _measured(receipt: Receipt) -> list[str]:
     before = receipt.ids_before
     return [
         "Phases:   " + ", ".join(f"{phase} {utc(began)}" for phase, began in receipt.phases.items()),
-        f"Ids:      {receipt.ids_changed} changed of "
+        f"IDs:      {receipt.ids_changed} changed; compared before and after: "
         + ", ".join(f"{len(ids)} {kind}" for kind, ids in before.items()),
-        f"Reboots:  {receipt.node_reboots} nodes",
-        f"Writes:   refused for {receipt.write_pause_seconds} s",
+        f"Reboots:  {receipt.node_reboots} nodes rebooted during the hand-off",
+        f"Writes:   refused for {receipt.write_pause_seconds} s while control moved",
         *(
-            f"Gap:      {gap.api} {gap.longest_seconds} s maximum; {gap.failed} of {gap.polls} polls failed"
+            f"API gap:  {gap.api} {gap.longest_seconds} s without an answer at worst; {gap.failed} of {gap.polls} polls failed"
             for gap in receipt.gaps
         ),
     ]
@@ -37,20 +47,23 @@ def _measured(receipt: Receipt) -> list[str]:
 
 def _compared(receipt: Receipt) -> list[str]:
     return [
-        f"Identical on every member, at transaction {receipt.seqno}:",
+        f"Compared and identical on every member, at database transaction {receipt.seqno}:",
         *(
             f"  {one.database:<12} {one.tables:>4} tables {one.rows:>8} rows  sha256 {one.sha256[:32]}"
             for one in receipt.databases
         ),
         *(f"  image {one.name:<20} {one.size:>12} bytes  sha512 {one.sha512[:32]}" for one in receipt.images),
-        *(f"  {count} {kind} decrypted" for kind, count in receipt.secrets.items()),
+        *(
+            f"  secrets, decrypted with its own keys: {count} {_KINDS.get(kind, kind)}"
+            for kind, count in receipt.secrets.items()
+        ),
     ]
 
 
 def _rehearsed(receipt: Receipt) -> list[str]:
     rehearsal = receipt.rehearsal
     return [
-        f"Rehearsed by {rehearsal.member} while the seed was mute ({rehearsal.seconds} s):",
+        f"Tests by {rehearsal.member} while the seed sent nothing on the network ({rehearsal.seconds} s):",
         *(f"  {name}: {part.said} ({part.seconds} s)" for name, part in rehearsal.parts.items()),
         "",
         f"Remains:  {REMAINS}",

@@ -37,7 +37,7 @@ def test_light_stays_no_after_commit() -> None:
     state = replace(WHOLE, phases={"COMMIT": PhaseView("COMMIT", "done", 0.0)})
     assert light(state, None) == (
         False,
-        "SAFE TO LEAVE: NO, because the undercloud is not yet proven without the seed",
+        "SAFE TO LEAVE: NO, because the undercloud has not yet worked without the seed",
     )
 
 

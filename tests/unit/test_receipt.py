@@ -80,12 +80,12 @@ def test_a_whole_receipt_says_since_when_the_seed_may_leave() -> None:
 @pytest.mark.parametrize(
     ("receipt", "doubt"),
     [
-        (_receipt(replace(RECORD, owned=replace(OWNED, ids_changed=2))), "2 ids changed"),
-        (_receipt(replace(RECORD, owned=replace(OWNED, node_reboots=1))), "1 nodes were rebooted"),
+        (_receipt(replace(RECORD, owned=replace(OWNED, ids_changed=2))), "IDs changed by the hand-off: 2"),
+        (_receipt(replace(RECORD, owned=replace(OWNED, node_reboots=1))), "nodes rebooted during the hand-off: 1"),
         (_receipt(rehearsal=replace(REHEARSAL, passed=False, why="no power")), "the rehearsal failed: no power"),
         (_receipt(replace(RECORD, compared=replace(COMPARED, databases=()))), "no databases were compared"),
-        (_receipt(replace(RECORD, compared=replace(COMPARED, secrets={"bmc": 0}))), "no bmc was decrypted"),
-        (_receipt(replace(RECORD, owned=replace(OWNED, gaps=()))), "no gaps were compared"),
+        (_receipt(replace(RECORD, compared=replace(COMPARED, secrets={"bmc": 0}))), "no secret was decrypted: bmc"),
+        (_receipt(replace(RECORD, owned=replace(OWNED, gaps=()))), "no API gaps were measured"),
     ],
 )
 def test_what_is_wrong_or_missing_makes_it_a_no(receipt: Receipt, doubt: str) -> None:
@@ -120,6 +120,8 @@ def test_the_page_tells_every_figure() -> None:
     told = page(_receipt())
     for word in (
         "SAFE TO LEAVE: YES",
+        "The laptop may leave: yes",
+        "4 BMC passwords",
         "24.5 s",
         "keystone 0.6 s",
         "0 of 500",

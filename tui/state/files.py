@@ -56,6 +56,31 @@ def _tree(text: str, name: str) -> Mapping[str, Any]:
     return tree
 
 
+_LABELS = {
+    "may leave": "the laptop may leave",
+    "node reboots": "nodes rebooted",
+    "longest gap seconds": "longest API gap, seconds",
+    "handoff longest gap seconds": "longest API gap, seconds",
+    "write pause seconds": "writes refused, seconds",
+    "handoff write pause seconds": "writes refused, seconds",
+    "secrets proved": "secrets decrypted",
+    "ids: changed": "IDs changed",
+}
+"""What the receipt's figures are called on the page, where their key alone is not plain enough."""
+
+
+def _label(name: str, doubt: str) -> str:
+    if doubt and name == "may leave":
+        return "claims that the laptop may leave"
+    return _LABELS.get(name, name)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "not measured" if value is None else str(value)
+
+
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     lines: list[tuple[str, str]] = []
     for key, value in tree.items():
@@ -68,7 +93,7 @@ def _flat(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
         elif isinstance(value, list):
             lines.append((name, ", ".join(str(item) for item in value) or "none"))
         else:
-            lines.append((name, "not measured" if value is None else str(value)))
+            lines.append((name, _value(value)))
     return lines
 
 
@@ -107,6 +132,9 @@ def parse_receipt(text: str, page: str = "", *, doubt: str) -> ShownReceipt:
         may_leave=tree.get("may_leave") is True and not doubt,
         since=str(tree.get("time") or ""),
         because=doubt or str(tree.get("why") or ""),
-        lines=(*((("NOT TRUSTED", doubt),) if doubt else ()), *_flat(tree)),
+        lines=(
+            *((("NOT TRUSTED", doubt),) if doubt else ()),
+            *((_label(name, doubt), value) for name, value in _flat(tree)),
+        ),
         page=() if doubt else tuple(page.splitlines()),
     )

@@ -195,13 +195,13 @@ def light(state: State, receipt: ShownReceipt | None) -> tuple[bool, str]:
     if receipt is not None:
         because = receipt.because or "the receipt does not allow it"
     elif state.failure is not None:
-        because = f"the engine stopped at {state.failure.step}"
+        because = f"the engine stopped at step {state.failure.step}"
     elif "COMMIT" in state.phases and state.phases["COMMIT"].state == "done":
-        because = "the undercloud is not yet proven without the seed"
+        because = "the undercloud has not yet worked without the seed"
     elif state.phases:
         because = "the hand-off is not finished"
     elif state.current is not None:
-        because = f"{state.current.title} is not finished"
+        because = f"'{state.current.title}' is not done"
     elif not state.steps:
         because = "nothing has been deployed yet"
     else:
@@ -212,7 +212,7 @@ def light(state: State, receipt: ShownReceipt | None) -> tuple[bool, str]:
 def standing(state: State, running: bool) -> str:
     """The current state, in one sentence."""
     if state.failure is not None and not running:
-        return f"Stopped at {state.failure.step}: {state.failure.why or state.failure.what}"
+        return f"Stopped at step {state.failure.step}: {state.failure.why or state.failure.what}"
     step = state.current
     if running and step is not None:
         return f"Running: {step.title}"

@@ -78,7 +78,10 @@ async def test_a_receipt_with_a_doubt_says_no_and_keeps_the_seed_here(lab: Lab) 
     await WriteReceipt(lab.members).apply(lab.told)
     for step in (LeaveCluster(lab.members), WipeStep(lab.members), SeedOff(lab.members)):
         blocked = await step.check()
-        assert isinstance(blocked, Blocked) and blocked.why == "SAFE TO LEAVE: NO, 1 nodes were rebooted"
+        assert (
+            isinstance(blocked, Blocked)
+            and blocked.why == "SAFE TO LEAVE: NO, because nodes rebooted during the hand-off: 1"
+        )
 
 
 @in_a_lab
