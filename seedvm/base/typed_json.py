@@ -25,7 +25,7 @@ def decode(kind: type[T], tree: object, what: str) -> T:
     try:
         return _decode(kind, tree, "")
     except _WrongError as error:
-        raise SeedvmError(f"{what} is not understood", why=str(error)) from None
+        raise SeedvmError(f"{what} has an unexpected format", why=str(error)) from None
 
 
 def encode(value: object, *, reveal: bool = False) -> JSON:

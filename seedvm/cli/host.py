@@ -63,10 +63,10 @@ def _options(name: str, verb: argparse.ArgumentParser) -> None:
             default=2222,
             help="loopback port of this laptop that leads to the seed's SSH (default 2222)",
         )
-        verb.add_argument("--cpus", type=int, default=2)
+        verb.add_argument("--cpus", type=int, default=2, help="processors of the seed (default 2)")
         verb.add_argument("--yes-network", action="store_true", help="apply the listed network changes without asking")
     if name == "down":
-        verb.add_argument("--force", action="store_true", help="power it off without shutting down")
+        verb.add_argument("--force", action="store_true", help="power the seed off without shutting it down")
     if name == "back":
         verb.add_argument("snapshot", help="label of the snapshot; seedvm host status lists them")
     if name in ("wipe", "back"):

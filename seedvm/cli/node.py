@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
     node = commands.add_parser("node", parents=[shared], help="retry, replace or drop a node that failed")
     verbs = node.add_subparsers(required=True, metavar="VERB")
-    retry = verbs.add_parser("retry", parents=[shared], help="deploy it again on the same machine")
-    replace = verbs.add_parser("replace", parents=[shared], help="deploy it on a spare machine; wipes the spare's disk")
+    retry = verbs.add_parser("retry", parents=[shared], help="deploy the node again on the same machine")
+    replace = verbs.add_parser(
+        "replace", parents=[shared], help="deploy the node on a spare machine; wipes the spare's disk"
+    )
     replace.add_argument("--by", metavar="BMC", help="the spare, by its BMC's address (default: the only spare)")
     replace.add_argument("--yes-wipe", metavar="SITE", default="", help="confirm wiping the disk with the site's name")
-    drop = verbs.add_parser("drop", parents=[shared], help="remove it from the site; at least three nodes must remain")
+    drop = verbs.add_parser(
+        "drop", parents=[shared], help="remove the node from the site; at least three nodes must remain"
+    )
     drop.add_argument("--yes-drop", metavar="SITE", default="", help="confirm with the site's name")
     for part, handler in ((retry, _retry), (replace, _replace), (drop, _drop)):
         part.add_argument("name", metavar="NAME", help="the node, as the wizard shows it: SITE-undercloud-0")

@@ -13,9 +13,9 @@ def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
     parser = commands.add_parser("rack", parents=[shared], help="run a virtual rack: networks, BMCs and machines")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     for name, handler, text in (
-        ("up", _rack_up, "start it; the machines are powered off, the seed is on"),
+        ("up", _rack_up, "start the rack; its machines are powered off, the seed is on"),
         ("status", _rack_status, "show the state of each machine"),
-        ("down", _rack_down, "power off and remove it; disks and logs are kept"),
+        ("down", _rack_down, "power off and remove the rack; its disks and logs are kept"),
         ("exec", _rack_exec, "run a command on a running machine, in this terminal"),
     ):
         verb = verbs.add_parser(name, parents=[shared], help=text)

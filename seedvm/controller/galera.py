@@ -128,7 +128,7 @@ def tables(connection: Connection, databases: Iterable[str]) -> tuple[str, ...]:
     if missing := set(wanted) - {str(schema) for schema, _ in found}:
         raise SeedvmError(
             f"databases without a table: {', '.join(sorted(missing))}",
-            hint="check that the bootstrap of the seed succeeded",
+            hint="the seed creates the tables; on the seed: journalctl -u os-collect-config",
         )
     return tuple(f"`{schema}`.`{table}`" for schema, table in found)
 

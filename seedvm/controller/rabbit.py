@@ -19,5 +19,5 @@ def parse_running(text: str) -> tuple[str, ...]:
     try:
         nodes = json.loads(text)["running_nodes"]
     except (ValueError, KeyError, TypeError) as error:
-        raise SeedvmError("rabbitmqctl printed something unexpected", why=text[:200]) from error
+        raise SeedvmError("the answer of rabbitmqctl has an unexpected format", why=text[:200]) from error
     return tuple(sorted(str(node).split("@", 1)[-1] for node in nodes))

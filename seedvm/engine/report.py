@@ -34,7 +34,7 @@ _LABELS = {
     "handoff_longest_gap_seconds": ("longest API gap, hand-off", " s"),
     "handoff_write_pause_seconds": ("writes paused, hand-off", " s"),
     "node_reboots": ("node reboots, hand-off", ""),
-    "ids_changed": ("ids changed, hand-off", ""),
+    "ids_changed": ("IDs changed, hand-off", ""),
     "node_loss_gap_seconds": ("API gap, loss of a node", " s"),
 }
 

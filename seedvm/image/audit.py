@@ -15,9 +15,9 @@ from seedvm.base.errors import SeedvmError
 # A glob below the tree, and what such a file is.
 _FORBIDDEN = {
     "etc/ssh/ssh_host_*": "an SSH host key",
-    "root/.ssh/*": "a key of root's",
-    "home/*/.ssh/*": "a key of a user's",
-    "var/lib/*/.ssh/*": "a key of a service's",
+    "root/.ssh/*": "an SSH key or setting of root",
+    "home/*/.ssh/*": "an SSH key or setting of a user",
+    "var/lib/*/.ssh/*": "an SSH key or setting of a service",
     "var/lib/rabbitmq/.erlang.cookie": "the package's Erlang cookie",
     "root/.erlang.cookie": "an Erlang cookie",
     "var/lib/rabbitmq/mnesia/*": "a message broker's state",
@@ -42,8 +42,8 @@ _FORBIDDEN = {
     "etc/NetworkManager/system-connections/*": "a network's login",
 }
 _MUST_BE_EMPTY = {
-    "etc/machine-id": "a machine id",
-    "var/lib/dbus/machine-id": "a machine id",
+    "etc/machine-id": "a machine ID",
+    "var/lib/dbus/machine-id": "a machine ID",
     "etc/resolv.conf": "the builder's name servers",
 }
 _READ = ("etc", "root", "home", "srv", "var/lib", "var/cache/debconf", "opt/seedvm/share", "usr/local")

@@ -136,7 +136,7 @@ def _refuse_taken(spare: Spare, node: str, others: Sequence[Order]) -> None:
                 "Not ordered",
                 machine=node,
                 why=f"{spare.bmc} is already chosen to replace {other.node}",
-                hint="choose another spare (x in the wizard, --by BMC on the command line)",
+                hint="choose another spare (o in the wizard, --by BMC on the command line)",
             )
 
 

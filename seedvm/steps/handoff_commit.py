@@ -96,7 +96,11 @@ class Commit:
         api = replace(await self.members.login(), timeout=5)
         canary = self.members.record().canary
         if canary is None:
-            raise SeedvmError("the test credential is unknown", why="QUIESCE recorded none")
+            raise SeedvmError(
+                "the test credential is unknown",
+                why="handoff.json has no result of QUIESCE",
+                hint="restore handoff.json in the state folder from a copy, then run again",
+            )
         answer = await in_thread(lambda: api.ask("DELETE", "keystone", f"/credentials/{canary.id}"))
         return answer.status in (204, 404)
 

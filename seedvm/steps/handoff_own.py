@@ -62,8 +62,8 @@ class Own:
             return Todo("ids, reboots and API gaps have not been measured yet")
         if owned.ids_changed:
             return Blocked(
-                f"the hand-off changed {owned.ids_changed} ids",
-                "do not let the seed leave; compare the ids in handoff.json",
+                f"the hand-off changed {owned.ids_changed} IDs",
+                "do not let the seed leave; compare the IDs in handoff.json",
             )
         return Done({"stack": stack.status, "ids_changed": owned.ids_changed, "node_reboots": owned.node_reboots})
 
@@ -77,7 +77,7 @@ class Own:
             await self._update(api, report)
         owned = await self._measure(api, report)
         await self.members.note("OWN", "done")
-        told = f"{owned.ids_changed} ids changed, {owned.node_reboots} reboots"
+        told = f"{owned.ids_changed} IDs changed, {owned.node_reboots} reboots"
         report.phase("OWN", "done", f"the stack no longer includes the seed: {told}")
 
     async def _update(self, api: Client, report: Report) -> None:
@@ -112,7 +112,9 @@ class Own:
         known = self.members.record()
         if known.quiesced is None or known.watch is None:
             raise SeedvmError(
-                "the hand-off cannot be measured", why="QUIESCE or FENCE recorded nothing", hint="check handoff.json"
+                "the hand-off cannot be measured",
+                why="handoff.json has no result of QUIESCE or FENCE",
+                hint="restore handoff.json in the state folder from a copy, then run again",
             )
         after = await self._ids(api)
         changed = services.changed(known.quiesced.ids, after)
@@ -131,7 +133,7 @@ class Own:
         report.log(f"longest gaps: {told}")
         if changed:
             raise SeedvmError(
-                "the hand-off changed ids",
+                "the hand-off changed IDs",
                 why=", ".join(changed[:8]),
                 hint="do not let the seed leave; check the stack",
             )

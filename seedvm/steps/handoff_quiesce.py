@@ -72,7 +72,7 @@ class Quiesce:
         try:
             await self._idle(api, self.settle_seconds, report)
             ids = await wait_for(
-                lambda: asyncio.to_thread(services.ids, api), seconds=20, what="the services do not list their ids"
+                lambda: asyncio.to_thread(services.ids, api), seconds=20, what="the services do not list their IDs"
             )
             statuses = await self.members.status("holds_vip")
         except BaseException:

@@ -108,7 +108,9 @@ class Rehearse:
         compared = self.members.record().compared
         if compared is None:
             raise SeedvmError(
-                "there is no image for the rehearsal", why="COMPARE recorded none", hint="check handoff.json"
+                "there is no image for the rehearsal",
+                why="handoff.json has no result of COMPARE",
+                hint="restore handoff.json in the state folder from a copy, then run again",
             )
         images = compared.images
         kernel = next((one for one in images if _SERVED_IMAGE in one.name), min(images, key=lambda one: one.size))

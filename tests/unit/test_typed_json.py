@@ -67,7 +67,7 @@ def test_a_key_that_the_type_does_not_name_is_ignored_and_a_whole_number_is_a_fl
     ],
 )
 def test_what_does_not_fit_is_named_with_its_place(tree: Any, why: str) -> None:
-    with pytest.raises(SeedvmError, match="the answer is not understood") as refused:
+    with pytest.raises(SeedvmError, match="the answer has an unexpected format") as refused:
         decode(Outer, tree, "the answer")
     assert refused.value.why == why
 

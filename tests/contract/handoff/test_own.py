@@ -57,7 +57,7 @@ async def test_a_file_that_one_node_lacks_and_figures_that_are_not_there_are_to_
 async def test_an_id_that_changed_keeps_the_seed_here(lab: Lab) -> None:
     await committed(lab)
     lab.cloud.servers["server-2"]["id"] = "replaced"
-    with pytest.raises(SeedvmError, match="the hand-off changed ids") as failed:
+    with pytest.raises(SeedvmError, match="the hand-off changed IDs") as failed:
         await Own(lab.members).apply(lab.told)
     assert failed.value.why == "servers demo-undercloud-1"
     verdict = await Own(lab.members).check()
