@@ -1,13 +1,13 @@
-# make demo            the whole road on a virtual rack, with the wizard on this terminal
-# make demo HEADLESS=1 the same without the screen
+# make demo            a whole deployment on a virtual rack, with the wizard on this terminal
+# make demo HEADLESS=1 the same without the wizard
 # make test            all tests, end to end included; PARTS="unit tui" runs some parts of them
-# make stories         list what takes too long for make test; make story NAME=fuzz ROUNDS=10 runs one
+# make stories         list the stories that take too long for make test; make story NAME=fuzz ROUNDS=10 runs one
 # make check           lint, types, unit tests: quick, needs no root
 # make image           golden image and deploy ramdisk
-# make bench           list the benches; make bench-scan runs one (ARGS=--json)
-# make fuzz SECONDS=60 every parser of foreign bytes, fuzzed for so long (an input that fails stays in build/fuzz/)
+# make bench           list the measurements; make bench-scan runs one (ARGS=--json)
+# make fuzz SECONDS=60 fuzz every parser of foreign bytes for that long (an input that fails is kept in build/fuzz/)
 # make lock            pin every Python package again, with hashes (ARGS=--upgrade takes new releases)
-# make screenshots     the pictures of the README, from a recorded journal, into docs/img/
+# make screenshots     create the pictures of the README in docs/img/ from a recorded journal
 # make clean           undo namespaces, loop devices, mounts and containers; remove build/demo
 # make distclean       clean, and remove images, caches and .venv
 
