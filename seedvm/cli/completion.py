@@ -40,7 +40,7 @@ def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
         parents=[shared],
         help="print the shell completion script; use it with: source <(seedvm completion bash)",
     )
-    completion.add_argument("shell", choices=("bash",))
+    completion.add_argument("shell", choices=("bash",), help="the shell that the script is for")
     completion.set_defaults(handler=_completion)
 
 

@@ -27,7 +27,7 @@ def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
     power = verbs.add_parser("power", parents=[shared], help="switch a machine's power through its BMC")
     power.add_argument("--file", type=Path, required=True, help="the rack file")
     power.add_argument("machine", help="the machine's name")
-    power.add_argument("action", choices=("on", "off", "reset"))
+    power.add_argument("action", choices=("on", "off", "reset"), help="what its BMC is asked to do")
     power.set_defaults(handler=_rack_power)
     fault = verbs.add_parser(
         "fault", parents=[shared], help="inject a fault into a machine, or clear it, while the rack runs"

@@ -53,3 +53,9 @@ def test_a_newcomer_is_told_where_the_command_is_before_the_first_one(document: 
     text = (ROOT / document).read_text()
     first = re.search(r"(?<![\w/])seedvm (host|scan|plan|wizard|run)\b", text)
     assert first and ".venv/bin/seedvm" in text[: first.start()]
+
+
+def test_the_developers_page_lists_every_package() -> None:
+    rows = "\n".join(re.findall(r"^\| (`.*?) \|", (ROOT / "CONTRIBUTING.md").read_text(), flags=re.M))
+    packages = {f"seedvm/{path.parent.name}" for path in (ROOT / "seedvm").glob("*/__init__.py")}
+    assert not packages - set(re.findall(r"`([^`]+)`", rows))

@@ -47,6 +47,14 @@ def test_every_command_and_verb_takes_the_shared_options() -> None:
     assert not {prog: options for prog, options in lacking.items() if options}
 
 
+def test_every_command_option_and_argument_has_help() -> None:
+    for command in (parser(), *leaves(parser())):
+        for action in command._actions:
+            parts = action._choices_actions if isinstance(action, argparse._SubParsersAction) else (action,)
+            lacking = [part.dest for part in parts if not part.help]
+            assert not lacking, f"{command.prog}: {lacking}"
+
+
 @pytest.mark.parametrize("words", ["--json bmc test", "bmc --json test", "bmc test --json", "completion --json bash"])
 def test_a_shared_option_counts_wherever_it_stands(words: str) -> None:
     args = parser().parse_args(words.split())
