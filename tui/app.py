@@ -81,15 +81,15 @@ class WizardApp(App[None]):
 
     def __init__(self, link: EngineClient, env: Mapping[str, str] | None = None, *, replaying: bool = False) -> None:
         super().__init__()
-        told = os.environ if env is None else env
+        environment = os.environ if env is None else env
         self.link = link
         self.view = View()
         self.looked = False
         self.node = ""
         self.wait: Wait | None = None
         self.replaying = replaying
-        self.ascii_only = wants_ascii(told)
-        self.colourless = self.ascii_only or "NO_COLOR" in told
+        self.ascii_only = wants_ascii(environment)
+        self.colourless = self.ascii_only or "NO_COLOR" in environment
         self._filters_of = {key: PlainFilter(key) for key in (True, False)}
         self._shown: set[str] = set()
         self._owed: dict[str, bool] = {}
@@ -201,8 +201,8 @@ class WizardApp(App[None]):
             try:
                 await self.link.start_engine()
             except (SeedvmError, TimeoutError) as error:
-                told = str(error) or "it did not start in time"
-                self.notify(told, title="The engine could not be started", severity="error", timeout=15)
+                why = str(error) or "it did not start in time"
+                self.notify(why, title="The engine could not be started", severity="error", timeout=15)
 
     @contextmanager
     def _waiting(self, wait: Wait) -> Iterator[None]:

@@ -20,7 +20,7 @@ from tui.backend.site_form import FIELDS, Field, problems, propose, to_text
 from tui.screens.review import review_lines
 from tui.state.watcher import View
 from tui.text.ascii import ascii_text
-from tui.text.progress import failure_lines, lanes, light, log_text, names, overall_line, standing
+from tui.text.progress import failure_lines, lanes, light, log_text, names, overall_line, status_line
 from tui.widgets.lines import Line
 
 WIDTH = 100
@@ -82,7 +82,9 @@ class Talk:
         if view is None:
             return EXIT_STOPPED
         self._logged = 0 if self._replaying else view.state.logged
-        self._desk.say(f"seedvm, site {view.state.site or 'not described yet'}. {standing(view.state, view.running)}.")
+        self._desk.say(
+            f"seedvm, site {view.state.site or 'not described yet'}. {status_line(view.state, view.running)}."
+        )
         try:
             if not self._replaying and not await self._begin(view):
                 return EXIT_WAITS

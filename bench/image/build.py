@@ -28,15 +28,17 @@ LIMIT_SECONDS = 3600
 
 def build_figures(scratch: Path, offline: Path | None) -> Sequence[Figure]:
     with contextlib.ExitStack() as stack:
-        told = dict(stack.enter_context(served(offline))) if offline else _online()
+        environment = dict(stack.enter_context(served(offline))) if offline else _online()
         for path in offline.rglob("*") if offline else ():  # the first to read it would pay for the others
             if path.is_file():
                 path.read_bytes()
         began = time.monotonic()
-        golden = build_golden(scratch / "cache", on_progress=lambda line: print(line, flush=True), told=told)
+        golden = build_golden(
+            scratch / "cache", on_progress=lambda line: print(line, flush=True), environment=environment
+        )
         ours = time.monotonic() - began
-        bare = lower_bound(golden, told)
-        peer, theirs = disk_image_create(scratch / "dib", scratch / "cache", told)
+        bare = lower_bound(golden, environment)
+        peer, theirs = disk_image_create(scratch / "dib", scratch / "cache", environment)
     return [
         Figure("build from nothing", round(ours, 1), round(bare, 1), "mmdebstrap + mke2fs", "s", aim=LEAST_RATIO),
         Figure("build from nothing", round(ours, 1), round(theirs, 1), peer, "s", aim=1.0),
@@ -48,10 +50,10 @@ def _online() -> dict[str, str]:
     return {"SEEDVM_DEBIAN_MIRROR": debian, "SEEDVM_DEBIAN_SECURITY_MIRROR": security}
 
 
-def lower_bound(golden: Path, told: Mapping[str, str]) -> float:
+def lower_bound(golden: Path, environment: Mapping[str, str]) -> float:
     """Seconds for the same packages as a file system: no elements, no libraries from PyPI, no boot loader, no checks, no sums."""
     packages = json.loads((golden / "golden.json").read_text())["packages"]
-    mirror = (told["SEEDVM_DEBIAN_MIRROR"], told["SEEDVM_DEBIAN_SECURITY_MIRROR"])
+    mirror = (environment["SEEDVM_DEBIAN_MIRROR"], environment["SEEDVM_DEBIAN_SECURITY_MIRROR"])
     suites = ("trixie", "trixie-updates", "trixie-security")
     sources = [
         f"deb {place} {suite} main non-free-firmware" for place, suite in zip((mirror[0], *mirror), suites, strict=True)
@@ -76,7 +78,7 @@ def lower_bound(golden: Path, told: Mapping[str, str]) -> float:
     return took
 
 
-def disk_image_create(folder: Path, cache: Path, told: Mapping[str, str]) -> tuple[str, float]:
+def disk_image_create(folder: Path, cache: Path, environment: Mapping[str, str]) -> tuple[str, float]:
     """What was run, and its seconds: one ordinary run with the same elements, to a raw disk.
 
     `vm` makes partitions with device-mapper. Where there is none, the nearest is measured: the same disk without a partition table
@@ -96,7 +98,7 @@ def disk_image_create(folder: Path, cache: Path, told: Mapping[str, str]) -> tup
     began = time.monotonic()
     try:
         process.stream(
-            process.Command(command, env=dib.environment(workshop, {**told, **ours}), cwd=elements.SOURCE),
+            process.Command(command, env=dib.environment(workshop, {**environment, **ours}), cwd=elements.SOURCE),
             lambda _: None,
             timeout=LIMIT_SECONDS,
         )

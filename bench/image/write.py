@@ -35,12 +35,12 @@ config.CONF([], project="ironic-python-agent", default_config_files=[])
 image = {"id": "bench", "urls": [url], "os_hash_algo": "sha512", "os_hash_value": sha512, "disk_format": "raw"}
 extension = standby.StandbyExtension()
 extension.partition_uuids = {}
-mend = disk_utils.fix_gpt_partition
+repair = disk_utils.fix_gpt_partition
 def written(device, node_uuid):
     with open(device, "rb+") as disk:
         os.fsync(disk.fileno())
     at = time.monotonic()
-    mend(device, node_uuid)
+    repair(device, node_uuid)
     print("seconds", at - began, time.monotonic() - at)
 disk_utils.fix_gpt_partition = written
 began = time.monotonic()
@@ -66,10 +66,10 @@ def write_figure(images: ImageSet, scratch: Path) -> Figure:
     with _disk(scratch / "disk", golden.stat().st_size + (64 << 20)) as device, _served(golden) as url:
         for _ in range(ROUNDS):
             theirs.append(size / _dd(golden, device))
-            writes, mends = _agent(agent, url, sha512, device)
+            writes, repairs = _agent(agent, url, sha512, device)
             ours.append(size / writes)
-            told = f"  dd {theirs[-1]:.0f} MB/s, agent {ours[-1]:.0f} MB/s, and {mends:.1f} s to mend the table"
-            print(f"{told} ({size / (writes + mends):.0f} MB/s with it)", flush=True)
+            told = f"  dd {theirs[-1]:.0f} MB/s, agent {ours[-1]:.0f} MB/s, and {repairs:.1f} s to repair the table"
+            print(f"{told} ({size / (writes + repairs):.0f} MB/s with it)", flush=True)
         _same(golden, device)
     rates = (round(statistics.median(ours), 1), round(statistics.median(theirs), 1))
     return Figure("write by the agent", *rates, "dd", "MB/s", more_is_better=True, aim=LEAST_RATIO)
@@ -82,7 +82,7 @@ def _dd(golden: Path, device: str) -> float:
 
 
 def _agent(root: Path, url: str, sha512: str, device: str) -> tuple[float, float]:
-    """Seconds of the write, and of the mending after it."""
+    """Seconds of the write, and of the repair after it."""
     words: list[str | Path] = [
         "unshare",
         "--mount",
@@ -98,8 +98,8 @@ def _agent(root: Path, url: str, sha512: str, device: str) -> tuple[float, float
         device,
     ]
     said = process.run(words, timeout=900, input=AGENT).stdout
-    writes, mends = said.rpartition("seconds ")[2].split()
-    return float(writes), float(mends)
+    writes, repairs = said.rpartition("seconds ")[2].split()
+    return float(writes), float(repairs)
 
 
 def _same(golden: Path, device: str) -> None:

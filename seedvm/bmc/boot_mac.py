@@ -111,11 +111,11 @@ async def learn(
     heard: BootRequests,
     *,
     mark: Callable[[str, bool], None],
-    told: Callable[[str, str | None, str], Awaitable[None]],
+    ended: Callable[[str, str | None, str], Awaitable[None]],
     seconds: float = LEARN_SECONDS,
 ) -> None:
     """Start every machine, wait for its request, stop it. `mark(machine, True)` before power on and False after power off
-    (so that a killed run knows what it left on), `told(machine, mac, why)` with the result of each."""
+    (so that a killed run knows what it left on), `ended(machine, mac, why)` with the result of each."""
 
     async def one(machine: str, switch: Switch) -> None:
         try:
@@ -126,9 +126,11 @@ async def learn(
             finally:
                 await asyncio.shield(switch.stop())
             mark(machine, False)
-            await told(machine, mac, "" if mac else f"no DHCP request with its UUID within {seconds:.0f} s of power on")
+            await ended(
+                machine, mac, "" if mac else f"no DHCP request with its UUID within {seconds:.0f} s of power on"
+            )
         except SeedvmError as error:
-            await told(machine, None, f"{error.what}: {error.why}")
+            await ended(machine, None, f"{error.what}: {error.why}")
 
     async with asyncio.TaskGroup() as group:
         for machine, switch in switches.items():
@@ -192,12 +194,12 @@ async def learn_alone(
             await asyncio.shield(switch.stop())
         mark(False)
         if len(asked) != 1:
-            told = (
+            why = (
                 f"several NICs sent a DHCP request: {', '.join(asked)}"
                 if asked
                 else f"no new MAC address sent a DHCP request within {how.seconds:.0f} s of power on"
             )
-            return None, told
+            return None, why
         if first is not None and asked != [first]:
             return (
                 None,

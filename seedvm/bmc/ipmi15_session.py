@@ -64,9 +64,9 @@ class Session15:
             return lan.signed(self._seal, sequence, request)
 
         def decode(raw: bytes) -> Message | None:
-            said = lan.open_signed(self._seal, raw)
-            same = (said.netfn, said.command, said.sequence) == (netfn, command, self._request)
-            return said if same else None
+            answer = lan.open_signed(self._seal, raw)
+            same = (answer.netfn, answer.command, answer.sequence) == (netfn, command, self._request)
+            return answer if same else None
 
         return await self._link.ask(make, decode, f"command {netfn:#04x}/{command:#04x}", tries)
 
@@ -81,8 +81,8 @@ async def capabilities(link: UdpSocket) -> AuthCapabilities:
     number = os.urandom(1)[0] & 0x3F
 
     def decode(raw: bytes) -> AuthCapabilities | None:
-        said = parse_sessionless(raw)
-        return parse_auth_capabilities(said) if said.sequence == number else None
+        answer = parse_sessionless(raw)
+        return parse_auth_capabilities(answer) if answer.sequence == number else None
 
     packet = auth_capabilities_request(number, extended=False)
     return await link.ask(lambda: packet, decode, "Get Channel Authentication Capabilities")
@@ -122,15 +122,15 @@ async def _challenge(link: UdpSocket, auth: str, user: str) -> lan.Challenge:
     number = os.urandom(1)[0] & 0x3F
 
     def decode(raw: bytes) -> Message | None:
-        said = parse_sessionless(raw)
-        return said if (said.command, said.sequence) == (lan.CMD_CHALLENGE, number) else None
+        answer = parse_sessionless(raw)
+        return answer if (answer.command, answer.sequence) == (lan.CMD_CHALLENGE, number) else None
 
     packet = lan.challenge_request(auth, user, number)
-    said = await link.ask(lambda: packet, decode, f"Get Session Challenge for user {user}")
-    if said.code in NAMES:
+    answer = await link.ask(lambda: packet, decode, f"Get Session Challenge for user {user}")
+    if answer.code in NAMES:
         raise IpmiRefused(link.address, f"user {user}", rakp.STATUS_UNKNOWN_USER)
     try:
-        return lan.parse_challenge(said)
+        return lan.parse_challenge(answer)
     except WireError as error:
         raise SeedvmError("the challenge was refused", machine=link.address, why=str(error)) from None
 
@@ -164,24 +164,24 @@ async def _activate(link: UdpSocket, seal: lan.Seal, challenge: lan.Challenge) -
 
     def decode(raw: bytes) -> Message | None:
         try:
-            said = lan.open_signed(seal, raw)
+            answer = lan.open_signed(seal, raw)
         except WireError:
-            said = parse_sessionless(raw)  # refusals come unsigned
-            if not said.code:
+            answer = parse_sessionless(raw)  # refusals come unsigned
+            if not answer.code:
                 return None
-        return said if (said.command, said.sequence) == (lan.CMD_ACTIVATE, number) else None
+        return answer if (answer.command, answer.sequence) == (lan.CMD_ACTIVATE, number) else None
 
     try:
-        said = await link.ask(lambda: packet, decode, "Activate Session", tries=1, seconds=ACTIVATE_SECONDS)
+        answer = await link.ask(lambda: packet, decode, "Activate Session", tries=1, seconds=ACTIVATE_SECONDS)
     except Silent:
         await capabilities(link)  # raises Silent in its turn if the BMC as a whole is gone
         raise Unheard("the BMC did not answer the login", machine=link.address, why="wrong password") from None
-    if said.code in lan.NO_SLOT:
+    if answer.code in lan.NO_SLOT:
         raise IpmiRefused(link.address, "a session", rakp.STATUS_NO_RESOURCES)
-    if said.code == lan.ABOVE_LIMIT:
+    if answer.code == lan.ABOVE_LIMIT:
         raise IpmiRefused(link.address, "privilege", rakp.STATUS_NO_PRIVILEGE)
-    if said.code in lan.ACTIVATE_REFUSALS:
-        raise SeedvmError("Activate Session was refused", machine=link.address, why=lan.ACTIVATE_REFUSALS[said.code])
-    if said.code:
-        raise Unheard("the login was refused", machine=link.address, why=f"IPMI completion code {said.code:#04x}")
-    return lan.parse_activated(said)
+    if answer.code in lan.ACTIVATE_REFUSALS:
+        raise SeedvmError("Activate Session was refused", machine=link.address, why=lan.ACTIVATE_REFUSALS[answer.code])
+    if answer.code:
+        raise Unheard("the login was refused", machine=link.address, why=f"IPMI completion code {answer.code:#04x}")
+    return lan.parse_activated(answer)

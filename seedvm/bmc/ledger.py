@@ -89,8 +89,8 @@ class Ledger:
     def locked_seconds(self, address: str, user: str) -> float:
         """Seconds until a lock that the BMC spoke of is over; 0 where it spoke of none."""
         now = time.time()
-        rows = [one for one in self._read().attempts if (one.address, one.user, one.digest) == (address, user, "")]
-        return max([0.0, *(one.until - now for one in rows)])
+        rows = [row for row in self._read().attempts if (row.address, row.user, row.digest) == (address, user, "")]
+        return max([0.0, *(row.until - now for row in rows)])
 
     @contextlib.asynccontextmanager
     async def attempt(
@@ -130,7 +130,7 @@ class Ledger:
         """Send this BMC no login for so long: it blocks us, and every try would start its clock again."""
 
         def change(book: _Book) -> tuple[_Book, None]:
-            others = tuple(one for one in book.holds if one.address != address)
+            others = tuple(hold for hold in book.holds if hold.address != address)
             return replace(book, holds=(*others, Hold(address, time.time() + seconds, why))), None
 
         await self._disk.surely(change)
@@ -149,7 +149,7 @@ class Ledger:
             book = self._read()
             if not self._file.exists():
                 self._write(book)
-        text = json.dumps([[one.user, one.password.reveal()] for one in candidates])
+        text = json.dumps([[candidate.user, candidate.password.reveal()] for candidate in candidates])
         return _digest(book.salt, Secret(text))
 
     def _commit(self, changes: Sequence[_Change]) -> list[Attempt | Exception | None]:
@@ -179,15 +179,15 @@ class Ledger:
     def _wait(self, book: _Book, address: str, user: str, password: Secret, now: float) -> float:
         if hold := _held(book, address, now):
             return hold.until - now
-        mine = [one for one in book.attempts if (one.address, one.user) == (address, user)]
+        mine = [row for row in book.attempts if (row.address, row.user) == (address, user)]
         if not mine:
             return 0.0
         digest = self._digest(book.salt, password)
-        lost = [one for one in mine if one.begun and one.time + self._window > now]
+        lost = [row for row in mine if row.begun and row.time + self._window > now]
         if lost and len(lost) == 1 and lost[0].digest == digest:
             mine.remove(lost[0])
-        ends = [one.until or one.time + self._window for one in mine]
-        ends += [one.time + SAME_PAIR_SECONDS for one in mine if one.digest == digest and not one.begun]
+        ends = [row.until or row.time + self._window for row in mine]
+        ends += [row.time + SAME_PAIR_SECONDS for row in mine if row.digest == digest and not row.begun]
         return max(0.0, *ends, now) - now
 
     def _digest(self, salt: str, password: Secret) -> str:
@@ -213,8 +213,8 @@ class Ledger:
 
     def _write(self, book: _Book) -> None:
         oldest = time.time() - KEPT_SECONDS
-        rows = [asdict(one) for one in book.attempts if max(one.time, one.until) > oldest]
-        holds = [asdict(one) for one in book.holds if one.until > time.time()]
+        rows = [asdict(row) for row in book.attempts if max(row.time, row.until) > oldest]
+        holds = [asdict(hold) for hold in book.holds if hold.until > time.time()]
         tree = {"salt": book.salt, "attempts": rows, "holds": holds}
         write_private(self._file, json.dumps(tree, indent=1) + "\n")
 
@@ -264,21 +264,21 @@ class Charge:
 
 def _settle(entry: Attempt, charge: Charge, book: _Book) -> tuple[_Book, None]:
     """Note how an attempt ended."""
-    rest = [one for one in book.attempts if one != entry]
+    rest = [row for row in book.attempts if row != entry]
     if charge.outcome == "failed":
         digest = "" if charge.locked else entry.digest
         rest.append(replace(entry, begun=False, until=charge.until, digest=digest))
     elif charge.outcome == "succeeded":
-        rest = [one for one in rest if entry_key(one) != entry_key(entry)]
+        rest = [row for row in rest if entry_key(row) != entry_key(entry)]
     return replace(book, attempts=tuple(rest)), None
 
 
 def _held(book: _Book, address: str, now: float) -> Hold | None:
-    return next((one for one in book.holds if one.address == address and one.until > now), None)
+    return next((hold for hold in book.holds if hold.address == address and hold.until > now), None)
 
 
-def entry_key(one: Attempt) -> tuple[str, str, str]:
-    return one.address, one.user, one.digest
+def entry_key(row: Attempt) -> tuple[str, str, str]:
+    return row.address, row.user, row.digest
 
 
 def _digest(salt: str, password: Secret) -> str:

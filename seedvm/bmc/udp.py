@@ -88,7 +88,7 @@ class UdpSocket(asyncio.DatagramProtocol):
         tries: int = TRIES,
         seconds: float = ANSWER_SECONDS,
     ) -> T:
-        """Send what `make` gives (anew for each try) until `decode` gives a value. `what` names the question in errors."""
+        """Send what `make` gives (again for each try) until `decode` gives a value. `what` names the question in errors."""
         with trace.Call("bmc", protocol="ipmi", address=self.address, command=what) as call:
             answer = await self._ask(make, decode, what, tries, seconds)
             call.result = _result(answer)

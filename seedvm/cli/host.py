@@ -280,7 +280,7 @@ def _usb(args: argparse.Namespace) -> int:
         )
     stick = usb.look(args.device[0])
     usb.refuse(stick, args.image, len(args.device))
-    say(f"everything on this stick will be erased: {stick.told()}")
+    say(f"everything on this stick will be erased: {stick.describe()}")
     if args.yes_wipe is None and sys.stdin.isatty():
         args.yes_wipe = input(f"Type {stick.device} to continue: ").strip()
     if args.yes_wipe != str(stick.device):

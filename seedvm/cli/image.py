@@ -57,8 +57,8 @@ def _images(args: argparse.Namespace) -> ImageSet:
     from seedvm.image.offline import served
 
     with contextlib.ExitStack() as stack:
-        told = stack.enter_context(served(args.offline)) if args.offline else {}
-        return build(CACHE, on_progress=say, force=args.force, told=told)
+        environment = stack.enter_context(served(args.offline)) if args.offline else {}
+        return build(CACHE, on_progress=say, force=args.force, environment=environment)
 
 
 def _appliance(args: argparse.Namespace) -> int:
@@ -77,8 +77,8 @@ def _mirror(args: argparse.Namespace) -> int:
     from seedvm.image import mirror
     from seedvm.image.build import build
 
-    with mirror.filling(args.folder, say) as told:
-        images = build(CACHE, on_progress=say, force=True, told=told)
+    with mirror.filling(args.folder, say) as environment:
+        images = build(CACHE, on_progress=say, force=True, environment=environment)
     say(str(images))
     say(mirror.weigh(args.folder))
     return EXIT_DONE

@@ -68,8 +68,8 @@ def _step_text(event: events.Event) -> str:
             return f"{phase} {state} {detail}"
         case events.Fact(name, value):
             return f"{name} = {value}"
-        case events.Unknown(kind, told):
-            return f"{kind} ({brief(told)})"
+        case events.Unknown(kind, keys):
+            return f"{kind} ({brief(keys)})"
     return ""
 
 
@@ -155,7 +155,7 @@ def _state_word(step: StepView) -> str:
 
 def _told(state: State, step: StepView) -> str:
     if step.state == "done":
-        return step.told
+        return step.summary
     failure = state.failure
     if failure is not None and failure.kind == "failed" and failure.step == step.name:
         return f"{failure.what}: {failure.why}"

@@ -28,7 +28,7 @@ def interfaces() -> tuple[str, ...]:
 
 
 def rules(nics: Sequence[str]) -> str:
-    """The nftables script: the table anew, an egress chain per NIC which drops all."""
+    """The nftables script: the table created again, an egress chain per NIC which drops all."""
     chains = "\n".join(
         f'  chain out{number} {{ type filter hook egress device "{nic}" priority 0; policy drop; }}'
         for number, nic in enumerate(nics)

@@ -56,7 +56,7 @@ async def start(units: Sequence[str]) -> None:
 
 
 async def timer(name: str, seconds: float, argv: Sequence[str]) -> None:
-    """Run a command in so many seconds, unless `cancel` comes first; one that is set already is set anew."""
+    """Run a command in so many seconds, unless `cancel` comes first; one that is set already is set again."""
     await cancel(name)
     await process.arun(
         ["systemd-run", f"--unit={name}", "--collect", "--quiet", f"--on-active={int(seconds)}", *argv], timeout=20

@@ -138,8 +138,8 @@ class NodeReached(_Kind):
     percent: float | None = None
 
     def fields(self) -> Mapping[str, JSON]:
-        told = {"node": self.node, "phase": self.phase, "detail": self.detail}
-        return told if self.percent is None else {**told, "percent": self.percent}
+        line: dict[str, JSON] = {"node": self.node, "phase": self.phase, "detail": self.detail}
+        return line if self.percent is None else {**line, "percent": self.percent}
 
 
 @dataclass(frozen=True)
@@ -185,10 +185,10 @@ class Unknown(_Kind):
     """An event of a kind that this version does not know, with all its keys."""
 
     kind: str
-    told: Mapping[str, JSON]
+    keys: Mapping[str, JSON]
 
     def fields(self) -> Mapping[str, JSON]:
-        return self.told
+        return self.keys
 
 
 Event: TypeAlias = (

@@ -66,16 +66,16 @@ class Damaged:
 
 @dataclass(frozen=True)
 class Batch:
-    """What a journal holds since it was read last; `anew` says that it is another journal, which was read from its start."""
+    """What a journal holds since it was read last; `from_start` says that it is another journal, which was read from its start."""
 
     entries: tuple[Entry, ...] = ()
     damaged: tuple[Damaged, ...] = ()
-    anew: bool = False
+    from_start: bool = False
 
     @property
     def empty(self) -> bool:
         """Nothing new: whoever reads in pieces has read all there is."""
-        return not (self.entries or self.damaged or self.anew)
+        return not (self.entries or self.damaged or self.from_start)
 
 
 class Tail:
@@ -93,24 +93,24 @@ class Tail:
         try:
             with self._path.open("rb") as file:
                 status = os.fstat(file.fileno())
-                anew = self._offset > 0 and (status.st_ino != self._inode or status.st_size < self._offset)
+                from_start = self._offset > 0 and (status.st_ino != self._inode or status.st_size < self._offset)
                 self._inode = status.st_ino
-                if anew:
+                if from_start:
                     self._offset = self._lines = 0
                 if status.st_size == self._offset:
-                    return Batch(anew=anew)
+                    return Batch(from_start=from_start)
                 file.seek(self._offset)
                 text = file.read(self._limit)
                 if len(text) == self._limit:
                     text += file.readline()
         except FileNotFoundError:
-            anew, self._offset, self._lines = self._offset > 0, 0, 0
-            return Batch(anew=anew)
+            from_start, self._offset, self._lines = self._offset > 0, 0, 0
+            return Batch(from_start=from_start)
         whole = text[: text.rfind(b"\n") + 1]
         self._offset += len(whole)
-        return self._decoded(whole.decode(errors="replace").split("\n")[:-1], anew)
+        return self._decoded(whole.decode(errors="replace").split("\n")[:-1], from_start)
 
-    def _decoded(self, lines: list[str], anew: bool) -> Batch:
+    def _decoded(self, lines: list[str], from_start: bool) -> Batch:
         entries: list[Entry] = []
         damaged: list[Damaged] = []
         for number, line in enumerate(lines, self._lines + 1):
@@ -120,7 +120,7 @@ class Tail:
             except (ValueError, RecursionError) as error:
                 damaged.append(Damaged(number, str(error)))
         self._lines += len(lines)
-        return Batch(tuple(entries), tuple(damaged), anew)
+        return Batch(tuple(entries), tuple(damaged), from_start)
 
 
 def read(path: Path) -> tuple[Entry, ...]:

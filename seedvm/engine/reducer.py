@@ -122,7 +122,7 @@ class _Draft:
             old = self.steps.get(fresh.name)
             done = old is not None and old.state == "done"
             steps[fresh.name] = (
-                replace(fresh, state="done", seconds=old.seconds, told=old.told) if old and done else fresh
+                replace(fresh, state="done", seconds=old.seconds, summary=old.summary) if old and done else fresh
             )
             if not self.completed and fresh.stage:
                 self.stage_seconds.setdefault(fresh.stage, 0.0)
@@ -143,8 +143,8 @@ class _Draft:
         match event:
             case events.StepChecked("done", evidence):
                 # What was seen when it could be seen is more than that it is over.
-                told = step.told or brief(evidence) if evidence == _PAST else brief(evidence)
-                step = replace(step, state="done", why="", hint="", told=told)
+                summary = step.summary or brief(evidence) if evidence == _PAST else brief(evidence)
+                step = replace(step, state="done", why="", hint="", summary=summary)
             case events.StepChecked("blocked", _, why, hint):
                 step = replace(step, state="blocked", why=why, hint=hint)
                 self.failure = Failure(name, "blocked", f"{step.title}: blocked", why=why, hint=hint)

@@ -1,4 +1,4 @@
-"""Where a site stands, as told by its journal: frozen types alone; `seedvm.engine.reducer` makes them of events.
+"""Where a site stands, as its journal says: frozen types alone; `seedvm.engine.reducer` makes them of events.
 
 Times are seconds since the epoch (UTC), as floats.
 """
@@ -19,7 +19,7 @@ LOG_KEPT = 4000
 class StepView:
     """One step of the plan. `state` is waiting, todo, running, done, failed or blocked; seconds are measured.
 
-    `told` is the evidence of a done step in a few words.
+    `summary` is the evidence of a done step in a few words.
     """
 
     name: str
@@ -34,7 +34,7 @@ class StepView:
     unit: str = ""
     why: str = ""
     hint: str = ""
-    told: str = ""
+    summary: str = ""
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ class Stick:
     removable: bool
     used: tuple[str, ...]
 
-    def told(self) -> str:
+    def describe(self) -> str:
         kind = "removable" if self.removable else "built into this machine"
         return f"{self.device}: {self.model or 'unknown model'}, {self.size / 1e9:.1f} GB, {kind}"
 
@@ -95,7 +95,7 @@ def refuse(stick: Stick, image: Path, times_named: int) -> None:
     if not stick.removable and times_named < 2:
         raise SeedvmError(
             f"{stick.device} is built into this machine",
-            why=stick.told(),
+            why=stick.describe(),
             hint=f"to wipe it anyway, give it twice: --device {stick.device} --device {stick.device}",
         )
     if image.suffix != ".raw":

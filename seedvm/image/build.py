@@ -75,11 +75,11 @@ class ImageStatus:
 
 
 def build(
-    cache: Path, *, on_progress: Say = lambda _: None, force: bool = False, told: Mapping[str, str] | None = None
+    cache: Path, *, on_progress: Say = lambda _: None, force: bool = False, environment: Mapping[str, str] | None = None
 ) -> ImageSet:
     """Build what is missing. `force` builds again, with the packages that the archive has today.
 
-    `told` goes to the build's tools as environment: where packages come from.
+    `environment` goes to the build's tools: where packages come from.
     """
     wanted = elements.inputs()
     with _alone(cache, on_progress):
@@ -87,7 +87,7 @@ def build(
             _forget(cache, wanted)
         folder = cache / "images" / wanted.key
         if not _complete(folder):
-            _make(cache, wanted, on_progress, told or {})
+            _make(cache, wanted, on_progress, environment or {})
             _publish(cache, wanted, folder)
         else:
             on_progress(f"images {wanted.key}: nothing has changed")
@@ -96,11 +96,13 @@ def build(
     return ImageSet(folder, wanted.key)
 
 
-def build_golden(cache: Path, *, on_progress: Say = lambda _: None, told: Mapping[str, str] | None = None) -> Path:
+def build_golden(
+    cache: Path, *, on_progress: Say = lambda _: None, environment: Mapping[str, str] | None = None
+) -> Path:
     """The golden image alone, where it lies in the cache: for who measures how long it takes."""
     wanted = elements.inputs()
     with _alone(cache, on_progress):
-        _make_golden(cache, wanted, on_progress, told or {})
+        _make_golden(cache, wanted, on_progress, environment or {})
     return _made(cache, "golden", wanted.golden_key)
 
 
@@ -111,14 +113,14 @@ def status(cache: Path) -> ImageStatus:
     return ImageStatus(elements.inputs().key, key, cache / "images" / (key or "current"))
 
 
-def _make(cache: Path, wanted: elements.Inputs, say: Say, told: Mapping[str, str]) -> None:
+def _make(cache: Path, wanted: elements.Inputs, say: Say, environment: Mapping[str, str]) -> None:
     """Both halves at once: one waits for the network and its disk while the other reckons."""
     if shutil.disk_usage(cache).free >> 20 < _DISK_NEEDED_MIB:
         raise SeedvmError(
             "not enough disk space for the images", why=f"{cache} has less than 12 GB free", hint="free disk space"
         )
     with ThreadPoolExecutor(2) as pool:
-        halves = [pool.submit(half, cache, wanted, say, told) for half in (_make_golden, _make_ramdisk)]
+        halves = [pool.submit(half, cache, wanted, say, environment) for half in (_make_golden, _make_ramdisk)]
         errors = [error for half in halves if (error := half.exception()) is not None]
     for error in errors[1:]:
         say(f"and: {error}")
@@ -126,11 +128,11 @@ def _make(cache: Path, wanted: elements.Inputs, say: Say, told: Mapping[str, str
         raise errors[0]
 
 
-def _make_golden(cache: Path, wanted: elements.Inputs, say: Say, told: Mapping[str, str]) -> None:
+def _make_golden(cache: Path, wanted: elements.Inputs, say: Say, environment: Mapping[str, str]) -> None:
     done = _made(cache, "golden", wanted.golden_key)
     if done.exists():
         return
-    settings = {**told, **_settings(cache, wanted)}
+    settings = {**environment, **_settings(cache, wanted)}
     layer = cache / "layers" / f"{wanted.layer_key}.tar.zst"
     layer.parent.mkdir(parents=True, exist_ok=True)
     workshop = Workshop(cache / "dib" / "golden")
@@ -146,13 +148,13 @@ def _make_golden(cache: Path, wanted: elements.Inputs, say: Say, told: Mapping[s
         refuse_changed("golden image", wanted.golden_key, elements.inputs().golden_key)
 
 
-def _make_ramdisk(cache: Path, wanted: elements.Inputs, say: Say, told: Mapping[str, str]) -> None:
+def _make_ramdisk(cache: Path, wanted: elements.Inputs, say: Say, environment: Mapping[str, str]) -> None:
     done = _made(cache, "ramdisk", wanted.ramdisk_key)
     if done.exists():
         return
     with _tree_folder(cache, "ramdisk") as tree, _partial(done) as folder:
         with stage("deploy ramdisk, packages", _USUAL["ramdisk tree"], say) as step:
-            make_tree(Workshop(cache / "dib" / "ramdisk"), elements.RAMDISK_ELEMENTS, tree, step, **told)
+            make_tree(Workshop(cache / "dib" / "ramdisk"), elements.RAMDISK_ELEMENTS, tree, step, **environment)
         with stage("deploy ramdisk, archive", _USUAL["ramdisk"], say):
             audit_tree(tree)
             files.ramdisk(tree, folder, wanted)

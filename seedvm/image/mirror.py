@@ -40,8 +40,8 @@ def filling(folder: Path, say: Say) -> Iterator[Mapping[str, str]]:
     with stage("wheels", _USUAL_WHEELS, say):
         _fetch_wheels(folder)
     kept = Kept(folder, dict(zip(_TOPS, mirrors(), strict=True)))
-    with serving(folder, kept.need) as told:
-        yield told
+    with serving(folder, kept.need) as environment:
+        yield environment
     kept.leave_out_the_rest()
 
 

@@ -48,8 +48,8 @@ def served(folder: Path) -> Iterator[Mapping[str, str]]:
             why=f"missing in this mirror: {', '.join(missing)}",
             hint=f"on a machine with a network, run seedvm image mirror {folder}",
         )
-    with cut_off(), serving(folder) as told:
-        yield {**told, "DIB_APT_SOURCES_CONF": _sources(told)}
+    with cut_off(), serving(folder) as environment:
+        yield {**environment, "DIB_APT_SOURCES_CONF": _sources(environment)}
 
 
 @contextlib.contextmanager
@@ -76,9 +76,9 @@ def serving(folder: Path, need: Need = lambda _: None) -> Iterator[Mapping[str, 
         server.server_close()
 
 
-def _sources(told: Mapping[str, str]) -> str:
+def _sources(environment: Mapping[str, str]) -> str:
     """Debian's suites as diskimage-builder writes them, a list a line, and none that is too old: updates are signed for a week."""
-    debian, security = told["SEEDVM_DEBIAN_MIRROR"], told["SEEDVM_DEBIAN_SECURITY_MIRROR"]
+    debian, security = environment["SEEDVM_DEBIAN_MIRROR"], environment["SEEDVM_DEBIAN_SECURITY_MIRROR"]
     suites = (
         ("default", debian, "trixie"),
         ("updates", debian, "trixie-updates"),

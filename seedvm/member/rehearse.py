@@ -136,7 +136,7 @@ def _try(parts: dict[str, Part], name: str, part: Callable[[], object]) -> None:
 
 
 def _silent(seed: str) -> str:
-    """Wait until the seed answers no ping several times on end; a ping resolves its address anew, so ARP is asked as well."""
+    """Wait until the seed answers no ping several times on end; a ping resolves its address again, so ARP is asked as well."""
     deadline = time.monotonic() + _SILENCE_SECONDS
     silent = 0
     while silent < _SILENT_LOOKS:

@@ -126,7 +126,7 @@ class Work:
         return f"{image.name}: {size} bytes, SHA-512 matches the upload"
 
     def begin_spare(self, spare: SpareStack) -> str:
-        """Create the stack with the spare machine's server. One that is there and well is kept, a failed one is made anew."""
+        """Create the stack with the spare machine's server. One that is there and well is kept, a failed one is created again."""
         name = spare.stack
         found = self._stack(name)
         if found and found.status in ("CREATE_COMPLETE", "CREATE_IN_PROGRESS"):

@@ -15,7 +15,7 @@ from seedvm.engine.step import Context
 
 
 @dataclass(frozen=True)
-class Standing:
+class Ownership:
     """`answers`: our login is good at the VIP. `here`: this machine holds the VIP. `stack`: the undercloud's, if there is one."""
 
     answers: bool
@@ -35,12 +35,12 @@ def cloud_of(context: Context) -> Cloud:
     return Cloud(CloudAccess(str(context.site.provisioning.vip), context.secrets.generated.admin_password))
 
 
-async def look(context: Context, cloud: Cloud) -> Standing:
+async def look(context: Context, cloud: Cloud) -> Ownership:
     """Ask the real system. Never an error: what does not answer is told so."""
     here = await asyncio.to_thread(vip.holds, cloud.access.vip)
     if not await cloud.answers():
-        return Standing(False, here, None)
+        return Ownership(False, here, None)
     try:
-        return Standing(True, here, await heat.stack(cloud))
+        return Ownership(True, here, await heat.stack(cloud))
     except (Refused, Unreachable):
-        return Standing(True, here, None)
+        return Ownership(True, here, None)

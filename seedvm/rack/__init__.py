@@ -1,1 +1,1 @@
-"""The virtual rack: machines of network namespaces, BMC emulators and containers. Nothing of it is on a real rack's road."""
+"""The virtual rack: machines of network namespaces, BMC emulators and containers. A real rack uses none of it."""

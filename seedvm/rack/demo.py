@@ -1,4 +1,4 @@
-"""The demo: a virtual rack, a seed in it, and the whole road, begun with one command.
+"""The demo: a virtual rack, a seed in it, and the whole deployment, started with one command.
 
 It does what an operator would do by hand: build the image, bring up the rack, lay a site on the seed, start the engine or the
 wizard there, and keep what the run left behind. It knows nothing of the deployment itself, which is the seed's; it looks on

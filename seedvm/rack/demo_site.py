@@ -1,6 +1,6 @@
 """What the demo is made of: a rack file with seven machines, the site that is wanted there, and the operator's candidates.
 
-The BMCs' passwords are made anew for each demo. It refuses to lay a new demo over one that is there.
+The BMCs' passwords are new for each demo. It refuses to lay a new demo over one that is there.
 """
 
 from __future__ import annotations

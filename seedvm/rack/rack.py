@@ -182,7 +182,7 @@ def order(spec: RackSpec, name: str, action: str) -> None:
 
 
 def set_supply(spec: RackSpec, name: str, *, dead: bool) -> None:
-    """A fault to order while the rack runs: the machine's BMC answers, and refuses to switch it on, until it is mended."""
+    """A fault to order while the rack runs: the machine's BMC answers, and refuses to switch it on, until it is cleared."""
     control.call(spec.socket(name), {"do": "supply", "dead": dead})
 
 

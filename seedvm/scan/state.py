@@ -1,7 +1,7 @@
 """How far a scan has come, in `scan.json` of the state folder (0600): which blocks of addresses are done, and what was found.
 
-A scan of the same ranges that did not come to its end goes on there; a finished one starts anew. It holds no secret and nothing is
-decided by it but what need not be asked again. Where the folder cannot be written the scan runs all the same, and `kept` is false.
+A scan of the same ranges that did not finish resumes there; after a finished one it starts from the beginning. It holds no secret, and
+it decides only what need not be asked again. Where the folder cannot be written the scan runs all the same, and `kept` is false.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class ScanProgress:
             done = [str(one) for one in tree["done"]]
             addresses(done)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, SeedvmError):
-            return  # none, or none that we wrote: the scan starts anew
+            return  # none, or none that we wrote: the scan starts from the beginning
         self.bmcs, self._done = found, done
 
 

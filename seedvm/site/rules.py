@@ -13,7 +13,7 @@ from seedvm.site.model import AddressRange, BmcAddress, Site
 
 def check_site(site: Site, root: Cursor, findings: Findings) -> None:
     """Note every problem of a site whose single values are all right."""
-    quiet = Findings()  # keys were checked on the first walk; this one only finds the lines again
+    quiet = Findings()  # keys were checked when it was read; this one only finds the lines again
     lines = _Lines(Cursor(root.node, root.where, root.line, quiet))
     for check in (_inside, _single, _ranges, _count, _bmc_network, _link_local, _machines):
         check(site, lines, findings)

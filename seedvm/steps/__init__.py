@@ -1,1 +1,1 @@
-"""The road, a module per stage. A step knows its outcome and how to bring it about, and no other step."""
+"""The steps of a deployment, a module each. A step knows its outcome and how to bring it about, and no other step."""

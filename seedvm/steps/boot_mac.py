@@ -91,13 +91,13 @@ class BootMacStep:
                 requests.setdefault(request.mac, request)
                 heard.hear(machine, request.mac)
 
-        async def told(machine: str, mac: str | None, why: str) -> None:
+        async def ended(machine: str, mac: str | None, why: str) -> None:
             if mac is None:
                 self._unfit(machine, f"{UNKNOWN} could not be learned: {why}", report)
             else:
                 self._learned(machine, requests[mac], BY_UUID, report)
 
-        until = learn(switches, heard, mark=self._mark, told=told, seconds=self._alone.seconds)
+        until = learn(switches, heard, mark=self._mark, ended=ended, seconds=self._alone.seconds)
         await sniff_dhcp(self._interface, until=until, on_request=on_request)
 
     async def _learn_alone(self, bmc: str, switch: Switch, guids: dict[str, bytes], report: Report) -> None:

@@ -77,10 +77,10 @@ class DeployStep:
 
     async def check(self) -> Verdict:
         cloud = cloud_of(self.context)
-        standing = await look(self.context, cloud)
-        if not standing.answers:
+        ownership = await look(self.context, cloud)
+        if not ownership.answers:
             return Todo("the cloud does not answer yet")
-        stack = standing.stack
+        stack = ownership.stack
         if stack is None:
             return Todo("the stack undercloud does not exist")
         if stack.seed_is_member and not stack.complete:

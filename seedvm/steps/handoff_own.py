@@ -142,10 +142,10 @@ class Own:
     async def _ids(self, api: Client) -> services.Ids:
         """The ids of now. Asked again when a service that has just begun to serve fails its first request, as Neutron may."""
 
-        async def told() -> services.Ids:
+        async def listed() -> services.Ids:
             return await asyncio.to_thread(services.ids, api)
 
-        ids: services.Ids = await wait_for(told, seconds=60, what="the services do not list their resources")
+        ids: services.Ids = await wait_for(listed, seconds=60, what="the services do not list their resources")
         return ids
 
     async def _gaps(self, watch: VipWatch) -> tuple[Gap, ...]:

@@ -25,10 +25,10 @@ class ImagesStep:
 
     async def check(self) -> Verdict:
         cloud = cloud_of(self.context)
-        standing = await look(self.context, cloud)
-        if not standing.answers:
+        ownership = await look(self.context, cloud)
+        if not ownership.answers:
             return Todo("the seed's cloud does not answer yet")
-        if standing.handed_over and standing.stack is not None:
+        if ownership.handed_over and ownership.stack is not None:
             found = [one for one in await glance.images(cloud, glance.GOLDEN) if one.status == "active"]
             return Done({"handed_over": True, "image": found[0].id if found else None})
         files = open_images(self.context.images_dir)

@@ -1,4 +1,4 @@
-"""Every registered machine is inspected from within, judged against the undercloud's needs, and offered or put aside.
+"""Every registered machine is inspected from within, judged against the undercloud's needs, and offered or taken out of service.
 
 A machine that falls short stays `manageable`, powered off, with the reason on its node and in the inventory; it is never offered to
 Nova. It refuses to go on with too few machines, and says how many fell at which requirement.
@@ -45,11 +45,11 @@ class InspectStep:
 
     async def check(self) -> Verdict:
         cloud = cloud_of(self.context)
-        standing = await look(self.context, cloud)
-        if not standing.answers:
+        ownership = await look(self.context, cloud)
+        if not ownership.answers:
             return Todo("the seed's cloud does not answer yet")
         everyone = await ironic.nodes(cloud, self.context.site.name)
-        if standing.stack is not None:
+        if ownership.stack is not None:
             return Done({"decided": {node.name: node.role or node.unfit for node in everyone}})
         nodes = self._named(everyone)
         if not nodes:
@@ -109,7 +109,7 @@ class InspectStep:
         return tuple(node for node in nodes if self.context.site.machine(node.bmc).role != "exclude")
 
     async def _fallen(self, cloud: Cloud, node: ironic.Node, failed: Failed, report: Report) -> None:
-        """A machine that cannot be inspected is put aside with the reason; the others go on."""
+        """A machine that cannot be inspected is taken out of service with the reason; the others go on."""
         why = f"inspection failed: {failed.why}"
         inventory.change(self.context.state_dir, node.bmc, unfit_reason=why, cure=failed.cure)
         report.node(node.bmc, "unfit", detail=f"{why}. To fix: {failed.cure}")
@@ -201,7 +201,7 @@ def judged(node: ironic.Node) -> bool:
 
 
 def settled(node: ironic.Node) -> bool:
-    """Where its verdict puts it: available with a role, or put aside and dark (in maintenance where it will not go dark)."""
+    """Where its verdict puts it: available with a role, or out of service and powered off (in maintenance where it will not go dark)."""
     if node.unfit:
         return node.maintenance or (node.state == "manageable" and node.power != "power on")
     if not node.role:

@@ -1,6 +1,6 @@
 """join: the nodes are members of the seed's Galera, have a RabbitMQ cluster of their own, and every service answers on every node.
 
-Nodes do all of it by themselves; `apply` waits and tells what is still missing. It refuses to mend a node.
+Nodes do all of it themselves; `apply` waits and reports what is still missing. It refuses to repair a node.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ _ARP_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class PreflightStep:
-    """Machine, images and wire are fit for the road."""
+    """Machine, images and wire are fit for a deployment."""
 
     context: Context
     name: ClassVar[str] = "preflight"
@@ -43,15 +43,15 @@ class PreflightStep:
     usual_seconds: ClassVar[float] = 25.0
 
     async def check(self) -> Verdict:
-        standing = await look(self.context, cloud_of(self.context))
-        if standing.handed_over:
+        ownership = await look(self.context, cloud_of(self.context))
+        if ownership.handed_over:
             return Done({"handed_over": True})
         try:
             files = await asyncio.to_thread(open_images, self.context.images_dir)
         except SeedvmError as error:
             return Blocked(f"{error.what}: {error.why}", error.hint)
         facts: dict[str, JSON] = {}
-        troubles = await asyncio.to_thread(self._machine, files, facts, standing.stack is not None)
+        troubles = await asyncio.to_thread(self._machine, files, facts, ownership.stack is not None)
         troubles += await self._wire(facts)
         if troubles:
             return Blocked("; ".join(one.what for one in troubles), "; ".join(one.cure for one in troubles))

@@ -48,10 +48,10 @@ class RamdiskStep:
 
     async def check(self) -> Verdict:
         cloud = cloud_of(self.context)
-        standing = await look(self.context, cloud)
-        if not standing.answers:
+        ownership = await look(self.context, cloud)
+        if not ownership.answers:
             return Todo("the seed's cloud does not answer yet")
-        if standing.handed_over and standing.stack is not None and standing.stack.complete:
+        if ownership.handed_over and ownership.stack is not None and ownership.stack.complete:
             return Done({"handed_over": True})
         found = [
             (source.name, await glance.active(cloud, source))

@@ -48,11 +48,11 @@ class ReviewStep:
 
     async def check(self) -> Verdict:
         cloud = cloud_of(self.context)
-        standing = await look(self.context, cloud)
-        if not standing.answers:
+        ownership = await look(self.context, cloud)
+        if not ownership.answers:
             return Todo("the seed's cloud does not answer yet")
-        if standing.stack is not None:
-            return Done({"stack": standing.stack.id, "confirmed": "before the stack was created"})
+        if ownership.stack is not None:
+            return Done({"stack": ownership.stack.id, "confirmed": "before the stack was created"})
         review = await self._review()
         wanted = review.wipes
         if not wanted:
@@ -118,7 +118,7 @@ def build_review(
 
 
 def written_roles(site: Site) -> tuple[str, ...]:
-    """The roles whose root disk is written on this road: the spare only where the rehearsal may have it."""
+    """The roles whose root disk this deployment writes: the spare only where the rehearsal may have it."""
     return ("undercloud", "spare") if site.undercloud.rehearse_on_spare else ("undercloud",)
 
 

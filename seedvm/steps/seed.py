@@ -130,8 +130,8 @@ class SeedServicesStep:
 
     async def check(self) -> Verdict:
         cloud = cloud_of(self.context)
-        standing = await look(self.context, cloud)
-        if standing.handed_over:
+        ownership = await look(self.context, cloud)
+        if ownership.handed_over:
             return Done({"handed_over": True})
         if _stored() != self._tree():
             return Todo("the seed is not configured yet")
@@ -142,7 +142,9 @@ class SeedServicesStep:
 
     async def apply(self, report: Report) -> None:
         write_local_data(self._tree())
-        if await asyncio.to_thread(vip.writes_held):  # a hand-off that was cut short: the seed serves again, and anew
+        if await asyncio.to_thread(
+            vip.writes_held
+        ):  # a hand-off that was cut short: the seed starts its services again
             await asyncio.to_thread(vip.hold_writes, False)
             # Its FENCE stopped them, and not all of them are os-refresh-config's to start.
             await units.start(installed().units("worker"))

@@ -75,11 +75,11 @@ def wizard(folder: Path, env: dict[str, str] | None = None, link: EngineClient |
 
 
 class SteadyLink(EngineClient):
-    """For pictures: of the seed's fitness what is the same on every machine, the NICs and the images; nobody listens."""
+    """For pictures: of the seed's checks what is the same on every machine, the NICs and the images; nobody listens."""
 
-    async def fitness(self) -> tuple[Look, ...]:
+    async def seed_checks(self) -> tuple[Look, ...]:
         """Without this machine's memory, disk, rights and clock."""
-        seen = await super().fitness()
+        seen = await super().seed_checks()
         told = {
             "memory": "7960 MiB",
             "disk": "31.4 GiB free",
@@ -127,7 +127,7 @@ def grid(app: Any) -> str:
 
 
 async def same_as_stored(pilot: Pilot[None], name: str) -> None:
-    """Compare the screen, once it has come to rest, with tests/tui/snapshots/NAME.txt; SEEDVM_SNAPSHOTS=write stores it anew."""
+    """Compare the screen, once it has come to rest, with tests/tui/snapshots/NAME.txt; SEEDVM_SNAPSHOTS=write stores it again."""
     stored = HERE / "snapshots" / f"{name}.txt"
     wanted = stored.read_text() if stored.exists() else None
     shown, since = grid(pilot.app), time.monotonic()

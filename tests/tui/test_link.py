@@ -44,7 +44,7 @@ def test_tail_begins_anew_when_the_journal_was_replaced(tmp_path: Path) -> None:
     tail.read()
     write_atomic(path, journal_line(7, "log", message="b") + "\n")
     batch = tail.read()
-    assert batch.anew and [entry.seq for entry in batch.entries] == [7]
+    assert batch.from_start and [entry.seq for entry in batch.entries] == [7]
 
 
 async def test_a_view_holds_journal_review_and_receipt(tmp_path: Path) -> None:

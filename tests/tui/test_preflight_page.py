@@ -70,11 +70,11 @@ def test_what_is_good_has_no_cure_and_what_is_not_has_one(tmp_path: Path) -> Non
 def test_images_that_are_being_put_together_want_nothing_and_those_that_failed_a_new_appliance(tmp_path: Path) -> None:
     (tmp_path / "golden.raw.new").write_bytes(bytes(3_000_000))
     found = next(one for one in looks(tmp_path, ()) if one.name == "images")
-    assert found.good and "3 MB so far" in found.told and images_to_come(tmp_path)
+    assert found.good and "3 MB so far" in found.seen and images_to_come(tmp_path)
     (tmp_path / "failed").write_text("the golden image is damaged\n")
     found = next(one for one in looks(tmp_path, ()) if one.name == "images")
     assert (
-        "is damaged" in found.told
+        "is damaged" in found.seen
         and "write the appliance to its disk again" in found.cure
         and not images_to_come(tmp_path)
     )

@@ -50,8 +50,8 @@ async def test_the_review_is_there_when_the_recorded_engine_had_written_it(journ
     assert sorted(reviewed) == reviewed  # once it is there it stays
 
 
-_READS = {"follow", "site_values", "wrong", "ears", "roles", "scan_cost", "candidates"}
-_ANSWERS = {"fitness", "overhear"}
+_READS = {"follow", "site_values", "wrong", "listen_nics", "roles", "scan_cost", "candidates"}
+_ANSWERS = {"seed_checks", "overhear"}
 """What a recording answers for itself, without a look at this machine."""
 
 
@@ -65,7 +65,7 @@ async def test_a_recording_starts_writes_orders_and_hears_nothing() -> None:
         given = [None] * len(inspect.signature(deed).parameters)
         with pytest.raises(SeedvmError, match="this is a recording"):
             await deed(*given)
-    assert [look.name for look in await replay.fitness()] == ["recording"]
+    assert [look.name for look in await replay.seed_checks()] == ["recording"]
     values, nics = await replay.site_values()
     assert not nics and values
 

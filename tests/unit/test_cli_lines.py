@@ -1,4 +1,4 @@
-"""What a person reads while the engine works: where the road stands, and what each event says."""
+"""What a person reads while the engine works: how far the deployment is, and what each event says."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def test_a_follower_gets_each_event_once(tmp_path: Path) -> None:
     assert [line.line for line in batch.damaged] == [2]
     assert tail.read().empty
     path.write_text("")
-    assert tail.read().anew
+    assert tail.read().from_start
     assert tail.read().empty
 
 

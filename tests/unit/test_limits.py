@@ -58,7 +58,7 @@ def test_the_wizard_finds_wrong_with_this_machine_what_the_engine_would(tmp_path
     assert found["memory"].good == (limits.memory(memory_mib()) is None)
     stored = golden.stat().st_blocks * 512
     assert found["disk"].good == (limits.disk(free_bytes(limits.STORE), stored, stored=False) is None)
-    assert not found["NIC none1"].good and "look" not in found["NIC none1"].told
+    assert not found["NIC none1"].good and "look" not in found["NIC none1"].seen
 
 
 def test_memory_is_read_from_the_kernels_own_words(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The plan tells the whole road, in the order in which DESIGN tells it."""
+"""The plan lists the whole deployment, in the order of DESIGN."""
 
 from __future__ import annotations
 

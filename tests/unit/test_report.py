@@ -1,4 +1,4 @@
-"""A figure is measured in this road, or null with its reason."""
+"""A figure is measured in this deployment, or null with its reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A list that comes in lands where discovery and the credentials' stretch look, or is refused whole by row and column."""
+"""A list that comes in lands where discovery and the stage credentials look, or is refused whole by row and column."""
 
 from __future__ import annotations
 

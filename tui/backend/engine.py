@@ -183,7 +183,7 @@ class EngineClient:
         text = confirmation(self.view.review, typed, datetime.now(UTC).isoformat(timespec="seconds"))
         await asyncio.to_thread(write_atomic, self.state_dir / "confirmed.json", text)
 
-    async def fitness(self) -> tuple[Look, ...]:
+    async def seed_checks(self) -> tuple[Look, ...]:
         """What can be seen of the seed itself, right now."""
         images = self.view.state.step("images")
         stored = images is not None and images.state == "done"
@@ -226,20 +226,20 @@ class EngineClient:
         """What site.yaml says of machines, by BMC address."""
         return await asyncio.to_thread(lambda: site_form.roles_of(self._site_text()))
 
-    async def ears(self) -> tuple[tuple[str, ...], BmcSite | None]:
+    async def listen_nics(self) -> tuple[tuple[str, ...], BmcSite | None]:
         """The NICs to listen on for BMCs and where the site allows one; while there is no right site each NIC with a link, and None."""
-        return await asyncio.to_thread(self._ears)
+        return await asyncio.to_thread(self._listen_nics)
 
-    def _ears(self) -> tuple[tuple[str, ...], BmcSite | None]:
+    def _listen_nics(self) -> tuple[tuple[str, ...], BmcSite | None]:
         try:
             site = load_site(self.state_dir / "site.yaml")
         except SeedvmError:
             return tuple(nic.name for nic in nics(self.sys_net) if nic.link), None
         return tuple(dict.fromkeys((site.seed.bmc_nic, *site.bmc.link_local))), site.bmc
 
-    async def listen(self, ears: Sequence[str], on_heard: Callable[[str, Neighbour], None], seconds: float) -> None:
+    async def listen(self, names: Sequence[str], on_heard: Callable[[str, Neighbour], None], seconds: float) -> None:
         """Hear who speaks on these NICs; nothing is sent. Raises SeedvmError where that is not allowed."""
-        await hear(ears, on_heard, seconds)
+        await hear(names, on_heard, seconds)
 
     async def scan_cost(self) -> Cost:
         """What a scan of the site's ranges would send, before it is started. Raises SeedvmError without a right site.yaml."""

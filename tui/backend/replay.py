@@ -99,7 +99,7 @@ class Replay(EngineClient):
         """Refused."""
         raise SeedvmError("Engine not started", why=_REFUSED)
 
-    async def fitness(self) -> tuple[Look, ...]:
+    async def seed_checks(self) -> tuple[Look, ...]:
         """Nothing of this machine: it is not the seed that was recorded."""
         return (Look("recording", "a replay does not check this machine; the recorded engine's results are below"),)
 
@@ -142,7 +142,7 @@ class Replay(EngineClient):
         """Refused."""
         raise SeedvmError("Scan not started", why=_REFUSED)
 
-    async def listen(self, ears: Sequence[str], on_heard: Callable[[str, Neighbour], None], seconds: float) -> None:
+    async def listen(self, names: Sequence[str], on_heard: Callable[[str, Neighbour], None], seconds: float) -> None:
         """Refused."""
         raise SeedvmError("Listening not started", why=_REFUSED)
 

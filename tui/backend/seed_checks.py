@@ -26,7 +26,7 @@ class Look:
     """One thing that was looked at; `cure` is empty where it is good."""
 
     name: str
-    told: str
+    seen: str
     cure: str = ""
 
     @property
@@ -47,12 +47,12 @@ def _root() -> Look:
 
 
 def _clock(folder: Path) -> Look:
-    told = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+    shown = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
     golden = folder / "golden.raw"
     trouble = limits.clock(time.time(), golden.stat().st_mtime if golden.exists() else None)
     if trouble is not None:
-        return Look("clock", f"{told}: {trouble.what}", trouble.cure)
-    return Look("clock", f"{told} (correct? a wrong clock breaks TLS)")
+        return Look("clock", f"{shown}: {trouble.what}", trouble.cure)
+    return Look("clock", f"{shown} (correct? a wrong clock breaks TLS)")
 
 
 def _memory() -> Look:

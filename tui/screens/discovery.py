@@ -132,7 +132,7 @@ F10 continues to the credentials        / searches"""
     @work(exit_on_error=False, exclusive=True, group="scan")
     async def listen(self) -> None:
         """Hear who speaks, in silence."""
-        nics, self._site = await self.shell.link.ears()
+        nics, self._site = await self.shell.link.listen_nics()
         if not nics:
             self.answer("No NIC has a link. Connect a cable, then press l.", bad=True)
             return

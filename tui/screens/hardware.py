@@ -27,16 +27,16 @@ def machine_row(machine: ReviewMachine, word: str, width: int) -> str:
     """A machine of the review."""
     size = f"{machine.cpus} cpu {machine.memory_mib / 1024:.0f} GiB" if machine.cpus else "-"
     disks = "+".join(f"{disk.size_gib:.0f}" for disk in machine.disks)
-    told = machine.why if machine.verdict == "unfit" else machine.role
+    status = machine.why if machine.verdict == "unfit" else machine.role
     head = f"{machine.bmc:<15} {fit(size, 13)} {fit(disks and disks + ' GiB', 9)} {fit(_ROLES.get(word, word), 11)} "
-    return head + fit(f"{machine.verdict}: {told}", max(1, width - len(head))).rstrip()
+    return head + fit(f"{machine.verdict}: {status}", max(1, width - len(head))).rstrip()
 
 
 def known_row(machine: Known, word: str, width: int) -> str:
     """A machine that was found and not inspected yet."""
-    told = machine.unfit or (f"account {machine.user}" if machine.user else "found")
+    status = machine.unfit or (f"account {machine.user}" if machine.user else "found")
     head = f"{machine.bmc:<15} {fit(machine.maker or '-', 23)} {fit(_ROLES.get(word, word), 11)} "
-    return head + fit(told, max(1, width - len(head))).rstrip()
+    return head + fit(status, max(1, width - len(head))).rstrip()
 
 
 def more_lines(machine: ReviewMachine | Known | None, width: int) -> list[Line]:
@@ -44,8 +44,8 @@ def more_lines(machine: ReviewMachine | Known | None, width: int) -> list[Line]:
     if machine is None:
         return []
     if isinstance(machine, Known):
-        told = [machine.unfit or "found; not inspected yet", *([f"fix: {machine.cure}"] if machine.cure else [])]
-        return [[(fit(text, width).rstrip(), "bad" if machine.unfit else "dim")] for text in told]
+        texts = [machine.unfit or "found; not inspected yet", *([f"fix: {machine.cure}"] if machine.cure else [])]
+        return [[(fit(text, width).rstrip(), "bad" if machine.unfit else "dim")] for text in texts]
     lines: list[Line] = []
     for part in wrap(f"{machine.bmc} {machine.verdict}: {machine.why or machine.role}", max(20, width)):
         lines.append([(part, "bad" if machine.verdict == "unfit" else "strong")])

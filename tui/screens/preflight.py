@@ -29,7 +29,7 @@ _ENGINE = (
 )  # fmt: skip
 
 
-_TOLD_AT = 17
+_TEXT_AT = 17
 """The column in which it is said what was seen."""
 
 
@@ -85,7 +85,7 @@ F10 continues to the site settings      / searches"""
     @work(exit_on_error=False, exclusive=True, group="look")
     async def look(self) -> None:
         """Look, then listen on the NICs with a link."""
-        self._looks = await self.shell.link.fitness()
+        self._looks = await self.shell.link.seed_checks()
         self._wait = Wait("listening on its NICs", SECONDS, ends=True)
         self.refresh_view()
         try:
@@ -109,23 +109,22 @@ F10 continues to the site settings      / searches"""
     def _look_lines(self, width: int) -> list[Line]:
         lines: list[Line] = []
         for one in sorted(self._looks, key=lambda one: one.good):  # problems first
-            told = "; ".join([one.told, *self._heard.get(one.name, ())])
-            if not matches(f"{one.name} {told} {one.cure}", self.wanted):
+            text = "; ".join([one.seen, *self._heard.get(one.name, ())])
+            if not matches(f"{one.name} {text} {one.cure}", self.wanted):
                 continue
             mark, style = ("x", "good") if one.good else ("!", "bad")
-            first, *rest = wrap(told, max(20, width - _TOLD_AT)) or [""]
+            first, *rest = wrap(text, max(20, width - _TEXT_AT)) or [""]
             lines.append([(f"[{mark}] ", style), (fit(one.name, 12) + " ", "strong"), (first, "")])
-            lines.extend([(" " * _TOLD_AT + part, "")] for part in rest)
+            lines.extend([(" " * _TEXT_AT + part, "")] for part in rest)
             if one.cure:
-                cures = wrap(f"fix: {one.cure}", max(20, width - _TOLD_AT), subsequent_indent="    ")
-                lines.extend([(" " * _TOLD_AT, ""), (part, "bad")] for part in cures)
+                cures = wrap(f"fix: {one.cure}", max(20, width - _TEXT_AT), subsequent_indent="    ")
+                lines.extend([(" " * _TEXT_AT, ""), (part, "bad")] for part in cures)
         return lines or [[("checking ..." if not self._looks else "no matches", "dim")]]
 
     def _check_lines(self, view: View, now: float, width: int) -> list[Line]:
         lines = _step_lines(view.state, now, width)
         if not lines:
-            told = "not run yet; it checks that"
-            return [[(told, "dim")], *([(f"    {text}", "dim")] for text in _ENGINE)]
+            return [[("not run yet; it checks that", "dim")], *([(f"    {text}", "dim")] for text in _ENGINE)]
         failure = view.state.failure
         if failure is not None and not view.running and any(step.name == failure.step for step in _steps(view.state)):
             keys = "r check again   m modify the site   b write a support bundle"
@@ -152,7 +151,7 @@ def _step_lines(state: State, now: float, width: int) -> list[Line]:
     lines: list[Line] = []
     for step in _steps(state):
         style = {"done": "good", "failed": "bad", "blocked": "bad", "running": "busy"}.get(step.state, "dim")
-        told = step.told if step.state == "done" else step.why
+        text = step.summary if step.state == "done" else step.why
         head = f"[{MARKS.get(step.state, ' ')}] {fit(step.title, 30 if width < 100 else 40)} {fit(step_seconds(step, now), 10)} "
-        lines.append([(head, style), (fit(told, max(1, width - len(head))).rstrip(), "dim")])
+        lines.append([(head, style), (fit(text, max(1, width - len(head))).rstrip(), "dim")])
     return lines

@@ -22,7 +22,7 @@ from tui.text.progress import (
     overall_line,
     progress_text,
     sorted_lanes,
-    standing,
+    status_line,
     step_lines,
 )
 from tui.widgets.lines import Lines
@@ -93,14 +93,14 @@ Tab moves between the parts; arrows and PageUp/PageDown scroll."""
         state = view.state
         step = state.current
         tell = progress_text(step) if step is not None and step.state == "running" else ""
-        told = (waiting(step, now) if view.running else "") or standing(state, view.running)
+        text = (waiting(step, now) if view.running else "") or status_line(state, view.running)
         failure = state.failure
         if failure is not None and not view.running:  # the panel says all of it
-            told = f"Stopped: {step.title if step is not None else failure.step}"
+            text = f"Stopped: {step.title if step is not None else failure.step}"
         elif step is not None and not view.running:
-            told += ". Press r to resume"
-        told = "; ".join(filter(None, (view.notice or told, tell)))
-        put(self.query_one("#now", Static), fit(told, max(1, self.size.width)).rstrip())
+            text += ". Press r to resume"
+        text = "; ".join(filter(None, (view.notice or text, tell)))
+        put(self.query_one("#now", Static), fit(text, max(1, self.size.width)).rstrip())
         self._lines("overall").fill(lambda width: [overall_line(state, now, width)])
         steps = self._lines("steps")
         steps.fill(lambda width: step_lines(state, now, width))

@@ -12,7 +12,7 @@ from textual.widgets import Static
 from tui.screens.page import Page, put
 from tui.state.watcher import View
 from tui.text.format import clock, duration
-from tui.text.progress import standing
+from tui.text.progress import status_line
 
 # Made at each start of the appliance (appliance/access), readable by root alone.
 ACCESS = Path("/run/seedvm-access")
@@ -55,16 +55,16 @@ F2     goes to any other page."""
     _early = False
 
     def body(self) -> ComposeResult:
-        """Story, standing, what Enter does."""
+        """Story, status, what Enter does."""
         yield Static(_STORY, id="story", markup=False)
-        yield Static(id="standing", markup=False)
+        yield Static(id="status", markup=False)
         yield Static(id="next", markup=False)
 
     def show(self, view: View, now: float) -> None:
-        """The site and its standing."""
+        """The site and its status."""
         state = view.state
         lines = [f"Site      {state.site or ('described, not started' if view.has_site else 'not described yet')}"]
-        lines.append(f"Status    {standing(state, view.running)}")
+        lines.append(f"Status    {status_line(state, view.running)}")
         if state.started:
             lines.append(f"Started   {clock(state.started)} UTC; last event {clock(state.last)} UTC, run {state.run}")
         if state.steps:
@@ -74,7 +74,7 @@ F2     goes to any other page."""
             lines.append(f"Note      {view.notice}")
         if not self.shell.replaying and ACCESS.exists():
             lines.append(f"SSH       root, password {ACCESS.read_text().strip()} (new at every start)")
-        put(self.query_one("#standing", Static), "\n".join(lines))
+        put(self.query_one("#status", Static), "\n".join(lines))
         put(self.query_one("#next", Static), self._next(view))
         if self._early and self.shell.looked:
             self.action_go_on()

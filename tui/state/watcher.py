@@ -109,7 +109,7 @@ class FolderWatch:
         """The folder as it is now. May take seconds when a long journal is read for the first time: call it in a thread."""
         fresh = False
         while not (batch := self._tail.read()).empty:
-            self._state = fold(State() if batch.anew else self._state, batch.entries, batch.damaged)
+            self._state = fold(State() if batch.from_start else self._state, batch.entries, batch.damaged)
             fresh = fresh or bool(batch.entries)
         files: tuple[_File[Any], ...] = (self._inventory, self._review, self._receipt, self._confirmed)
         for file in (*files, *self._asked.values()):

@@ -19,7 +19,7 @@ STAGES: tuple[NodePhase, ...] = ("power", "pxe", "ramdisk", "write", "boot", "co
 TENANTS_STAGES = STAGES[:5]
 """The way of a machine that the undercloud deploys for a tenant: it is active once it runs from its own disk."""
 
-_TOLD = {
+_STAGE_TEXTS = {
     "power": "its BMC powers it on", "pxe": "it boots from the network", "ramdisk": "the agent runs in memory",
     "write": "the image is written to its disk", "boot": "it boots from its own disk", "configure": "its services are configured",
     "joined": "it reports success to Heat",
@@ -56,13 +56,13 @@ def stage_lines(node: NodeView | None, now: float, width: int) -> list[Line]:
     lines: list[Line] = []
     for number, stage in enumerate(stages):
         mark, style = ("x", "good") if number < at else (">", "busy") if number == at else (" ", "dim")
-        told = _TOLD[stage]
+        text = _STAGE_TEXTS[stage]
         if number == at and failed:
-            mark, style, told = "!", "bad", f"failed here: {node.detail}"
+            mark, style, text = "!", "bad", f"failed here: {node.detail}"
         elif number == at:
             percent = f"{node.percent:.0f}%  " if node.percent is not None else ""
-            told = f"{percent}{node.detail or told}  for {duration(now - node.since)}"
-        lines.append([(f"[{mark}] {stage:<10} ", style), (fit(told, max(1, width - 15)).rstrip(), style)])
+            text = f"{percent}{node.detail or text}  for {duration(now - node.since)}"
+        lines.append([(f"[{mark}] {stage:<10} ", style), (fit(text, max(1, width - 15)).rstrip(), style)])
     return lines
 
 
@@ -91,14 +91,14 @@ _EVIDENCE = (
 def evidence_lines(state: State, width: int) -> list[Line]:
     """The hand-off's evidence so far: what was proved, who holds the VIP, the API's gap, and the pause of writes."""
     lines = []
-    for head, name, fact, told in _EVIDENCE:
+    for head, name, fact, template in _EVIDENCE:
         phase = state.phases.get(name)
         value = state.facts.get(fact)
         if value is None and phase is not None and phase.state == "done":
-            value, told = phase.detail or f"{name} is done", "{}"
+            value, template = phase.detail or f"{name} is done", "{}"
         elif value is None and (seen := evidence_of(state, name)):
-            value, told = seen, "{}"
-        lines.append(_evidence_line(head, value, told, width))
+            value, template = seen, "{}"
+        lines.append(_evidence_line(head, value, template, width))
     now, longest = state.facts.get("api_gap_now_seconds"), state.facts.get("api_gap_longest_seconds")
     final = state.facts.get("handoff_longest_gap_seconds")
     gap = f"longest {final} s, measured at 5 Hz until the end" if final is not None else None
@@ -109,11 +109,11 @@ def evidence_lines(state: State, width: int) -> list[Line]:
     return lines
 
 
-def _evidence_line(head: str, value: object, told: str, width: int) -> Line:
-    words = told.format(value) if value is not None else "not yet"
+def _evidence_line(head: str, value: object, template: str, width: int) -> Line:
+    text = template.format(value) if value is not None else "not yet"
     return [
         (fit(head, 8) + " ", "strong"),
-        (fit(words, max(1, width - 9)).rstrip(), "good" if value is not None else "dim"),
+        (fit(text, max(1, width - 9)).rstrip(), "good" if value is not None else "dim"),
     ]
 
 

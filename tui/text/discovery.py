@@ -20,7 +20,7 @@ _WHO = ("vendor", "product", "redfish-version", "guid", "uuid")
 
 def known_line(machine: Known, width: int) -> Line:
     """A machine that the engine has noted."""
-    style, standing = (
+    style, status = (
         ("bad", machine.unfit)
         if machine.unfit
         else ("good", f"account {machine.user}")
@@ -31,7 +31,7 @@ def known_line(machine: Known, width: int) -> Line:
     maker = machine.maker or " ".join(facts[name] for name in _WHO[:2] if name in facts)
     wide = 19 if width < 110 else 34
     head = f"{machine.bmc:<15} {'/'.join(machine.protocols):<17} {fit(maker or '-', wide)} "
-    return [(head, ""), (fit(standing, max(1, width - len(head))).rstrip(), style)]
+    return [(head, ""), (fit(status, max(1, width - len(head))).rstrip(), style)]
 
 
 def scanned_line(bmc: Bmc, width: int) -> Line:
@@ -71,14 +71,14 @@ def heard_line(one: HeardHost, width: int) -> Line:
     who = one.who
     addresses = who.facts("address")
     head = f"{(addresses or (who.mac,))[0]:<15} {'heard on ' + one.nic:<17} "
-    told = [f"also {', '.join(addresses[1:])}"] if addresses[1:] else []
+    notes = [f"also {', '.join(addresses[1:])}"] if addresses[1:] else []
     if who.is_bmc:
         scope = {True: "; F5 scans it", False: " OUTSIDE the ranges", None: ""}
-        told = [f"announces a BMC{scope[one.declared]}", *told]
+        notes = [f"announces a BMC{scope[one.declared]}", *notes]
     for fact, word in _SAYS:
-        told += [f"{word} {value}" for value in who.facts(fact)]
+        notes += [f"{word} {value}" for value in who.facts(fact)]
     style = "" if not who.is_bmc else "busy" if one.declared else "bad"
-    return [(head, style), (fit("; ".join(told) or who.mac, max(1, width - len(head))).rstrip(), style or "dim")]
+    return [(head, style), (fit("; ".join(notes) or who.mac, max(1, width - len(head))).rstrip(), style or "dim")]
 
 
 _SAYS = (("switch", "switch"), ("switch-port", "port"), ("dhcp-server", "DHCP SERVER"), ("vendor-class", "boots as"))

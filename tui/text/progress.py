@@ -157,7 +157,7 @@ def failure_lines(failure: Failure, width: int) -> list[Line]:
 def evidence_of(state: State, phase: str) -> str:
     """What the step of a hand-off's phase saw, once it is done: a step that was so already tells of no phase."""
     step = state.step(f"handoff-{phase.lower()}") or state.step(phase.lower())
-    return step.told or "done" if step is not None and step.state == "done" else ""
+    return step.summary or "done" if step is not None and step.state == "done" else ""
 
 
 def _so_far(state: State, phase: str, since: float, now: float) -> str:
@@ -209,7 +209,7 @@ def light(state: State, receipt: ShownReceipt | None) -> tuple[bool, str]:
     return False, f"SAFE TO LEAVE: NO, because {because}"
 
 
-def standing(state: State, running: bool) -> str:
+def status_line(state: State, running: bool) -> str:
     """The current state, in one sentence."""
     if state.failure is not None and not running:
         return f"Stopped at step {state.failure.step}: {state.failure.why or state.failure.what}"

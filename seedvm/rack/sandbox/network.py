@@ -1,7 +1,7 @@
 """The wires of the rack: namespaces, two bridges, and a cable per machine and BMC.
 
 The router's namespace has an address on each bridge and forwards. Nothing is connected to the host's own network: it refuses to
-make an interface outside of the rack's namespaces. A machine's namespace is made anew at each boot, as a power cut forgets
+make an interface outside of the rack's namespaces. A machine's namespace is created again at each boot, as a power cut forgets
 addresses, routes and packet filters.
 """
 

@@ -1,7 +1,7 @@
 """A VM machine: QEMU with real firmware (SeaBIOS or OVMF), real iPXE and a real kernel, behind the same BMC as a container machine.
 
 Its power is that of the process: one QEMU per boot, in the machine's network namespace and control group. QEMU is told to end where
-the system restarts, and says by QMP why it ended (SHUTDOWN, qapi/run-state.json), so that boot devices are chosen anew each time.
+the system restarts, and says by QMP why it ended (SHUTDOWN, qapi/run-state.json), so that boot devices are chosen again each time.
 It refuses firmware that is not installed, by the name of its package.
 """
 

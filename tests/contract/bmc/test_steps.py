@@ -1,4 +1,4 @@
-"""The stretches discover and credentials on a small rack: found, proven, boot MAC learned; the second run changes nothing."""
+"""The stages discover and credentials on a small rack: found, proven, boot MAC learned; the second run changes nothing."""
 
 from __future__ import annotations
 

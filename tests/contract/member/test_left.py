@@ -24,7 +24,7 @@ RECEIPT = Statement("demo", "SAFE TO LEAVE: YES", True, "2026-11-23T01:02:03Z", 
 
 @dataclass(frozen=True)
 class NeverAsked:
-    """A step whose own check would begin the road anew."""
+    """A step whose own check would start the deployment again."""
 
     name: str = "deploy"
     title: str = "Deploy"
@@ -32,7 +32,7 @@ class NeverAsked:
     usual_seconds: float = 1
 
     async def check(self) -> Verdict:
-        return Todo("begin anew")
+        return Todo("start again")
 
     async def apply(self, report: Report) -> None:
         raise AssertionError("applied on a seed that has left")

@@ -15,8 +15,7 @@ from seedvm.engine.step import Blocked, Context, Done, Todo
 from seedvm.machines import inventory
 from seedvm.machines.inventory import KnownMachine
 from seedvm.site.accounts import Candidate
-from seedvm.site.model import Site
-from seedvm.site.model import SiteMachine as Said
+from seedvm.site.model import Site, SiteMachine
 from seedvm.site.secrets_file import ensure_generated, store_proven
 from seedvm.steps.inspect import InspectStep
 from seedvm.steps.register import RegisterStep
@@ -51,7 +50,7 @@ def metal(**special: Metal) -> dict[str, Metal]:
 
 
 def lay_out(folder: Path, site: Site, machines: Mapping[str, Mapping[str, Any]] | None = None) -> Context:
-    """A state folder after the credentials' stretch, and images beside it that Glance has already."""
+    """A state folder after the stage credentials, and images beside it that Glance has already."""
     secrets = folder / "secrets.yaml"
     store_proven(secrets, {bmc: Candidate("admin", Secret("horse")) for bmc in BMCS})
     more = machines or {}
@@ -154,7 +153,7 @@ def test_forty_machines_that_never_came_into_ironic_are_counted_by_what_stopped_
     state_dir: Path, site: Site
 ) -> None:
     """Three are named, the excluded one is no failure, and one that merely waits is not counted."""
-    here = lay_out(state_dir, replace(site, machines=(Said(IPv4Address("172.22.1.90"), None, "exclude"),)))
+    here = lay_out(state_dir, replace(site, machines=(SiteMachine(IPv4Address("172.22.1.90"), None, "exclude"),)))
     login = [KnownMachine(f"172.22.1.{last}", unfit_reason="wrong password for admin") for last in range(30, 60)]
     dark = [
         KnownMachine(f"172.22.1.{last}", proven_user="admin", unfit_reason="its boot MAC is not known")
@@ -193,7 +192,7 @@ async def test_a_machine_that_was_excluded_later_loses_its_part_and_is_not_power
         await walk(here)
         assert api.node(BMCS[0])["extra"]["seedvm_role"] == "undercloud"
         api.node(BMCS[0])["power_state"] = "power on"
-        said = (Said(IPv4Address(BMCS[0]), None, "exclude"),)
+        said = (SiteMachine(IPv4Address(BMCS[0]), None, "exclude"),)
         later = replace(here, site=replace(site, machines=said))
         await walk(later, InspectStep)
         node = api.node(BMCS[0])
