@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import time
@@ -14,9 +15,11 @@ from textual.pilot import Pilot
 
 from seedvm.engine.codec import encode
 from seedvm.engine.events import Entry, Unknown
-from tui.app import WizardApp
+from tui.app import PAGES, WizardApp
 from tui.backend.engine import EngineClient
 from tui.backend.seed_checks import Look
+from tui.backend.site_form import FIELDS
+from tui.state.watcher import View
 
 HERE = Path(__file__).parent
 EXAMPLE = HERE.parent / "recorded" / "example"
@@ -141,3 +144,46 @@ async def same_as_stored(pilot: Pilot[None], name: str) -> None:
         wanted = shown
     assert wanted is not None, f"no {stored.name}: SEEDVM_SNAPSHOTS=write makes it"
     assert shown == wanted, f"{stored.name} differs; SEEDVM_SNAPSHOTS=write stores what is shown now:\n{shown}"
+
+
+def name(app: WizardApp) -> str:
+    """The page in front, by its key in PAGES."""
+    return next((key for key, page in PAGES.items() if type(app.screen) is page), "other")
+
+
+def hold_lock(folder: Path) -> int:
+    """Hold the engine's lock, as an engine at work does; gives the descriptor to close."""
+    descriptor = os.open(folder / "engine.lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor
+
+
+async def first(link: EngineClient) -> View:
+    """What is there already."""
+    async for view in link.follow():
+        return view
+    raise AssertionError("unreachable")
+
+
+class Script:
+    """A desk whose answers were written down before."""
+
+    def __init__(self, *answers: str) -> None:
+        self.answers = list(answers)
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    async def ask(self, question: str, *, hidden: bool = False) -> str | None:
+        self.said.append(question)
+        return self.answers.pop(0) if self.answers else None
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.said)
+
+
+def answers(given: dict[str, str]) -> list[str]:
+    """An answer to each of the form's questions; empty takes what is proposed."""
+    return [given.get(field.key, "") for field in FIELDS]

@@ -12,9 +12,7 @@ from seedvm.base.secret import Secret
 from seedvm.site.accounts import Candidate
 from seedvm.site.load import load_site
 from seedvm.site.secrets_file import store_candidates
-from tests.tui.helpers import SITE, grid, until, wizard
-from tests.tui.test_link import first
-from tests.tui.test_talk import Script, answers
+from tests.tui.helpers import SITE, Script, answers, first, grid, until, wizard
 from tui.backend.engine import EngineClient
 from tui.line_mode import Talk
 

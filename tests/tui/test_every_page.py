@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import tui.screens
-from tests.tui.helpers import CONSOLE, THEMES, grid, loaded, state_dir, until, wizard
-from tests.tui.test_pages import name, test_every_page_is_reached_by_the_list_and_left_by_escape
+from tests.tui.helpers import CONSOLE, THEMES, grid, loaded, name, state_dir, until, wizard
+from tests.tui.test_pages import test_every_page_is_reached_by_the_list_and_left_by_escape
 from tests.tui.test_snapshots import SIZES, WINDOWS
 from tui.app import PAGES
 from tui.screens.notes import Help

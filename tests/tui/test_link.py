@@ -13,16 +13,9 @@ from seedvm.base.errors import SeedvmError
 from seedvm.base.files import write_atomic
 from seedvm.engine.journal import Tail
 from seedvm.engine.lock import engine_pid
-from tests.tui.helpers import BROKEN, EXAMPLE, UNICODE, journal_line, state_dir
+from tests.tui.helpers import BROKEN, EXAMPLE, UNICODE, first, journal_line, state_dir
 from tui.app import WizardApp
 from tui.backend.engine import EngineClient
-from tui.state.watcher import View
-
-
-async def first(link: EngineClient) -> View:
-    async for view in link.follow():
-        return view
-    raise AssertionError("unreachable")
 
 
 def test_tail_reads_what_is_new_and_leaves_a_torn_line(tmp_path: Path) -> None:

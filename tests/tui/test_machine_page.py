@@ -12,8 +12,7 @@ from textual.widgets import Input
 
 from seedvm.site import orders
 from seedvm.site.load import load_site
-from tests.tui.helpers import BROKEN, SITE, grid, journal_line, loaded, state_dir, until, wizard
-from tests.tui.test_pages import hold_lock, name
+from tests.tui.helpers import BROKEN, SITE, grid, hold_lock, journal_line, loaded, name, state_dir, until, wizard
 
 NODE = "example-undercloud-1"
 STILL: dict[str, Any] = {

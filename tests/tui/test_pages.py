@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import json
 import os
 import re
@@ -12,21 +11,24 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
-from tests.tui.helpers import BROKEN, CONSOLE, EXAMPLE, cable, grid, journal_line, loaded, state_dir, until, wizard
+from tests.tui.helpers import (
+    BROKEN,
+    CONSOLE,
+    EXAMPLE,
+    cable,
+    grid,
+    hold_lock,
+    journal_line,
+    loaded,
+    name,
+    state_dir,
+    until,
+    wizard,
+)
 from tui.app import PAGES, WizardApp
 from tui.backend.engine import EngineClient
 from tui.screens.notes import Help, Jump
 from tui.widgets.keys import Keys
-
-
-def name(app: WizardApp) -> str:
-    return next((key for key, page in PAGES.items() if type(app.screen) is page), "other")
-
-
-def hold_lock(folder: Path) -> int:
-    descriptor = os.open(folder / "engine.lock", os.O_RDWR | os.O_CREAT)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
-    return descriptor
 
 
 @pytest.mark.parametrize("page", [key for key in PAGES if key != "welcome"])

@@ -12,8 +12,7 @@ from seedvm.base.nics import nics
 from seedvm.scan.evidence import Evidence
 from seedvm.scan.listen import Neighbour
 from tests.contract.isolated import isolated
-from tests.tui.helpers import CONSOLE, cable, grid, journal_line, loaded, state_dir, until, wizard
-from tests.tui.test_pages import name
+from tests.tui.helpers import CONSOLE, cable, grid, journal_line, loaded, name, state_dir, until, wizard
 from tui.backend.listen import heard, overhear
 from tui.backend.seed_checks import images_to_come, looks
 

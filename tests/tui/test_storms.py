@@ -8,8 +8,7 @@ import pytest
 from textual import events
 from textual.widgets import Input
 
-from tests.tui.helpers import CONSOLE, grid, loaded, state_dir, until, wizard
-from tests.tui.test_pages import name
+from tests.tui.helpers import CONSOLE, grid, loaded, name, state_dir, until, wizard
 from tui.app import PAGES
 
 RUBBISH = ("\x1b[2J\x1b]0;x\x07\u202e{[<&'\"\\\x00" + "y" * 10_000, "\n\r\t\n" * 50, "\udcff\ufeff漢" * 3000)

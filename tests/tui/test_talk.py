@@ -10,35 +10,11 @@ import pytest
 from seedvm.base import process
 from seedvm.site.load import load_site
 from seedvm.site.secrets_file import load_candidates
-from tests.tui.helpers import BROKEN, EXAMPLE, SITE, journal_line, state_dir
+from tests.tui.helpers import BROKEN, EXAMPLE, SITE, Script, answers, journal_line, state_dir
 from tui.backend.engine import EngineClient
 from tui.backend.replay import Replay
 from tui.backend.site_form import FIELDS
 from tui.line_mode import Talk
-
-
-class Script:
-    """A desk whose answers were written down before."""
-
-    def __init__(self, *answers: str) -> None:
-        self.answers = list(answers)
-        self.said: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
-
-    async def ask(self, question: str, *, hidden: bool = False) -> str | None:
-        self.said.append(question)
-        return self.answers.pop(0) if self.answers else None
-
-    @property
-    def text(self) -> str:
-        return "\n".join(self.said)
-
-
-def answers(given: dict[str, str]) -> list[str]:
-    """An answer to each of the form's questions; empty takes what is proposed."""
-    return [given.get(field.key, "") for field in FIELDS]
 
 
 async def test_a_finished_site_says_its_receipt_and_the_light(tmp_path: Path) -> None:

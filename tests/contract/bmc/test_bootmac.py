@@ -21,7 +21,7 @@ from seedvm.steps.boot_mac import BY_POWER, BY_UUID, BootMacStep
 from seedvm.steps.credentials import CredentialsStep
 from seedvm.steps.discover import DiscoverStep
 from tests.contract.bmc.bmcs import GUID, ipmi_sim
-from tests.contract.bmc.test_steps import MAC, ROOT, Notes, bring_about, context, wire
+from tests.contract.bmc.steps import MAC, ROOT, Notes, bring_about, context, wire
 from tests.contract.isolated import isolated
 from tests.contract.scan.cable import SO_TIMESTAMPNS
 

@@ -24,7 +24,7 @@ from seedvm.site.secrets_file import ensure_generated, load_proven, load_rotatio
 from seedvm.steps.credentials import CredentialsStep
 from seedvm.steps.rotate import RotateStep
 from tests.contract.bmc.bmcs import ipmi_sim, redfish_sim
-from tests.contract.bmc.test_steps import Notes, bring_about
+from tests.contract.bmc.steps import Notes, bring_about
 from tests.contract.isolated import isolated
 
 ADDRESS = "172.22.1.21"

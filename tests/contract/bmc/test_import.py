@@ -13,7 +13,7 @@ from seedvm.steps.boot_mac import BootMacStep
 from seedvm.steps.credentials import CredentialsStep
 from seedvm.steps.discover import DiscoverStep
 from tests.contract.bmc.bmcs import ipmi_sim, redfish_sim
-from tests.contract.bmc.test_steps import MAC, Notes, bring_about, context, wire
+from tests.contract.bmc.steps import MAC, Notes, bring_about, context, wire
 from tests.contract.isolated import isolated
 
 LIST = f"""\

@@ -29,7 +29,7 @@ from seedvm.site.model import Site
 from seedvm.site.secrets_file import ensure_generated, load_proven, load_rotations, store_candidates, store_proven
 from seedvm.steps.rotate import RotateStep
 from tests.contract.bmc.bmcs import ipmi_sim, redfish_sim
-from tests.contract.bmc.test_steps import Notes
+from tests.contract.bmc.steps import Notes
 from tests.contract.isolated import isolated
 
 ADDRESS = "172.22.1.21"

@@ -28,7 +28,7 @@ from seedvm.site.secrets_file import (
 from seedvm.steps.register import RegisterStep
 from seedvm.steps.rotate import RotateStep, SettleStep
 from tests.contract.bmc.bmcs import ipmi_sim, redfish_sim
-from tests.contract.bmc.test_steps import Notes, bring_about
+from tests.contract.bmc.steps import Notes, bring_about
 from tests.contract.cloud.ironic_api import IronicApi, ironic_api
 from tests.contract.isolated import isolated
 from tests.contract.provisioning.test_nodes import BMCS, lay_out, metal

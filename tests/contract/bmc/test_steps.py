@@ -2,93 +2,28 @@
 
 from __future__ import annotations
 
-import sys
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
 
 from seedvm.base import process
-from seedvm.base.json_tree import JSON
 from seedvm.base.secret import Secret
 from seedvm.bmc.boot_mac import Alone
 from seedvm.bmc.ledger import Ledger
-from seedvm.engine.step import Blocked, Context, Done, Step, Todo
+from seedvm.engine.step import Blocked, Done, Step, Todo
 from seedvm.machines import inventory
 from seedvm.scan.sniff import foreign_dhcp_servers
 from seedvm.site.accounts import Candidate
 from seedvm.site.model import Site, SiteMachine
-from seedvm.site.secrets_file import ensure_generated, store_candidates, store_proven
+from seedvm.site.secrets_file import store_proven
 from seedvm.steps.boot_mac import BootMacStep
 from seedvm.steps.credentials import CredentialsStep
 from seedvm.steps.discover import DiscoverStep
 from seedvm.steps.rotate import RotateStep
-from tests.contract.bmc.bmcs import GUID, ipmi_sim, redfish_sim
+from tests.contract.bmc.bmcs import ipmi_sim, redfish_sim
+from tests.contract.bmc.steps import MAC, PASSWORD, Notes, bring_about, context, firmware, wire
 from tests.contract.isolated import child, isolated, until
-
-MAC = "52:54:00:aa:00:22"
-PASSWORD = "horse-42"
-ROOT = Path(__file__).parents[3]
-
-
-@dataclass
-class Notes:
-    """A Report that keeps what it hears."""
-
-    lines: list[str] = field(default_factory=list)
-
-    def log(self, message: str, *, node: str | None = None) -> None:
-        self.lines.append(f"{node}: {message}")
-
-    def progress(self, done: float, total: float, unit: str = "") -> None:
-        self.lines.append(f"{done}/{total} {unit}")
-
-    def node(self, node: str, phase: str, *, percent: float | None = None, detail: str = "") -> None:
-        self.lines.append(f"{node} {phase} {detail}")
-
-    def fact(self, name: str, value: JSON) -> None:
-        self.lines.append(f"{name}={value}")
-
-    def confirmed(self, wipe: Sequence[Mapping[str, JSON]]) -> None:
-        self.lines.append(f"confirmed {wipe}")
-
-    def resource(self, resource: str, kind: str, status: str, reason: str = "") -> None:
-        raise AssertionError("no stack here")
-
-    def phase(self, phase: str, state: str, detail: str = "") -> None:
-        self.lines.append(f"{phase} {state}")
-
-
-def context(state_dir: Path, site: Site, passwords: Mapping[str, str]) -> Context:
-    file = state_dir / "secrets.yaml"
-    store_candidates(file, tuple(Candidate(user, Secret(password)) for user, password in passwords.items()))
-    return Context(site, ensure_generated(file), state_dir, state_dir)
-
-
-def wire() -> None:
-    """The provisioning wire: eth0 is the seed's end, far0 the machines'."""
-    process.run(["ip", "link", "add", "eth0", "type", "veth", "peer", "name", "far0"], timeout=60)
-    for name in ("eth0", "far0"):
-        process.run(["ip", "link", "set", name, "up"], timeout=60)
-
-
-def firmware(guid: str = GUID) -> str:
-    """A shell command that asks for an address on the wire, as a machine does at power on."""
-    return (
-        f"PYTHONPATH={ROOT} {sys.executable} {ROOT}/tests/contract/dhcp_request.py far0 {MAC} {guid} >/dev/null 2>&1 &"
-    )
-
-
-async def bring_about(step: Step, report: Notes) -> Done:
-    """Check, apply, check, as the engine does."""
-    if isinstance(verdict := await step.check(), Done):
-        return verdict
-    assert isinstance(verdict, Todo), verdict
-    await step.apply(report)
-    verdict = await step.check()
-    assert isinstance(verdict, Done), verdict
-    return verdict
 
 
 @isolated

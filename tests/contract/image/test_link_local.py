@@ -23,8 +23,8 @@ from seedvm.site.accounts import Candidate
 from seedvm.site.model import Site
 from seedvm.site.secrets_file import store_proven
 from seedvm.steps.register import RegisterStep
+from tests.contract.bmc.steps import Notes
 from tests.contract.bmc.test_link_local_login import ADDRESS, MAKE, PAIR, found, link_local
-from tests.contract.bmc.test_steps import Notes
 from tests.contract.cloud.ironic_api import Metal, ironic_api
 from tests.contract.isolated import isolated
 from tests.contract.provisioning.test_nodes import hardware, lay_out, metal

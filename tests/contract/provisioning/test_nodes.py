@@ -20,7 +20,7 @@ from seedvm.site.secrets_file import ensure_generated, store_proven
 from seedvm.steps.inspect import InspectStep
 from seedvm.steps.register import RegisterStep
 from seedvm.steps.review import ReviewStep
-from tests.contract.bmc.test_steps import Notes, bring_about
+from tests.contract.bmc.steps import Notes, bring_about
 from tests.contract.cloud.cloud_http import DIGEST
 from tests.contract.cloud.ironic_api import IronicApi, Metal, ironic_api
 from tests.contract.isolated import isolated

@@ -18,7 +18,7 @@ from seedvm.scan.state import ScanProgress
 from seedvm.scan.vlan import vlan
 from seedvm.site.load import parse_site
 from seedvm.steps.discover import DiscoverStep
-from tests.contract.bmc.test_steps import Notes, bring_about, context
+from tests.contract.bmc.steps import Notes, bring_about, context
 from tests.contract.isolated import child, isolated, until
 from tests.contract.scan.cable import cable
 from tests.contract.scan.test_cable import GUID, HOSTS
