@@ -11,7 +11,7 @@
 #                                            main and non-free-firmware)
 #                      DIR/debian-security/  dists/trixie-security and pool/
 #                      DIR/pypi/             wheels for Python 3.13 of what pyproject.toml depends on
-#   --force          build anew, with the packages that Debian has today
+#   --force          build from scratch, with the packages that Debian has today
 #
 # It ends in build/cache/appliance/current. SEEDVM_DEBIAN_MIRROR and SEEDVM_DEBIAN_SECURITY_MIRROR name other mirrors than those of
 # this machine; SOURCE_DATE_EPOCH another time than 2026-01-01 for what is made.

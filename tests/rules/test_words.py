@@ -56,7 +56,8 @@ PATTERNS = [(re.compile(pattern, re.IGNORECASE), instead) for pattern, instead i
 DOCUMENTS = [
     path
     for path in tracked()
-    if path.suffix == ".md" and path.parent in (ROOT, ROOT / "docs") and path.name != "CHANGELOG.md"
+    if (path.suffix == ".md" and path.parent in (ROOT, ROOT / "docs") and path.name != "CHANGELOG.md")
+    or (path.suffix == ".rst" and path.is_relative_to(ROOT / "elements"))
 ]
 UNITS = [path for path in tracked() if path.suffix in (".service", ".timer", ".target")]
 
