@@ -79,13 +79,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_FAILED
     except Exception as error:
         trace.error(error, args.command)
-        told = _in_words(error)
-        if told is None:
+        failure = _in_words(error)
+        if failure is None:
             raise
-        fail(told, args.json)
-        return (
-            EXIT_USAGE if isinstance(told, InvalidFile) else EXIT_BUSY if isinstance(told, EngineBusy) else EXIT_FAILED
-        )
+        fail(failure, args.json)
+        if isinstance(failure, InvalidFile):
+            return EXIT_USAGE
+        return EXIT_BUSY if isinstance(failure, EngineBusy) else EXIT_FAILED
 
 
 def _in_words(error: Exception) -> SeedvmError | None:

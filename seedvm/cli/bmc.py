@@ -114,8 +114,8 @@ def _rotate(args: argparse.Namespace) -> int:
         if not args.json:
             say(f"New passwords will be set on {len(machines)} BMCs of {context.site.name}:")
             for machine in machines:
-                told = " ".join(one for one in (machine.vendor, machine.model, machine.serial) if one)
-                say(f"  {machine.bmc:<15} {machine.proven_user:<16} {told}".rstrip())
+                model = " ".join(one for one in (machine.vendor, machine.model, machine.serial) if one)
+                say(f"  {machine.bmc:<15} {machine.proven_user:<16} {model}".rstrip())
         if not _confirmed(args, context.site.name):
             wrong = SeedvmError(
                 "nothing was changed", why="the site's name was not given", hint="type it, or use --yes SITE"

@@ -100,9 +100,9 @@ def _up(args: argparse.Namespace) -> int:
     with connected(args.connect) as hypervisor:
         if hypervisor.state(place.name) in ("absent", "off"):
             ports, planned = _ports(args)
-            fast, told = kvm.usable()
+            fast, note = kvm.usable()
             if not fast:
-                say(f"note: {told}")
+                say(f"note: {note}")
             seed.prepare_disk(place, args.image, say)
             if planned and not _agreed(args, planned):
                 return EXIT_BLOCKED

@@ -51,9 +51,9 @@ def page(commands: Iterable[CliCommand]) -> Iterator[str]:
     for command in rest:
         yield from (f'.SS "{_text(command.name)}"', _text(f"{command.help}."), ".P", _text(command.usage))
         yield from _terms(one for one in command.arguments if one not in top.arguments)
-    for title, told in (("EXIT STATUS", EXIT_CODES), ("FILES", FILES)):
+    for title, terms in (("EXIT STATUS", EXIT_CODES), ("FILES", FILES)):
         yield f".SH {title}"
-        for term, text in told.items():
+        for term, text in terms.items():
             yield from (".TP", f".B {_text(term)}", _text(text))
 
 

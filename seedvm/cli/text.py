@@ -84,8 +84,8 @@ def _of_node(node: str) -> str:
 
 
 def verdict_line(number: int, count: int, step: Step, verdict: Verdict | SeedvmError) -> str:
-    name, told, hint = _read(verdict)
-    return f"[{number}/{count}] {step.stage:<11} {step.title:<56} {name:<8} {told}{f' ({hint})' if hint else ''}"
+    name, shown, hint = _read(verdict)
+    return f"[{number}/{count}] {step.stage:<11} {step.title:<56} {name:<8} {shown}{f' ({hint})' if hint else ''}"
 
 
 def _read(verdict: Verdict | SeedvmError) -> tuple[str, str, str]:

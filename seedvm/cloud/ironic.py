@@ -125,8 +125,8 @@ async def last_fault(cloud: Cloud, node_id: str, since: str) -> str:
     where it tells of nothing."""
     found = await cloud.list_all("ironic", f"/nodes/{node_id}/history?detail=true", "history")
     begin = datetime.fromisoformat(since)
-    told = [one.text("event", "") for one in found if datetime.fromisoformat(one.text("created_at")) >= begin]
-    return innermost(told[-1]) if told else ""
+    events = [one.text("event", "") for one in found if datetime.fromisoformat(one.text("created_at")) >= begin]
+    return innermost(events[-1]) if events else ""
 
 
 def innermost(words: str) -> str:

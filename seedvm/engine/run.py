@@ -81,13 +81,13 @@ async def _walk(steps: Sequence[Step], journal: Journal) -> Ended:
             verdict = await _bring_about(step, journal)
         except Exception as error:
             trace.error(error, step.name)
-            told = _explained(step, error)
-            failed = events.StepFailed(told.what, told.machine or "", told.why, told.hint)
+            failure = _explained(step, error)
+            failed = events.StepFailed(failure.what, failure.machine or "", failure.why, failure.hint)
             journal.append(failed, step=step.name)
-            return Ended("failed", step.name, told)
+            return Ended("failed", step.name, failure)
         if isinstance(verdict, Blocked):
-            told = SeedvmError(f"{step.title}: blocked", why=verdict.why, hint=verdict.hint)
-            return Ended("blocked", step.name, told)
+            failure = SeedvmError(f"{step.title}: blocked", why=verdict.why, hint=verdict.hint)
+            return Ended("blocked", step.name, failure)
     return Ended("done")
 
 

@@ -24,8 +24,8 @@ _ASK_SECONDS = 6.0
 
 
 @asynccontextmanager
-async def told_live(members: Members, report: Report) -> AsyncIterator[None]:
-    """Tell `api_gap_now_seconds` and `api_gap_longest_seconds` every second for as long as the block runs, where somebody watches."""
+async def reporting_gaps(members: Members, report: Report) -> AsyncIterator[None]:
+    """Report `api_gap_now_seconds` and `api_gap_longest_seconds` every second for as long as the block runs, where an observer runs."""
     watch = members.record().watch
     if watch is None:
         yield

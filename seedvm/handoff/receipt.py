@@ -102,13 +102,13 @@ class Receipt:
     @property
     def doubts(self) -> tuple[str, ...]:
         """Why the seed may not leave; empty when it may."""
-        told = []
+        reasons = []
         if self.ids_changed:
-            told.append(f"IDs changed by the hand-off: {self.ids_changed}")
+            reasons.append(f"IDs changed by the hand-off: {self.ids_changed}")
         if self.node_reboots:
-            told.append(f"nodes rebooted during the hand-off: {self.node_reboots}")
+            reasons.append(f"nodes rebooted during the hand-off: {self.node_reboots}")
         if not self.rehearsal.passed:
-            told.append(f"the rehearsal failed: {self.rehearsal.why}")
+            reasons.append(f"the rehearsal failed: {self.rehearsal.why}")
         empty = {
             "databases were compared": self.databases,
             "images were compared": self.images,
@@ -116,9 +116,9 @@ class Receipt:
             "API gaps were measured": self.gaps,
             "IDs were compared": self.ids_before,
         }
-        told += [f"no {what}" for what, found in empty.items() if not found]
-        told += [f"no secret was decrypted: {kind}" for kind, count in self.secrets.items() if not count]
-        return tuple(told)
+        reasons += [f"no {what}" for what, found in empty.items() if not found]
+        reasons += [f"no secret was decrypted: {kind}" for kind, count in self.secrets.items() if not count]
+        return tuple(reasons)
 
     @property
     def verdict(self) -> str:

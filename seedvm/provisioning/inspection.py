@@ -52,7 +52,7 @@ async def inspect(
     `mode_proven` says that the boot mode is no guess. `tell` hears of every new stage."""
     run = _Inspection(cloud, node, fresh, mode_proven)
     deadline = time.monotonic() + INSPECT_SECONDS
-    told: InspectionProgress | None = None
+    reported: InspectionProgress | None = None
     while time.monotonic() < deadline:
         try:
             result = await run.step()
@@ -60,9 +60,9 @@ async def inspect(
             return Failed(f"Ironic rejected it: {error.why}", _CONSOLE)
         if result is not None:
             return result
-        if run.stage != told:
-            told = run.stage
-            tell(told)
+        if run.stage != reported:
+            reported = run.stage
+            tell(reported)
         await asyncio.sleep(_LOOK_EVERY)
     return await run.give_up()
 

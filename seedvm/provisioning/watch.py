@@ -74,7 +74,7 @@ class Deployment:
 
     async def _at_rest(self, seconds: float) -> tuple[heat.Stack | None, tuple[heat.Resource, ...]]:
         """Heat gives up at the first machine that fails; the others are built on all the same, and are looked at to their end."""
-        deadline, told = time.monotonic() + seconds, False
+        deadline, explained = time.monotonic() + seconds, False
         async with self._measured():
             while (stack := await heat.stack(self.cloud)) is not None:
                 resources = await heat.resources(self.cloud, stack)
@@ -82,8 +82,8 @@ class Deployment:
                 building = [] if stack.complete else await self._building(resources)
                 if stack.settled and not building:
                     return stack, resources
-                if stack.settled and not told:
-                    told, failed = True, await self._explained(stack, resources)
+                if stack.settled and not explained:
+                    explained, failed = True, await self._explained(stack, resources)
                     self.report.log(f"{failed.what}: {failed.why}; the other nodes continue", node=failed.machine)
                 if time.monotonic() > deadline:
                     why = f"the stack is still {stack.status} after {seconds:.0f} s"
@@ -130,8 +130,8 @@ class Deployment:
         """Why a server failed, by Ironic or else by Nova: each service quotes the one below it, cut short. Asked once."""
         if server.physical not in self._faults:
             found = [one for one in await nova.servers(self.cloud) if one.id == server.physical]
-            told = [await ironic.last_fault(self.cloud, node.id, one.created) or one.fault for one in found]
-            self._faults[server.physical] = "".join(told)
+            faults = [await ironic.last_fault(self.cloud, node.id, one.created) or one.fault for one in found]
+            self._faults[server.physical] = "".join(faults)
         return self._faults[server.physical]
 
     def _tell_resources(self, resources: tuple[heat.Resource, ...]) -> None:

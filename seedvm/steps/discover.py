@@ -57,13 +57,13 @@ class DiscoverStep:
         plan = Plan(self._ranges, self._own_wire())
         budget = await cost(plan)
         report.log(str(budget))
-        told: dict[str, tuple[str, ...]] = {}
+        reported: dict[str, tuple[str, ...]] = {}
 
         def found(bmc: Bmc) -> None:
-            if bmc.protocols and told.get(bmc.address) != bmc.protocols:
-                told[bmc.address] = bmc.protocols
+            if bmc.protocols and reported.get(bmc.address) != bmc.protocols:
+                reported[bmc.address] = bmc.protocols
                 report.node(bmc.address, "found", detail=" ".join(bmc.protocols))
-                report.progress(len(told), budget.sweep.addresses, "BMCs")
+                report.progress(len(reported), budget.sweep.addresses, "BMCs")
 
         progress = ScanProgress(self._state_dir, self._ranges)
         ended = await scan(plan, on_found=found, progress=progress, ports=self._ports)

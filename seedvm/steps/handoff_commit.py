@@ -18,7 +18,7 @@ from seedvm.cloud.probe import probe
 from seedvm.controller import units, vip
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
-from seedvm.handoff.live import told_live
+from seedvm.handoff.live import reporting_gaps
 from seedvm.handoff.members import Members
 from seedvm.handoff.record import Committed
 from seedvm.services.load import installed
@@ -52,7 +52,7 @@ class Commit:
 
     async def apply(self, report: Report) -> None:
         report.phase("COMMIT", "started")
-        async with told_live(self.members, report):
+        async with reporting_gaps(self.members, report):
             await self._move(report)
 
     async def _move(self, report: Report) -> None:

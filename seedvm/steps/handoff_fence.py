@@ -16,7 +16,7 @@ from seedvm.controller import units
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
 from seedvm.handoff import services
-from seedvm.handoff.live import told_live
+from seedvm.handoff.live import reporting_gaps
 from seedvm.handoff.members import Members
 from seedvm.handoff.record import VipWatch
 from seedvm.member import verbs
@@ -65,7 +65,7 @@ class Fence:
         workers = installed().units("worker")
         try:
             # Nothing is in flight, and Ironic's conductor takes itself off the list first of all: a straggler may be killed.
-            async with told_live(self.members, report):
+            async with reporting_gaps(self.members, report):
                 await units.stop(workers, grace=units.GRACE_SECONDS)
                 report.phase("FENCE", "started", "the seed's workers are stopped; a node verifies that they are silent")
                 await wait_for(

@@ -21,7 +21,7 @@ from seedvm.controller import units
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Done, Report, Todo, Verdict
 from seedvm.handoff import services
-from seedvm.handoff.live import told_live
+from seedvm.handoff.live import reporting_gaps
 from seedvm.handoff.members import STACK, Members
 from seedvm.handoff.record import Owned, VipWatch
 from seedvm.member import verbs
@@ -73,7 +73,7 @@ class Own:
         self.members.save(replace(known, began=known.begun("OWN", time.time())))
         await self.members.ask(verbs.KEEP, KeepRequest(self._files()))
         api = await wait_for(self.members.login, seconds=60, what="no login through the VIP")
-        async with told_live(self.members, report):
+        async with reporting_gaps(self.members, report):
             await self._update(api, report)
         owned = await self._measure(api, report)
         await self.members.note("OWN", "done")

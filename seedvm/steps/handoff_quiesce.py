@@ -84,14 +84,14 @@ class Quiesce:
         report.phase("QUIESCE", "done", "nothing in flight, writes are refused with a clear message")
 
     async def _idle(self, api: Client, seconds: float, report: Report) -> None:
-        told = ""
+        reported = ""
 
         async def idle() -> bool:
-            nonlocal told
+            nonlocal reported
             busy = await asyncio.to_thread(services.in_flight, api)
             if busy:
-                if told != (told := f"waiting for {', '.join(busy[:3])}"):
-                    report.phase("QUIESCE", "started", told)
+                if reported != (reported := f"waiting for {', '.join(busy[:3])}"):
+                    report.phase("QUIESCE", "started", reported)
                 raise SeedvmError("something is in flight", why=", ".join(busy[:6]))
             return True
 

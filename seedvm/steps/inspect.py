@@ -76,7 +76,7 @@ class InspectStep:
         asked = [node for node in nodes if not judged(node) or (again and node.unfit)]
         percents = dict.fromkeys((node.bmc for node in asked), 0.0)
 
-        def told(bmc: str, percent: float) -> None:
+        def advanced(bmc: str, percent: float) -> None:
             percents[bmc] = percent
             report.progress(round(sum(percents.values()) / len(percents)), 100, "percent of the inspection")
 
@@ -85,7 +85,7 @@ class InspectStep:
 
             def tell(stage: InspectionProgress) -> None:
                 report.node(node.bmc, "inspecting", percent=stage.percent, detail=stage.words)
-                told(node.bmc, stage.percent)
+                advanced(node.bmc, stage.percent)
 
             found = await inspect(cloud, node, fresh=again, mode_proven=bool(mode), tell=tell)
             if isinstance(found, Hardware):
@@ -93,7 +93,7 @@ class InspectStep:
                 await self._judge(cloud, node, found, report)
             else:
                 await self._fallen(cloud, node, found, report)
-            told(node.bmc, 100.0)
+            advanced(node.bmc, 100.0)
 
         async with asyncio.TaskGroup() as group:
             for node in asked:

@@ -57,12 +57,12 @@ class Join:
         self.members.transport.forget_host_keys()
         for node in self.members.nodes:
             report.node(node.name, "joined", detail="waiting for its services")
-        told: list[str] = []
+        reported: list[str] = []
 
         async def whole() -> bool:
             missing = await self._missing()
-            if missing != told:
-                told[:] = missing
+            if missing != reported:
+                reported[:] = missing
                 names = [node.name for node in self.members.nodes]
                 ready = [name for name in names if not any(one.startswith(f"{name}:") for one in missing)]
                 report.fact("members_whole", f"{len(ready)} of {len(names)}")
@@ -99,9 +99,11 @@ class Join:
         """Nodes whose own APIs do not list the very same things as the seed's."""
         seed = await asyncio.to_thread(services.ids, api.at(self.members.seed.address, name=self.members.seed.name))
         looks = [asyncio.to_thread(services.ids, api.at(node.address, name=node.name)) for node in self.members.nodes]
-        told = dict(zip((node.name for node in self.members.nodes), await asyncio.gather(*looks), strict=True))
+        listed = dict(zip((node.name for node in self.members.nodes), await asyncio.gather(*looks), strict=True))
         return [
-            f"{name}: its APIs do not list {what}" for name, one in told.items() for what in services.changed(seed, one)
+            f"{name}: its APIs do not list {what}"
+            for name, one in listed.items()
+            for what in services.changed(seed, one)
         ]
 
     async def _images(self) -> dict[str, str]:

@@ -76,8 +76,8 @@ class ReviewStep:
         holds = {(machine.bmc, disk.name): disk.holds for machine in review.machines for disk in machine.disks}
         wanted = sorted(review.wipes)
         for one in wanted:
-            told = f"{one.disk} (serial {one.serial or 'unknown'}), now {holds[one.bmc, one.disk]}"
-            report.log(f"will be wiped: {told}", node=one.bmc)
+            disk = f"{one.disk} (serial {one.serial or 'unknown'}), now {holds[one.bmc, one.disk]}"
+            report.log(f"will be wiped: {disk}", node=one.bmc)
         if self.context.confirmation == self.context.site.name:
             time = datetime.now(UTC).isoformat(timespec="seconds")
             text = confirmation(review, self.context.confirmation, time)

@@ -155,7 +155,7 @@ class SeedServicesStep:
 
     async def _answering(self, configuring: asyncio.Task[process.Completed], report: Report) -> None:
         """Tell how many services answer until all do; the clock runs from the end of the configuration."""
-        cloud, told, deadline = cloud_of(self.context), "", 0.0
+        cloud, reported, deadline = cloud_of(self.context), "", 0.0
         total = len(installed().apis) + len(_WORKERS)
         while (lacking := await lacks(cloud)) or not configuring.done():
             if not configuring.done():
@@ -168,9 +168,9 @@ class SeedServicesStep:
                     why=f"not answering after {self.answer_seconds:.0f} s: {', '.join(lacking)}",
                     hint="on the seed: systemctl --failed; journalctl -p err",
                 )
-            if configuring.done() and (now := ", ".join(lacking)) != told:
+            if configuring.done() and (now := ", ".join(lacking)) != reported:
                 report.log(f"waiting for {now}")
-                told = now
+                reported = now
             report.progress(total - min(len(lacking), total), total, "services")
             await asyncio.sleep(self.look_every)
         report.progress(total, total, "services")

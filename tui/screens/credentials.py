@@ -41,10 +41,10 @@ def finding_lines(view: View, wanted: str, width: int) -> list[Line]:
             lines.append([(who, ""), (f"verified: {machine.user}", "good")])
         else:
             lines.append([(who, ""), ("not tried yet", "dim")])
-        told = [f"fix: {machine.cure}"] if machine.cure else []
+        texts = [f"fix: {machine.cure}"] if machine.cure else []
         for finding in machine.findings:
-            told += [f"{finding.name}: {finding.detail}", *([f"fix: {finding.cure}"] if finding.cure else [])]
-        lines.extend([(fit(f"    {text}", width).rstrip(), "dim")] for text in told)
+            texts += [f"{finding.name}: {finding.detail}", *([f"fix: {finding.cure}"] if finding.cure else [])]
+        lines.extend([(fit(f"    {text}", width).rstrip(), "dim")] for text in texts)
     return lines or [[("no results yet: the engine tries the accounts carefully, one login per BMC", "dim")]]
 
 

@@ -82,8 +82,8 @@ F10 continues to the credentials        / searches"""
             cost_told = f"{cost.packets} packets, {cost.seconds:g} s, +{PACKETS_A_BMC} per BMC"
             text = f"F5 scans {_whom(cost)}: {cost_told}; sends no password."
         except SeedvmError as error:
-            told = error.what if self.shell.view.has_site else "the site is not described"
-            text = f"Cannot scan yet: {told}. Press l to listen."
+            why = error.what if self.shell.view.has_site else "the site is not described"
+            text = f"Cannot scan yet: {why}. Press l to listen."
         put(self.query_one("#budget", Static), text)
 
     def show(self, view: View, now: float) -> None:

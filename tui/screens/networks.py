@@ -70,15 +70,15 @@ continues, unless a value is invalid. Esc goes back and keeps your input."""
     async def load(self) -> None:
         """The site as it is, and the NICs."""
         values, found = await self.shell.link.site_values()
-        told = [str(nic) for nic in found if nic.link or nic.address][:4]
-        put(self.query_one("#nics", Static), "NICs of this seed: " + ("; ".join(told) or "none with a link"))
+        shown = [str(nic) for nic in found if nic.link or nic.address][:4]
+        put(self.query_one("#nics", Static), "NICs of this seed: " + ("; ".join(shown) or "none with a link"))
         mine = self._typed()
         self._fill({**values, **mine})
         if not mine and self.shell.view.has_site:  # a site file was given: stop where it needs input
             wrong = await self.shell.link.wrong(values)
             if wrong and self.values() == values:
                 self._go_to_wrong("", wrong)
-        self._told = told
+        self._told = shown
         try:
             await self.shell.link.overhear(self._hear)
         except SeedvmError:

@@ -54,8 +54,8 @@ says so. The files receipt.json and receipt.txt have the same content.
             else f"Do not disconnect the laptop yet: {receipt.because or 'see below'}",
         )
         if receipt.page:
-            told = [line for line in receipt.page if matches(line, self.wanted)]
-            evidence.fill(lambda width: [[(part, "")] for line in told for part in _parts(line, width)])
+            shown = [line for line in receipt.page if matches(line, self.wanted)]
+            evidence.fill(lambda width: [[(part, "")] for line in shown for part in _parts(line, width)])
             return
         evidence.fill(
             lambda width: [
