@@ -47,7 +47,7 @@ _LIMIT_SECONDS = 180.0
 
 
 class Lab:
-    """The machines and what they share. `down` are nodes that cannot be reached at all; `asked` is every verb that was run."""
+    """The machines and what they share. `down` are nodes that cannot be reached at all."""
 
     def __init__(self, folder: Path, *, sealed: bool = False, site: str = SITE_TEXT) -> None:
         names = [SEED_NAME, *(f"demo-undercloud-{number}" for number in range(3))]
@@ -69,7 +69,6 @@ class Lab:
         (self.state_dir / "journal.jsonl").write_text("")
         self.site, self.secrets = parse_site(site), ensure_generated(self.state_dir / "secrets.yaml")
         self.down: set[str] = set()
-        self.asked: list[str] = []
         self.told = Told()
         self._emulate()
         self.wire = Wire(Path("/run/wire"))
@@ -247,7 +246,6 @@ class Lab:
             machine = next(one for one in self.machines if one.name == asked["machine"])
             if machine.name in self.down:
                 return
-            self.asked.append(f"{machine.name} {asked.get('verb', '')}")
             line.sendall(json.dumps(self.do(machine, lambda: _run(asked))).encode())
 
 
