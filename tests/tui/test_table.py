@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from textual.app import App, ComposeResult
 
-from tests.tui.helpers import until
+from tests.tui.helpers import grid, until
 from tui.widgets.lines import Line, Rows
 from tui.widgets.table import Table
 
@@ -67,3 +67,19 @@ async def test_the_mark_stays_on_its_key_when_rows_change_places() -> None:
         assert table.marked == ""
         await pilot.press("down", "enter", "pagedown", "end")
         assert app.chosen == []
+
+
+async def test_a_row_whose_words_changed_since_it_was_painted_is_painted_again() -> None:
+    """Rows are made when they are read: compared with itself an old row would always be the same as the new one."""
+    app, words = Bench(), {"node-0000": "as proposed"}
+
+    def show() -> None:
+        table = app.query_one(Table)
+        table.set_rows(KEYS[:3], lambda _width: Rows(KEYS[:3], lambda key: [(f"{key} {words.get(key, '')}", "")]))
+
+    async with app.run_test(size=(80, 24)) as pilot:
+        show()
+        await until(pilot, lambda: "node-0000 as proposed" in grid(app), "the first words")
+        words["node-0000"] = "spare"
+        show()
+        await until(pilot, lambda: "node-0000 spare" in grid(app), "the words of now")

@@ -57,6 +57,7 @@ class Lines(ScrollView, can_focus=True):
         self.follow = follow
         self._maker: Maker = lambda _width: ()
         self._lines: Sequence[Line] = ()
+        self._painted: dict[int, Line] = {}  # rows are made when they are read: what an old row was, only this knows
         self._width = 0
         self._at_end = True
 
@@ -71,15 +72,18 @@ class Lines(ScrollView, can_focus=True):
             self._make()
 
     def _make(self) -> None:
-        old, self._width = self._lines, self.scrollable_content_region.width
+        before, self._width = len(self._lines), self.scrollable_content_region.width
         self._lines = lines = self._maker(self._width)
-        if len(old) != len(lines):
+        if before != len(lines):
+            self._painted.clear()
             self.virtual_size = Size(self._width, len(lines))
             self._keep_end()
             self.refresh()
             return
         top, width = int(self.scroll_offset.y), self.size.width
-        rows = [y for y in range(self.size.height) if top + y < len(lines) and old[top + y] != lines[top + y]]
+        rows = [
+            y for y in range(self.size.height) if top + y < len(lines) and self._painted.get(top + y) != lines[top + y]
+        ]
         if rows:
             self.refresh(*(Region(0, y, width, 1) for y in rows))
 
@@ -122,7 +126,8 @@ class Lines(ScrollView, can_focus=True):
         number = self.scroll_offset.y + y
         if number >= len(self._lines):
             return Strip.blank(width, base)
-        spans = [Segment(text, self._style(name, base)) for text, name in self._lines[number] if text]
+        line = self._painted[number] = self._lines[number]
+        spans = [Segment(text, self._style(name, base)) for text, name in line if text]
         return Strip(spans).adjust_cell_length(width, base)
 
     def _resized(self) -> None:
