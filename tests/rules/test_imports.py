@@ -7,8 +7,8 @@ from pathlib import Path
 
 from tests.rules.test_linters import ROOT
 
-_SCREEN = {"base", "engine", "scan", "site"}
-"""What the screen may import of seedvm: tools, the journal's types, the scanner, and what the operator states."""
+_SCREEN = {"base", "engine", "foreign", "scan", "site"}
+"""What the screen may import of seedvm: tools, the journal's types, scanner, the edge of foreign values, the operator's site."""
 _ENGINE = {"seedvm.engine.run"}
 """The runner itself: the screen starts it as a process."""
 

@@ -1,0 +1,95 @@
+"""What identifies hardware: MAC addresses, UUIDs, serial numbers. Firmware's placeholders identify nothing.
+
+Source: IEEE 802-2014 8.2 (MACs), SMBIOS 3.7 section 7.2.1 (UUID: all 0 and all F mean "none"), the texts that BIOS vendors' reference
+code leaves where a board maker fills in nothing. Refused here: a placeholder as an identity, whatever its notation or byte order.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import uuid
+
+from seedvm.foreign.text import exact
+
+_PLACEHOLDER_UUIDS = frozenset(
+    uuid.UUID(text)
+    for text in (
+        "03000200-0400-0500-0006-000700080009",  # AMI's reference BIOS
+        "12345678-1234-5678-90ab-cddeefaabbcc",  # reference boards, Supermicro samples among them
+        "12345678-1234-1234-1234-123456789012",
+        "12345678-1234-1234-1234-123456789abc",
+        "12345678-9abc-def0-1234-56789abcdef0",
+        "00112233-4455-6677-8899-aabbccddeeff",
+        "11111111-2222-3333-4444-555555555555",
+        "deadbeef-dead-beef-dead-beefdeadbeef",
+        "a5000288-6462-4524-986a-9b7737e315cf",  # EDK II's sample platforms
+    )
+)
+_PLACEHOLDERS = re.compile(
+    r"(to be )?filled (in )?by (o\.?e\.?m\.?|system manufacturer|manufacturer)\.?"
+    r"|(system|chassis|chasis|base ?board|board|product|module|asset|mb)?[ -]*"
+    r"(serial|version|name|manufacturer|product|asset|part|tag|sku)[ -]*(number|num|no\.?|name|tag|s/?n|#)?"
+    r"|default( string)?|o\.?e\.?m\.?( default.*| string| specified.*)?|not (specified|applicable|available|present|provided|set|settable)"
+    r"|n/?a|none|null|nil|empty|unknown|undefined|invalid|unspecified|type\d* ?- ?.*|sn|s/n|xxx+|serial|tbd|test|string"
+    r"|(0|\.|-|_|x|f|#|\*| )+|(0?123456789?(0|a.*)?)|1234567|abcdefg.*",
+    re.IGNORECASE,
+)
+
+
+def mac(value: object) -> str | None:
+    """A NIC's address in any notation (colons, dashes, dots, bare) as aa:bb:cc:dd:ee:ff; None for groups, zeros and anything else."""
+    text = exact(value, 64)
+    if not re.fullmatch(
+        r"[0-9A-Fa-f]{12}|([0-9A-Fa-f]{1,2}([:-]))(?:[0-9A-Fa-f]{1,2}\2){4}[0-9A-Fa-f]{1,2}|(?:[0-9A-Fa-f]{4}\.){2}[0-9A-Fa-f]{4}",
+        text,
+    ):
+        return None
+    parts = re.split(r"[:-]", text)
+    digits = "".join(part.zfill(2) for part in parts) if len(parts) == 6 else text.replace(".", "")
+    raw = bytes.fromhex(digits)
+    return mac_of_bytes(raw)
+
+
+def mac_of_bytes(raw: bytes) -> str | None:
+    """Six bytes as a NIC's address; None for groups and zeros."""
+    if len(raw) != 6 or raw[0] & 1 or not any(raw):
+        return None
+    return ":".join(f"{byte:02x}" for byte in raw)
+
+
+def is_locally_administered(address: str) -> bool:
+    """Whether software chose this MAC (bit 1 of its first byte): host interfaces of BMCs have such ones, and virtual machines."""
+    return bool(int(address[:2], 16) & 2)
+
+
+def uuid_of(value: object) -> uuid.UUID | None:
+    """A UUID in text, with or without dashes, braces or urn:uuid:; None for placeholders."""
+    text = exact(value, 64).lower().removeprefix("urn:uuid:").strip("{}")
+    digits = text.replace("-", "")
+    if not re.fullmatch(r"[0-9a-f]{32}", digits):
+        return None
+    found = uuid.UUID(digits)
+    return None if is_placeholder_uuid(found) else found
+
+
+def is_placeholder_uuid(value: uuid.UUID) -> bool:
+    """Whether firmware puts this UUID into many machines, in any byte order: one byte repeated, bytes that count, known samples."""
+    readings = (value.bytes, value.bytes_le, value.bytes[::-1], uuid.UUID(bytes=value.bytes[::-1]).bytes_le)
+    return any(_meaningless(raw) or uuid.UUID(bytes=raw) in _PLACEHOLDER_UUIDS for raw in readings)
+
+
+def _meaningless(raw: bytes) -> bool:
+    steps = {(after - before) % 256 for before, after in itertools.pairwise(raw)}
+    return steps <= {0} or steps == {1} or steps == {0x11}
+
+
+def serial(value: object, most: int = 256) -> str:
+    """A serial number, asset tag or product name as it was sent; "" for what a firmware has where nobody filled it in."""
+    text = exact(value, most)
+    return "" if is_placeholder(text) else text
+
+
+def is_placeholder(text: str) -> bool:
+    """Whether a text identifies nothing: reference firmware's fillers, one character repeated, digits that count up."""
+    return bool(_PLACEHOLDERS.fullmatch(text.strip())) or (len(text) > 1 and len(set(text)) == 1 and not text.isalnum())
