@@ -8,18 +8,10 @@ import binascii
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 MOST_BODY = 1 << 20
-REASONS = {
-    200: "OK",
-    201: "Created",
-    204: "No Content",
-    400: "Bad Request",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "Not Found",
-}
 
 
 @dataclass(frozen=True)
@@ -39,12 +31,41 @@ class Request:
             return None
         return (user, password) if kind.lower() == "basic" else None
 
+    @property
+    def secret(self) -> str:
+        """What of a login it carries: "basic", "token", "password" (in its body), or nothing."""
+        if "authorization" in self.headers:
+            return "basic"
+        if "x-auth-token" in self.headers:
+            return "token"
+        return "password" if "Password" in self.tree() else ""
+
     def tree(self) -> Mapping[str, Any]:
         try:
             said = json.loads(self.body or b"{}")
         except ValueError:
             return {}
         return said if isinstance(said, dict) else {}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Status, header lines and body, not yet on the wire: what frames the body (length, end of the connection) is added there."""
+
+    status: int
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def head(self) -> bytes:
+        """The status line and `headers`, without the empty line."""
+        words = HTTPStatus(self.status).phrase if self.status in set(HTTPStatus) else "Other"
+        lines = "".join(f"{name}: {value}\r\n" for name, value in self.headers)
+        return f"HTTP/1.1 {self.status} {words}\r\n{lines}".encode("utf-8", "surrogateescape")
+
+    @property
+    def raw(self) -> bytes:
+        return self.head + f"Content-Length: {len(self.body)}\r\nConnection: close\r\n\r\n".encode() + self.body
 
 
 async def read_request(reader: asyncio.StreamReader) -> Request | None:
@@ -63,9 +84,7 @@ async def read_request(reader: asyncio.StreamReader) -> Request | None:
     return Request(words[0], words[1], headers, body)
 
 
-def answer(status: int, body: Mapping[str, Any] | bytes = b"", headers: Mapping[str, str] | None = None) -> bytes:
+def answer(status: int, body: Mapping[str, Any] | bytes = b"", headers: Mapping[str, str] | None = None) -> Answer:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     kind = "text/html" if isinstance(body, bytes) else "application/json"
-    named = {"Content-Type": kind, "Content-Length": str(len(raw)), "Connection": "close"} | dict(headers or {})
-    lines = "".join(f"{name}: {value}\r\n" for name, value in named.items())
-    return f"HTTP/1.1 {status} {REASONS.get(status, 'Other')}\r\n{lines}\r\n".encode() + raw
+    return Answer(status, raw, (("Content-Type", kind), *(headers or {}).items()))

@@ -17,12 +17,22 @@ class Login:
     outcome: str  # in, wrong, unknown, locked, blocked, expired; "received" by a host that has no accounts
 
 
+@dataclass(frozen=True)
+class Sent:
+    """An HTTP request that arrived, and what of a login it carried: "basic", "token", "password" (in its body), or nothing."""
+
+    method: str
+    path: str
+    secret: str = ""
+
+
 @dataclass
 class Record:
     """`packets` are (time, kind) of datagrams and of HTTP requests; `in_flight` the most questions open at once."""
 
     packets: list[tuple[float, str]] = field(default_factory=list)
     logins: list[Login] = field(default_factory=list)
+    requests: list[Sent] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     handshakes: int = 0
     slots_opened: int = 0
@@ -48,7 +58,9 @@ class Record:
     @classmethod
     def from_json(cls, tree: dict[str, Any]) -> Record:
         logins = [Login(**row) for row in tree["logins"]]
-        return cls(**{**tree, "logins": logins, "packets": [(at, kind) for at, kind in tree["packets"]]})
+        requests = [Sent(**row) for row in tree["requests"]]
+        packets = [(at, kind) for at, kind in tree["packets"]]
+        return cls(**{**tree, "logins": logins, "packets": packets, "requests": requests})
 
     @property
     def leaked_slots(self) -> int:

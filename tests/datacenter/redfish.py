@@ -12,11 +12,14 @@ import os
 import random
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from tests.datacenter.accounts import Accounts
-from tests.datacenter.http import Request, answer, read_request
+from tests.datacenter.http import Answer, Request, answer, read_request
+from tests.datacenter.record import Sent
+from tests.datacenter.script import Script, deliver
 from tests.datacenter.slots import Slots
 
 V1 = "/redfish/v1"
@@ -25,13 +28,14 @@ ENDLESS = b'{"@odata.id": "' + b"a" * 65000
 
 
 class Redfish:
-    """The TCP side of one BMC. `slots` are shared with IPMI."""
+    """The TCP side of one BMC. `slots` are shared with IPMI; `script` is what it does otherwise than the rest."""
 
-    def __init__(self, accounts: Accounts, slots: Slots) -> None:
+    def __init__(self, accounts: Accounts, slots: Slots, script: Script | None = None) -> None:
         self._accounts = accounts
         self._host = accounts.host
         self._record = accounts.record
         self._slots = slots
+        self._script = script or Script()
         self._tokens: dict[str, tuple[int, str]] = {}
         self._power = "Off"
         self._boot = {"BootSourceOverrideEnabled": "Disabled", "BootSourceOverrideTarget": "None"}
@@ -43,6 +47,7 @@ class Redfish:
         try:
             while (request := await read_request(reader)) is not None:
                 self._record.saw(f"{request.method} {request.path}")
+                self._record.requests.append(Sent(request.method, request.path, request.secret))
                 if self._host.hang == "answer":
                     await reader.read()
                     return
@@ -50,23 +55,38 @@ class Redfish:
                     self._note_credential(request)
                     await misbehave(self._host.redfish_bad, request, writer)
                     return
-                said = self._serve(request, source)
-                if said is None:
-                    await reader.read()
+                if not await self._answered(request, source, reader, writer):
                     return
-                writer.write(said)
-                await writer.drain()
-                return
         except (OSError, EOFError):
             return
         finally:
             writer.close()
 
+    async def _answered(
+        self, request: Request, source: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
+        """Answer as the script has it; whether the connection stays open."""
+        reply = self._script.reply(request)
+        if reply.first or reply.end in ("silence", "drop"):
+            self._note_credential(request)
+            said: Answer | None = answer(200, {})
+        else:
+            said = self._serve(self._script.plain(request), source)
+        if said is None or reply.end == "silence":
+            await reader.read()
+            return False
+        if reply.end == "drop":
+            return False
+        if said.status == 401 and not reply.first:
+            reply = replace(reply, status=None, body=None, fields={})
+        keep = self._script.keep and request.headers.get("connection", "").lower() != "close"
+        return await deliver(reply, self._script.shown(reply.over(said)), writer, keep=keep)
+
     def _note_credential(self, request: Request) -> None:
-        if "authorization" in request.headers:
+        if request.secret:
             self._record.login("redfish", (request.basic or ("?", ""))[0], "received")
 
-    def _serve(self, request: Request, source: str) -> bytes | None:
+    def _serve(self, request: Request, source: str) -> Answer | None:
         """The answer, None for silence."""
         path = request.path.partition("?")[0].rstrip("/")
         if "%" in request.headers.get("host", ""):
@@ -89,25 +109,25 @@ class Redfish:
             return answer(403, {"error": {"code": "Base.1.8.GeneralError", "message": "-", **change_first(own)}})
         return self._resource(request, path, user)
 
-    def _who(self, request: Request, source: str) -> tuple[str, bytes]:
+    def _who(self, request: Request, source: str) -> tuple[str, Answer | None]:
         """The user of this request, or the answer that refuses it."""
         if (token := request.headers.get("x-auth-token")) is not None:
             known = self._tokens.get(token)
-            return (known[1], b"") if known else ("", refusal("the session is not known"))
+            return (known[1], None) if known else ("", refusal("the session is not known"))
         if request.basic is None:
             return "", refusal("log in")
         return self._judged(*request.basic, source)
 
-    def _judged(self, user: str, password: str, source: str) -> tuple[str, bytes]:
+    def _judged(self, user: str, password: str, source: str) -> tuple[str, Answer | None]:
         right = self._accounts.passwords.get(user) == password
         outcome = self._accounts.judge(source, "redfish", user, right)
         if outcome in ("in", "expired"):  # who has to change a password may come in and do that
-            return user, b""
+            return user, None
         if outcome == "locked":
             return "", refusal(f"the account is locked for {self._host.lock_seconds:.0f} seconds")
         return "", refusal("wrong user or password")
 
-    def _log_in(self, request: Request, source: str) -> bytes:
+    def _log_in(self, request: Request, source: str) -> Answer:
         tree = request.tree()
         user, refused = self._judged(str(tree.get("UserName")), str(tree.get("Password")), source)
         if refused:
@@ -123,7 +143,7 @@ class Redfish:
             body |= change_first(f"{V1}/AccountService/Accounts/{list(self._accounts.passwords).index(user) + 1}")
         return answer(201, body, {"X-Auth-Token": token, "Location": path})
 
-    def _resource(self, request: Request, path: str, user: str) -> bytes:
+    def _resource(self, request: Request, path: str, user: str) -> Answer:
         rest = path.removeprefix(V1)
         if request.method == "DELETE" and rest.startswith("/SessionService/Sessions/"):
             for token, (number, _) in list(self._tokens.items()):
@@ -144,7 +164,7 @@ class Redfish:
             else answer(404, {"error": {"code": "Base.1.8.ResourceMissingAtURI", "message": rest}})
         )
 
-    def _patch(self, rest: str, tree: Mapping[str, Any], user: str) -> bytes:
+    def _patch(self, rest: str, tree: Mapping[str, Any], user: str) -> Answer:
         names = list(self._accounts.passwords)
         if rest.startswith("/AccountService/Accounts/") and "Password" in tree:
             number = int(rest.rpartition("/")[2]) - 1
@@ -226,7 +246,7 @@ def change_first(account: str) -> dict[str, Any]:
     return {"@Message.ExtendedInfo": [{"MessageId": "Base.1.8.PasswordChangeRequired", "MessageArgs": [account]}]}
 
 
-def refusal(message: str) -> bytes:
+def refusal(message: str) -> Answer:
     extended = [{"MessageId": "Base.1.8.InsufficientPrivilege", "Message": message}]
     body = {"error": {"code": "Base.1.8.GeneralError", "message": message, "@Message.ExtendedInfo": extended}}
     return answer(401, body, {"WWW-Authenticate": 'Basic realm="redfish"', "OData-Version": "4.0"})
@@ -241,11 +261,11 @@ async def misbehave(kind: str, request: Request, writer: asyncio.StreamWriter) -
             await writer.drain()
         return
     body = {
-        "truncated": answer(200, {"RedfishVersion": "1.0.0"})[:-9],
+        "truncated": answer(200, {"RedfishVersion": "1.0.0"}).raw[:-9],
         "garbage": random.Random(request.path).randbytes(4000),
-        "checksum": answer(200, {"RedfishVersion": 7}),
-        "echo": answer(200, repr(request).encode()),
-        "deep": answer(200, b"[" * 200_000),
+        "checksum": answer(200, {"RedfishVersion": 7}).raw,
+        "echo": answer(200, repr(request).encode()).raw,
+        "deep": answer(200, b"[" * 200_000).raw,
     }
     writer.write(body[kind])
     await writer.drain()

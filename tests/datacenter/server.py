@@ -6,22 +6,13 @@ FOLDER/hosts holds the hosts, FOLDER/control is a Unix socket that takes {"do": 
 from __future__ import annotations
 
 import asyncio
-import datetime
 import json
-import os
 import resource
 import socket
-import ssl
 import struct
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from tests.datacenter.accounts import Accounts
 from tests.datacenter.faults import UdpPort
@@ -30,11 +21,11 @@ from tests.datacenter.model import Host, load
 from tests.datacenter.record import Record
 from tests.datacenter.redfish import Redfish
 from tests.datacenter.strangers import TLS, UDP, Stranger
+from tests.datacenter.tls import Connected, Tls, serve
 from tests.datacenter.wiretap import Wiretap
 
 CABLE = "far0"
 IPMI, HTTPS, HTTP, SSDP = 623, 443, 80, 1900
-Connected = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]
 REDFISH = "urn:dmtf-org:service:redfish-rest:1"
 
 
@@ -82,28 +73,8 @@ class Datacenter:
         )
 
     async def _tcp(self, host: Host, connected: Connected, *, tls: bool, port: int = 0) -> None:
-        context = self._context(host) if tls else None
         where = place(host, port or (HTTP if host.redfish == "clear" else HTTPS))
-        await asyncio.start_server(connected, *where, ssl=context, backlog=16)
-
-    @staticmethod
-    def _context(host: Host) -> ssl.SSLContext:
-        """A self-signed certificate of this host alone."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"bmc-{host.mac}")])
-        start = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
-        builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-        builder = builder.serial_number(x509.random_serial_number()).not_valid_before(start)
-        made = builder.not_valid_after(start + datetime.timedelta(days=3650)).sign(key, hashes.SHA256())
-        raw = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        with open(os.memfd_create("certificate"), "wb") as file:  # a file on disk costs more time than the key
-            file.write(raw + made.public_bytes(serialization.Encoding.PEM))
-            file.flush()
-            context.load_cert_chain(f"/proc/self/fd/{file.fileno()}")
-        return context
+        await serve(connected, *where, Tls() if tls else None, f"bmc-{host.mac}")
 
     def _ssdp(self) -> None:
         """Answers searches for those that have `ssdp`, on the cable and on the IPv6 links, each from its own address."""

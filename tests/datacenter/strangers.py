@@ -84,5 +84,5 @@ class Stranger:
             "json-error": lambda: answer(401, ERROR),
             "printer": lambda: answer(200, b"<html><title>LaserJet</title></html>"),
         }
-        writer.write(said[self._kind]())
+        writer.write(said[self._kind]().raw)
         await writer.drain()
