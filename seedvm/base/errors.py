@@ -9,8 +9,11 @@ from dataclasses import dataclass
 class SeedvmError(Exception):
     """What happened, to which machine, why, and what to do next.
 
-    `what` is a sentence without a full stop. `hint` is an order to the operator. None of them may hold a secret.
+    `what` is a sentence without a full stop. `hint` is an order to the operator. None of them may hold a secret. `passing` is True
+    where the cause may pass without the operator, so that another attempt is worth its time.
     """
+
+    passing: bool = False
 
     def __init__(self, what: str, *, machine: str | None = None, why: str = "", hint: str = "") -> None:
         super().__init__(what)

@@ -1,10 +1,15 @@
-"""Waiting for a condition of the outside world, with a limit; an error at the limit says what was waited for and what was seen last."""
+"""Waiting for a condition of the outside world, with a limit; an error at the limit says what was waited for and what was seen last.
+
+`wait_for` waits until something is there; `wait_out` repeats a read through a minute of trouble, and says so to whoever listens.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -15,6 +20,9 @@ Errors = tuple[type[SeedvmError], ...]
 
 ANY_ERROR: Errors = (SeedvmError,)
 NO_ERROR: Errors = ()
+TROUBLE_SECONDS = 60.0
+_listener: ContextVar[Callable[[str], None] | None] = ContextVar("listener", default=None)
+_waiting: ContextVar[bool] = ContextVar("waiting", default=False)
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,7 @@ async def wait_for(
     `seconds`, also where a look hangs: it is cancelled.
     """
     wait = _Wait(seconds, what, machine, hint, passing)
+    outer = _waiting.set(True)
     try:
         async with asyncio.timeout(seconds) as limit:
             while True:
@@ -65,6 +74,8 @@ async def wait_for(
         if not limit.expired():
             raise
         raise wait.timed_out() from None
+    finally:
+        _waiting.reset(outer)
 
 
 def wait_for_sync(
@@ -90,6 +101,52 @@ def wait_for_sync(
         if late:
             raise wait.timed_out()
         time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
+
+
+@contextlib.contextmanager
+def noticed_by(listener: Callable[[str], None]) -> Iterator[None]:
+    """Whoever waits out trouble within says so to `listener`: once when it starts and once when it has passed."""
+    outer = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(outer)
+
+
+async def wait_out(
+    read: Callable[[], Awaitable[T]], *, seconds: float = TROUBLE_SECONDS, pause: float = 2.0, quiet: int = 1
+) -> T:
+    """The result of `read`, repeated every `pause` seconds while it fails by a cause that may pass (`SeedvmError.passing`), for `seconds`
+    at most; then its error. The first `quiet` repetitions are not worth a word. Within `wait_for` there is one attempt alone: that waits
+    itself, and has to see each error.
+    """
+    started = time.monotonic()
+    failures = 0
+    while True:
+        try:
+            found = await read()
+        except SeedvmError as error:
+            if not error.passing or _waiting.get() or time.monotonic() - started + pause > seconds:
+                raise
+            failures += 1
+            if failures == quiet + 1:
+                _notice(f"{error}; waiting up to {seconds:.0f} s for it to pass")
+            await asyncio.sleep(pause)
+        else:
+            if failures > quiet:
+                _notice(f"the trouble has passed after {time.monotonic() - started:.0f} s")
+            return found
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether the cause of a failure, alone or in a group, may pass without the operator."""
+    leaves = _leaves(error)
+    return all(isinstance(one, SeedvmError) and one.passing for one in leaves)
+
+
+def _notice(message: str) -> None:
+    if (listener := _listener.get()) is not None:
+        listener(message)
 
 
 @dataclass
@@ -120,7 +177,7 @@ class _Wait:
         return TimedOut(what, machine=self.machine, why=self.seen, hint=self.hint)
 
 
-def _leaves(error: Exception) -> list[Exception]:
-    if isinstance(error, ExceptionGroup):
+def _leaves(error: BaseException) -> list[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
         return [leaf for one in error.exceptions for leaf in _leaves(one)]
     return [error]

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from seedvm.engine.step import Context, Step
 
 
+PATIENCE_SECONDS = 600.0  # for a service that restarts, a cable that is plugged in again
+
+
 def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
     run = commands.add_parser(
         "run", parents=[shared], help="run the deployment; run again to resume after any interruption"
@@ -79,7 +82,7 @@ def _printer(as_json: bool) -> Callable[[Entry], None]:
 async def _until_signalled(steps: tuple[Step, ...], journal: Journal) -> Ended:
     from seedvm.engine.run import run
 
-    task = asyncio.ensure_future(run(steps, journal))
+    task = asyncio.ensure_future(run(steps, journal, patience=PATIENCE_SECONDS))
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nor does a dropped line
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)

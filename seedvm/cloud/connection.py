@@ -1,6 +1,7 @@
 """The cloud behind the VIP for asyncio: the client of `cloud.client` in threads, one request each, that a cancellation leaves behind.
 
-It refuses to hold policy and to repeat anything but a read.
+A read or a login that fails by a cause that may pass (silence, HTTP 503) is repeated for a minute, and the journal says so. It refuses
+to hold more policy than that, and to repeat anything that changes something.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 from seedvm.base.files import write_private
 from seedvm.base.item import Item
 from seedvm.base.secret import Secret
+from seedvm.base.waiting import TROUBLE_SECONDS, wait_out
 from seedvm.cloud.client import Client, Login
 from seedvm.cloud.probe import probe
 from seedvm.cloud.reply import Refused, Unreachable
@@ -30,8 +32,6 @@ T = TypeVar("T")
 
 REGION = "RegionOne"
 _SECONDS = 60.0
-_READ_TRIES = 3
-_READ_PAUSE = 2.0
 _KNOCK_SECONDS = 1.5
 
 
@@ -62,15 +62,16 @@ class CloudAccess:
 
 
 class Cloud:
-    """One login at the VIP. See `Client` for services, paths and errors."""
+    """One login at the VIP. See `Client` for services, paths and errors; `patience` is how many seconds of trouble a read waits out."""
 
-    def __init__(self, access: CloudAccess) -> None:
+    def __init__(self, access: CloudAccess, *, patience: float = TROUBLE_SECONDS) -> None:
         self.access = access
+        self._patience = patience
         login = Login(access.vip, password=access.password, user=access.user, project=access.project)
         self._client = Client(access.vip, login, _SECONDS)
 
     async def get(self, service: str, path: str) -> Item:
-        """The object that a GET answers with. Silence is asked again: a proxy that takes a new list says nothing for a moment."""
+        """The object that a GET answers with. Trouble is waited out: a proxy that takes a new list says nothing for a moment."""
         return await self._read(lambda client: client.get(service, path))
 
     async def find(self, service: str, path: str) -> Item | None:
@@ -78,20 +79,20 @@ class Cloud:
         return await self._read(lambda client: client.find(service, path))
 
     async def list_all(self, service: str, path: str, key: str) -> tuple[Item, ...]:
-        """The list under `key`, to its last page; silence is asked again."""
+        """The list under `key`, to its last page; trouble is waited out."""
         return await self._read(lambda client: client.list_all(service, path, key))
 
     async def send(self, method: str, service: str, path: str, body: object = None) -> Item:
         """A request that changes something, and the object that it answers with."""
-        return await self._run(lambda client: client.send(method, service, path, body))
+        return await self._change(lambda client: client.send(method, service, path, body))
 
     async def delete(self, service: str, path: str) -> None:
         """Delete; what is not there counts as deleted."""
-        await self._run(lambda client: client.delete(service, path))
+        await self._change(lambda client: client.delete(service, path))
 
     async def upload(self, service: str, path: str, file: Upload, *, seconds: float) -> None:
         """Stream a file to a service."""
-        await self._run(lambda client: client.upload(service, path, file), seconds)
+        await self._change(lambda client: client.upload(service, path, file), seconds)
 
     async def answers(self) -> bool:
         """Whether somebody at the VIP accepts our login: true of our own cloud only."""
@@ -107,12 +108,12 @@ class Cloud:
         return True
 
     async def _read(self, work: Callable[[Client], T]) -> T:
-        for _ in range(_READ_TRIES - 1):
-            try:
-                return await self._run(work)
-            except Unreachable:
-                await asyncio.sleep(_READ_PAUSE)
-        return await self._run(work)
+        return await wait_out(lambda: self._run(work), seconds=self._patience)
+
+    async def _change(self, work: Callable[[Client], T], seconds: float = _SECONDS) -> T:
+        """Once, but for the login before it: nothing was sent to the service while Keystone was silent."""
+        await self._read(lambda client: client.login.session())
+        return await self._run(work, seconds)
 
     async def _run(self, work: Callable[[Client], T], seconds: float = _SECONDS) -> T:
         client = replace(self._client, timeout=seconds, stop=threading.Event())

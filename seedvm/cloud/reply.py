@@ -13,6 +13,7 @@ from seedvm.base.errors import SeedvmError
 from seedvm.base.item import Item
 
 _WORDS = 400
+_PASSING = (429, 500, 502, 503, 504)  # a service that starts, has lost its database for a moment, or has too much to do
 _MESSAGES = ("error_message", "faultstring", "message", "detail")
 _UNSEEN = re.compile(r"<(head|style|script)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
 _TAG = re.compile(r"<[!/a-zA-Z][^>]*>")
@@ -21,6 +22,8 @@ _TAG = re.compile(r"<[!/a-zA-Z][^>]*>")
 class Unreachable(SeedvmError):
     """No answer, no whole answer, or no login: the cloud is not there (yet)."""
 
+    passing = True
+
 
 class Refused(SeedvmError):
     """An answer that is a refusal; `status` is its HTTP status."""
@@ -28,6 +31,7 @@ class Refused(SeedvmError):
     def __init__(self, what: str, *, machine: str | None = None, status: int, why: str, hint: str = "") -> None:
         super().__init__(what, machine=machine, why=why, hint=hint)
         self.status = status
+        self.passing = status in _PASSING
 
 
 @dataclass(frozen=True)

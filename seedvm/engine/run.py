@@ -1,6 +1,7 @@
 """The engine: check, apply, check, in the order of the plan. It may be killed at any line and run again.
 
-It decides by what the real system says and never by the journal. It refuses a second engine on the same state folder, and to call
+It decides by what the real system says and never by the journal. A failure by a cause that may pass is no end of the run: it starts from
+the first check again after a pause, for as long as its caller is patient. It refuses a second engine on the same state folder, and to call
 a step done whose check does not say so after `apply`.
 """
 
@@ -20,6 +21,7 @@ from typing import Literal, TypeAlias
 from seedvm.base import trace
 from seedvm.base.errors import SeedvmError
 from seedvm.base.json_tree import JSON
+from seedvm.base.waiting import may_pass, noticed_by
 from seedvm.engine import events
 from seedvm.engine.events import Event, PlannedStep
 from seedvm.engine.journal import Journal
@@ -27,6 +29,7 @@ from seedvm.engine.stages import HandoffPhase, NodePhase, PhaseState
 from seedvm.engine.step import Blocked, Done, Step, Todo, Verdict
 
 _LEAST_SECONDS_BETWEEN_PROGRESS = 0.5
+_PAUSE_SECONDS = 15.0
 
 Ending: TypeAlias = Literal["done", "failed", "blocked", "stopped"]
 
@@ -58,12 +61,17 @@ async def survey(steps: Sequence[Step]) -> AsyncIterator[Checked]:
             yield Checked(step, _explained(step, error))
 
 
-async def run(steps: Sequence[Step], journal: Journal) -> Ended:
-    """Bring about every step in order; hold `engine_lock` around it. Cancelling the task ends it as `stopped`, journalled."""
+async def run(
+    steps: Sequence[Step], journal: Journal, *, patience: float = 0.0, pause: float = _PAUSE_SECONDS
+) -> Ended:
+    """Bring about every step in order; hold `engine_lock` around it. Cancelling the task ends it as `stopped`, journalled.
+
+    A step that fails by a cause that may pass is tried again every `pause` seconds, from the first check on, for `patience` seconds.
+    """
     described = tuple(PlannedStep(step.name, step.title, step.stage, step.usual_seconds) for step in steps)
     journal.append(events.RunStarted(os.getpid(), described))
     try:
-        ended = await _walk(steps, journal)
+        ended = await _walk(steps, journal, _Patience(patience, pause))
     except asyncio.CancelledError:
         journal.append(events.RunEnded("stopped"))
         return Ended("stopped")
@@ -75,13 +83,43 @@ def new_run_id() -> str:
     return secrets.token_hex(4)
 
 
-async def _walk(steps: Sequence[Step], journal: Journal) -> Ended:
+@dataclass
+class _Patience:
+    """How long one step's failures are waited out: `seconds` from the first of them, `pause` between two attempts."""
+
+    seconds: float
+    pause: float
+    _step: str = ""
+    _since: float = 0.0
+
+    def allows(self, step: Step, error: Exception) -> bool:
+        """Whether this failure is waited out. The time counts anew for another step."""
+        if step.name != self._step:
+            self._step, self._since = step.name, time.monotonic()
+        return may_pass(error) and time.monotonic() - self._since + self.pause <= self.seconds
+
+
+async def _walk(steps: Sequence[Step], journal: Journal, patience: _Patience) -> Ended:
+    while True:
+        ended = await _once(steps, journal, patience)
+        if ended is not None:
+            return ended
+        await asyncio.sleep(patience.pause)
+
+
+async def _once(steps: Sequence[Step], journal: Journal, patience: _Patience) -> Ended | None:
+    """Every step in order; None where one failed by a cause that is waited out."""
     for step in steps:
         try:
-            verdict = await _bring_about(step, journal)
+            with noticed_by(JournalReport(journal, step.name).log):
+                verdict = await _bring_about(step, journal)
         except Exception as error:
             trace.error(error, step.name)
             failure = _explained(step, error)
+            if patience.allows(step, error):
+                message = f"{failure}; the cause may pass: trying again in {patience.pause:.0f} s"
+                journal.append(events.Log(message, failure.machine or ""), step=step.name)
+                return None
             failed = events.StepFailed(failure.what, failure.machine or "", failure.why, failure.hint)
             journal.append(failed, step=step.name)
             return Ended("failed", step.name, failure)

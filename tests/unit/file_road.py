@@ -58,9 +58,14 @@ class ConsentStep(FileStep):
         return verdict if isinstance(verdict, Done) else Blocked("nobody agreed", "write the file")
 
 
+class Loose(SeedvmError):
+    passing = True
+
+
 @dataclass(frozen=True)
 class BrokenStep(FileStep):
-    """Cannot apply: with a SeedvmError, with a bug, with several at once, or by leaving nothing behind."""
+    """Cannot apply: with a SeedvmError, with one that may pass (and does at the second attempt), with a bug, with several at once, or
+    by leaving nothing behind."""
 
     how: str = "refused"
 
@@ -68,6 +73,14 @@ class BrokenStep(FileStep):
         match self.how:
             case "refused":
                 raise SeedvmError("the disk is gone", machine="m3", why="no answer", hint="look behind the rack")
+            case "loose":
+                raise Loose("the cable is loose", machine="m3", why="no answer")
+            case "passing":
+                tried = self.path.with_suffix(".tried")
+                if not tried.exists():
+                    tried.touch()
+                    raise Loose("the cable is loose", machine="m3", why="no answer")
+                await super().apply(report)
             case "bug":
                 raise ZeroDivisionError("division by zero")
             case "several":

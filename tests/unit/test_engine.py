@@ -94,6 +94,27 @@ async def test_a_failure_says_what_which_machine_and_why(
     assert not (state_dir / "first").exists()
 
 
+async def test_a_cause_that_passes_ends_no_run(state_dir: Path) -> None:
+    steps = (*road(state_dir)[:1], BrokenStep("x", state_dir / "x", how="passing"), *road(state_dir)[1:])
+    ended = await run(steps, journal(state_dir), patience=60, pause=0.01)
+    assert ended.verdict == "done"
+    kinds = [kind for kind, _ in told(state_dir)]
+    assert "step-failed" not in kinds
+    assert kinds.count("run-started") == kinds.count("run-ended") == 1
+    logged = [str(one.event.fields().get("message")) for one in read(state_dir / "journal.jsonl") if one.kind == "log"]
+    assert [line for line in logged if "trying again" in line] == [
+        "m3: the cable is loose: no answer; the cause may pass: trying again in 0 s"
+    ]
+
+
+async def test_a_cause_that_does_not_pass_ends_the_run_after_its_time(state_dir: Path) -> None:
+    steps = (BrokenStep("x", state_dir / "x", how="loose"), *road(state_dir))
+    ended = await run(steps, journal(state_dir), patience=0.2, pause=0.01)
+    assert (ended.verdict, ended.step) == ("failed", "x")
+    assert ended.error is not None and ended.error.what == "the cable is loose"
+    assert [kind for kind, _ in told(state_dir)].count("step-failed") == 1
+
+
 async def test_a_survey_checks_everything_and_changes_nothing(state_dir: Path) -> None:
     class Unreadable(FileStep):
         async def check(self) -> Done | Todo | Blocked:

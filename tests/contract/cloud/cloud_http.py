@@ -39,7 +39,7 @@ def cloud(
 ) -> Iterator[None]:
     """The services at an address, and a login that names them, until the block ends; one request is answered at a time. The tokens
     issued are token-1, token-2 and so on; `accepts` says which of them are good."""
-    everyone = {**services, **({"identity": _identity(("identity", *services))} if identity else {})}
+    everyone = {**services, **({"identity": identity_service(("identity", *services))} if identity else {})}
     lock = threading.Lock()
     process.run(["ip", "address", "replace", f"{address}/32", "dev", "lo"], timeout=60)
     issued = itertools.count(1)
@@ -97,7 +97,8 @@ def _handler(
     return Handler
 
 
-def _identity(services: tuple[str, ...]) -> Service:
+def identity_service(services: tuple[str, ...]) -> Service:
+    """A Keystone that accepts every password and lists these services."""
     version = {"id": "v3.14", "status": "stable", "links": [{"rel": "self", "href": f"http://{VIP}:5000/v3/"}]}
     times = {"issued_at": "2026-01-01T00:00:00.000000Z", "expires_at": "2099-01-01T00:00:00.000000Z"}
     project = {"id": "project", "name": "admin", "domain": {"id": "default", "name": "Default"}}

@@ -48,7 +48,7 @@ async def test_an_address_that_somebody_has_is_claimed_and_a_free_one_is_not() -
 
 @isolated
 async def test_a_cloud_that_is_not_there_is_told_and_not_guessed() -> None:
-    cloud = Cloud(CloudAccess("127.0.0.1", Secret("swordfish")))
+    cloud = Cloud(CloudAccess("127.0.0.1", Secret("swordfish")), patience=0)
     assert not await cloud.answers()
     assert await keystone.silent("127.0.0.1") == tuple(installed().apis)
     with pytest.raises(Unreachable) as told:
