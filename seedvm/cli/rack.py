@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from pathlib import Path
 
+from seedvm.cli import rack_faults
 from seedvm.cli.common import EXIT_DONE, EXIT_USAGE, Commands, answer, say
 
 
@@ -16,6 +18,7 @@ def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
         ("up", _rack_up, "start the rack; its machines are powered off, the seed is on"),
         ("status", _rack_status, "show the state of each machine"),
         ("down", _rack_down, "power off and remove the rack; its disks and logs are kept"),
+        ("saved", _rack_saved, "list what was saved of the rack"),
         ("exec", _rack_exec, "run a command on a running machine, in this terminal"),
     ):
         verb = verbs.add_parser(name, parents=[shared], help=text)
@@ -29,15 +32,15 @@ def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
     power.add_argument("machine", help="the machine's name")
     power.add_argument("action", choices=("on", "off", "reset"), help="what its BMC is asked to do")
     power.set_defaults(handler=_rack_power)
-    fault = verbs.add_parser(
-        "fault", parents=[shared], help="inject a fault into a machine, or clear it, while the rack runs"
-    )
-    fault.add_argument("--file", type=Path, required=True, help="the rack file")
-    fault.add_argument("machine", help="the machine's name")
-    fault.add_argument(
-        "fault", choices=("dead-power", "none"), help="dead-power: the BMC refuses to power on; none: clear the fault"
-    )
-    fault.set_defaults(handler=_rack_fault)
+    rack_faults.add_verbs(verbs, shared)
+    for name, handler, text in (
+        ("save", _rack_save, "keep the rack's disks and the seed's state under a name; what runs is paused meanwhile"),
+        ("restore", _rack_restore, "bring a saved rack back and power on what was on; what happened since is lost"),
+    ):
+        verb = verbs.add_parser(name, parents=[shared], help=text)
+        verb.add_argument("--file", type=Path, required=True, help="the rack file")
+        verb.add_argument("name", help="the saved rack's name")
+        verb.set_defaults(handler=handler)
     clean = verbs.add_parser("clean", parents=[shared], help="remove this checkout's racks with their disks and logs")
     clean.add_argument("--all", action="store_true", help="also remove racks that were started from other folders")
     clean.add_argument("--yes", action="store_true", help="do not ask")
@@ -93,11 +96,37 @@ def _rack_power(args: argparse.Namespace) -> int:
     return EXIT_DONE
 
 
-def _rack_fault(args: argparse.Namespace) -> int:
-    from seedvm.rack import rack
+def _rack_save(args: argparse.Namespace) -> int:
+    from seedvm.rack import saved
     from seedvm.rack.model import load_rack
 
-    rack.set_supply(load_rack(args.file), args.machine, dead=args.fault == "dead-power")
+    one = saved.save(load_rack(args.file), args.name, on_progress=say)
+    say(f"saved as {one.name}: restore it with seedvm rack restore --file {args.file} {one.name}")
+    return EXIT_DONE
+
+
+def _rack_restore(args: argparse.Namespace) -> int:
+    from seedvm.rack import saved
+    from seedvm.rack.model import load_rack
+
+    one = saved.restore(load_rack(args.file), args.name, on_progress=say)
+    say(f"the rack is as it was saved in {one.name}")
+    return EXIT_DONE
+
+
+def _rack_saved(args: argparse.Namespace) -> int:
+    from seedvm.rack import saved
+    from seedvm.rack.model import load_rack
+
+    found = saved.saved(load_rack(args.file))
+    if args.json:
+        answer({"saved": [vars(one) | {"machines": [vars(machine) for machine in one.machines]} for one in found]})
+        return EXIT_DONE
+    for one in found:
+        running = ", ".join(machine.name for machine in one.machines if machine.on) or "nothing"
+        say(f"{one.name}: {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(one.time))}, on: {running}")
+    if not found:
+        say("no rack is saved")
     return EXIT_DONE
 
 
