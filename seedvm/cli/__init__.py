@@ -18,6 +18,7 @@ from seedvm.base import install, trace
 from seedvm.base.errors import InvalidFile, SeedvmError
 from seedvm.cli import (
     bmc,
+    bundle,
     completion,
     demo,
     export,
@@ -54,6 +55,7 @@ COMMANDS = (
     export,
     machines,
     node,
+    bundle,
     demo,
     rack,
     image,
