@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from seedvm.controller import handed_over
 from seedvm.engine.step import Context, Step
 from seedvm.handoff.members import Members
 from seedvm.site.receipt import departed
 from seedvm.site.secrets_file import load_rotations
 from seedvm.steps.boot_mac import BootMacStep
 from seedvm.steps.credentials import CredentialsStep
-from seedvm.steps.departed import Finished
+from seedvm.steps.departed import Finished, Past
 from seedvm.steps.deploy import DeployStep
 from seedvm.steps.discover import DiscoverStep
 from seedvm.steps.handoff_commit import Commit
@@ -37,7 +38,13 @@ def build_plan(context: Context) -> tuple[Step, ...]:
 
 
 def _steps(context: Context) -> tuple[Step, ...]:
-    members = Members.of(context)
+    before = _before(context)
+    if handed_over.marked(context.site.name):  # the network and the undercloud's answer are still looked at
+        before = (*before[:2], *map(Past, before[2:]))
+    return (*before, *_hand_off(Members.of(context)))
+
+
+def _before(context: Context) -> tuple[Step, ...]:
     return (
         # The seed: an address, a wire without strangers, an OpenStack of its own.
         SeedNetworkStep(context),
@@ -56,6 +63,11 @@ def _steps(context: Context) -> tuple[Step, ...]:
         ReviewStep(context),
         ImagesStep(context),
         DeployStep(context),
+    )
+
+
+def _hand_off(members: Members) -> tuple[Step, ...]:
+    return (
         # The hand-off: COMMIT is the point of no return.
         Join(members),
         Quiesce(members),

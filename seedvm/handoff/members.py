@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from seedvm.base import process
+from seedvm.base.errors import SeedvmError
 from seedvm.base.first import first
 from seedvm.base.json_tree import JSON
 from seedvm.base.secret import Secret
@@ -17,14 +18,14 @@ from seedvm.base.typed_json import decode, encode_record
 from seedvm.cloud.client import Client, login
 from seedvm.cloud.connection import in_thread
 from seedvm.cloud.ssh import SshHost, way_in
-from seedvm.controller import units, vip
+from seedvm.controller import handed_over, vip
 from seedvm.engine.stages import HandoffPhase, PhaseState
 from seedvm.engine.step import Context
 from seedvm.handoff import record
 from seedvm.handoff.record import Record
 from seedvm.member import verbs
 from seedvm.member.hold import HolderRequest
-from seedvm.member.notes import Line, NoteRequest, NotesRequest
+from seedvm.member.notes import Line, NoteRequest, NotesRequest, commit_begun
 from seedvm.member.status import MemberStatus, StatusRequest
 from seedvm.member.verbs import Verb
 from seedvm.provisioning.metadata import SEED_NAME
@@ -32,7 +33,6 @@ from seedvm.site.model import Site
 from seedvm.site.secrets_file import Secrets
 
 STACK = "undercloud"
-HOLD_TIMER = "seedvm-hold-end"
 R = TypeVar("R")
 A = TypeVar("A")
 
@@ -112,6 +112,39 @@ class Members:
             }
         return {name: task.result() for name, task in tasks.items()}
 
+    async def ask_some(self, verb: Verb[R, A], request: R, *, timeout: float = 60) -> dict[str, A]:
+        """The same of every node that takes connections: name -> answer of those that answered."""
+        return (await self._heard(verb, request, timeout))[0]
+
+    async def ask_most(self, verb: Verb[R, A], request: R, *, timeout: float = 60) -> dict[str, A]:
+        """As `ask_some`, but a SeedvmError where fewer than a majority of the site's nodes answered."""
+        heard, silent = await self._heard(verb, request, timeout)
+        if 2 * len(heard) <= len(self.nodes):
+            raise SeedvmError(
+                f"only {len(heard)} of {len(self.nodes)} nodes answer",
+                machine=", ".join(silent),
+                why="; ".join(f"{name}: {why}" for name, why in silent.items()),
+                hint="a majority of the nodes must run: switch them on, or look at their consoles, then run again",
+            )
+        return heard
+
+    async def _heard(self, verb: Verb[R, A], request: R, timeout: float) -> tuple[dict[str, A], dict[str, str]]:
+        """Answers by node, and why there is none by node. A node that is off costs a second."""
+
+        async def one(node: SshHost) -> A | SeedvmError:
+            if not await connects(node.address, 22):
+                return SeedvmError("no SSH connection is accepted")
+            try:
+                return await self.ask_one(node, verb, request, timeout=timeout)
+            except TimeoutError:
+                return SeedvmError(f"no answer within {timeout:g} s")
+            except SeedvmError as error:
+                return error
+
+        said = dict(zip(self.nodes, await asyncio.gather(*map(one, self.nodes)), strict=True))
+        heard = {node.name: answer for node, answer in said.items() if not isinstance(answer, SeedvmError)}
+        return heard, {node.name: answer.what for node, answer in said.items() if isinstance(answer, SeedvmError)}
+
     async def status(self, *parts: str, seed: bool = False) -> dict[str, MemberStatus]:
         """`member status` of every node, and of the seed if wanted: these parts, or all of it (which takes seconds)."""
 
@@ -122,9 +155,9 @@ class Members:
         return await self.ask_each(verbs.STATUS, request, of=of, timeout=120)
 
     async def holders(self) -> tuple[SshHost, ...]:
-        """The nodes that hold the VIP."""
-        said = await self.ask(verbs.HOLDER, HolderRequest(self.vip))
-        return tuple(node for node in self.nodes if said[node.name].holds_vip)
+        """The nodes that hold the VIP; a majority must answer."""
+        said = await self.ask_most(verbs.HOLDER, HolderRequest(self.vip))
+        return tuple(node for node in self.nodes if node.name in said and said[node.name].holds_vip)
 
     async def login(self, address: str | None = None) -> Client:
         """A login at one controller, or at the VIP."""
@@ -136,31 +169,27 @@ class Members:
         return all(await asyncio.gather(*looks))
 
     async def committed(self) -> bool:
-        """Is the point of no return passed? By the seed's record, or by the record of any node that can be asked.
+        """Is the point of no return passed? By the seed's mark or record, else by the record of any node that can be asked.
 
-        A COMMIT that was begun counts as passed once a node holds the VIP: from then on going back would be a second move.
+        A seed that knows the attempt has put its mark on the disk before anything moved. One that does not know it (a state folder that
+        was lost) takes a COMMIT that a majority of the nodes saw begin for passed once a node holds the VIP.
         """
-        if self.record().committed is not None:
+        if handed_over.marked(self.site.name) or self.record().committed is not None:
             return True
-        if await asyncio.to_thread(vip.holds, self.vip) or not await self.up():
+        records = (await self.ask_some(verbs.NOTES, NotesRequest())).values()
+        if any(line.phase == "COMMIT" and line.state == "done" for lines in records for line in lines):
+            return True
+        begun = [attempt for lines in records if (attempt := commit_begun(lines)) is not None]
+        if 2 * len(begun) <= len(self.nodes) or (self.record().attempt and self.record().attempt in begun):
             return False
-        records = (await self.ask(verbs.NOTES, NotesRequest())).values()
-        states = {line.state for lines in records for line in lines if line.phase == "COMMIT"}
-        if "done" in states or not states:
-            return "done" in states
-        return bool(await self.holders())
+        return not await in_thread(lambda: vip.holds(self.vip)) and bool(await self.holders())
 
     async def note(
         self, phase: HandoffPhase, state: PhaseState, *, vip: str | None = None, verdict: str | None = None
     ) -> None:
-        """One line in every node's own record of the hand-off."""
-        await self.ask(verbs.NOTE, NoteRequest(Line(phase, state, SEED_NAME, vip=vip, verdict=verdict)))
-
-    async def release_writes(self) -> None:
-        """Writes pass the seed's HAProxy again: the way back before the point of no return."""
-        await asyncio.to_thread(vip.hold_writes, False)
-        await units.cancel(HOLD_TIMER)
-        self.save(replace(self.record(), hold_since=None, compared=None))
+        """One line in the record of every node that answers; a SeedvmError where that is no majority."""
+        line = Line(phase, state, SEED_NAME, vip=vip, verdict=verdict, attempt=self.record().attempt or None)
+        await self.ask_most(verbs.NOTE, NoteRequest(line))
 
     def record(self) -> Record:
         """What earlier phases measured."""

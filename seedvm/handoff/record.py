@@ -89,9 +89,11 @@ class Owned:
 class Record:
     """What is known so far; None is what was not measured yet.
 
-    `began` is phase -> epoch; `hold_since` is when writes were last refused, None while they pass.
+    `attempt` names the hand-off's attempt, from its QUIESCE on; what an earlier one measured is not kept. `began` is phase -> epoch;
+    `hold_since` is when writes were last refused, None while they pass or until all that must be known of before is in here.
     """
 
+    attempt: str = ""
     began: Mapping[str, float] = field(default_factory=dict)
     canary: Canary | None = None
     hold_since: float | None = None
@@ -106,6 +108,15 @@ class Record:
     def begun(self, phase: str, at: float) -> dict[str, float]:
         """`began` with this phase in it; the first time counts."""
         return {**self.began, phase: self.began.get(phase, at)}
+
+    def lacking(self) -> tuple[str, ...]:
+        """What a receipt needs of the time before COMMIT and cannot be measured afterwards; by the phase that measures it."""
+        measured = {
+            "QUIESCE": self.hold_since is not None and self.quiesced is not None and self.canary is not None,
+            "COMPARE": self.compared is not None and self.compared.hold_since == self.hold_since,
+            "FENCE": self.watch is not None,
+        }
+        return tuple(phase for phase, whole in measured.items() if not whole)
 
 
 def load(state_dir: Path) -> Record:

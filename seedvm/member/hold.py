@@ -1,13 +1,16 @@
-"""`member holder`: has this member the VIP? `member release`: let writes through HAProxy again.
+"""`member holder`: has this member the VIP? `member release`: let writes through HAProxy again, and start the workers.
 
-The seed's own timer calls `release`, should the engine die with the hold in place.
+The seed's own timer calls `release`, should the engine die with the hold in place. A seed that has handed over releases nothing: what
+it accepted then would be lost.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seedvm.controller import vip
+from seedvm.base import process
+from seedvm.controller import handed_over, vip
+from seedvm.services.load import installed
 
 
 @dataclass(frozen=True)
@@ -31,9 +34,10 @@ class ReleaseRequest:
 
 @dataclass(frozen=True)
 class Released:
-    """Whether writes were held."""
+    """Whether writes were held, and whether the workers were started (harmless where they run)."""
 
     held: bool
+    started: bool = False
 
 
 def holder(request: HolderRequest) -> Holder:
@@ -43,7 +47,11 @@ def holder(request: HolderRequest) -> Holder:
 
 def release(_: ReleaseRequest) -> Released:
     """Harmless when writes are not held."""
+    if handed_over.PATH.exists():
+        return Released(held=False)
     held = vip.writes_held()
     if held:
         vip.hold_writes(False)
-    return Released(held)
+    workers = installed().units("worker")
+    process.run(["systemctl", "start", "--no-block", *workers], timeout=60, check=False)
+    return Released(held, started=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +25,8 @@ _RECORD = "handoff.jsonl"
 class Line:
     """One line of a member's record: a phase of the hand-off, its state, and who says so.
 
-    `time` (UTC, ISO 8601) is the member's own; `vip` is the name of the member that holds it, `verdict` the receipt's.
+    `time` (UTC, ISO 8601) is the member's own; `vip` is the name of the member that holds it, `verdict` the receipt's; `attempt` is the
+    hand-off's attempt, from its QUIESCE on.
     """
 
     phase: str
@@ -34,6 +35,7 @@ class Line:
     time: str = ""
     vip: str | None = None
     verdict: str | None = None
+    attempt: str | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,17 @@ def notes(request: NotesRequest) -> tuple[Line, ...]:
     path = _folder(request.folder) / _RECORD
     lines = path.read_text().splitlines() if path.exists() else []
     return tuple(decode(Line, json.loads(line), str(path)) for line in lines if line.endswith("}"))
+
+
+def commit_begun(lines: Sequence[Line]) -> str | None:
+    """The attempt (empty where it has no name) whose COMMIT was begun and neither undone nor followed by another QUIESCE; else None."""
+    attempt: str | None = None
+    for line in lines:
+        if line.phase == "COMMIT" and line.state == "started":
+            attempt = line.attempt or ""
+        elif line.state == "undone" or (line.phase == "QUIESCE" and line.state == "started"):
+            attempt = None
+    return attempt
 
 
 def keep(request: KeepRequest) -> dict[str, str]:

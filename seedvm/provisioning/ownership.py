@@ -5,26 +5,30 @@ Steps that made the seed ask here first: what was handed over is never configure
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
+from seedvm.base.errors import SeedvmError
 from seedvm.cloud import heat
-from seedvm.cloud.connection import Cloud, CloudAccess, Refused, Unreachable
-from seedvm.controller import vip
+from seedvm.cloud.connection import Cloud, CloudAccess, Refused, Unreachable, in_thread
+from seedvm.controller import handed_over, vip
 from seedvm.engine.step import Context
 
 
 @dataclass(frozen=True)
 class Ownership:
-    """`answers`: our login is good at the VIP. `here`: this machine holds the VIP. `stack`: the undercloud's, if there is one."""
+    """`answers`: our login is good at the VIP. `here`: this machine holds the VIP. `stack`: the undercloud's, if there is one. `marked`:
+    this seed's own mark says that it has handed over."""
 
     answers: bool
     here: bool
     stack: heat.Stack | None
+    marked: bool = False
 
     @property
     def handed_over(self) -> bool:
-        """The VIP is somebody else's who knows our password, or the stack was told that the seed is no member."""
+        """The seed is marked so; or the VIP is somebody else's who knows our password, or the stack was told that the seed is no member."""
+        if self.marked:
+            return True
         if not self.answers:
             return False
         return not self.here or (self.stack is not None and not self.stack.seed_is_member)
@@ -37,10 +41,20 @@ def cloud_of(context: Context) -> Cloud:
 
 async def look(context: Context, cloud: Cloud) -> Ownership:
     """Ask the real system. Never an error: what does not answer is told so."""
-    here = await asyncio.to_thread(vip.holds, cloud.access.vip)
+    here = await in_thread(lambda: vip.holds(cloud.access.vip))
+    marked = handed_over.marked(context.site.name)
     if not await cloud.answers():
-        return Ownership(False, here, None)
+        return Ownership(False, here, None, marked)
     try:
-        return Ownership(True, here, await heat.stack(cloud))
+        return Ownership(True, here, await heat.stack(cloud), marked)
     except (Refused, Unreachable):
-        return Ownership(True, here, None)
+        return Ownership(True, here, None, marked)
+
+
+def silent(vip: str) -> SeedvmError:
+    """What a seed that has handed over says when the undercloud does not answer."""
+    return SeedvmError(
+        f"the undercloud at {vip} does not answer",
+        why="this seed has handed over to it; nothing on this seed was changed",
+        hint="check the seed's cable; on the nodes: systemctl status keepalived haproxy mariadb; then run again",
+    )

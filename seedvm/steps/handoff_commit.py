@@ -1,11 +1,11 @@
 """The hand-off's COMMIT: the VIP moves to a node.
 
-This is the point of no return: after it nothing here is ever undone.
+The seed's mark is the point of no return: it is on the disk before anything is taken away. Before it a failure leads back, after it only
+forward.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,9 +15,10 @@ from seedvm.base.errors import SeedvmError
 from seedvm.base.waiting import wait_for
 from seedvm.cloud.connection import in_thread
 from seedvm.cloud.probe import probe
-from seedvm.controller import units, vip
+from seedvm.controller import handed_over, units, vip
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
+from seedvm.handoff import canary, hold
 from seedvm.handoff.live import reporting_gaps
 from seedvm.handoff.members import Members
 from seedvm.handoff.record import Committed
@@ -40,12 +41,16 @@ class Commit:
     async def check(self) -> Verdict:
         if not await self.members.committed():
             return Todo("the seed still holds the VIP")
-        here = await asyncio.to_thread(vip.holds, self.members.vip)
+        if not handed_over.marked(self.members.site.name):
+            return Todo("the seed is not marked as one that has handed over")
+        here = await in_thread(lambda: vip.holds(self.members.vip))
         if here or await units.active(installed().units("vip")):
             return Todo("keepalived is running on the seed and may take the VIP back")
-        committed = self.members.record().committed
         if LOCAL_DATA.exists():
             return Todo("the seed still has the metadata that would configure it again")
+        if running := await units.active(installed().units("worker")):
+            return Todo(f"started again on the seed: {', '.join(running[:4])}")
+        committed = self.members.record().committed
         if committed is None or committed.write_pause is None:
             return Todo("no write through the VIP has been verified yet")
         return Done({"vip": committed.vip_holder, "write_pause_seconds": committed.write_pause})
@@ -53,14 +58,42 @@ class Commit:
     async def apply(self, report: Report) -> None:
         report.phase("COMMIT", "started")
         async with reporting_gaps(self.members, report):
+            if not await self.members.committed():
+                await self._begin(report)
             await self._move(report)
 
-    async def _move(self, report: Report) -> None:
-        if not await self.members.committed():
+    async def _begin(self, report: Report) -> None:
+        """Up to the mark, which is the point of no return; until then a failure leads back."""
+        site = self.members.site.name
+        try:
+            await hold.renew()
+            if missing := self.members.record().lacking():
+                raise SeedvmError(
+                    "the hand-off's record is incomplete",
+                    why=f"handoff.json has no result of {', '.join(missing)}; without it there is never a receipt",
+                    hint="run again; the hand-off begins with QUIESCE again",
+                )
+            if running := await units.active(installed().units("worker")):
+                raise SeedvmError("the seed's workers run again", why=", ".join(running[:4]), hint="run again")
             await self.members.note("COMMIT", "started")
             known = self.members.record()
             self.members.save(replace(known, began={**known.began, "COMMIT": time.time()}))
-        # From here a seed that is started again must not configure itself, nor reach for the VIP.
+            hold.assert_held()
+            handed_over.mark(site, known.attempt)
+            # What the timer or HAProxy let through while the mark was being written would be lost: the last moment to go back.
+            if not vip.writes_held():
+                handed_over.withdraw()
+                hold.assert_held()
+        except BaseException:
+            if not handed_over.marked(site):
+                await hold.take_back(self.members, "COMMIT")
+                report.phase("COMMIT", "undone")
+            raise
+
+    async def _move(self, report: Report) -> None:
+        """From here on only forward; each line may be done again."""
+        handed_over.mark(self.members.site.name, self.members.record().attempt)
+        # A seed that is started again must not configure itself, nor reach for the VIP, nor boot machines.
         LOCAL_DATA.unlink(missing_ok=True)
         await units.stop(installed().units("vip"), grace=units.GRACE_SECONDS)
         holder = await wait_for(
@@ -78,12 +111,15 @@ class Commit:
         pause = round(now - (known.hold_since or known.began.get("QUIESCE") or now), 1)
         self.members.save(replace(known, committed=Committed(holder, pause)))
         report.fact("handoff_write_pause_seconds", pause)
+        await units.stop(installed().units("worker"), grace=units.GRACE_SECONDS)
         await units.disable(installed().units("vip"))
+        for name in hold.TIMERS:
+            await units.cancel(name)
         report.phase("COMMIT", "done", f"the VIP is on {holder}; writes paused for {pause:g} s")
 
     async def _moved(self) -> str | None:
         """The name of the node that holds the VIP, once its Keystone answers there."""
-        if await asyncio.to_thread(vip.holds, self.members.vip):
+        if await in_thread(lambda: vip.holds(self.members.vip)):
             return None
         heard = await in_thread(lambda: probe(self.members.vip, installed().ports["keystone"], "/v3", seconds=3))
         if heard.status != 200:
@@ -92,17 +128,13 @@ class Commit:
         return holders[0].name if len(holders) == 1 else None
 
     async def _written(self) -> bool:
-        """A write through the VIP: the canary is taken out again."""
+        """A write through the VIP: the test credential is deleted. One that is gone already is made again, which is a write as well."""
         api = replace(await self.members.login(), timeout=5)
-        canary = self.members.record().canary
-        if canary is None:
-            raise SeedvmError(
-                "the test credential is unknown",
-                why="handoff.json has no result of QUIESCE",
-                hint="restore handoff.json in the state folder from a copy, then run again",
-            )
-        answer = await in_thread(lambda: api.ask("DELETE", "keystone", f"/credentials/{canary.id}"))
-        return answer.status in (204, 404)
+        known = self.members.record().canary
+        if known is not None and await in_thread(lambda: canary.take_out(api, known)):
+            return True
+        made = await in_thread(lambda: canary.make(api, self.members.secrets.generated.handoff_key))
+        return await in_thread(lambda: canary.take_out(api, made))
 
 
 _FORWARD = "on the nodes: systemctl status keepalived haproxy; keep keepalived on the seed stopped, then run again"

@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from seedvm.base.errors import SeedvmError
+from seedvm.cloud.connection import in_thread
 from seedvm.cloud.ssh import SshHost
 from seedvm.controller import galera, vip
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
-from seedvm.handoff import compare, services
+from seedvm.handoff import compare, hold, services
 from seedvm.handoff.members import Members
 from seedvm.handoff.record import Compared
 from seedvm.handoff.services import ListedImage
@@ -44,7 +45,7 @@ class Compare:
         compared = known.compared
         if compared is None or compared.hold_since != known.hold_since:
             return Todo("the members have not been compared since writes were put on hold")
-        if not await asyncio.to_thread(vip.writes_held):
+        if not await in_thread(vip.writes_held):
             return Todo("writes were allowed again after the comparison")
         counts = {"tables": compared.tables, "rows": compared.rows, "images": len(compared.images)}
         return Done({**counts, "secrets": dict(compared.secrets), "seqno": compared.seqno})
@@ -52,13 +53,14 @@ class Compare:
     async def apply(self, report: Report) -> None:
         report.phase("COMPARE", "started")
         try:
+            await hold.renew()
             async with asyncio.TaskGroup() as group:
                 tables_task = group.create_task(self._tables(report))
                 images_task = group.create_task(self._images(report))
                 secrets_task = group.create_task(self._secrets(report))
             snapshot, images, kinds = tables_task.result(), images_task.result(), secrets_task.result()
         except BaseException:
-            await self.members.release_writes()
+            await hold.take_back(self.members, "COMPARE")
             report.phase("COMPARE", "failed")
             report.log("writes are allowed again; nothing was handed over")
             raise
@@ -78,7 +80,7 @@ class Compare:
         """The digest on which all members agree, taken at one sequence number. A difference counts once it is seen twice."""
         seen: tuple[str, ...] = ()
         for margin in _MARGINS:
-            now = await asyncio.to_thread(_seqno)
+            now = await in_thread(_seqno)
             said = await self._digests(now + margin)
             if late := [name for name, one in said.items() if one.missed]:
                 report.log(f"{', '.join(late)} missed transaction {now + margin}; trying a later one")
@@ -104,7 +106,7 @@ class Compare:
 
     async def _images(self, report: Report) -> tuple[ListedImage, ...]:
         api = await self.members.login(self.members.seed.address)
-        wanted = await asyncio.to_thread(services.images, api)
+        wanted = await in_thread(lambda: services.images(api))
         held = await self.members.ask(verbs.IMAGES, ImagesRequest(), timeout=600)
         reference = {one.id: one.sha512 for one in wanted}
         found = {

@@ -5,17 +5,17 @@ It has a way back: what it stopped is started again when it fails.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.waiting import wait_for
+from seedvm.cloud.connection import in_thread
 from seedvm.controller import units
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
-from seedvm.handoff import services
+from seedvm.handoff import hold, services
 from seedvm.handoff.live import reporting_gaps
 from seedvm.handoff.members import Members
 from seedvm.handoff.record import VipWatch
@@ -45,6 +45,8 @@ class Fence:
         workers = installed().units("worker")
         if running := await units.active(workers):
             return Todo(f"still running on the seed: {', '.join(running[:4])}")
+        if self.members.record().watch is None:
+            return Todo("no node polls the VIP yet")
         if not await self.members.up():
             return Todo("not every node answers")
         seen = await self._seen()
@@ -56,14 +58,10 @@ class Fence:
 
     async def apply(self, report: Report) -> None:
         report.phase("FENCE", "started")
-        watcher = self.members.nodes[-1]
-        request = LaunchRequest("watch", _WATCH_SECONDS, WatchRequest(self.members.vip, _WATCH_SECONDS))
-        since = time.time()
-        await self.members.ask_one(watcher, verbs.LAUNCH, request)
-        self.members.save(replace(self.members.record(), watch=VipWatch(watcher.name, since)))
-        report.log("polling Keystone and Heat through the VIP at 5 Hz from now on", node=watcher.name)
         workers = installed().units("worker")
         try:
+            await hold.renew()
+            await self._watch(report)
             # Nothing is in flight, and Ironic's conductor takes itself off the list first of all: a straggler may be killed.
             async with reporting_gaps(self.members, report):
                 await units.stop(workers, grace=units.GRACE_SECONDS)
@@ -75,8 +73,7 @@ class Fence:
                     hint="on the seed: systemctl list-units",
                 )
         except BaseException:
-            await units.start(workers)
-            await self.members.release_writes()
+            await hold.take_back(self.members, "FENCE")
             report.phase("FENCE", "undone")
             raise
         report.phase(
@@ -84,6 +81,15 @@ class Fence:
             "done",
             f"{len(workers)} workers stopped; the seed's DHCP, TFTP and conductor are silent",
         )
+
+    async def _watch(self, report: Report) -> None:
+        """A node polls the VIP from now on."""
+        watcher = self.members.nodes[-1]
+        request = LaunchRequest("watch", _WATCH_SECONDS, WatchRequest(self.members.vip, _WATCH_SECONDS))
+        since = time.time()
+        await self.members.ask_one(watcher, verbs.LAUNCH, request)
+        self.members.save(replace(self.members.record(), watch=VipWatch(watcher.name, since)))
+        report.log("polling Keystone and Heat through the VIP at 5 Hz from now on", node=watcher.name)
 
     async def _silent(self) -> bool:
         if seen := await self._seen():
@@ -94,8 +100,8 @@ class Fence:
         """What a node still hears of the seed's workers."""
         node = self.members.nodes[0]
         api = await self.members.login(node.address)
-        mac = await asyncio.to_thread(services.idle_mac, api)
-        alive = await asyncio.to_thread(services.alive, api)
+        mac = await in_thread(lambda: services.idle_mac(api))
+        alive = await in_thread(lambda: services.alive(api))
         seed = self.members.seed
         request = ProbeRequest(seed.address, "eth0", mac, installed().fenced_ports)
         heard = await self.members.ask_one(node, verbs.PROBE, request)

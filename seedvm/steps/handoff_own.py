@@ -213,8 +213,8 @@ class Retire:
     async def check(self) -> Verdict:
         if not await self.members.committed():
             return Todo("the seed still holds the VIP")
-        servers = installed().units("server")
-        running = await units.active(servers)
+        servers, workers = installed().units("server"), installed().units("worker")
+        running = await units.active((*servers, *workers))
         if running:
             return Todo(f"still running on the seed: {', '.join(running)}")
         return Done({"stopped": len(servers)})
@@ -222,6 +222,6 @@ class Retire:
     async def apply(self, report: Report) -> None:
         servers, workers = installed().units("server"), installed().units("worker")
         async with asyncio.TaskGroup() as group:
-            group.create_task(units.stop(servers, grace=30))
+            group.create_task(units.stop((*workers, *servers), grace=30))
             group.create_task(units.disable((*servers, *workers)))
         report.log("the seed's services are stopped; its database is still a member of the cluster")

@@ -5,29 +5,25 @@ It is undone by letting writes pass again, which its failure does by itself.
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import time
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from seedvm.base.errors import SeedvmError
-from seedvm.base.first import first
 from seedvm.base.waiting import wait_for
 from seedvm.cloud.client import Client
-from seedvm.cloud.ssh import SEEDVM
+from seedvm.cloud.connection import in_thread
 from seedvm.controller import units, vip
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
-from seedvm.handoff import services
-from seedvm.handoff.members import HOLD_TIMER, Members
-from seedvm.handoff.record import Canary, Quiesced
-from seedvm.wire.verdict import seal
+from seedvm.handoff import canary, hold, services
+from seedvm.handoff.members import Members
+from seedvm.handoff.record import Quiesced, Record
+from seedvm.services.load import installed
 
 _IDLE_SECONDS = 900.0
 _SETTLE_SECONDS = 20.0
-_HOLD_SECONDS = 240.0
-_CANARY = "seedvm-canary"
 
 
 @dataclass(frozen=True)
@@ -45,13 +41,14 @@ class Quiesce:
     async def check(self) -> Verdict:
         if await self.members.committed():
             return Done({"committed": True})
-        if not await asyncio.to_thread(vip.writes_held):
+        if not await in_thread(vip.writes_held):
             return Todo("the undercloud still accepts changes")
-        if self.members.record().hold_since is None:
-            return Todo("the start of the hold on writes is unknown")
+        known = self.members.record()
+        if known.hold_since is None or known.quiesced is None or known.canary is None or not known.attempt:
+            return Todo("what must not change was not noted when writes were held")
         try:
             api = await self.members.login(self.members.seed.address)
-            busy = await asyncio.to_thread(services.in_flight, api)
+            busy = await in_thread(lambda: services.in_flight(api))
         except SeedvmError as error:
             return Todo(str(error))
         return (
@@ -60,35 +57,44 @@ class Quiesce:
 
     async def apply(self, report: Report) -> None:
         report.phase("QUIESCE", "started")
-        await self.members.note("QUIESCE", "started")
-        api = await self.members.login(self.members.seed.address)
-        await self._idle(api, self.idle_seconds, report)
-        await asyncio.to_thread(self._canary, api)
-        since = time.time()
-        self.members.save(replace(self.members.record(), hold_since=since, compared=None))
-        await units.timer(HOLD_TIMER, _HOLD_SECONDS, [SEEDVM, "member", "release"])
-        await asyncio.to_thread(vip.hold_writes, True)
-        report.log("writes through the VIP are refused until the undercloud owns it")
+        # Nothing of an earlier attempt counts from here on; the hold is declared in the record once all that belongs to it is known.
+        self.members.save(Record(attempt=secrets.token_hex(4)))
         try:
+            # An attempt that was killed in FENCE has stopped them, and nothing in flight would ever end.
+            await units.start(installed().units("worker"))
+            await self.members.note("QUIESCE", "started")
+            api = await self.members.login(self.members.seed.address)
+            await self._idle(api, self.idle_seconds, report)
+            made = await in_thread(lambda: canary.make(api, self.members.secrets.generated.handoff_key))
+            self.members.save(replace(self.members.record(), canary=made))
+            since = time.time()
+            await hold.declare()
+            report.log("writes through the VIP are refused until the undercloud owns it")
             await self._idle(api, self.settle_seconds, report)
-            ids = await wait_for(
-                lambda: asyncio.to_thread(services.ids, api), seconds=20, what="the services do not list their IDs"
-            )
-            statuses = await self.members.status("holds_vip")
+            quiesced = await self._noted(api)
+            hold.assert_held()
         except BaseException:
-            await self.members.release_writes()
+            await hold.take_back(self.members, "QUIESCE")
             report.phase("QUIESCE", "undone")
             raise
-        booted = {name: said.booted for name, said in statuses.items()}
-        self.members.save(replace(self.members.record(), quiesced=Quiesced(ids, booted), began={"QUIESCE": since}))
+        known = replace(self.members.record(), hold_since=since, quiesced=quiesced, began={"QUIESCE": since})
+        self.members.save(known)
         report.phase("QUIESCE", "done", "nothing in flight, writes are refused with a clear message")
+
+    async def _noted(self, api: Client) -> Quiesced:
+        """What must not change: every id, and when each node was booted."""
+        ids = await wait_for(
+            lambda: in_thread(lambda: services.ids(api)), seconds=20, what="the services do not list their IDs"
+        )
+        statuses = await self.members.status("holds_vip")
+        return Quiesced(ids, {name: said.booted for name, said in statuses.items()})
 
     async def _idle(self, api: Client, seconds: float, report: Report) -> None:
         reported = ""
 
         async def idle() -> bool:
             nonlocal reported
-            busy = await asyncio.to_thread(services.in_flight, api)
+            busy = await in_thread(lambda: services.in_flight(api))
             if busy:
                 if reported != (reported := f"waiting for {', '.join(busy[:3])}"):
                     report.phase("QUIESCE", "started", reported)
@@ -97,14 +103,3 @@ class Quiesce:
 
         hint = "wait until it has finished, or cancel it, then run again"
         await wait_for(idle, seconds=seconds, what="the undercloud is still busy", hint=hint)
-
-    def _canary(self, api: Client) -> None:
-        """A credential in Keystone whose decryption can be proved on every member; an old one is replaced."""
-        user = first(api.list_all("keystone", "/users?name=admin", "users"), "Keystone has no user admin").text("id")
-        for old in api.list_all("keystone", f"/credentials?type={_CANARY}", "credentials"):
-            api.delete("keystone", f"/credentials/{old.text('id')}")
-        blob = secrets.token_hex(16)
-        body = {"credential": {"type": _CANARY, "blob": blob, "user_id": user, "project_id": api.project}}
-        made = api.send("POST", "keystone", "/credentials", body).item("credential").text("id")
-        sealed = seal(blob, self.members.secrets.generated.handoff_key)
-        self.members.save(replace(self.members.record(), canary=Canary(made, sealed)))

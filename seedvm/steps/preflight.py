@@ -18,11 +18,12 @@ from seedvm.base.capacity import free_bytes, memory_mib
 from seedvm.base.errors import SeedvmError
 from seedvm.base.json_tree import JSON
 from seedvm.base.nics import nic
-from seedvm.controller import vip
+from seedvm.base.waiting import TimedOut, wait_for
+from seedvm.controller import handed_over, vip
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Context, Done, Report, Todo, Verdict
 from seedvm.provisioning.images import ImageFiles, open_images, proofs, prove
-from seedvm.provisioning.ownership import cloud_of, look
+from seedvm.provisioning.ownership import cloud_of, look, silent
 from seedvm.scan.sniff import foreign_dhcp_servers, tap
 from seedvm.site import limits
 from seedvm.site.limits import Trouble
@@ -30,6 +31,12 @@ from seedvm.wire.arp import Claim, claim, probe
 
 _DHCP_SECONDS = 3.0
 _ARP_SECONDS = 2.0
+_SILENT_SECONDS = 120.0
+_ADDRESS_IN_USE = "disconnect that machine from the network, or change the address in site.yaml"
+_VIP_IN_USE = (
+    "find out which machine that is: an undercloud of this site that was handed over must stay connected, and no other seed may deploy "
+    "the site; if it is a stranger, disconnect it or change provisioning.vip in site.yaml"
+)
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,7 @@ class PreflightStep:
     """Machine, images and wire are fit for a deployment."""
 
     context: Context
+    silent_seconds: float = _SILENT_SECONDS
     name: ClassVar[str] = "preflight"
     title: ClassVar[str] = "Preflight"
     stage: ClassVar[Stage] = "preflight"
@@ -45,6 +53,8 @@ class PreflightStep:
     async def check(self) -> Verdict:
         ownership = await look(self.context, cloud_of(self.context))
         if ownership.handed_over:
+            if not ownership.answers:
+                return Todo("this seed has handed over, and the undercloud does not answer")
             return Done({"handed_over": True})
         try:
             files = await asyncio.to_thread(open_images, self.context.images_dir)
@@ -61,11 +71,23 @@ class PreflightStep:
         return Done({**facts, "images": {file.path.name: file.sha256 for file in files.every}})
 
     async def apply(self, report: Report) -> None:
+        if handed_over.marked(self.context.site.name):
+            await self._wait_for_undercloud(report)
+            return
         files = open_images(self.context.images_dir)
         report.log("verifying the checksums of the images")
         await asyncio.to_thread(
             prove, self.context.state_dir, files, lambda done, total: report.progress(done, total, "bytes")
         )
+
+    async def _wait_for_undercloud(self, report: Report) -> None:
+        """A seed that has handed over changes nothing: it waits, and says so."""
+        cloud = cloud_of(self.context)
+        report.log(f"waiting for the undercloud at {cloud.access.vip}; nothing on this seed is changed")
+        try:
+            await wait_for(cloud.answers, seconds=self.silent_seconds, what="the undercloud does not answer")
+        except TimedOut:
+            raise silent(cloud.access.vip) from None
 
     def _machine(self, files: ImageFiles, facts: dict[str, JSON], stored: bool) -> list[Trouble]:
         """Root, disk, memory and clock of the seed."""
@@ -103,7 +125,7 @@ class PreflightStep:
         troubles = [
             Trouble(
                 f"{one.address} is already in use by {one.mac}",
-                "disconnect that machine from the network, or change the address in site.yaml",
+                _VIP_IN_USE if one.address == str(self.context.site.provisioning.vip) else _ADDRESS_IN_USE,
             )
             for one in claims
         ]

@@ -17,12 +17,12 @@ from seedvm.base.errors import SeedvmError
 from seedvm.base.files import write_atomic, write_private
 from seedvm.base.waiting import NO_ERROR, NotYet, wait_for
 from seedvm.cloud import heat, ironic, keystone, neutron, nova
-from seedvm.cloud.connection import Cloud, Refused, Unreachable
-from seedvm.controller import mute, networkd, units, vip
+from seedvm.cloud.connection import Cloud, Refused, Unreachable, in_thread
+from seedvm.controller import handed_over, mute, networkd, units, vip
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Context, Done, Report, Todo, Verdict
 from seedvm.provisioning.metadata import seed_tree
-from seedvm.provisioning.ownership import cloud_of, look
+from seedvm.provisioning.ownership import cloud_of, look, silent
 from seedvm.services.load import installed
 
 LOCAL_DATA = Path("/var/lib/os-collect-config/local-data/seedvm.json")
@@ -141,11 +141,15 @@ class SeedServicesStep:
         )
 
     async def apply(self, report: Report) -> None:
+        site = self.context.site
+        if handed_over.marked(site.name):
+            raise silent(str(site.provisioning.vip))
+        if handed_over.PATH.exists():
+            report.log("this seed has handed over another site; it is the seed of this one from now on")
+            handed_over.withdraw()
         write_local_data(self._tree())
-        if await asyncio.to_thread(
-            vip.writes_held
-        ):  # a hand-off that was cut short: the seed starts its services again
-            await asyncio.to_thread(vip.hold_writes, False)
+        if await in_thread(vip.writes_held):  # a hand-off that was cut short: the seed starts its services again
+            vip.hold_writes(False)
             # Its FENCE stopped them, and not all of them are os-refresh-config's to start.
             await units.start(installed().units("worker"))
         report.log("configuring the seed's services")

@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from seedvm.base import process
 from seedvm.bmc.rate_limit import GAP_SECONDS
+from seedvm.controller import handed_over
 from seedvm.controller.leases import RAMDISK
+from seedvm.services.load import installed, to_json
+from seedvm.services.model import ROLES
 
 ELEMENTS = Path(__file__).parents[2] / "elements"
 STATIC = ELEMENTS / "deploy-ramdisk/static"
@@ -42,3 +46,13 @@ def test_the_ramdisk_asks_for_its_address_by_the_name_that_the_engine_looks_for(
     unit = STATIC / "etc/systemd/system/deploy-ramdisk-name.service"
     assert f'"{RAMDISK}$(' in unit.read_text()
     assert unit.name in (ELEMENTS / "deploy-ramdisk/install.d/60-deploy-ramdisk").read_text()
+
+
+def test_no_unit_but_the_database_starts_on_a_seed_that_has_handed_over(tmp_path: Path) -> None:
+    build = (ELEMENTS / "controller/install.d/80-controller").read_text()
+    assert f"ConditionPathExists=!{handed_over.PATH}" in build
+    (tmp_path / "services.json").write_text(to_json(installed()))
+    script = (ELEMENTS / "controller/static/usr/local/libexec/controller/services").read_text()
+    own = script.replace("/usr/share/seedvm/services.json", str(tmp_path / "services.json"))
+    told = process.run(["bash", "-c", own, "services", "handed-over"], timeout=20).stdout.split()
+    assert sorted(told) == sorted(unit for role in ROLES if role != "database" for unit in installed().units(role))

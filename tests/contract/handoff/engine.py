@@ -1,5 +1,6 @@
 """An engine of the lab that dies in the middle: MODULE.CLASS WORDS. It applies one step of the hand-off and kills itself by SIGKILL
-right before the line of that step's module in which the words are; nothing in the shipped code knows of it."""
+right before the line of that step's class in which the words are, or, as MODULE::WORDS, of another module of seedvm; nothing in the shipped
+code knows of it."""
 
 from __future__ import annotations
 
@@ -40,9 +41,11 @@ def main(step: str, words: str) -> None:
     kind = getattr(module, class_name)
     members = Members(site, secrets, STATE, connect=lambda _: Wire(Path("/run/wire")))
     made = kind(Context(site, secrets, STATE, STATE) if module_name == "seed" else members)
-    lines, first = inspect.getsourcelines(kind)
-    number = next(first + index for index, line in enumerate(lines) if words in line)
-    die_at(str(inspect.getsourcefile(kind)), number)
+    elsewhere, _, rest = words.rpartition("::")
+    place = importlib.import_module(f"seedvm.{elsewhere}") if elsewhere else kind
+    lines, first = inspect.getsourcelines(place)
+    number = next(max(first, 1) + index for index, line in enumerate(lines) if rest in line)
+    die_at(str(inspect.getsourcefile(place)), number)
     asyncio.run(made.apply(Told()))
 
 

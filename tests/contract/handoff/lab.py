@@ -22,6 +22,7 @@ import pytest
 from seedvm.base import process
 from seedvm.base.secret import Secret
 from seedvm.base.tcp import tcp_open
+from seedvm.controller import handed_over
 from seedvm.engine.step import Context
 from seedvm.handoff.members import Members
 from seedvm.handoff.record import Record
@@ -95,7 +96,8 @@ class Lab:
         return work() if machine is self.seed else machine.do(work)
 
     def start(self, unit: str) -> None:
-        """Somebody starts a unit of the seed."""
+        """Somebody starts a unit of the seed, past whatever the unit's own file says of that."""
+        (self.seed.run / "conditions" / unit).unlink(missing_ok=True)
         process.run(["systemctl", "start", unit], timeout=20)
 
     def boot(self, node: Machine) -> None:
@@ -107,6 +109,21 @@ class Lab:
         words[19] += "1"
         other.write_text(f"{head}) {' '.join(words)}\n")
         node.do(lambda: mount(str(other), "/proc/1/stat", "none", 4096))
+
+    def power_cut(self) -> None:
+        """The seed loses its power and boots: what was in memory is gone, the units start that are enabled and that may start."""
+        units = self.seed.run / "units"
+        for path in units.iterdir():
+            if (self.seed.run / "transient" / path.name).exists():
+                path.unlink()
+            else:
+                path.write_text("inactive\n")
+        self.haproxy["seed"].held = False
+        if self.holder() == ["seed"]:
+            process.run([str(self.seed.run / "hooks/keepalived.service.stop")], timeout=20)
+        process.run(
+            ["systemctl", "start", *sorted(path.name for path in (self.seed.run / "enabled").iterdir())], timeout=60
+        )
 
     def link(self, node: Machine, state: str) -> None:
         """A node's cable is in ("up") or out ("down")."""
@@ -200,6 +217,8 @@ class Lab:
         machine.units(*every)
         for unit in every:
             (machine.run / "enabled" / unit).touch()
+        for unit in set(every) - set(installed().units("database")):
+            (machine.run / "conditions" / unit).write_text(f"{handed_over.PATH}\n")
         rabbit = {"running_nodes": [f"rabbit@{node.name}" for node in self.nodes]}
         (machine.run / "rabbit.json").write_text(json.dumps(rabbit))
 
@@ -242,7 +261,10 @@ class Lab:
 
     def _member(self, line: socket.socket) -> None:
         with line, contextlib.suppress(OSError), line.makefile("rb") as lines:
-            asked = json.loads(lines.readline())
+            line_of_request = lines.readline()
+            if not line_of_request:  # whoever asked has given up
+                return
+            asked = json.loads(line_of_request)
             machine = next(one for one in self.machines if one.name == asked["machine"])
             if machine.name in self.down:
                 return

@@ -24,7 +24,19 @@ HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[2]
 _NEWNS, _NEWNET, _BIND, _RECURSIVE, _PRIVATE = 0x20000, 0x40000000, 4096, 16384, 1 << 18
 _LIBC = ctypes.CDLL(None, use_errno=True)
-_FOLDERS = ("units", "enabled", "faults", "hooks", "pids", "transient", "timers", "log", "haproxy", "mysqld")
+_FOLDERS = (
+    "units",
+    "enabled",
+    "conditions",
+    "faults",
+    "hooks",
+    "pids",
+    "transient",
+    "timers",
+    "log",
+    "haproxy",
+    "mysqld",
+)
 
 
 def leave(flags: int) -> None:
@@ -126,6 +138,13 @@ class Machine:
         """A timer's seconds and command; empty where there is none."""
         active = self.unit(f"{name}.timer") == "active"
         return (self.run / "timers" / f"{name}.timer").read_text().split() if active else []
+
+    def fire(self, name: str) -> None:
+        """The time of a timer is over: its command runs, in this machine, and it is there no more."""
+        words = self.timer(name)
+        assert words, f"{self.name} has no timer {name}"
+        (self.run / "units" / f"{name}.timer").unlink()
+        process.run(words[1:], timeout=60, input="")
 
     def end(self) -> None:
         """Its transient units end, and its thread."""

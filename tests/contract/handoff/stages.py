@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+from seedvm.base import process
 from seedvm.handoff.record import VipWatch
 from seedvm.member.watch import Sample
+from seedvm.services.load import installed
 from seedvm.steps.handoff_commit import Commit
 from seedvm.steps.handoff_compare import Compare
 from seedvm.steps.handoff_own import Own
@@ -25,8 +27,8 @@ async def compared(lab: Lab) -> None:
     await Compare(lab.members).apply(Told())
 
 
-async def committed(lab: Lab) -> None:
-    """The VIP is a node's, and a node has watched it: two APIs, ten polls, one second without an answer."""
+async def fenced(lab: Lab) -> None:
+    """The seed's workers are stopped, and a node has watched the VIP: two APIs, ten polls, one second without an answer."""
     await compared(lab)
     folder = lab.nodes[2].run / "seedvm"
     folder.mkdir(exist_ok=True)
@@ -35,6 +37,12 @@ async def committed(lab: Lab) -> None:
     samples = [Sample(api, began + 0.2 * number, answered) for number, answered in good for api in ("keystone", "heat")]
     (folder / "watch.jsonl").write_text("".join(json.dumps(vars(one)) + "\n" for one in samples))
     lab.members.save(replace(lab.record, watch=VipWatch(lab.nodes[2].name, began)))
+    process.run(["systemctl", "stop", *installed().units("worker")], timeout=20)
+
+
+async def committed(lab: Lab) -> None:
+    """The VIP is a node's."""
+    await fenced(lab)
     await Commit(lab.members).apply(Told())
 
 

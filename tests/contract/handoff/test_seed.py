@@ -9,8 +9,12 @@ import pytest
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
+from seedvm.controller import handed_over
 from seedvm.engine.step import Blocked, Done, Todo
+from seedvm.plan import build_plan
 from seedvm.services.load import installed
+from seedvm.steps.departed import Past
+from seedvm.steps.preflight import PreflightStep
 from seedvm.steps.seed import LOCAL_DATA, SeedNetworkStep, SeedServicesStep
 from tests.conftest import SITE_TEXT
 from tests.contract.handoff.lab import Lab, in_a_lab, in_a_lab_of
@@ -95,3 +99,51 @@ async def test_what_was_handed_over_is_never_configured_again(lab: Lab) -> None:
     assert await services(lab).check() == handed_over
     assert await SeedNetworkStep(lab.context).check() == handed_over
     assert not LOCAL_DATA.exists() and not Path("/run/configured").exists()
+
+
+@in_a_lab
+async def test_a_seed_that_has_handed_over_to_an_undercloud_that_is_silent_waits_and_changes_nothing(lab: Lab) -> None:
+    await owned(lab)
+    process.run(["ip", "link", "set", "eth0", "down"], timeout=20)
+    step = PreflightStep(lab.context, silent_seconds=3.0)
+    assert await step.check() == Todo("this seed has handed over, and the undercloud does not answer")
+    with pytest.raises(SeedvmError, match=r"the undercloud at 172.22.0.5 does not answer") as silent:
+        await step.apply(lab.told)
+    assert "nothing on this seed was changed" in silent.value.why and "disconnect" not in silent.value.hint
+    assert await services(lab).check() == Done({"handed_over": True})
+    with pytest.raises(SeedvmError, match="does not answer"):
+        await services(lab).apply(lab.told)
+    assert not LOCAL_DATA.exists() and not Path("/run/configured").exists()
+    process.run(["ip", "link", "set", "eth0", "up"], timeout=20)
+    await PreflightStep(lab.context).apply(lab.told)
+    assert await step.check() == Done({"handed_over": True})
+
+
+@in_a_lab
+async def test_its_plan_asks_no_bmc_and_configures_no_service_again(lab: Lab) -> None:
+    await owned(lab)
+    plan = build_plan(lab.context)
+    join = next(index for index, step in enumerate(plan) if step.name == "join")
+    assert [step.name for step in plan[:2]] == ["seed-network", "preflight"]
+    assert all(isinstance(step, Past) for step in plan[2:join]) and not any(
+        isinstance(one, Past) for one in plan[join:]
+    )
+    assert [await step.check() for step in plan[2:join]] == [Done({"handed_over": True})] * (join - 2)
+    with pytest.raises(SeedvmError, match="has handed over and changes nothing any more"):
+        await plan[2].apply(lab.told)
+
+
+@in_a_lab
+async def test_the_mark_of_another_site_is_no_mark_of_this_one_and_goes_when_the_seed_is_made(lab: Lab) -> None:
+    handed_over.mark("another", "a")
+    lab.seed.units(*FIRST, state="inactive")
+    await services(lab).apply(lab.told)
+    assert not handed_over.PATH.exists() and isinstance(await services(lab).check(), Done)
+
+
+@in_a_lab
+async def test_a_mark_that_cannot_be_read_counts(lab: Lab) -> None:
+    handed_over.mark(lab.site.name, "a")
+    handed_over.PATH.write_text("{")
+    assert handed_over.marked(lab.site.name)
+    assert await services(lab).check() == Done({"handed_over": True})
