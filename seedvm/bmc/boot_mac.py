@@ -2,21 +2,26 @@
 
 A request belongs to a machine only if the UUID in it can be no other machine's. Where a BMC gives no UUID, its machine is powered on
 alone, twice: the one MAC that asks both times, and never while the machine is dark, is its own. Refuses machines that run: nobody's work
-is interrupted for a MAC. Listening and matching are given by the caller.
+is interrupted for a MAC. Listening and matching are given by the caller,
+and which machines may be powered on, and off again, is decided by seedvm.bmc.power.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Container, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from seedvm.base.errors import SeedvmError
 from seedvm.bmc.ipmi import IpmiBmc
+from seedvm.bmc.power import PATIENCE, NotSwitched, Patience, Power, no_mark, redfish_power, start_dark
 from seedvm.bmc.rate_limit import RateLimit
 from seedvm.bmc.redfish import RedfishBmc
+from seedvm.bmc.redfish_http import RedfishUnreachable, error_of
+from seedvm.machines.each import Remark, each
 
 QUIET_SECONDS = 10.0  # who asks while the machine is dark is somebody else
 SETTLE_SECONDS = 5.0  # whoever else asks beside the first one makes it doubtful
@@ -24,31 +29,32 @@ LEARN_SECONDS = 600.0  # a server with much memory takes minutes to its first DH
 
 
 class Switch(Protocol):
-    """The power of one machine."""
+    """The power of one machine. `mark` of those below is called right before power on, so that a killed run leaves word of it."""
 
-    async def power(self) -> str: ...
+    async def power(self) -> Power: ...
 
     async def start(self) -> None:
-        """Power on, to boot from the network."""
+        """Power on, to boot from the network, as seedvm.bmc.power.start_dark does it. Raises NotSwitched where it is not dark."""
 
     async def stop(self) -> None:
-        """Power off and see it off."""
+        """Power off what `start` powered on, and see it off."""
 
 
 class IpmiSwitch:
     """Over IPMI, at the pace that is kept with everybody else who asks this BMC."""
 
-    def __init__(self, bmc: IpmiBmc, pace: RateLimit) -> None:
+    def __init__(self, bmc: IpmiBmc, pace: RateLimit, mark: Callable[[], None] = no_mark) -> None:
         self._bmc = bmc
+        self._mark = mark
         self._pace = pace
 
-    async def power(self) -> str:
+    async def power(self) -> Power:
         async with self._pace.turn(self._bmc.address):
             return await self._bmc.power()
 
     async def start(self) -> None:
         async with self._pace.turn(self._bmc.address):
-            await self._bmc.start_from_network()
+            await self._bmc.start_from_network(self._mark)
 
     async def stop(self) -> None:
         async with self._pace.turn(self._bmc.address):
@@ -56,17 +62,35 @@ class IpmiSwitch:
 
 
 class RedfishSwitch:
-    def __init__(self, bmc: RedfishBmc, path: str) -> None:
+    """Over Redfish, each verb in a session of its own."""
+
+    def __init__(self, bmc: RedfishBmc, path: str, mark: Callable[[], None] = no_mark) -> None:
         self._bmc = bmc
+        self._mark = mark
         self._path = path
 
-    async def power(self) -> str:
-        return await self._bmc.power(self._path)
+    async def power(self) -> Power:
+        async with self._bmc.session():
+            return redfish_power((await self._bmc.get(self._path)).get("PowerState"))
 
-    async def start(self) -> None:
+    async def boot_from_network(self) -> None:
         with contextlib.suppress(SeedvmError):  # the order of the firmware does as well
             await self._bmc.boot_from_network(self._path)
-        await self._bmc.set_power(self._path, "on")
+
+    async def boot_as_set(self) -> None:
+        boot = {"Boot": {"BootSourceOverrideEnabled": "Disabled"}}
+        await self._bmc.request("PATCH", self._path, boot)
+
+    async def power_on(self) -> None:
+        order = {"ResetType": "On"}
+        with contextlib.suppress(RedfishUnreachable):
+            answer = await self._bmc.request("POST", f"{self._path}/Actions/ComputerSystem.Reset", order)
+            if answer.status >= 300:
+                raise error_of(self._bmc.address, "power on", answer)
+
+    async def start(self) -> None:
+        async with self._bmc.session():
+            await start_dark(self._bmc.address, self, self._mark)
 
     async def stop(self) -> None:
         await self._bmc.set_power(self._path, "off")
@@ -106,6 +130,22 @@ class BootRequests:
             self._news.notify_all()
 
 
+@contextlib.asynccontextmanager
+async def powered_on(switch: Switch, mark: Callable[[bool], None]) -> AsyncIterator[None]:
+    """A machine that is on within the block, and was dark before. `mark(False)` once it is off again: what could not be powered off keeps
+    the mark that the switch made. Raises NotSwitched where it is not dark."""
+    try:
+        await switch.start()
+    except NotSwitched:
+        mark(False)  # not dark, or refused: whatever it does now is not our doing
+        raise
+    try:
+        yield
+    finally:
+        await asyncio.shield(switch.stop())
+    mark(False)
+
+
 async def learn(
     switches: Mapping[str, Switch],
     heard: BootRequests,
@@ -114,27 +154,19 @@ async def learn(
     ended: Callable[[str, str | None, str], Awaitable[None]],
     seconds: float = LEARN_SECONDS,
 ) -> None:
-    """Start every machine, wait for its request, stop it. `mark(machine, True)` before power on and False after power off
-    (so that a killed run knows what it left on), `ended(machine, mac, why)` with the result of each."""
+    """Start every machine, wait for its request, stop it. `mark(machine, False)` is as for `powered_on`, `ended(machine, mac, why)` gets
+    each result."""
 
-    async def one(machine: str, switch: Switch) -> None:
-        try:
-            mark(machine, True)
-            await switch.start()
-            try:
-                mac = await heard.wait(machine, seconds)
-            finally:
-                await asyncio.shield(switch.stop())
-            mark(machine, False)
-            await ended(
-                machine, mac, "" if mac else f"no DHCP request with its UUID within {seconds:.0f} s of power on"
-            )
-        except SeedvmError as error:
-            await ended(machine, None, f"{error.what}: {error.why}")
+    async def one(machine: str) -> None:
+        async with powered_on(switches[machine], partial(mark, machine)):
+            mac = await heard.wait(machine, seconds)
+        why = "" if mac else f"no DHCP request with its UUID within {seconds:.0f} s of power on"
+        await ended(machine, mac, why)
 
-    async with asyncio.TaskGroup() as group:
-        for machine, switch in switches.items():
-            group.create_task(one(machine, switch))
+    async def fell(machine: str, remark: Remark) -> None:
+        await ended(machine, None, remark.reason)
+
+    await each(switches, one, fell, where="boot-mac")
 
 
 class Ear:
@@ -163,11 +195,13 @@ class Ear:
 
 @dataclass(frozen=True)
 class Alone:
-    """How a machine without a UUID is learned: seconds to wait for its request, before power on, and after its first request."""
+    """How a machine without a UUID is learned: seconds to wait for its request, before power on, and after its first request; `power` is
+    how long a change of power that is not ours is waited for, before anything is done."""
 
     seconds: float = LEARN_SECONDS
     quiet: float = QUIET_SECONDS
     settle: float = SETTLE_SECONDS
+    power: Patience = PATIENCE
 
 
 async def learn_alone(
@@ -184,15 +218,10 @@ async def learn_alone(
         strangers |= ear.macs
         if first in strangers:
             return None, f"{first} also sent a DHCP request while the machine was powered off"
-        mark(True)
-        await switch.start()
-        try:
+        async with powered_on(switch, mark):
             await ear.wait_new(_Either(strangers, others), how.seconds)
             await asyncio.sleep(how.settle)
             asked = sorted(mac for mac in ear.macs if mac not in strangers and mac not in others)
-        finally:
-            await asyncio.shield(switch.stop())
-        mark(False)
         if len(asked) != 1:
             why = (
                 f"several NICs sent a DHCP request: {', '.join(asked)}"

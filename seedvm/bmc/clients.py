@@ -19,6 +19,7 @@ from seedvm.bmc.credentials import prove, still_opens
 from seedvm.bmc.findings import WIRE, login_findings
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.login_result import EXPIRED, Proven, Unproven
+from seedvm.bmc.power import redfish_power
 from seedvm.bmc.quirks import vendor
 from seedvm.bmc.rate_limit import RateLimit
 from seedvm.bmc.redfish import RedfishBmc
@@ -123,7 +124,7 @@ def with_account(machine: KnownMachine, answer: Proven) -> KnownMachine:
         changed = replace(
             changed,
             guid=answer.identity.guid.hex() or machine.guid,
-            power=answer.identity.power,
+            power=answer.identity.power.noted,
             vendor=machine.vendor or vendor(answer.identity.manufacturer),
         )
     if system := answer.system:
@@ -136,7 +137,7 @@ def with_account(machine: KnownMachine, answer: Proven) -> KnownMachine:
             serial=system.serial or machine.serial,
             vendor=system.manufacturer or machine.vendor,
             model=system.model or machine.model,
-            power=system.power,
+            power=redfish_power(system.power).noted,
             macs=system.macs,
         )
         if certain and changed.boot_mac is None:

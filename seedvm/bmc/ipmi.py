@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -19,13 +19,19 @@ from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
 from seedvm.bmc.ipmi15_session import login15
 from seedvm.bmc.ipmi20_session import login
+from seedvm.bmc.power import OFF, ON, Power, PowerState, ipmi_power, no_mark, start_dark
+from seedvm.bmc.udp import Silent
 from seedvm.wire.rmcp import NETFN_APP, NETFN_CHASSIS, NETFN_STORAGE, Message
 
 GAP_SECONDS = 5.0
 POWER_SECONDS = 60.0
+CHASSIS_STATUS, SYSTEM_GUID = (NETFN_CHASSIS, 0x01), (NETFN_APP, 0x37)
+DEVICE_ID, SEL_TIME = (NETFN_APP, 0x01), (NETFN_STORAGE, 0x48)
+NO_PRIVILEGE = 0xD4
 CLOCK_NOT_SET = 0x20000000  # up to here SEL time counts seconds since the BMC started (37.1)
+UNSAID = Message(NETFN_APP, 0, 0, 0xFF, b"")
 BOOT_DEVICES = {"none": 0x0, "pxe": 0x1, "disk": 0x2, "cdrom": 0x5, "setup": 0x6}
-POWER = {"off": 0x0, "on": 0x1}
+POWER = {OFF.state: 0x0, ON.state: 0x1}
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,7 @@ class Identity:
     """What one confirming login reads. `guid` is 16 raw bytes or empty; `clock_ahead` in seconds and `privilege` (4 is
     administrator) are None if unknown."""
 
-    power: str
+    power: Power
     guid: bytes
     manufacturer: int
     product: int
@@ -95,59 +101,84 @@ class IpmiBmc:
     async def identity(self) -> Identity:
         """Identity, power and clock in one session."""
         async with self.session() as session:
-            return await read_identity(session, self.address)
+            return await read_identity(session)
 
-    async def power(self) -> str:
-        """ "on" or "off"."""
+    async def power(self) -> Power:
         async with self.session() as session:
-            return await self._power(session)
+            return await read_power(session)
 
     async def set_power(self, state: str) -> None:
-        """Switch and wait until it is so, reading at most once per gap; raises after a minute."""
+        """Switch to "on" or "off" and wait until it is so, reading at most once per gap; raises after a minute."""
+        wanted = PowerState(state)
         async with self.session() as session:
-            if await self._power(session) == state:
+            if (await read_power(session)).state is wanted:
                 return
-            self._need(await session.command(NETFN_CHASSIS, 0x02, bytes((POWER[state],))), f"power {state}")
+            need(await session.command(NETFN_CHASSIS, 0x02, bytes((POWER[wanted],))), f"power {state}", self.address)
         deadline = time.monotonic() + POWER_SECONDS
-        while await self.power() != state:
+        while (seen := await self.power()).state is not wanted:
             if time.monotonic() > deadline:
                 raise SeedvmError(
                     f"the machine did not power {state}",
                     machine=self.address,
-                    why=f"no change {POWER_SECONDS:.0f} s after the BMC accepted the command",
+                    why=f"{POWER_SECONDS:.0f} s after the BMC accepted the command it reports {seen.word}",
                     hint="check the machine and its power supplies",
                 )
 
-    async def start_from_network(self) -> None:
-        """Boot device and power on in one session; does not wait for the power."""
+    async def start_from_network(self, mark: Callable[[], None] = no_mark) -> None:
+        """Boot device and power on in one session, as `start_dark` does it; does not wait for the power."""
         async with self.session() as session:
-            await self._boot(session, "pxe")
-            self._need(await session.command(NETFN_CHASSIS, 0x02, bytes((POWER["on"],))), "power on")
+            await start_dark(self.address, _Orders(session, self.address), mark)
 
     async def set_boot_device(self, device: str) -> None:
         """Boot from `device` (a key of BOOT_DEVICES) next time."""
         async with self.session() as session:
-            await self._boot(session, device)
-
-    async def _boot(self, session: Session, device: str) -> None:
-        data = bytes((0x05, 0x80, BOOT_DEVICES[device] << 2, 0, 0, 0))
-        self._need(await session.command(NETFN_CHASSIS, 0x08, data), f"boot device {device}")
-
-    async def _power(self, session: Session) -> str:
-        return await _power(session, self.address)
-
-    def _need(self, said: Message, what: str) -> Message:
-        return _need(said, what, self.address)
+            await _boot(session, device, self.address)
 
 
-async def read_identity(session: Session, address: str) -> Identity:
-    """Identity, power and clock over a session that is open."""
-    power = await _power(session, address)
-    guid = await session.command(NETFN_APP, 0x37)
-    device = await session.command(NETFN_APP, 0x01)
-    clock = await session.command(NETFN_STORAGE, 0x48)
-    raw = guid.data[:16] if not guid.code and len(guid.data) >= 16 else session.guid
-    return Identity(power, raw, *_device(device), clock_ahead=_clock_ahead(clock), privilege=await _privilege(session))
+@dataclass(frozen=True)
+class _Orders:
+    """The orders of `start_dark` over a session."""
+
+    session: Session
+    address: str
+
+    async def power(self) -> Power:
+        return await read_power(self.session)
+
+    async def boot_from_network(self) -> None:
+        await _boot(self.session, "pxe", self.address)
+
+    async def boot_as_set(self) -> None:
+        await _boot(self.session, "none", self.address)
+
+    async def power_on(self) -> None:
+        with contextlib.suppress(Silent):
+            said = await self.session.command(NETFN_CHASSIS, 0x02, bytes((POWER[ON.state],)))
+            need(said, "power on", self.address)
+
+
+async def _boot(session: Session, device: str, address: str) -> None:
+    data = bytes((0x05, 0x80, BOOT_DEVICES[device] << 2, 0, 0, 0))
+    need(await session.command(NETFN_CHASSIS, 0x08, data), f"boot device {device}", address)
+
+
+async def read_identity(session: Session) -> Identity:
+    """Identity, power and clock over a session that is open. What the BMC refuses or is silent about is unknown: the login itself has
+    gone through."""
+    said: dict[tuple[int, int], Message] = {}
+    privilege = None
+    with contextlib.suppress(SeedvmError):
+        for question in (CHASSIS_STATUS, SYSTEM_GUID, DEVICE_ID, SEL_TIME):
+            said[question] = await session.command(*question)
+        privilege = await _privilege(session)
+    chassis, guid = said.get(CHASSIS_STATUS, UNSAID), said.get(SYSTEM_GUID, UNSAID)
+    return Identity(
+        Power(PowerState.UNKNOWN) if chassis is UNSAID else ipmi_power(chassis.code, chassis.data),
+        guid.data[:16] if not guid.code and len(guid.data) >= 16 else session.guid,
+        *_device(said.get(DEVICE_ID, UNSAID)),
+        clock_ahead=_clock_ahead(said.get(SEL_TIME, UNSAID)),
+        privilege=privilege,
+    )
 
 
 async def _privilege(session: Session) -> int | None:
@@ -159,20 +190,18 @@ async def _privilege(session: Session) -> int | None:
     return access.data[3] & 0x0F if not access.code and len(access.data) >= 4 else None
 
 
-async def _power(session: Session, address: str) -> str:
-    said = _need(await session.command(NETFN_CHASSIS, 0x01), "chassis status", address)
-    return "on" if said.data[:1] and said.data[0] & 1 else "off"
+async def read_power(session: Session) -> Power:
+    said = await session.command(*CHASSIS_STATUS)
+    return ipmi_power(said.code, said.data)
 
 
-def _need(said: Message, what: str, address: str) -> Message:
+def need(said: Message, what: str, address: str) -> None:
+    """Raise SeedvmError where the BMC refused (5.2: completion codes)."""
     if said.code:
-        raise SeedvmError(
-            f"{what} was refused",
-            machine=address,
-            why=f"IPMI completion code {said.code:#04x}",
-            hint="give the user the Administrator privilege on the LAN channel",
-        )
-    return said
+        privilege = "give the user the Administrator privilege on the LAN channel"
+        hint = privilege if said.code == NO_PRIVILEGE else "check the BMC's log, then run again"
+        why = f"IPMI completion code {said.code:#04x}"
+        raise SeedvmError(f"{what} was refused", machine=address, why=why, hint=hint)
 
 
 def _device(said: Message) -> tuple[int, int, str]:

@@ -48,7 +48,7 @@ async def prove_ipmi(bmc: BmcLogin, candidates: Sequence[Candidate], *, has_redf
         try:
             guard = partial(bmc.ledger.attempt, bmc.address, user, window=bmc.window)
             async with login(bmc.address, user, passwords, port=bmc.port, guard=guard) as session:
-                identity = await read_identity(session, bmc.address)
+                identity = await read_identity(session)
                 if identity.privilege is None or identity.privilege >= rakp.ADMINISTRATOR:
                     return Proven(user, session.password, "ipmi", identity=identity)
                 notes.weak.append(user)

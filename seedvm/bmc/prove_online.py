@@ -88,7 +88,7 @@ async def _try_ipmi15(bmc: BmcLogin, candidate: Candidate) -> Proven | Unproven:
     guard = partial(bmc.ledger.attempt, bmc.address, user, window=bmc.window)
     try:
         async with login15(bmc.address, user, candidate.password, port=bmc.port, guard=guard) as session:
-            identity = await read_identity(session, bmc.address)
+            identity = await read_identity(session)
             if identity.privilege is not None and identity.privilege < rakp.ADMINISTRATOR:
                 return weak(user)
             return Proven(user, candidate.password, "ipmi", identity=identity)

@@ -17,11 +17,13 @@ from seedvm.bmc.boot_mac import Alone, BootRequests, Ear, IpmiSwitch, RedfishSwi
 from seedvm.bmc.clients import BmcPorts, opens
 from seedvm.bmc.ipmi import IpmiBmc
 from seedvm.bmc.ledger import Ledger
+from seedvm.bmc.power import PowerState, settled
 from seedvm.bmc.rate_limit import RateLimit
 from seedvm.bmc.redfish import RedfishBmc
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Context, Done, Report, Todo, Verdict
 from seedvm.machines import inventory
+from seedvm.machines.each import Remark, each
 from seedvm.machines.inventory import KnownMachine
 from seedvm.scan.sniff import match_machine, sniff_dhcp
 from seedvm.scan.sweep import USUAL_PORTS, Ports
@@ -31,11 +33,15 @@ from seedvm.wire.dhcp import Dhcp
 from seedvm.wire.rmcp import guid_readings
 
 UNKNOWN = "its boot MAC"
+UNLEARNED = f"{UNKNOWN} could not be learned"
+UNTRIED = f"{UNKNOWN} is unknown, and"
 TYPE_IT = "add its MAC under `machines` in site.yaml"
 ALLOW_IT = f"set bmc.learn_mac_by_power_on in site.yaml, or {TYPE_IT}"
+FREE_IT = f"power it off when nobody uses it and run again, or {TYPE_IT}"
 BY_UUID = "DHCP request with the BMC's UUID (option 97)"
 BY_POWER = "DHCP request while only this machine was powered on, twice"
 ALONE = Alone()
+AT_ONCE = 64
 PC_BIOS, ARM64 = (0, 20), (11, 19)
 
 
@@ -56,6 +62,7 @@ class BootMacStep:
         self._ports = ports
         self._alone = alone
         self._pace = RateLimit(context.state_dir)
+        self._looked_at: set[str] = set()  # in this run: what was put aside then is looked at again by the next one
 
     async def check(self) -> Verdict:
         known = inventory.load(self._state_dir)
@@ -72,7 +79,9 @@ class BootMacStep:
                 self._take(machine)
         known = inventory.load(self._state_dir).machines
         guids = {one.bmc: raw for one in known if guid_readings(raw := raw_guid(one))}
-        switches = await self._dark([one for one in known if self._waits(one)], report)
+        waiting = [one for one in known if self._waits(one)]
+        self._looked_at |= {one.bmc for one in waiting}
+        switches = await self._dark(waiting, report)
         by_uuid = {bmc: switch for bmc, switch in switches.items() if own_uuid(bmc, guids)}
         if by_uuid:
             await self._learn_by_uuid(by_uuid, guids, report)
@@ -93,7 +102,7 @@ class BootMacStep:
 
         async def ended(machine: str, mac: str | None, why: str) -> None:
             if mac is None:
-                self._unfit(machine, f"{UNKNOWN} could not be learned: {why}", report)
+                self._unfit(machine, f"{UNLEARNED}: {why}", report)
             else:
                 self._learned(machine, requests[mac], BY_UUID, report)
 
@@ -112,24 +121,27 @@ class BootMacStep:
                 requests[request.mac] = request
                 ear.hear(request.mac)
 
-        async def work() -> None:
-            try:
-                mac, why = await learn_alone(switch, ear, others, self._alone, lambda on: self._mark(bmc, on))
-            except SeedvmError as error:
-                mac, why = None, f"{error.what}: {error.why}"
+        async def work(bmc: str) -> None:
+            mac, why = await learn_alone(switch, ear, others, self._alone, partial(self._mark, bmc))
             if mac is None:
-                self._unfit(bmc, f"{UNKNOWN} could not be learned: {why}", report)
+                self._unfit(bmc, f"{UNLEARNED}: {why}", report)
             else:
                 self._learned(bmc, requests[mac], BY_POWER, report)
+
+        async def fell(bmc: str, remark: Remark) -> None:
+            self._unfit(bmc, f"{UNLEARNED}: {remark.reason}", report)
 
         report.log(
             "its BMC reports no unique UUID: it is powered on alone, twice, to detect its DHCP request", node=bmc
         )
-        await sniff_dhcp(self._interface, until=work(), on_request=on_request)
+        await sniff_dhcp(self._interface, until=each([bmc], work, fell, where=self.name), on_request=on_request)
 
     def _learned(self, bmc: str, request: Dhcp, source: str, report: Report) -> None:
         """Note the MAC and what the request says of the firmware."""
-        values = {"boot_mac": request.mac, "boot_mac_source": source, "power": "off"}
+        values: dict[str, str | None] = {"boot_mac": request.mac, "boot_mac_source": source, "power": "off"}
+        known = inventory.load(self._state_dir).machine(bmc)
+        if known and (known.unfit_reason or "").startswith(UNTRIED):
+            values |= {"unfit_reason": None, "cure": None}
         inventory.change(self._state_dir, bmc, **values, boot_mode=boot_mode(request.architecture))
         report.log(f"boot MAC {request.mac} from its own DHCP request", node=bmc)
         if request.architecture in ARM64:
@@ -151,12 +163,14 @@ class BootMacStep:
                 self._unfit(one.bmc, f"{UNKNOWN} {one.boot_mac} is also claimed by {', '.join(others)}", report)
 
     def _waits(self, machine: KnownMachine) -> bool:
-        """Whether this machine still needs its MAC, or was left powered on by a run that was killed."""
-        return (
-            self._typed(machine)
-            or machine.powered_by_us
-            or (machine.usable and not machine.silent and machine.boot_mac is None)
-        )
+        """Whether this machine still needs its MAC, or was left powered on by a run that was killed. One that an earlier run put aside
+        before it was powered on is looked at once in this one: it may be dark by now."""
+        if self._typed(machine):
+            return True
+        if machine.bmc in self._looked_at or machine.silent:
+            return False
+        untried = machine.proven_user is not None and (machine.unfit_reason or "").startswith(UNTRIED) and self._allowed
+        return machine.powered_by_us or ((machine.usable or untried) and machine.boot_mac is None)
 
     def _typed(self, machine: KnownMachine) -> bool:
         """Whether the operator wrote a MAC that the inventory does not have yet."""
@@ -176,49 +190,54 @@ class BootMacStep:
         """The machines that may be powered on; for the others the reason is noted."""
         proven = load_proven(self._secrets_file)
         switches: dict[str, Switch] = {}
-        for machine in machines:
-            if not self._allowed:
-                self._unfit(
-                    machine.bmc,
-                    f"{UNKNOWN} is unknown, and powering it on to detect the MAC is not allowed",
-                    report,
-                    ALLOW_IT,
-                )
-            elif pair := proven.get(machine.bmc):
-                switch = self._switch(machine, pair)
-                if reason := await self._busy(machine, pair, switch):
-                    self._unfit(machine.bmc, reason, report)
-                else:
-                    switches[machine.bmc] = switch
-        return switches
 
-    async def _busy(self, machine: KnownMachine, pair: Candidate, switch: Switch) -> str | None:
-        """Why a machine must not be started; one that a killed run of ours left on is switched off first. The first login is a counted
-        one: what follows it is sent only with a pair that has just opened the BMC."""
+        async def one(machine: KnownMachine) -> None:
+            pair = proven.get(machine.bmc)
+            switch = self._switch(machine, pair) if pair else None
+            reason, cure = f"{UNTRIED} powering it on to detect the MAC is not allowed", ALLOW_IT
+            if pair and switch and (self._allowed or machine.powered_by_us):
+                busy = await self._busy(machine, pair, switch)
+                reason, cure = (f"{UNTRIED} {busy}", FREE_IT) if busy else (reason if not self._allowed else "", cure)
+            if machine.boot_mac is None and reason:
+                self._unfit(machine.bmc, reason, report, cure)
+            elif machine.boot_mac is None and switch:
+                switches[machine.bmc] = switch
+
+        async def fell(machine: KnownMachine, remark: Remark) -> None:
+            reason = f"{UNTRIED} its power state cannot be read: {remark.reason}"
+            self._unfit(machine.bmc, reason, report, f"{remark.cure}, or {TYPE_IT}")
+
+        await each(machines, one, fell, where=self.name, at_once=AT_ONCE)
+        return {one.bmc: switches[one.bmc] for one in machines if one.bmc in switches}
+
+    async def _busy(self, machine: KnownMachine, pair: Candidate, switch: Switch) -> str:
+        """Why a machine must not be started, empty where it is dark; one that a killed run of ours left on is switched off first. The
+        first login is a counted one: what follows it is sent only with a pair that has just opened the BMC."""
         ports = BmcPorts(self._ports.ipmi, self._ports.redfish, self._ports.redfish_clear or 80)
-        try:
-            if not await opens(machine, pair, Ledger(self._state_dir), self._pace, ports):
-                return f"{UNKNOWN} is unknown, and its BMC no longer accepts the account"
-            if await switch.power() != "on":
-                return None
-            if not machine.powered_by_us:
-                return f"{UNKNOWN} is unknown, and the machine is running: power it off first"
+        if not await opens(machine, pair, Ledger(self._state_dir), self._pace, ports):
+            cure = "add the correct password to the candidates in secrets.yaml and run again"
+            raise SeedvmError("the BMC no longer accepts the account", machine=machine.bmc, hint=cure)
+        seen = await settled(switch.power, self._alone.power)
+        if seen.state is PowerState.ON and machine.powered_by_us:
             await switch.stop()
-        except SeedvmError as error:
-            return f"{UNKNOWN} is unknown, and its power state cannot be read: {error.what}"
-        return None
+            seen = await switch.power()
+        if seen.steady:
+            self._mark(machine.bmc, False)  # off again, or somebody else's
+        inventory.change(self._state_dir, machine.bmc, power=seen.noted)
+        return seen.objection
 
     def _switch(self, machine: KnownMachine, pair: Candidate) -> Switch:
+        mark = partial(self._mark, machine.bmc, True)
         if machine.driver == "redfish" and machine.redfish_system:
             tls = (machine.redfish_url or "https:").startswith("https:")
             port = self._ports.redfish if tls else self._ports.redfish_clear or 80
             make = partial(RedfishBmc, machine.bmc, pair.user, pair.password, port=port, tls=tls)
-            return RedfishSwitch(make(pin=machine.certificate), machine.redfish_system)
+            return RedfishSwitch(make(pin=machine.certificate), machine.redfish_system, mark)
         ipmi = IpmiBmc(machine.bmc, pair.user, pair.password, port=self._ports.ipmi, old=machine.old_ipmi)
-        return IpmiSwitch(ipmi, self._pace)
+        return IpmiSwitch(ipmi, self._pace, mark)
 
     def _unfit(self, bmc: str, reason: str, report: Report, cure: str = TYPE_IT) -> None:
-        inventory.change(self._state_dir, bmc, unfit_reason=reason, cure=cure, powered_by_us=False)
+        inventory.change(self._state_dir, bmc, unfit_reason=reason, cure=cure)
         report.node(bmc, "unfit", detail=f"{reason}. To fix: {cure}")
 
 
