@@ -128,7 +128,6 @@ def with_account(machine: KnownMachine, answer: Proven) -> KnownMachine:
             vendor=machine.vendor or vendor(answer.identity.manufacturer),
         )
     if system := answer.system:
-        certain = system.linked if len(system.linked) == 1 else system.macs if len(system.macs) == 1 else ()
         changed = replace(
             changed,
             redfish_url=answer.url,
@@ -140,8 +139,8 @@ def with_account(machine: KnownMachine, answer: Proven) -> KnownMachine:
             power=redfish_power(system.power).noted,
             macs=system.macs,
         )
-        if certain and changed.boot_mac is None:
-            changed = replace(changed, boot_mac=certain[0], boot_mac_source="Redfish EthernetInterfaces")
+        if system.boot_nic.mac and changed.boot_mac is None:
+            changed = replace(changed, boot_mac=system.boot_nic.mac, boot_mac_source="Redfish EthernetInterfaces")
         if system.architecture not in ("", IMAGE):
             reason = f"Redfish reports {system.architecture} processors, but the image is for {IMAGE}"
             changed = replace(changed, unfit_reason=reason, cure="exclude the machine")

@@ -87,7 +87,7 @@ def boot_nic(nics: Sequence[RedfishNic], *, more: int = 0) -> BootNic:
         why = next((f" ({one.fault})" for one in unreadable if one.fault), "")
         return BootNic(None, f"Redfish tells no MAC address of {_named(unreadable)}{why}")
     if len(own) > 1:
-        return BootNic(None, f"Redfish lists {len(own)} NICs ({_named(own)}): which of them boots is not told")
+        return BootNic(None, f"Redfish lists {len(own)} NICs ({_named(own)}): their order of boot is not known")
     only = own[0]
     if only.mac and only.permanent and only.mac != only.permanent:
         return BootNic(None, f"Redfish tells two MAC addresses of {only.name}: {only.mac} and {only.permanent}")
@@ -105,18 +105,17 @@ def macs_of(nics: Sequence[RedfishNic]) -> tuple[str, ...]:
 
 
 def _is_host_interface(said: Mapping[str, object], path: str, address: str | None) -> bool:
-    if address and is_locally_administered(address) and not address.startswith(VIRTUAL_MACHINES):
-        return True
-    words = [exact(said.get(key)) for key in ("Id", "Name", "Description", "EthernetInterfaceType", "InterfaceName")]
-    if _HOST_INTERFACE.search(" ".join([*words, path.rstrip("/").rpartition("/")[2]]).lower()):
-        return True
-    links = said.get("Links")
-    if isinstance(links, dict) and (links.get("HostInterface") or links.get("HostInterfaces")):
-        return True
     addresses = [one for key in ("IPv4Addresses", "IPv6Addresses") for one in _addresses(said.get(key))]
-    return (
-        bool(addresses) and all(one.is_link_local for one in addresses) and any(one.version == 4 for one in addresses)
-    )
+    if any(one.version == 4 for one in addresses) and all(one.is_link_local for one in addresses):
+        return True
+    if address and is_locally_administered(address) and not address.startswith(VIRTUAL_MACHINES):
+        # Chosen by software, unless it is called the factory's and the NIC has an address that is routed.
+        of_factory = mac(said.get("PermanentMACAddress")) == address
+        return not (of_factory and any(not one.is_link_local for one in addresses))
+    words = [exact(said.get(key)) for key in ("Id", "Name", "Description", "EthernetInterfaceType", "InterfaceName")]
+    links = said.get("Links")
+    linked = isinstance(links, dict) and bool(links.get("HostInterface") or links.get("HostInterfaces"))
+    return linked or bool(_HOST_INTERFACE.search(" ".join([*words, path.rstrip("/").rpartition("/")[2]]).lower()))
 
 
 def _addresses(value: object) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:

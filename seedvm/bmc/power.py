@@ -87,7 +87,7 @@ class Power(str):
                 return "the machine is running"
             case PowerState.CHANGING:
                 doing = "stopping" if self.word.lower().endswith("off") else "starting"
-                return f"the BMC reports {self.word}: somebody may be {doing} it"
+                return f"the BMC reports {self.word}: someone may be {doing} it"
         return f"the BMC reports {self.word or 'no power state'}: it is not known whether the machine is off"
 
 
@@ -160,7 +160,7 @@ async def start_dark(machine: str, orders: Orders, mark: Callable[[], None] = no
     if objection := (await orders.power()).objection:
         with contextlib.suppress(SeedvmError):
             await orders.boot_as_set()
-        raise NotSwitched(machine, f"{objection}; it was off a moment before, so somebody else may have started it")
+        raise NotSwitched(machine, f"{objection}; it was off a moment before, so someone else may have started it")
     mark()
     try:
         await orders.power_on()

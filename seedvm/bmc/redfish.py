@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from datetime import UTC, datetime
 from seedvm.base.errors import SeedvmError
 from seedvm.base.json_tree import subtree
 from seedvm.base.secret import Secret
+from seedvm.bmc.nics import BootNic, RedfishNic, boot_nic, macs_of, nic_of, unread
 from seedvm.bmc.redfish_http import (
     PasswordChangeRequired,
     RedfishHttp,
@@ -26,13 +26,14 @@ from seedvm.bmc.redfish_http import (
     number,
     text,
 )
+from seedvm.foreign.numbers import integer
 
 __all__ = ["PasswordChangeRequired", "RedfishBmc", "Rejected", "System", "Unauthorized"]
 
-NO_MAC = "00:00:00:00:00:00"
 RESET = {"on": "On", "off": "ForceOff"}
 ACCOUNTS = 32  # slots that are looked through
 PROCESSORS = 4
+NICS = 32
 ARCHITECTURES = {"x86-64": "x86_64", "x86": "x86_64", "ARM-A64": "aarch64", "ARM": "aarch64"}
 
 
@@ -42,7 +43,7 @@ class Rejected(SeedvmError):
 
 @dataclass(frozen=True)
 class System:
-    """One computer system. `path` is its resource; `macs` in lower case with colons, those with link first.
+    """One computer system. `path` is its resource, `nics` its EthernetInterfaces and `boot_nic` what they say of its boot MAC.
 
     `clock_ahead` in seconds and `ipmi_lan` (whether the manager has IPMI over LAN turned on) are None where nothing is said,
     `architecture` ("x86_64", "aarch64") is empty then.
@@ -54,13 +55,18 @@ class System:
     manufacturer: str
     model: str
     power: str
-    macs: tuple[str, ...]
-    linked: tuple[str, ...]
+    nics: tuple[RedfishNic, ...]
+    boot_nic: BootNic
     cpus: int
     memory_mib: int
     clock_ahead: float | None
     ipmi_lan: bool | None = None
     architecture: str = ""
+
+    @property
+    def macs(self) -> tuple[str, ...]:
+        """Of its own NICs, those with a link first."""
+        return macs_of(self.nics)
 
 
 class RedfishBmc(RedfishHttp):
@@ -85,7 +91,7 @@ class RedfishBmc(RedfishHttp):
                     hint="use IPMI",
                 )
             said = await self.get(members[0])
-            macs, linked = await self._macs(said)
+            nics, more, fault = await self._nics(said)
             clock_ahead, ipmi_lan = await self._manager()
             architecture = await self._architecture(said)
         processors, memory = subtree(said, "ProcessorSummary"), subtree(said, "MemorySummary")
@@ -96,8 +102,8 @@ class RedfishBmc(RedfishHttp):
             manufacturer=text(said, "Manufacturer"),
             model=text(said, "Model"),
             power=text(said, "PowerState").lower(),
-            macs=macs,
-            linked=linked,
+            nics=nics,
+            boot_nic=BootNic(None, fault) if fault else boot_nic(nics, more=more),
             cpus=int(number(processors, "LogicalProcessorCount") or number(processors, "Count")),
             memory_mib=int(number(memory, "TotalSystemMemoryGiB") * 1024),
             clock_ahead=clock_ahead,
@@ -192,17 +198,25 @@ class RedfishBmc(RedfishHttp):
             hint="if it is a directory account (LDAP, Active Directory), change its password there",
         )
 
-    async def _macs(self, system: Mapping[str, object]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        collection = subtree(system, "EthernetInterfaces").get("@odata.id")
-        up: list[str] = []
-        other: list[str] = []
-        if isinstance(collection, str):
-            for path in links(await self.get(collection), "Members")[:32]:
-                port = await self.get(path)
-                mac = (text(port, "MACAddress") or text(port, "PermanentMACAddress")).lower().replace("-", ":")
-                if re.fullmatch(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}", mac) and mac != NO_MAC:
-                    (up if text(port, "LinkStatus") == "LinkUp" else other).append(mac)
-        return tuple(dict.fromkeys(up + other)), tuple(dict.fromkeys(up))
+    async def _nics(self, system: Mapping[str, object]) -> tuple[tuple[RedfishNic, ...], int, str]:
+        """The NICs that could be listed, how many more there are, and why there is no list. One that cannot be read keeps its place."""
+        where = subtree(system, "EthernetInterfaces").get("@odata.id")
+        if not isinstance(where, str):
+            return (), 0, "Redfish does not list its NICs"
+        try:
+            collection = await self.get(where)
+        except SeedvmError as error:
+            return (), 0, f"Redfish does not list its NICs: {error.why or error.what}"
+        paths = links(collection, "Members")
+        counted = integer(collection.get("Members@odata.count"), 0, 10_000) or 0
+        more = max(counted - len(paths), len(paths) - NICS, int("Members@odata.nextLink" in collection), 0)
+        return tuple([await self._nic(path) for path in paths[:NICS]]), more, ""
+
+    async def _nic(self, path: str) -> RedfishNic:
+        try:
+            return nic_of(await self.get(path), path)
+        except SeedvmError as error:
+            return unread(path, error.why or error.what)
 
     async def _architecture(self, system: Mapping[str, object]) -> str:
         """Of the first processor that is a CPU and says so (DSP0268 Processor)."""

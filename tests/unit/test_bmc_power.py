@@ -61,8 +61,8 @@ def test_the_bits_of_ipmi(code: int, data: str, state: str) -> None:
 
 
 def test_the_objection_has_the_bmcs_own_word() -> None:
-    assert redfish_power("PoweringOn").objection == "the BMC reports PoweringOn: somebody may be starting it"
-    assert redfish_power("PoweringOff").objection == "the BMC reports PoweringOff: somebody may be stopping it"
+    assert redfish_power("PoweringOn").objection == "the BMC reports PoweringOn: someone may be starting it"
+    assert redfish_power("PoweringOff").objection == "the BMC reports PoweringOff: someone may be stopping it"
     assert "no power state" in redfish_power(None).objection
     assert "open chassis" in ipmi_power(0, b"\x64\0\0").objection
 

@@ -63,8 +63,8 @@ async def learned(state_dir: Path, site: Site, bmc: Bmc, **values: Any) -> tuple
     ("rule", "reason"),
     [
         ([(0, state("PoweringOn")), (3, state("On"))], "the machine is running"),
-        (state("PoweringOn"), "the BMC reports PoweringOn: somebody may be starting it"),
-        (state("PoweringOff"), "the BMC reports PoweringOff: somebody may be stopping it"),
+        (state("PoweringOn"), "the BMC reports PoweringOn: someone may be starting it"),
+        (state("PoweringOff"), "the BMC reports PoweringOff: someone may be stopping it"),
         (state("Paused"), "the BMC reports Paused"),
         (state(...), "the BMC reports no power state"),
         (state(None), "the BMC reports no power state"),
@@ -81,7 +81,7 @@ async def test_only_off_is_dark_and_what_is_not_gets_no_order(
         assert not bmc.asked("POST", RESET)
         assert not bmc.asked("PATCH")
     assert reason in (machine.unfit_reason or "")
-    assert "power it off when nobody uses it" in (machine.cure or "")
+    assert "make sure that it is not in use" in (machine.cure or "")
     assert not machine.powered_by_us
 
 
@@ -110,7 +110,7 @@ async def test_a_machine_that_somebody_starts_right_before_our_order_is_left_to_
         machine, _ = await learned(state_dir, site, bmc)
         assert not bmc.asked("POST", RESET)
         assert len(bmc.asked("PATCH", SYSTEM)) == 2  # Pxe once, and taken back
-    assert "somebody else may have started it" in (machine.unfit_reason or "")
+    assert "someone else may have started it" in (machine.unfit_reason or "")
     assert not machine.powered_by_us
 
 
