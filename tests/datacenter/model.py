@@ -20,8 +20,8 @@ class Host:
     `restart` each try while locked starts the time again), `block_after` failures of any account block the client's address.
     `slots` is the room for sessions, `held` of them taken by others. `loss`, `duplicate`, `reorder` are shares of datagrams,
     `arp_loss` of ARP questions and of answers, `late` delays answers by up to so many seconds. `hang` is where TCP falls silent:
-    "connect" or "answer". `ipmi_bad` and `redfish_bad` are kinds of malformed answers. `counts_aborted`: a handshake that is given
-    back is a failure.
+    "connect" or "answer". `odd` is a name of `oddities.ODDITIES`. `ipmi_bad` and `redfish_bad` are kinds of malformed answers.
+    `counts_aborted`: a handshake that is given back is a failure. `dark`: no scan can see its Redfish service.
     """
 
     address: str
@@ -58,6 +58,9 @@ class Host:
     manufacturer: int = 10876
     vendor: str = ""
     ssdp: bool = False
+    ssdp_target: str = "urn:dmtf-org:service:redfish-rest:1"
+    odd: str = ""
+    dark: bool = False
 
     @property
     def is_bmc(self) -> bool:
@@ -67,7 +70,7 @@ class Host:
     def protocols(self) -> tuple[str, ...]:
         """What a scan must say: the protocols that can be used, in the order of their names."""
         said = [] if self.ipmi_bad else [f"ipmi-{one}" for one in self.ipmi]
-        if self.redfish and not self.redfish_bad and not self.hang:
+        if self.redfish and not (self.redfish_bad or self.hang or self.dark):
             said.append("redfish" if self.redfish == "tls" else "redfish-http")
         return tuple(sorted(said))
 

@@ -1,7 +1,7 @@
 """The visitor's hour: finds every BMC of the datacenter and proves its password, by the same steps as the engine.
 
 `python -m tests.datacenter.prove FOLDER [RANGE...]` runs discover and credentials with `population.CANDIDATES`, then looks at the
-accounts again as a later run would. FOLDER/proved.json: {address: {user, driver, why}}, seconds of each step, memory.
+accounts again as a later run would. FOLDER/proved.json: a `row` for each address, seconds of each step, memory.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from seedvm.base.json_tree import JSON
 from seedvm.base.secret import Secret
 from seedvm.engine.step import Context
 from seedvm.machines import inventory
+from seedvm.machines.inventory import KnownMachine
 from seedvm.site.accounts import Candidate
 from seedvm.site.load import parse_site
 from seedvm.site.model import AddressRange, Site
@@ -66,8 +67,22 @@ async def visit(folder: Path, ranges: Sequence[str]) -> dict[str, object]:
         await work()
         seconds[name] = round(time.monotonic() - started, 1)
     machines = inventory.load(folder).machines
-    rows = {one.bmc: {"user": one.proven_user, "driver": one.driver, "why": one.unfit_reason or ""} for one in machines}
-    return {"machines": rows, "seconds": seconds, "rss_mib": peak_mib()}
+    return {"machines": {one.bmc: row(one) for one in machines}, "seconds": seconds, "rss_mib": peak_mib()}
+
+
+def row(machine: KnownMachine) -> dict[str, object]:
+    """What a test judges of one machine."""
+    return {
+        "user": machine.proven_user,
+        "driver": machine.driver,
+        "why": machine.unfit_reason or "",
+        "cure": machine.cure or "",
+        "found": [f"{one.name}: {one.detail}" for one in machine.findings],
+        "boot_mac": machine.boot_mac,
+        "uuid": machine.uuid,
+        "serial": machine.serial,
+        "power": machine.power,
+    }
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ import json
 import socket
 import struct
 import time
+import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -97,7 +98,7 @@ class Script:
     _began: dict[str, float] = field(default_factory=dict)
 
     def reply(self, request: Request) -> Reply:
-        path = request.path.partition("?")[0].rstrip("/") or "/"
+        path = urllib.parse.unquote(request.path.partition("?")[0]).rstrip("/") or "/"
         for key in (f"{request.method} {path}", path, "*"):
             if key in self.replies and (found := self._now(key, request)) is not None:
                 return found
@@ -115,7 +116,7 @@ class Script:
 
     def plain(self, request: Request) -> Request:
         """The request as the plain tree knows it."""
-        path, body = request.path, request.body
+        path, body = urllib.parse.unquote(request.path), request.body
         for here, there in self.moved.items():
             path, body = path.replace(there, here), body.replace(there.encode(), here.encode())
         return replace(request, path=path, body=body)

@@ -18,6 +18,7 @@ from tests.datacenter.accounts import Accounts
 from tests.datacenter.faults import UdpPort
 from tests.datacenter.ipmi import Ipmi
 from tests.datacenter.model import Host, load
+from tests.datacenter.oddities import ODDITIES, Oddity
 from tests.datacenter.record import Record
 from tests.datacenter.redfish import Redfish
 from tests.datacenter.strangers import TLS, UDP, Stranger
@@ -26,7 +27,6 @@ from tests.datacenter.wiretap import Wiretap
 
 CABLE = "far0"
 IPMI, HTTPS, HTTP, SSDP = 623, 443, 80, 1900
-REDFISH = "urn:dmtf-org:service:redfish-rest:1"
 
 
 class Datacenter:
@@ -52,17 +52,18 @@ class Datacenter:
         if host.ipmi:
             await self._udp(host, ipmi.answer, ipmi.lost)
         if host.redfish or host.hang == "connect":
-            connected = hang if host.hang == "connect" else Redfish(accounts, ipmi.slots).connected
-            await self._tcp(host, connected, tls=host.redfish != "clear" and host.hang != "connect")
+            odd = ODDITIES[host.odd] if host.odd else Oddity()
+            connected = hang if host.hang == "connect" else Redfish(accounts, ipmi.slots, odd.script).connected
+            await self._tcp(host, connected, None if host.redfish == "clear" or host.hang == "connect" else odd.tls)
 
     async def _stranger(self, host: Host) -> None:
         stranger = Stranger(host, self.records[host.address])
         if host.stranger in UDP:
             await self._udp(host, stranger.datagram, lambda packet: None)
         else:
-            await self._tcp(host, stranger.connected, tls=host.stranger in TLS)
+            await self._tcp(host, stranger.connected, Tls() if host.stranger in TLS else None)
             if host.stranger == "printer":
-                await self._tcp(host, stranger.connected, tls=False, port=HTTP)
+                await self._tcp(host, stranger.connected, None, HTTP)
 
     async def _udp(
         self, host: Host, answer: Callable[[bytes, str], list[bytes]], lost: Callable[[bytes], None]
@@ -72,9 +73,9 @@ class Datacenter:
             lambda: UdpPort(host, record, answer, lost), local_addr=place(host, IPMI)
         )
 
-    async def _tcp(self, host: Host, connected: Connected, *, tls: bool, port: int = 0) -> None:
+    async def _tcp(self, host: Host, connected: Connected, tls: Tls | None, port: int = 0) -> None:
         where = place(host, port or (HTTP if host.redfish == "clear" else HTTPS))
-        await serve(connected, *where, Tls() if tls else None, f"bmc-{host.mac}")
+        await serve(connected, *where, tls, f"bmc-{host.mac}")
 
     def _ssdp(self) -> None:
         """Answers searches for those that have `ssdp`, on the cable and on the IPv6 links, each from its own address."""
@@ -119,8 +120,8 @@ class Datacenter:
                 lines = (
                     "HTTP/1.1 200 OK",
                     "CACHE-CONTROL: max-age=1800",
-                    f"ST: {REDFISH}",
-                    f"USN: uuid:{host.system_uuid}::{REDFISH}",
+                    f"ST: {host.ssdp_target}",
+                    f"USN: uuid:{host.system_uuid}::{host.ssdp_target}",
                 )
                 one.sendto("\r\n".join((*lines, f"AL: https://{shown}/redfish/v1/", "", "")).encode(), origin)
 

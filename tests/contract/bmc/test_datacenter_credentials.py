@@ -14,6 +14,7 @@ import pytest
 from tests.contract.isolated import isolated
 from tests.datacenter.cable import Datacenter, Seen, datacenter
 from tests.datacenter.model import Host
+from tests.datacenter.oddities import ODDITIES
 from tests.datacenter.others import OTHERS, others
 from tests.datacenter.population import CANDIDATES, population
 
@@ -28,6 +29,8 @@ def must_open(host: Host) -> bool:
     """
     known = [pair for pair in CANDIDATES if pair in host.users.items()]
     barred = host.stranger or host.ipmi_bad or host.redfish_bad or host.interface or host.locked_before or host.expired
+    if host.odd:
+        return ODDITIES[host.odd].proven
     if not known or barred or host.privilege < 4 or host.held >= host.slots:
         return False
     return "2.0" in host.ipmi or not (host.loss and host.ipmi)
