@@ -63,6 +63,7 @@ AWAITED: tuple[str, ...] = (
     "paints-the-terminal",
     "paints-in-a-refusal",
     "reset-in-the-middle",
+    "ipmi-guid-placeholder",
     "ipmi-status-busy",
     "ipmi-status-refused",
 )
