@@ -17,13 +17,20 @@ _PLACEHOLDER_UUIDS = frozenset(
     for text in (
         "03000200-0400-0500-0006-000700080009",  # AMI's reference BIOS
         "12345678-1234-5678-90ab-cddeefaabbcc",  # reference boards, Supermicro samples among them
+        "12345678-1234-5678-1234-567812345678",
         "12345678-1234-1234-1234-123456789012",
         "12345678-1234-1234-1234-123456789abc",
         "12345678-9abc-def0-1234-56789abcdef0",
-        "00112233-4455-6677-8899-aabbccddeeff",
+        "01234567-89ab-cdef-0123-456789abcdef",
         "11111111-2222-3333-4444-555555555555",
         "deadbeef-dead-beef-dead-beefdeadbeef",
         "a5000288-6462-4524-986a-9b7737e315cf",  # EDK II's sample platforms
+        "4c4c4544-0000-2010-8020-80c04f202020",  # Dell's, made from a service tag of seven spaces
+        "4c4c4544-0000-1010-8010-c4c04f313233",  # another one of Dell
+        "07090201-0103-0301-0807-060504030201",  # these four: FreeBSD's rc.d/hostid and lists of PXE servers
+        "890e2d14-cacd-45d1-ae66-bc80e8bfeb0f",
+        "8e275844-178f-44a8-aceb-a7d7e5178c63",
+        "dc698397-fa54-4cf2-82c8-b1b5307a6a7f",
     )
 )
 _PLACEHOLDERS = re.compile(
@@ -74,14 +81,15 @@ def uuid_of(value: object) -> uuid.UUID | None:
 
 
 def is_placeholder_uuid(value: uuid.UUID) -> bool:
-    """Whether firmware puts this UUID into many machines, in any byte order: one byte repeated, bytes that count, known samples."""
+    """Whether firmware puts this UUID into many machines, in any byte order: one byte repeated, bytes that count, nothing but F after the
+    first four bytes, known samples. 00112233-4455-6677-8899-aabbccddeeff is none of them: emulators have it, no firmware is known to."""
     readings = (value.bytes, value.bytes_le, value.bytes[::-1], uuid.UUID(bytes=value.bytes[::-1]).bytes_le)
     return any(_meaningless(raw) or uuid.UUID(bytes=raw) in _PLACEHOLDER_UUIDS for raw in readings)
 
 
 def _meaningless(raw: bytes) -> bool:
     steps = {(after - before) % 256 for before, after in itertools.pairwise(raw)}
-    return steps <= {0} or steps == {1} or steps == {0x11}
+    return steps <= {0} or steps == {1} or raw[4:] == b"\xff" * 12
 
 
 def serial(value: object, most: int = 256) -> str:
