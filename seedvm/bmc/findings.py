@@ -12,7 +12,15 @@ from seedvm.bmc.login_result import Proven, Unproven
 from seedvm.machines.inventory import Finding
 from seedvm.wire import rakp
 
-WIRE = ("ipmi-1.5-only", "no-authentication", "redfish-without-tls", "certificate-expired", "redfish-root-closed")
+WIRE = (
+    "ipmi-1.5-only",
+    "no-authentication",
+    "redfish-without-tls",
+    "old-tls",
+    "placeholder-uuid",
+    "certificate-expired",
+    "redfish-root-closed",
+)
 CLOCK_SECONDS = 600.0
 
 
@@ -33,12 +41,20 @@ def wire_findings(
                 "redfish-without-tls", "Redfish answers on plain HTTP only", "enable HTTPS in the BMC's web interface"
             )
         )
+    if weakness := facts.get("old-tls"):
+        cure = "update the BMC's firmware, or add its address to bmc.allow_old_tls in site.yaml to log in all the same"
+        found.append(Finding("old-tls", f"its HTTPS is too old for a password: {weakness}", cure))
+    if number := facts.get("uuid-placeholder"):
+        cure = "none needed; set a UUID with the vendor's tool if the machine's boot MAC cannot be learned"
+        found.append(
+            Finding("placeholder-uuid", f"the UUID {number} is one that firmware puts into many machines", cure)
+        )
     until = facts.get("certificate-until")
     if until and datetime.fromisoformat(until) < (now or datetime.now(UTC)):
         found.append(
             Finding("certificate-expired", f"the certificate expired on {until}", "renew the certificate on the BMC")
         )
-    if facts.get("redfish-root"):
+    if facts.get("redfish-root") == "asks for a login":
         cure = "none needed; update the firmware if a tool fails to find this service"
         found.append(Finding("redfish-root-closed", "the service root requires a login, contrary to DSP0266", cure))
     return tuple(found)

@@ -12,7 +12,7 @@ from seedvm.cli.common import EXIT_DONE, EXIT_FAILED, Commands, say
 
 if TYPE_CHECKING:
     from seedvm.cli.scan_view import ScanView
-    from seedvm.scan.evidence import Bmc
+    from seedvm.scan.evidence import Bmc, Remark
     from seedvm.scan.run import Plan, ScanEnd
     from seedvm.scan.state import ScanProgress
 
@@ -72,12 +72,13 @@ def _scan(args: argparse.Namespace) -> int:
         progress.save()
     complete = ended is not None and ended.complete
     bmcs = merged(view.end(), ((mac, one.evidence) for mac, one in view.heard.items()))
+    remarks = _remarks(bmcs, [*progress.remarks, *view.remarks])
     if args.json:
-        _close(view, bmcs, ended)
+        _close(view, bmcs, ended, remarks)
     elif args.export:
         _export(bmcs, args.export)
     else:
-        _tell(bmcs, view, args.evidence, ended)
+        _tell(bmcs, view, args.evidence, ended, remarks)
     return EXIT_DONE if complete else EXIT_FAILED
 
 
@@ -85,16 +86,29 @@ async def _run(args: argparse.Namespace, plan: Plan, progress: ScanProgress, vie
     from seedvm.scan.run import cost, scan
 
     view.begin(await cost(plan), len(progress.done()))
-    return await scan(plan, on_found=view.show, on_heard=view.hear, progress=progress, deadline=args.deadline)
+    return await scan(
+        plan,
+        on_found=view.show,
+        on_heard=view.hear,
+        on_remark=view.remark,
+        progress=progress,
+        deadline=args.deadline,
+    )
 
 
-def _close(view: ScanView, bmcs: Sequence[Bmc], ended: ScanEnd | None) -> None:
+def _remarks(bmcs: Sequence[Bmc], others: Sequence[Remark]) -> list[str]:
+    """All that is odd, in lines; hosts that turned out to be BMCs have theirs among their evidence."""
+    from seedvm.scan.table import contradictions, remark_lines
+
+    known = {address for one in bmcs for address in (one.address, *one.also)}
+    return [*contradictions(bmcs), *remark_lines(bmcs, (one for one in others if one.address not in known))]
+
+
+def _close(view: ScanView, bmcs: Sequence[Bmc], ended: ScanEnd | None, remarks: Sequence[str]) -> None:
     from seedvm.scan.identity import maker
     from seedvm.scan.layers import owner_of_mac
-    from seedvm.scan.table import contradictions
 
     measured = {"packets": ended.packets, "seconds": ended.seconds} if ended else {}
-    remarks = list(contradictions(bmcs))
     complete = ended is not None and ended.complete
     view.close(
         bmcs,
@@ -105,8 +119,8 @@ def _close(view: ScanView, bmcs: Sequence[Bmc], ended: ScanEnd | None) -> None:
     )
 
 
-def _tell(bmcs: Sequence[Bmc], view: ScanView, evidence: bool, ended: ScanEnd | None) -> None:
-    from seedvm.scan.table import contradictions, tagged_vlans
+def _tell(bmcs: Sequence[Bmc], view: ScanView, evidence: bool, ended: ScanEnd | None, remarks: Sequence[str]) -> None:
+    from seedvm.scan.table import tagged_vlans
 
     for bmc in bmcs if evidence else ():
         say(" = ".join((bmc.address, *bmc.also)))
@@ -117,7 +131,7 @@ def _tell(bmcs: Sequence[Bmc], view: ScanView, evidence: bool, ended: ScanEnd | 
         say(f"heard {mac}: {said}")
     if vlans := tagged_vlans(view.heard.values()):
         say(vlans)
-    for remark in contradictions(bmcs):
+    for remark in remarks:
         say(remark)
     end = "" if ended and ended.complete else "; the scan did not finish: run it again to resume"
     figures = f", {ended.packets} packets in {ended.seconds:g} s" if ended else ""

@@ -10,7 +10,7 @@ from seedvm.scan.onlink import ECHO_SECONDS, ECHOES, Wires
 from seedvm.scan.pace import ANSWER_SECONDS, JITTER
 from seedvm.scan.presence import KERNEL_ARP, LAST_ROUNDS, ROUNDS
 from seedvm.scan.ranges import addresses, wires
-from seedvm.scan.root import CLOSE_SECONDS, CONNECT_SECONDS, TALK_PACKETS, TALK_SECONDS
+from seedvm.scan.root import CONNECT_SECONDS, TALK_PACKETS, TALK_SECONDS
 from seedvm.scan.rounds import AGAIN_SECONDS, ARP_ROUNDS
 
 DEFAULT_RATE = 500.0
@@ -21,7 +21,7 @@ _CONNECTS = ROOT_TRIES + TALKS - 1
 # Added at most by one that answers, on a wire that loses nothing; an answer longer than usual adds its acknowledgements.
 PACKETS_A_BMC = _ARP + _QUESTIONS + _CONNECTS + TALKS * TALK_PACKETS
 # Added at most by those that answer by halves, all together: each is asked by itself.
-SECONDS_BY_HALVES = round(_QUESTIONS * LONGEST + _CONNECTS * CONNECT_SECONDS + TALKS * (TALK_SECONDS + CLOSE_SECONDS))
+SECONDS_BY_HALVES = round(_QUESTIONS * LONGEST + _CONNECTS * CONNECT_SECONDS + TALKS * TALK_SECONDS)
 
 
 @dataclass(frozen=True)

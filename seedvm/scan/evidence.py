@@ -13,6 +13,8 @@ IPMI_20 = "ipmi-2.0"
 REDFISH = "redfish"
 REDFISH_CLEAR = "redfish-http"
 PROOFS = ("asf-enterprise", "auth-types", "redfish-version", "redfish-root")
+REMARK = "remark"
+OLD_TLS = "old-tls"
 
 
 def now() -> str:
@@ -28,6 +30,27 @@ class Evidence:
     value: str
     source: str
     time: str
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What is odd about a host, in a line; `time` as evidence has it. Of a BMC it is kept among its evidence."""
+
+    address: str
+    text: str
+    time: str
+
+    @property
+    def evidence(self) -> Evidence:
+        return Evidence(REMARK, self.text, "scan", self.time)
+
+    def to_json(self) -> dict[str, object]:
+        return {"address": self.address, "text": self.text, "time": self.time}
+
+    @classmethod
+    def from_json(cls, tree: object) -> Remark:
+        """The inverse of `to_json`; raises SeedvmError for what it did not write."""
+        return decode(cls, tree, "a remark of the scan")
 
 
 @dataclass(frozen=True)

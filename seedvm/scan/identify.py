@@ -9,13 +9,15 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 
-from seedvm.scan.evidence import IPMI_15, IPMI_20, Bmc, Evidence, now
+from seedvm.scan.containment import contained, telling
+from seedvm.scan.evidence import IPMI_15, IPMI_20, OLD_TLS, REMARK, Bmc, Evidence, Remark, now
 from seedvm.scan.pace import Pace, patience
 from seedvm.scan.radio import Radio
-from seedvm.scan.root import RedfishRoot, probe_root
+from seedvm.scan.root import Probe, RedfishRoot, probe_root
 from seedvm.wire import WireError, rmcp
 
 TRIES = 6  # of one that has answered before: with a tenth of all packets lost one question in 20,000 stays unheard
@@ -27,7 +29,10 @@ QUESTIONS = 3
 ROOT_TRIES = 2
 TALKS = 2  # over TLS and in clear
 
+MOST_REMARKS = 16  # of one host
+
 OnFound = Callable[[Bmc], None]
+OnRemark = Callable[[Remark], None]
 
 
 @dataclass(frozen=True)
@@ -44,13 +49,15 @@ USUAL_PORTS = Ports()
 
 @dataclass
 class Interview:
-    """What was learned by asking. `found` holds every address that showed a sign of a BMC."""
+    """What was learned by asking. `found` holds every address that showed a sign of a BMC, `aside` the remarks on those that did not."""
 
     pace: Pace
     ports: Ports
     radio: Radio
     on_found: OnFound | None = None
+    on_remark: OnRemark | None = None
     found: dict[str, Bmc] = field(default_factory=dict)
+    aside: dict[str, tuple[Remark, ...]] = field(default_factory=dict)
     _at_once: int = 0  # questions to one that had answered before: answered at the first try
     _later: int = 0
     _tags: int = field(default_factory=lambda: random.randrange(rmcp.FORBIDDEN_TAG))
@@ -67,13 +74,34 @@ class Interview:
 
     def learn(self, address: str, protocols: Iterable[str], evidence: Iterable[Evidence]) -> None:
         """More is known of an address."""
-        self.found[address] = self.found.get(address, Bmc(address)).with_(protocols, evidence)
+        before = [one.evidence for one in self.aside.pop(address, ())]
+        self.found[address] = self.found.get(address, Bmc(address)).with_(protocols, [*before, *evidence])
         if self.on_found:
-            self.on_found(self.found[address])
+            with telling():
+                self.on_found(self.found[address])
+
+    def remark(self, address: str, text: str) -> None:
+        """Something is odd about an address: evidence of a BMC, and nothing but a remark on any other host."""
+        remark, known = Remark(address, text, now()), self.aside.get(address, ())
+        if address in self.found:
+            self.learn(address, (), (remark.evidence,))
+        elif len(known) < MOST_REMARKS and text not in {one.text for one in known}:
+            self.aside[address] = (*known, remark)
+            if self.on_remark:
+                with telling():
+                    self.on_remark(remark)
+
+    def contained(self, address: str, doing: str) -> AbstractContextManager[None]:
+        """Whatever is raised within stays with this address."""
+        return contained(address, doing, partial(self.remark, address))
 
     async def ipmi(self, address: str, packet: bytes, evidence: tuple[Evidence, ...]) -> None:
         """Identify what has just answered with `packet`."""
         self.learn(address, (), evidence)
+        with self.contained(address, "reading its IPMI answers"):
+            await self._ipmi(address, packet)
+
+    async def _ipmi(self, address: str, packet: bytes) -> None:
         capabilities = None
         with contextlib.suppress(WireError):
             capabilities = rmcp.parse_auth_capabilities(rmcp.parse_sessionless(packet))
@@ -100,7 +128,7 @@ class Interview:
             sequence = self.next_tag() & 0x3F
 
             def hear(packet: bytes, answer: asyncio.Future[rmcp.Message] = answer, wanted: int = sequence) -> None:
-                with contextlib.suppress(WireError):
+                with self.contained(address, "reading its IPMI answer"), contextlib.suppress(WireError):
                     message = rmcp.parse_sessionless(packet)
                     if message.sequence == wanted and not answer.done():
                         answer.set_result(message)
@@ -117,14 +145,18 @@ class Interview:
 
     async def root(self, address: str) -> None:
         """The service root over TLS; in clear only where a host is there that refuses TLS."""
-        root, alive = None, False
-        for _ in range(ROOT_TRIES):
-            if root is None and not alive:
-                root, alive = await probe_root(address, self.ports.redfish, tls=True, pace=self.pace)
-        if root is None and alive and self.ports.redfish_clear is not None:
-            root, _ = await probe_root(address, self.ports.redfish_clear, tls=False, pace=self.pace)
-        if root is not None:
-            self.learn(address, (root.protocol,), root_evidence(root))
+        with self.contained(address, "asking for its Redfish service root"):
+            found = Probe(alive=False)
+            for _ in range(ROOT_TRIES):
+                if not found.alive:
+                    found = await probe_root(address, self.ports.redfish, tls=True, pace=self.pace)
+            probes = [found]
+            if found.root is None and found.alive and self.ports.redfish_clear is not None:
+                probes.append(await probe_root(address, self.ports.redfish_clear, tls=False, pace=self.pace))
+            for root in [one.root for one in probes if one.root]:
+                self.learn(address, (root.protocol,), root_evidence(root))
+            for remark in [one.remark for one in probes if one.remark]:
+                self.remark(address, remark)
 
 
 def first_evidence(packet: bytes) -> tuple[Evidence, ...]:
@@ -152,15 +184,20 @@ def capability_evidence(said: rmcp.AuthCapabilities) -> tuple[Evidence, ...]:
 
 
 def root_evidence(root: RedfishRoot) -> tuple[Evidence, ...]:
-    """Facts of a Redfish service root and of the certificate it came with."""
-    source = "Redfish service root"
-    facts = {"redfish-version": root.version, "uuid": root.uuid, "vendor": root.vendor, "product": root.product}
-    facts["redfish-root"] = "asks for a login" if root.closed else ""
-    certificate = {
-        "certificate": root.fingerprint,
-        "certificate-subject": root.subject,
-        "certificate-until": root.until,
-    }
-    rows = [Evidence(name, value, source, now()) for name, value in facts.items() if value]
-    rows += [Evidence(name, value, "TLS certificate", now()) for name, value in certificate.items() if value]
-    return tuple(rows)
+    """Facts of a Redfish service root, of the TLS and of the certificate it came with."""
+    unversioned = "" if root.version or root.closed else "names no version"
+    service, handshake, certificate = "Redfish service root", "TLS handshake", "TLS certificate"
+    facts = (
+        ("redfish-version", root.version, service),
+        ("redfish-root", root.closed or unversioned, service),
+        ("uuid", root.uuid, service),
+        ("uuid-placeholder", root.placeholder, service),
+        ("vendor", root.vendor, service),
+        ("product", root.product, service),
+        (OLD_TLS, root.old_tls, handshake),
+        ("certificate", root.fingerprint, certificate),
+        ("certificate-subject", root.subject, certificate),
+        ("certificate-until", root.until, certificate),
+        (REMARK, root.doubt and f"TLS certificate: {root.doubt}", certificate),
+    )
+    return tuple(Evidence(name, value, source, now()) for name, value, source in facts if value)

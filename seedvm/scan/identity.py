@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from seedvm.base import addresses as addr
+from seedvm.foreign.identity import uuid_of
 from seedvm.scan.evidence import Bmc, Evidence
 from seedvm.wire.enterprise import vendor
 from seedvm.wire.rmcp import guid_readings
@@ -62,14 +63,10 @@ def maker(bmc: Bmc, of_mac: Callable[[str], str] | None = None) -> Maker:
 
 
 def identities(bmc: Bmc) -> frozenset[uuid.UUID]:
-    """Every UUID that this BMC may mean by what it said, in every byte order; empty where it said nothing of use."""
-    found: set[uuid.UUID] = set()
-    for name in ("guid", "uuid"):
-        for value in bmc.facts(name):
-            raw = value.replace("-", "")
-            if re.fullmatch(r"[0-9a-fA-F]{32}", raw):
-                found.update(guid_readings(bytes.fromhex(raw)))
-    return frozenset(found)
+    """Every UUID that this BMC may mean by what it said, in every byte order; empty where it said nothing of use: firmware's placeholders
+    are no UUID."""
+    said = [known for name in ("guid", "uuid") for value in bmc.facts(name) if (known := uuid_of(value))]
+    return frozenset(reading for one in said for reading in guid_readings(one.bytes))
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from seedvm.foreign.text import shown, shown_bytes
 from seedvm.wire import WireError
 
 Layer: TypeAlias = Callable[[bytes], object]
@@ -197,5 +198,4 @@ def _items(holder: object, name: str) -> Iterable[object]:
 
 def _text(holder: object, name: str) -> str:
     value = getattr(holder, name, b"")
-    raw = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "")
-    return "".join(char for char in raw[:400] if char.isprintable())[:200].strip()
+    return shown_bytes(value) if isinstance(value, bytes) else shown(value)

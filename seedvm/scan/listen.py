@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 
 from seedvm.base.addresses import zoned
 from seedvm.scan import layers
-from seedvm.scan.evidence import Evidence, now
+from seedvm.scan.containment import contained
+from seedvm.scan.evidence import REMARK, Evidence, now
 from seedvm.scan.sniff import tap
 from seedvm.wire import WireError, dhcp, ether, mdns, ssdp
 from seedvm.wire.rmcp import guid_readings
@@ -73,7 +74,7 @@ def hear(seen: dict[str, Neighbour], raw: bytes, interface: str) -> Neighbour | 
     """Add what a frame says; the neighbour if anything is new. At most 65,536 neighbours, 64 facts of each, are kept."""
     try:
         frame = ether.parse_frame(raw)
-        said = tuple(facts_of(frame, interface))
+        said = _said(frame, interface)
     except WireError:
         return None
     known = seen.get(frame.source, Neighbour(frame.source))
@@ -83,6 +84,18 @@ def hear(seen: dict[str, Neighbour], raw: bytes, interface: str) -> Neighbour | 
         return None
     seen[frame.source] = replace(known, evidence=known.evidence + new)
     return seen[frame.source]
+
+
+def _said(frame: ether.Frame, interface: str) -> tuple[tuple[str, str, str], ...]:
+    """What a frame says; where reading it fails otherwise than by a refusal, that is what is known. Raises WireError."""
+    said: list[tuple[str, str, str]] = []
+
+    def odd(text: str) -> None:
+        said.append((REMARK, text, "listening"))
+
+    with contained(frame.source, "reading its packet", odd, passing=WireError):
+        said += facts_of(frame, interface)
+    return tuple(said)
 
 
 def facts_of(frame: ether.Frame, interface: str) -> Facts:

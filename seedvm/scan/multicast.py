@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 
 from seedvm.base import addresses as addr
 from seedvm.base.errors import SeedvmError
-from seedvm.scan.evidence import Bmc, Evidence, now
+from seedvm.scan.containment import contained
+from seedvm.scan.evidence import Bmc, Evidence, Remark, now
 from seedvm.scan.pace import Pace
 from seedvm.wire import WireError, mdns, slp, ssdp
 
@@ -29,6 +30,7 @@ MOST_FOUND = 65536
 PACKETS = ASKED_TIMES * 2 * (1 + len(slp.TYPES) + 1)  # per interface
 
 OnFound = Callable[[Bmc], None]
+OnRemark = Callable[[Remark], None]
 Decode = Callable[[bytes, str], Bmc | None]
 
 
@@ -49,7 +51,12 @@ def plan_search(interfaces: Iterable[str], *, rate: float, wait: int = WAIT) -> 
 
 
 async def search(
-    interfaces: Iterable[str], *, pace: Pace, wait: int = WAIT, on_found: OnFound | None = None
+    interfaces: Iterable[str],
+    *,
+    pace: Pace,
+    wait: int = WAIT,
+    on_found: OnFound | None = None,
+    on_remark: OnRemark | None = None,
 ) -> tuple[Bmc, ...]:
     """Every management service that answers on these interfaces within `wait` + 1 seconds, in the order of their addresses."""
     found: dict[str, Bmc] = {}
@@ -60,11 +67,15 @@ async def search(
             if on_found:
                 on_found(found[bmc.address])
 
+    def odd(address: str, text: str) -> None:
+        if on_remark:
+            on_remark(Remark(address, text, now()))
+
     loop = asyncio.get_running_loop()
     asked = [(_open(nic, question), question) for nic in interfaces for question in questions(wait)]
     try:
         for made, question in asked:
-            loop.add_reader(made, partial(_readable, made, question.decode, hear))
+            loop.add_reader(made, partial(_readable, made, question.decode, hear, odd))
         for share in (0.3, 0.7):
             for made, question in asked:
                 await pace.turn()
@@ -116,7 +127,7 @@ def _mdns(data: bytes, address: str) -> Bmc | None:
 def as_bmc(said: ssdp.Ssdp, address: str, source: str) -> Bmc | None:
     """What an answer says of the host it came from; None if it points to another host. It proves no protocol: the root does."""
     url = said.root
-    facts = {"service-root": url, "uuid": said.uuid}
+    facts = {"redfish-service": said.target, "service-root": url, "uuid": said.uuid}
     if url:
         try:
             host = urlsplit(url).hostname or ""
@@ -151,8 +162,17 @@ def _open(interface: str, question: Question) -> socket.socket:
     return made
 
 
-def _readable(made: socket.socket, decode: Decode, hear: Callable[[Bmc], None]) -> None:
-    with contextlib.suppress(OSError, WireError):
+def _readable(
+    made: socket.socket, decode: Decode, hear: Callable[[Bmc], None], odd: Callable[[str, str], None]
+) -> None:
+    try:
         data, origin = made.recvfrom(4096)
-        if bmc := decode(data, addr.from_socket(origin)):
-            hear(bmc)
+        address = addr.from_socket(origin)
+    except OSError:
+        return
+    said = None
+    doing = "reading its answer to a multicast question"
+    with contextlib.suppress(WireError), contained(address, doing, partial(odd, address), passing=WireError):
+        said = decode(data, address)
+    if said:
+        hear(said)

@@ -65,7 +65,9 @@ class Wave:
         return [one for one in self.asked if one not in self.live]
 
     def _hear(self, address: str, packet: bytes) -> None:
-        evidence = first_evidence(packet)
+        evidence: tuple[Evidence, ...] = ()
+        with self.interview.contained(address, "reading its first answer"):
+            evidence = first_evidence(packet)
         if evidence and address not in self.live:
             self.live.add(address)
             self.group.create_task(self._identify(address, packet, evidence))

@@ -1,41 +1,56 @@
 """The Redfish service root of one address, over TLS or in clear, with what the certificate says.
 
-The service root needs no login (DMTF DSP0266 section 6.6) and none is sent. The certificate is kept as evidence and
-not verified: a BMC out of the box has a self-signed one. Refuses answers over 256 KiB and anything that is not JSON.
+The service root needs no login (DMTF DSP0266 section 6.6) and none is sent. The certificate is kept as evidence and not verified: a BMC out
+of the box has a self-signed one. TLS that is too old for a password is good enough to look, and is noted. Redirects are followed on the
+same scheme, host and port. Refuses answers over 256 KiB and anything that is not JSON; why a host that is there has no root is a remark.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
-import hashlib
-import json
+import os
 import re
 import socket
-import ssl
-import struct
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-
-from cryptography import x509
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from seedvm.base import addresses as addr
+from seedvm.foreign.certificate import certificate
+from seedvm.foreign.identity import serial, uuid_of
+from seedvm.foreign.json_document import NotJson, parse
+from seedvm.foreign.text import exact, shown
 from seedvm.scan.evidence import REDFISH, REDFISH_CLEAR
 from seedvm.scan.pace import Pace
 from seedvm.scan.radio import NO_ROOM_SECONDS, NO_ROOM_TRIES
 
+if TYPE_CHECKING:
+    from seedvm.transport.http import HttpAnswer, HttpClient
+
+PATH = "/redfish/v1/"
 MOST_BYTES = 256 * 1024
 CONNECT_SECONDS = 0.6
 TALK_SECONDS = 8.0
-ANSWER_SECONDS = 5.0
-CLOSE_SECONDS = 0.5
+LONGEST_SECONDS = 120.0  # with the turns and connections in between, for which TALK_SECONDS stands still
 TALK_PACKETS = 12  # handshake, request, answer, close
-TCP_INFO_BYTES, SEGMENTS_SENT = 144, 136  # tcpi_segs_out in struct tcp_info, linux/tcp.h
+CLOSING = 2  # segments that leave after the last count: FIN and an acknowledgement
+HEADERS = {"Accept": "application/json", "OData-Version": "4.0"}
+LOGIN = "asks for a login"
+REFUSED = (401, 403, 500, 503)
+ORDINARY = (200, 404, 405)  # of any web server
+OUR_OWN = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.EACCES, errno.EPERM)
+"""What is at fault on this machine, and not on the host."""
 
 
 @dataclass(frozen=True)
 class RedfishRoot:
-    """A service root; empty text where it says nothing. `closed` if even the root asks for a login, against DSP0266."""
+    """A service root; empty text where it says nothing, or nothing that means something: a placeholder is no UUID.
+
+    `closed` is how it refuses to be read, against DSP0266; `placeholder` the UUID that firmware has put into many machines; `old_tls` what
+    is too old about its TLS; `doubt` what of its certificate could not be read.
+    """
 
     protocol: str
     version: str
@@ -45,130 +60,186 @@ class RedfishRoot:
     fingerprint: str = ""
     subject: str = ""
     until: str = ""
-    closed: bool = False
+    closed: str = ""
+    placeholder: str = ""
+    old_tls: str = ""
+    doubt: str = ""
 
 
-def discovery_context() -> ssl.SSLContext:
-    """TLS as old BMCs still speak it, the peer not verified; nothing secret may travel over it."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    context.set_ciphers("DEFAULT:@SECLEVEL=0")
-    return context
+@dataclass(frozen=True)
+class Probe:
+    """What a probe gave: the root or None, whether a host is there at all, and what is odd about it, "" where nothing is."""
+
+    root: RedfishRoot | None = None
+    alive: bool = True
+    remark: str = ""
 
 
-async def probe_root(address: str, port: int, *, tls: bool, pace: Pace) -> tuple[RedfishRoot | None, bool]:
-    """Ask for /redfish/v1/: the root or None, and whether a host is there at all.
+def ready() -> None:
+    """Import the HTTP library now (in a thread, before the scan starts), so that no packet is kept waiting for it."""
+    from seedvm.transport import http
+
+    assert http
+
+
+async def probe_root(address: str, port: int, *, tls: bool, pace: Pace) -> Probe:
+    """Ask for the service root.
 
     Waits for the connection so shortly that the kernel sends one SYN and not a second one past the pace. What a long answer took in
     acknowledgements beyond the usual is paid to the pace afterwards.
     """
-    await pace.turn()
+    dialler = _Dialler(pace)
     try:
-        reader, writer = await _connect(address, port)
+        dialler.waiting = await dialler.connect(address, port)
     except ConnectionRefusedError:
-        return None, True
-    except (OSError, TimeoutError):
-        return None, False
-    try:
-        await pace.turn(TALK_PACKETS)
-        async with asyncio.timeout(TALK_SECONDS):
-            return await _talk(address, reader, writer, tls=tls), True
-    except (OSError, TimeoutError, EOFError, ValueError, asyncio.LimitOverrunError):
-        return None, True
-    finally:
-        more = (
-            _segments_sent(writer) + 1 - TALK_PACKETS
-        )  # the SYN had its turn before, FIN and the last acknowledgement are to come
-        writer.close()
-        with contextlib.suppress(OSError, TimeoutError, ssl.SSLError):
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await writer.wait_closed()
-        if more > 0:
-            await pace.turn(more)
+        return Probe()
+    except (OSError, TimeoutError) as error:
+        return Probe(alive=False, remark=_own_fault(port, error))
+    return await _talk(address, port, tls=tls, dialler=dialler)
 
 
-def _segments_sent(writer: asyncio.StreamWriter) -> int:
-    """How many TCP segments have left, acknowledgements among them; 0 where the kernel does not say."""
-    made = writer.get_extra_info("socket")
-    with contextlib.suppress(OSError, AttributeError, struct.error):
-        said = made.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_BYTES)
-        return int(struct.unpack_from("=I", said, SEGMENTS_SENT)[0])
-    return 0
+@dataclass
+class _Dialler:
+    """Connects at the pace. The first connection is made before the time for the talk runs, and it stands still while others are made."""
 
+    pace: Pace
+    waiting: socket.socket | None = None
+    limit: asyncio.Timeout | None = None
+    connections: int = 0
 
-async def _connect(address: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Connect; where the kernel's table of neighbours is full nothing has left, and it is tried again (see `radio`)."""
-    for _ in range(NO_ROOM_TRIES):
+    async def __call__(self, address: str, port: int) -> socket.socket:
+        made, self.waiting = self.waiting, None
+        if made is None:
+            loop, limit = asyncio.get_running_loop(), self.limit
+            left = (limit.when() or 0.0) - loop.time() if limit else 0.0
+            if limit:
+                limit.reschedule(None)
+            made = await self.connect(address, port)
+            if limit:
+                limit.reschedule(loop.time() + left)
+        return made
+
+    async def connect(self, address: str, port: int) -> socket.socket:
+        """Connect; where the kernel's table of neighbours is full nothing has left, and it is tried again (see `radio`)."""
+        from seedvm.transport.connection import connect
+
+        await self.pace.turn()
+        for _ in range(NO_ROOM_TRIES):
+            try:
+                async with asyncio.timeout(CONNECT_SECONDS):
+                    made = await connect(address, port)
+                break
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
+            await asyncio.sleep(NO_ROOM_SECONDS)
+        else:
+            raise TimeoutError
+        self.connections += 1
         try:
-            async with asyncio.timeout(CONNECT_SECONDS):
-                return await asyncio.open_connection(address, port, limit=MOST_BYTES)
-        except OSError as error:
-            if error.errno != errno.ENOBUFS:
-                raise
-        await asyncio.sleep(NO_ROOM_SECONDS)
-    raise TimeoutError
+            await self.pace.turn(TALK_PACKETS)
+        except BaseException:
+            made.close()
+            raise
+        return made
+
+    async def settle(self, segments: int) -> None:
+        """Pay the pace for what left beyond the usual; `segments` are those of all connections, as far as they were counted."""
+        more = segments + self.connections * (
+            CLOSING - 1 - TALK_PACKETS
+        )  # each had its turns for a SYN and TALK_PACKETS
+        if more > 0:
+            await self.pace.turn(more)
 
 
-async def _talk(
-    address: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, tls: bool
-) -> RedfishRoot | None:
-    der = b""
-    if tls:
-        await writer.start_tls(discovery_context(), server_hostname=addr.bare(address))
-        der = writer.get_extra_info("ssl_object").getpeercert(binary_form=True) or b""
-    writer.write(
-        f"GET /redfish/v1/ HTTP/1.1\r\nHost: {addr.in_header(address)}\r\nAccept: application/json\r\n"
-        "OData-Version: 4.0\r\nConnection: close\r\n\r\n".encode()
-    )
-    await writer.drain()
-    raw = b""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(ANSWER_SECONDS):
-            while len(raw) <= MOST_BYTES and not whole(raw) and (more := await reader.read(65536)):
-                raw += more
-    root = parse_root(raw, REDFISH if tls else REDFISH_CLEAR)
-    return with_certificate(root, der) if root and der else root
+async def _talk(address: str, port: int, *, tls: bool, dialler: _Dialler) -> Probe:
+    from seedvm.transport.connection import Endpoint
+    from seedvm.transport.errors import Fault, TransportError
+    from seedvm.transport.http import HttpClient
 
-
-def whole(raw: bytes) -> bool:
-    """Whether an HTTP answer has all that its header promises; some servers do not close afterwards."""
-    head, found, body = raw.partition(b"\r\n\r\n")
-    if not found:
-        return False
-    length = re.search(rb"\r\ncontent-length:[ \t]*(\d{1,9})", head, re.IGNORECASE)
-    if length:
-        return len(body) >= int(length[1])
-    return b"chunked" in head.lower() and body.endswith(b"0\r\n\r\n")
-
-
-def parse_root(raw: bytes, protocol: str) -> RedfishRoot | None:
-    """Decode an HTTP answer to the service root; None when it is none. Any bytes may come in."""
-    head, _, body = raw.partition(b"\r\n\r\n")
-    status = head.split(b"\r\n", 1)[0].split(b" ")
-    if (
-        len(raw) > MOST_BYTES
-        or len(status) < 2
-        or not status[0].startswith(b"HTTP/")
-        or status[1] not in (b"200", b"401")
-    ):
-        return None
-    if b"chunked" in head.lower():
-        body = _dechunk(body)
+    client = HttpClient(Endpoint(address, port, tls, old_tls=True), dial=dialler, most=MOST_BYTES)
     try:
-        said = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    if status[1] == b"401":
-        return RedfishRoot(protocol, "", closed=True) if _is_redfish_error(said) else None
-    if not isinstance(said, dict) or not isinstance(said.get("RedfishVersion"), str):
-        return None
+        async with asyncio.timeout(TALK_SECONDS) as dialler.limit:
+            answer = await client.request("GET", PATH, headers=HEADERS, seconds=LONGEST_SECONDS)
+        return _probe(answer, client, port)
+    except TimeoutError:
+        missing = "no end of the TLS handshake" if tls and not client.certificate else f"no answer to GET {PATH}"
+        return Probe(remark=f"port {port}: {missing} within {TALK_SECONDS:g} s")
+    except TransportError as error:
+        elsewhere = error.fault is Fault.ELSEWHERE
+        if elsewhere and not tls and f"https://{addr.in_url(address)}/" in error.why:
+            return Probe()  # to where it has been asked before
+        words = f"{error.what} ({error.why})" if error.why else error.what
+        return Probe(remark=f"port {port}: {words}{'; not followed' if elsewhere else ''}")
+    finally:
+        if dialler.waiting is not None:
+            dialler.waiting.close()
+        await client.close()
+        await dialler.settle(client.segments_sent)
 
-    def text(name: str) -> str:
-        value = said.get(name)
-        return value[:200] if isinstance(value, str) else ""
 
-    return RedfishRoot(protocol, text("RedfishVersion"), text("UUID"), text("Vendor"), text("Product"))
+def _own_fault(port: int, error: OSError) -> str:
+    if error.errno not in OUR_OWN:
+        return ""
+    return f"port {port} could not be asked: {os.strerror(error.errno or 0)} (on this machine)"
+
+
+def _probe(answer: HttpAnswer, client: HttpClient, port: int) -> Probe:
+    protocol = REDFISH if client.endpoint.tls else REDFISH_CLEAR
+    root = parse_root(answer.body, protocol, answer.status, answer.headers)
+    if root is None:
+        why = why_no_root(answer.body, answer.status, answer.headers)
+        return Probe(remark=f"port {port} {why}" if why else "")
+    root = replace(root, old_tls=client.weakness)
+    refused = root.closed not in ("", LOGIN)
+    return Probe(
+        with_certificate(root, client.certificate) if client.certificate else root,
+        remark=f"port {port} {root.closed} at {PATH}" if refused else "",
+    )
+
+
+def parse_root(
+    body: bytes, protocol: str, status: int = 200, headers: Mapping[str, str] = MappingProxyType({})
+) -> RedfishRoot | None:
+    """Decode an answer to the service root; None when it is none. Any bytes may come in."""
+    try:
+        said = parse(body)
+    except NotJson:
+        said = None
+    if status in REFUSED:
+        sign = _is_redfish_error(said) or (status == 401 and "odata-version" in headers)
+        how = LOGIN if status == 401 else f"answers HTTP {status}"
+        return RedfishRoot(protocol, "", closed=how) if sign else None
+    if status != 200 or not isinstance(said, dict):
+        return None
+    version = said.get("RedfishVersion")
+    if not isinstance(version, str) and not str(said.get("@odata.type")).startswith("#ServiceRoot."):
+        return None
+    number = exact(said.get("UUID"), 64)
+    known = uuid_of(number)
+    placeholder = number if known is None and re.fullmatch(r"[0-9A-Fa-f-]{32,36}", number) else ""
+    return RedfishRoot(
+        protocol,
+        shown(version if isinstance(version, str) else ""),
+        uuid=str(known or ""),
+        vendor=serial(said.get("Vendor")),
+        product=serial(said.get("Product")),
+        placeholder=placeholder,
+    )
+
+
+def why_no_root(body: bytes, status: int, headers: Mapping[str, str] = MappingProxyType({})) -> str:
+    """What an operator should know of an answer that is no service root; "" for that of an ordinary web server."""
+    if status == 401:
+        return f"asks for a login at {PATH} (HTTP 401) and shows no sign of Redfish"
+    if status not in ORDINARY:
+        return f"answers HTTP {status} at {PATH}"
+    if status == 200 and ("json" in headers.get("content-type", "").lower() or body.lstrip()[:1] == b"{"):
+        try:
+            parse(body)
+        except NotJson as error:
+            return f"answers no JSON at {PATH}: {error}"
+    return ""
 
 
 def _is_redfish_error(said: object) -> bool:
@@ -181,26 +252,8 @@ def _is_redfish_error(said: object) -> bool:
     return isinstance(code, str) and re.fullmatch(r"[A-Za-z][\w-]*(\.\d+)+\.\w+", code) is not None
 
 
-def _dechunk(body: bytes) -> bytes:
-    """The data of a chunked body (RFC 9112 section 7.1), as far as it is well formed."""
-    data = b""
-    while body:
-        size_text, found, rest = body.partition(b"\r\n")
-        try:
-            size = int(size_text.split(b";")[0], 16)
-        except ValueError:
-            return data
-        if not found or size <= 0:
-            return data
-        data, body = data + rest[:size], rest[size + 2 :]
-    return data
-
-
 def with_certificate(root: RedfishRoot, der: bytes) -> RedfishRoot:
-    """The root with the certificate's SHA-256 and, if it can be read, its subject and last day."""
-    known = replace(root, fingerprint=f"sha256:{hashlib.sha256(der).hexdigest()}")
-    with contextlib.suppress(ValueError, TypeError):
-        parsed = x509.load_der_x509_certificate(der)
-        until = parsed.not_valid_after_utc.isoformat(timespec="seconds")
-        known = replace(known, subject=parsed.subject.rfc4514_string()[:200], until=until)
-    return known
+    """The root with the certificate's SHA-256 and, as far as they can be read, its subject and last day."""
+    seen = certificate(der)
+    until = seen.until.isoformat(timespec="seconds") if seen.until else ""
+    return replace(root, fingerprint=seen.fingerprint, subject=seen.subject, until=until, doubt=seen.doubt)

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-from seedvm.scan.evidence import Bmc
-from seedvm.scan.identify import USUAL_PORTS, OnFound, Ports
+from seedvm.scan.evidence import Bmc, Remark
+from seedvm.scan.identify import USUAL_PORTS, OnFound, OnRemark, Ports
 from seedvm.scan.listen import Neighbour, listen
 from seedvm.scan.multicast import plan_search, search
 from seedvm.scan.onlink import own_wires
@@ -54,12 +54,14 @@ class Cost:
 
 @dataclass(frozen=True)
 class ScanEnd:
-    """How a scan ended: what was found by address, packets sent, seconds, and whether it came to its end."""
+    """How a scan ended: what was found by address, packets sent, seconds, whether it came to its end, and `remarks` on hosts that showed
+    no sign of a BMC (those on BMCs are among their evidence)."""
 
     bmcs: tuple[Bmc, ...]
     packets: int
     seconds: float
     complete: bool
+    remarks: tuple[Remark, ...] = ()
 
 
 async def cost(plan: Plan) -> Cost:
@@ -74,6 +76,7 @@ async def scan(
     *,
     on_found: OnFound,
     on_heard: OnHeard | None = None,
+    on_remark: OnRemark | None = None,
     progress: ScanProgress | None = None,
     deadline: float | None = None,
     ports: Ports = USUAL_PORTS,
@@ -89,26 +92,43 @@ async def scan(
             progress.found(bmc)
         on_found(found[bmc.address])
 
+    odd: list[Remark] = list(progress.remarks) if progress else []
+
+    def note_odd(remark: Remark) -> None:
+        odd.append(remark)
+        if progress:
+            progress.odd(remark)
+        if on_remark:
+            on_remark(remark)
+
     async with AsyncExitStack() as stack:
         for nic in dict.fromkeys((*plan.nics, *wires(plan.ranges))):
             await stack.enter_async_context(vlan(nic))
         try:
             async with asyncio.timeout(deadline):
-                await _wire(plan, pace, note, on_heard)
+                await _wire(plan, pace, note, on_heard, note_odd)
                 done = progress.done() if progress else frozenset()
                 after = progress.block if progress else None
                 await sweep(
-                    plan.ranges, pace=pace, rate=plan.rate, on_found=note, on_done=after, skip=done, ports=ports
+                    plan.ranges,
+                    pace=pace,
+                    rate=plan.rate,
+                    on_found=note,
+                    on_done=after,
+                    skip=done,
+                    ports=ports,
+                    on_remark=note_odd,
                 )
         except TimeoutError:
             complete = False
     if progress:
         progress.save(complete=complete)
-    return ScanEnd(tuple(found.values()), pace.sent, round(loop.time() - started, 3), complete)
+    remarks = tuple(one for one in odd if one.address not in found)
+    return ScanEnd(tuple(found.values()), pace.sent, round(loop.time() - started, 3), complete, remarks)
 
 
-async def _wire(plan: Plan, pace: Pace, note: OnFound, on_heard: OnHeard | None) -> None:
+async def _wire(plan: Plan, pace: Pace, note: OnFound, on_heard: OnHeard | None, note_odd: OnRemark) -> None:
     if plan.listen:
         await asyncio.gather(*(listen(nic, seconds=plan.listen, on_seen=on_heard) for nic in plan.nics))
     if plan.nics:
-        await search(plan.nics, pace=pace, on_found=note)
+        await search(plan.nics, pace=pace, on_found=note, on_remark=note_odd)

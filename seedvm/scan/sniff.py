@@ -16,8 +16,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass
 
 from seedvm.base.errors import SeedvmError
+from seedvm.scan.containment import contained
 from seedvm.wire import WireError, ether
-from seedvm.wire.dhcp import ACK, DISCOVER, OFFER, REQUEST, Dhcp, discover_frame, parse_frame
+from seedvm.wire.dhcp import ACK, DISCOVER, OFFER, REQUEST, Dhcp, discover_frame, mac_text, parse_frame
 from seedvm.wire.rmcp import guid_readings
 
 ETH_P_ALL = 0x0003
@@ -83,6 +84,15 @@ def with_tag(frame: bytes, notes: Sequence[tuple[int, int, bytes]]) -> bytes:
     return frame
 
 
+def read(frame: bytes) -> Dhcp | None:
+    """The DHCP message in a frame; None for any other frame, and for one that fails our decoder, which the trace keeps."""
+    said = None
+    doing = "reading its DHCP message"
+    with contextlib.suppress(WireError), contained(mac_text(frame[6:12]), doing, passing=WireError):
+        said = parse_frame(frame)
+    return said
+
+
 async def sniff_dhcp(interface: str, *, until: Awaitable[object], on_request: Callable[[Dhcp], None]) -> None:
     """Hear every DHCP request on `interface` until `until` is done. The socket is open before `until` starts to run."""
     async with tap(interface) as (_, frames):
@@ -90,10 +100,9 @@ async def sniff_dhcp(interface: str, *, until: Awaitable[object], on_request: Ca
 
         async def hear() -> None:
             while True:
-                with contextlib.suppress(WireError):
-                    said = parse_frame(await frames.get())
-                    if said.request and said.kind in (DISCOVER, REQUEST):
-                        on_request(said)
+                said = read(await frames.get())
+                if said and said.request and said.kind in (DISCOVER, REQUEST):
+                    on_request(said)
 
         hearing = asyncio.ensure_future(hear())
         try:
@@ -116,11 +125,10 @@ async def foreign_dhcp_servers(interface: str, mac: str, timeout: float = 6.0) -
         async def hear() -> None:
             while True:
                 frame = await frames.get()
-                with contextlib.suppress(WireError):
-                    said = parse_frame(frame)
-                    if not said.request and said.kind in (OFFER, ACK) and said.transaction == transaction:
-                        who = said.server or "unknown"
-                        found[who] = DhcpServer(who, ":".join(f"{byte:02x}" for byte in frame[6:12]))
+                said = read(frame)
+                if said and not said.request and said.kind in (OFFER, ACK) and said.transaction == transaction:
+                    who = said.server or "unknown"
+                    found[who] = DhcpServer(who, mac_text(frame[6:12]))
 
         for share in (0.4, 0.6):
             try:

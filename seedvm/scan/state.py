@@ -12,7 +12,7 @@ from pathlib import Path
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.files import write_private
-from seedvm.scan.evidence import Bmc
+from seedvm.scan.evidence import Bmc, Remark
 from seedvm.scan.ranges import addresses
 
 FILE = "scan.json"
@@ -25,6 +25,7 @@ class ScanProgress:
         self.ranges = tuple(ranges)
         self.kept = True
         self.bmcs: dict[str, Bmc] = {}
+        self.remarks: list[Remark] = []
         self._path = folder / FILE
         self._done: list[str] = []
         if not fresh:
@@ -44,6 +45,10 @@ class ScanProgress:
         known = self.bmcs.get(bmc.address, Bmc(bmc.address))
         self.bmcs[bmc.address] = known.with_(bmc.protocols, bmc.evidence)
 
+    def odd(self, remark: Remark) -> None:
+        """Remember what is odd about a host that is no BMC as far as is known."""
+        self.remarks.append(remark)
+
     def block(self, block: Sequence[str]) -> None:
         """These addresses have been asked everything. They are neighbours in the list, but not always in number."""
         self._done.extend(spans(block))
@@ -55,6 +60,7 @@ class ScanProgress:
             "complete": complete,
             "done": self._done,
             "bmcs": [one.to_json() for one in self.bmcs.values()],
+            "remarks": [one.to_json() for one in self.remarks],
         }
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,11 +74,12 @@ class ScanProgress:
             if tuple(tree["ranges"]) != self.ranges or tree["complete"]:
                 return
             found = {bmc.address: bmc for bmc in map(Bmc.from_json, tree["bmcs"])}
+            remarks = list(map(Remark.from_json, tree.get("remarks", ())))
             done = [str(one) for one in tree["done"]]
             addresses(done)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, SeedvmError):
             return  # none, or none that we wrote: the scan starts from the beginning
-        self.bmcs, self._done = found, done
+        self.bmcs, self._done, self.remarks = found, done, remarks
 
 
 def spans(block: Sequence[str]) -> list[str]:

@@ -12,9 +12,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from seedvm.base import addresses as addr
+from seedvm.scan import root
 from seedvm.scan.budget import DEFAULT_RATE, PACKETS_A_BMC, SECONDS_BY_HALVES, Budget, plan_sweep
-from seedvm.scan.evidence import Bmc, Evidence, now
-from seedvm.scan.identify import USUAL_PORTS, Interview, OnFound, Ports
+from seedvm.scan.containment import ListenerFailed, unwrapped
+from seedvm.scan.evidence import Bmc, Evidence, Remark, now
+from seedvm.scan.identify import USUAL_PORTS, Interview, OnFound, OnRemark, Ports
 from seedvm.scan.onlink import Wires, link_local_neighbours, own_wires
 from seedvm.scan.pace import Pace
 from seedvm.scan.presence import LAST_ROUNDS, ROUNDS, Turns, Wave
@@ -47,13 +49,14 @@ OnDone = Callable[[Sequence[str]], None]
 
 @dataclass(frozen=True)
 class ScanResult:
-    """What was found; `complete` is false when the deadline cut the scan short."""
+    """What was found; `complete` is false when the deadline cut the scan short. `remarks` are on hosts that showed no sign of a BMC."""
 
     bmcs: tuple[Bmc, ...]
     budget: Budget
     packets: int
     seconds: float
     complete: bool
+    remarks: tuple[Remark, ...] = ()
 
 
 async def sweep(
@@ -66,11 +69,12 @@ async def sweep(
     pace: Pace | None = None,
     on_done: OnDone | None = None,
     skip: Container[str] = (),
+    on_remark: OnRemark | None = None,
 ) -> ScanResult:
     """Scan the ranges; `on_found` hears of every BMC, again when more is known of it. `deadline` is in seconds.
 
     `on_done` gets each block of addresses that has been asked all there is to ask; those in
-    `skip` are not asked. `pace` is given where others send as well.
+    `skip` are not asked. `pace` is given where others send as well. `on_remark` hears what is odd about hosts that are no BMCs.
     """
     wanted = tuple(ranges)
     targets, pace = tuple(one for one in addresses(wanted) if one not in skip), pace or Pace(rate)
@@ -78,22 +82,24 @@ async def sweep(
     started, sent_before = loop.time(), pace.sent
     async with _wires() as on_wire, radio_for((*targets, *("::" for _ in wires(wanted)))) as radio:
         budget = plan_sweep(wanted, rate=rate, on_wire=on_wire)
-        interview, arp = Interview(pace, ports, radio, on_found), ArpRounds(on_wire, pace, len(targets))
+        interview = Interview(pace, ports, radio, on_found, on_remark)
+        arp = ArpRounds(on_wire, pace, len(targets))
         run = Sweep(interview, on_wire, arp, Turns(on_wire), on_done)
         complete = True
         try:
             async with asyncio.timeout(deadline):
-                await run.all(targets, wires(wanted))
+                await run.to_the_end(targets, wires(wanted))
         except TimeoutError:
             complete = False
-    found = run.interview.found
+    found = interview.found
+    remarks = tuple(one for address in sorted(interview.aside, key=addr.order) for one in interview.aside[address])
     bmcs = tuple(found[one] for one in sorted(found, key=addr.order))
-    return ScanResult(bmcs, budget, pace.sent - sent_before, round(loop.time() - started, 3), complete)
+    return ScanResult(bmcs, budget, pace.sent - sent_before, round(loop.time() - started, 3), complete, remarks)
 
 
 @asynccontextmanager
 async def _wires() -> AsyncIterator[Wires]:
-    on_wire = await own_wires()
+    on_wire, _ = await asyncio.gather(own_wires(), asyncio.to_thread(root.ready))
     try:
         yield on_wire
     finally:
@@ -111,6 +117,16 @@ class Sweep:
     on_done: OnDone | None = None
     _silent: list[str] = field(default_factory=list)
     _gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(ROOTS_AT_ONCE))
+
+    async def to_the_end(self, targets: Sequence[str], links: Sequence[str]) -> None:
+        """Ask all; what those raise who are told of the hosts comes out as it is."""
+        try:
+            await self.all(targets, links)
+        except BaseExceptionGroup as group:
+            failed, _ = group.split(ListenerFailed)
+            if failed is None:
+                raise
+            raise unwrapped(failed) from None
 
     async def all(self, targets: Sequence[str], links: Sequence[str]) -> None:
         """The named addresses, then the link-local neighbours, so that no machine is asked at two addresses at once."""

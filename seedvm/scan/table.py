@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from seedvm.scan.evidence import Bmc, Evidence
+from seedvm.scan.evidence import REMARK, Bmc, Evidence, Remark
 from seedvm.scan.identity import SAID, identities, maker
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ def about(bmc: Bmc) -> str:
     named = f"{known.vendor} {known.model}".strip()
     if named:
         return named if known.certainty == SAID else f"{named}?"
-    return bmc.fact("uuid") or bmc.fact("guid") or bmc.fact("certificate-subject") or ""
+    number = (bmc.fact("uuid") or bmc.fact("guid")) if identities(bmc) else ""
+    return number or bmc.fact("certificate-subject") or ""
 
 
 def contradictions(bmcs: Iterable[Bmc]) -> tuple[str, ...]:
@@ -54,9 +55,24 @@ def contradictions(bmcs: Iterable[Bmc]) -> tuple[str, ...]:
             owners.setdefault(identity, []).append(bmc.address)
     shared = {tuple(addresses): identity for identity, addresses in owners.items() if len(addresses) > 1}
     for addresses, identity in shared.items():
-        named = " and ".join(addresses[:4]) + (f" and {len(addresses) - 4} more" if len(addresses) > 4 else "")
-        found.append(f"{named} share one identity ({identity}): one BMC with several addresses, or a copied UUID?")
+        found.append(
+            f"{_named(addresses)} share one identity ({identity}): one BMC with several addresses, or a copied UUID?"
+        )
     return tuple(found)
+
+
+def remark_lines(bmcs: Iterable[Bmc], others: Iterable[Remark] = ()) -> tuple[str, ...]:
+    """What is odd about BMCs, and about hosts that are none as far as is known: a line for each remark, with all who have it."""
+    having: dict[str, dict[str, None]] = {}
+    rows = [(bmc.address, text) for bmc in bmcs for text in bmc.facts(REMARK)]
+    for address, text in (*rows, *((one.address, one.text) for one in others)):
+        having.setdefault(text, {})[address] = None
+    return tuple(f"{_named(tuple(addresses))}: {text}" for text, addresses in having.items())
+
+
+def _named(addresses: Sequence[str]) -> str:
+    """The first of many."""
+    return " and ".join(addresses[:4]) + (f" and {len(addresses) - 4} more" if len(addresses) > 4 else "")
 
 
 def tagged_vlans(heard: Iterable[Neighbour]) -> str:

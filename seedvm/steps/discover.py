@@ -21,7 +21,7 @@ from seedvm.scan.identity import merged
 from seedvm.scan.run import Plan, cost, scan
 from seedvm.scan.state import ScanProgress
 from seedvm.scan.sweep import USUAL_PORTS, Ports, plan_sweep, sweep
-from seedvm.scan.table import contradictions
+from seedvm.scan.table import contradictions, remark_lines
 
 
 class DiscoverStep:
@@ -72,7 +72,7 @@ class DiscoverStep:
             if not bmc.answered:
                 why = "does not answer" if self._declared(bmc) else "is outside bmc.ranges: it was not contacted"
                 report.log(f"{bmc.address} announces that it is a BMC but {why}")
-        for remark in contradictions(bmcs):
+        for remark in (*contradictions(bmcs), *remark_lines(bmcs, ended.remarks)):
             report.log(remark)
         if not bmcs:
             raise SeedvmError(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from seedvm.foreign.text import shown_bytes
 from seedvm.wire import WireError
 
 MAGIC = b"\x63\x82\x53\x63"
@@ -72,7 +73,7 @@ def parse_dhcp(data: bytes) -> Dhcp:
         mac=mac_text(data[28:34]),
         server=_address(server) if len(server) == 4 else None,
         client_uuid=uuid[1:] if len(uuid) == 17 and uuid[0] == 0 else None,
-        vendor_class=options.get(60, b"").decode("ascii", "replace"),
+        vendor_class=shown_bytes(options.get(60)),
         architecture=int.from_bytes(arch[:2], "big") if len(arch) >= 2 else None,
         offered=_address(data[16:20]),
     )

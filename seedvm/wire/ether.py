@@ -10,11 +10,14 @@ import ipaddress
 import struct
 from dataclasses import dataclass
 
+from seedvm.foreign.text import is_clean, shown
 from seedvm.wire import WireError
 
 IPV4, ARP, VLAN, IPV6, LLDP = 0x0800, 0x0806, 0x8100, 0x86DD, 0x88CC
 LONGEST_802_3 = 1500  # a type field of at most this is a length (IEEE 802.3 section 3.2.6)
 UDP, ICMPV6 = 17, 58
+CHASSIS_MAC, CHASSIS_ADDRESS = 4, 5  # subtypes of ids in LLDP (8.5.2, 8.5.3)
+PORT_MAC, PORT_ADDRESS = 3, 4
 
 
 @dataclass(frozen=True)
@@ -123,20 +126,48 @@ def parse_lldp(payload: bytes) -> Lldp:
         at += 2 + length
     if not {1, 2} <= set(found):
         raise WireError("LLDP: no chassis or no port")
-    return Lldp(_identity(found[1], 4), _identity(found[2], 3), _text(found.get(4)), _text(found.get(5)), vlan)
+    chassis, port = _identity(found[1], CHASSIS_MAC, CHASSIS_ADDRESS), _identity(found[2], PORT_MAC, PORT_ADDRESS)
+    return Lldp(chassis, port, _text(found.get(4, b"")), _text(found.get(5, b"")), vlan)
 
 
-def _identity(value: bytes, mac_subtype: int) -> str:
-    """A chassis or port id: MACs as such, the rest as text (8.5.2, 8.5.3)."""
-    if not value:
+def _identity(value: bytes, mac_subtype: int, address_subtype: int) -> str:
+    """A chassis or port id by its subtype (8.5.2, 8.5.3): MACs (of 6 or 8 bytes) and network addresses as such, names as text. What is
+    binary, whatever its subtype says, is hexadecimal."""
+    if len(value) < 2:
         raise WireError("LLDP: empty id")
-    if value[0] == mac_subtype and len(value) == 7:
-        return mac_text(value[1:])
-    return _text(value[1:])
+    subtype, data = value[0], value[1:]
+    if subtype == mac_subtype and len(data) in (6, 8):
+        return mac_text(data)
+    if subtype == address_subtype:
+        return _network_address(data[0], data[1:])
+    return _name(data) or data.hex()
 
 
-def _text(value: bytes | None) -> str:
-    return "".join(char for char in (value or b"").decode("utf-8", "replace") if char.isprintable())[:200]
+def _network_address(family: int, data: bytes) -> str:
+    """An address by its IANA family number: IPv4, IPv6, MACs; else, and where its length does not fit, all of it in hexadecimal."""
+    if (family, len(data)) in ((1, 4), (2, 16)):
+        return str(ipaddress.ip_address(data))
+    if (family, len(data)) in ((6, 6), (6, 8)):
+        return mac_text(data)
+    return bytes((family, *data)).hex()
+
+
+def _name(data: bytes) -> str:
+    """A name as text, without the NUL bytes and spaces that pad it; "" where it is none."""
+    try:
+        text = data.rstrip(b"\0").decode().strip()
+    except UnicodeDecodeError:
+        return ""
+    return shown(text) if is_clean(text) else ""
+
+
+def _text(value: bytes) -> str:
+    """A description, in UTF-8 as the standard asks, or in Latin-1 as older switches have it."""
+    data = value.partition(b"\0")[0]
+    try:
+        return shown(data.decode())
+    except UnicodeDecodeError:
+        return shown(data.decode("latin-1"))
 
 
 def parse_udp(frame: Frame) -> Datagram:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from seedvm.foreign.text import exact, shown
 from seedvm.wire import WireError
 
 GROUP_V4 = "224.0.0.251"
@@ -16,6 +17,7 @@ GROUP_V6 = "ff02::fb"
 PORT = 5353
 PTR = 12
 MOST_RECORDS = 64
+MOST_NAME = 255  # RFC 1035 section 2.3.4
 _ASK = struct.pack(">HH", PTR, 0x8000 | 1)  # class IN, unicast answer wanted
 BMC_SERVICES = ("_obmc_redfish._tcp.local", "_obmc_rest._tcp.local", "_obmc_console._tcp.local", "_redfish._tcp.local")
 
@@ -62,16 +64,16 @@ def parse_services(data: bytes) -> tuple[MdnsService, ...]:
         if at + length > len(data):
             raise WireError("mDNS: record data runs over the end")
         if kind == PTR:
-            found.append(MdnsService(owner.lower(), _name(data, at)[0]))
+            found.append(MdnsService(exact(owner).lower(), shown(_name(data, at)[0])))
         at += length
     return tuple(found)
 
 
 def _name(data: bytes, at: int) -> tuple[str, int]:
-    """A name and where the record goes on after it. Pointers must lead backwards, so none can be followed for ever."""
+    """A name as it was sent, and where the record goes on after it. Pointers must lead backwards, so none can be followed for ever."""
     labels: list[str] = []
     after = None
-    limit = at
+    limit, long = at, 1
     while True:
         if at >= len(data):
             raise WireError("mDNS: name runs over the end")
@@ -91,5 +93,8 @@ def _name(data: bytes, at: int) -> tuple[str, int]:
             return ".".join(labels), (at + 1 if after is None else after)
         if at + 1 + length > len(data):
             raise WireError("mDNS: label runs over the end")
-        labels.append("".join(c for c in data[at + 1 : at + 1 + length].decode("utf-8", "replace") if c.isprintable()))
+        labels.append(data[at + 1 : at + 1 + length].decode("utf-8", "replace"))
         at += 1 + length
+        long += 1 + length
+        if long > MOST_NAME:
+            raise WireError(f"mDNS: name of more than {MOST_NAME} bytes")

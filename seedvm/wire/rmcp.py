@@ -10,6 +10,7 @@ import struct
 import uuid
 from dataclasses import dataclass
 
+from seedvm.foreign.identity import is_placeholder_uuid
 from seedvm.wire import WireError
 
 ASF_IANA = 0x000011BE
@@ -191,14 +192,15 @@ def parse_system_guid(message: Message) -> bytes:
 
 
 def guid_readings(raw: bytes) -> tuple[uuid.UUID, ...]:
-    """Every UUID that these 16 bytes may mean: SMBIOS (mixed), RFC 4122 and wholly reversed order; none if all 0 or F.
+    """Every UUID that these 16 bytes may mean: SMBIOS (mixed), RFC 4122 and wholly reversed order; none if they are what a firmware has
+    where nobody gave it a UUID, in any of these orders.
 
     IPMI 20.8 asks for the reversed order, SMBIOS for mixed, some firmware sends RFC 4122: none is certain alone.
     """
-    if len(raw) != 16 or raw in (b"\x00" * 16, b"\xff" * 16):
+    if len(raw) != 16:
         return ()
     readings = (uuid.UUID(bytes_le=raw), uuid.UUID(bytes=raw), uuid.UUID(bytes=raw[::-1]))
-    return tuple(dict.fromkeys(readings))
+    return () if any(map(is_placeholder_uuid, readings)) else tuple(dict.fromkeys(readings))
 
 
 def expect(message: Message, netfn: int, command: int, least: int) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from seedvm.foreign.text import exact
 from seedvm.wire import WireError
 
 GROUP_V4 = "239.255.255.253"
@@ -17,6 +18,7 @@ PORT = 427
 REQUEST, REPLY = 1, 2
 MULTICAST = 0x2000
 MOST_URLS = 64
+MOST_URL = 1024
 TYPES = (
     "service:ipmi",
     "service:management-hardware.IBM:integrated-management-module2",
@@ -80,11 +82,10 @@ def parse_reply(data: bytes) -> SlpReply:
         at += 5 + length + 1
         if len(url) != length or at > len(data):
             break
+        urls.append(_url(url))
         if data[at - 1]:  # authentication blocks: their lengths are not ours to trust
-            urls.append(_text(url))
             break
-        urls.append(_text(url))
-    return SlpReply(transaction, tuple(urls))
+    return SlpReply(transaction, tuple(filter(None, urls)))
 
 
 def service_of(url: str) -> str:
@@ -92,5 +93,6 @@ def service_of(url: str) -> str:
     return url.partition("://")[0].lower()
 
 
-def _text(raw: bytes) -> str:
-    return "".join(char for char in raw.decode("utf-8", "replace") if char.isprintable())[:200]
+def _url(raw: bytes) -> str:
+    """A URL whole, "" where it is no text that may be shown or has no end."""
+    return exact(raw.decode("utf-8", "replace"), MOST_URL)

@@ -22,7 +22,8 @@ Connected = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any
 
 @dataclass(frozen=True)
 class Tls:
-    """`version` alone ("1.0", "1.1", "1.2", "1.3"), or with "" 1.2 and 1.3. `certificate` is a kind of `certificates.CERTIFICATES`.
+    """`version` alone ("1.0", "1.1", "1.2", "1.3"), or with "" 1.2 and 1.3. `certificate` is a kind of `certificates.CERTIFICATES`,
+    `ciphers` are OpenSSL's names of the only ones up to TLS 1.2.
 
     Without `rfc5746` OpenSSL's clients say "unsafe legacy renegotiation disabled". `drip` are seconds between two bytes of the
     server's handshake: at 0.05 one takes half a minute. These two and odd certificates are served by TLS 1.2 alone.
@@ -30,6 +31,7 @@ class Tls:
 
     version: str = ""
     certificate: str = "plain"
+    ciphers: str = ""
     rfc5746: bool = True
     drip: float = 0.0
 
@@ -43,7 +45,7 @@ async def serve(connected: Connected, host: str, port: int, tls: Tls | None, nam
     if tls is None:
         return await asyncio.start_server(connected, host, port, backlog=64)
     der, key = make(tls.certificate, name)
-    context = None if tls.by_hand else _context(der, key, tls.version)
+    context = None if tls.by_hand else _context(der, key, tls)
     if context and not tls.version:
         return await asyncio.start_server(connected, host, port, ssl=context, backlog=64)
 
@@ -59,9 +61,9 @@ async def serve(connected: Connected, host: str, port: int, tls: Tls | None, nam
     return await asyncio.start_server(accept, host, port, backlog=64)
 
 
-def _context(der: bytes, key: ec.EllipticCurvePrivateKey, version: str) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+def _context(der: bytes, key: ec.EllipticCurvePrivateKey, tls: Tls) -> ssl.SSLContext:
+    context, version = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), tls.version
+    context.set_ciphers(f"{tls.ciphers or 'DEFAULT'}:@SECLEVEL=0")
     if version:
         only = ssl.TLSVersion[f"TLSv{version.replace('.', '_').removesuffix('_0')}"]
         with warnings.catch_warnings(action="ignore", category=DeprecationWarning):

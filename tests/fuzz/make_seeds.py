@@ -22,7 +22,6 @@ from scapy.layers.inet6 import ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6NDOptDstLLAddr, I
 from scapy.layers.l2 import ARP, LLC, SNAP, Dot1Q, Dot3, Ether
 
 from tests.datacenter.accounts import Accounts
-from tests.datacenter.http import answer
 from tests.datacenter.ipmi import Ipmi
 from tests.datacenter.model import Host
 from tests.datacenter.record import Record
@@ -111,11 +110,16 @@ def _frames() -> Iterator[Seed]:
         raw = bytes(frame)
         yield "frame", name, raw
     yield "lldp", "unit", bytes(named["lldp"])[14:]
+    yield "lldp", "addresses", bytes.fromhex("02060501c000020f" + "040604010a000001" + "060200780000")
+    yield "lldp", "eui", bytes.fromhex("0209040011223344556677" + "040706525400aabbcc" + "060200780000")
     yield "parse_arp", "reply", bytes(ARP(op=2, hwsrc=MAC, psrc="10.66.0.1", pdst="10.66.4.1"))
     yield "mdns", "answer", bytes(dns)
     yield "parse_dhcp", "discover", bytes(boot)
     yield "dhcp.read", "discover", bytes(boot)
     yield "ssdp.parse", "notify", notify
+    uuid = b"92384634-2938-2342-8820-489239905423"
+    odd = b"HTTP/1.1 200 OK\nST: urn::dmtf-org:service:redfish-rest:1\nUSN: uuid:%s::urn::dmtf-org:service:redfish-rest:1:6\n"
+    yield "ssdp.parse", "odd", odd % uuid + b"LOCATION: <https://10.66.0.1/redfish/v1/>\n\n"
     slp = b"service:ipmi://10.66.0.1:623"
     entry = b"\x00\xff\xff" + struct.pack(">H", len(slp)) + slp + b"\x00"
     body = struct.pack(">HH", 0, 1) + entry
@@ -125,14 +129,11 @@ def _frames() -> Iterator[Seed]:
 
 def _text() -> Iterator[Seed]:
     root = {"RedfishVersion": "1.11.0", "UUID": "00112233-4455-6677-8899-aabbccddeeff", "Vendor": "X", "Product": "Y"}
-    yield "scan.root", "plain", answer(200, root)
     body = json.dumps(root).encode()
-    yield (
-        "scan.root",
-        "chunked",
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(body), body),
-    )
-    yield "scan.root", "closed", answer(401, {"error": {"code": "Base.1.8.GeneralError", "message": "log in"}})
+    yield "scan.root", "plain", body
+    yield "scan.root", "padded", b"\xef\xbb\xbf" + body + b"\0"
+    refusal = {"error": {"code": "Base.1.8.GeneralError", "message": "log in"}}
+    yield "scan.root", "closed", json.dumps(refusal).encode()
     yield "inventory_formats", "csv", b"name,address,user,password,mac\nm1,10.0.0.1,admin,x,52:54:00:00:00:01\n"
     nodes = [
         {"pm_type": "ipmi", "pm_addr": "10.0.0.1", "pm_user": "a", "pm_password": "b", "ports": [{"address": MAC}]}

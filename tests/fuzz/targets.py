@@ -19,12 +19,13 @@ from typing import Any
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
+from seedvm.foreign.json_document import NotJson
 from seedvm.scan.root import RedfishRoot
 from seedvm.wire import WireError, rakp
 from tests.fuzz.deeper import DEEPER
 
-PACKAGES = ("seedvm.wire", "seedvm.scan", "seedvm.bmc", "seedvm.rack")
-REFUSALS = (WireError, SeedvmError)
+PACKAGES = ("seedvm.foreign", "seedvm.wire", "seedvm.scan", "seedvm.bmc", "seedvm.rack")
+REFUSALS = (WireError, SeedvmError, NotJson)
 KEYS = rakp.SessionKeys(b"s" * 32, b"1" * 32, b"2" * 32)
 SUPPLIES: dict[Any, Any] = {
     str: "x",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from seedvm.base.errors import SeedvmError
 from seedvm.scan.evidence import REDFISH, Bmc, Evidence
 from seedvm.scan.ranges import addresses, wires
-from seedvm.scan.root import parse_root
+from seedvm.scan.root import parse_root, why_no_root
 from seedvm.scan.sweep import plan_sweep
 
 
@@ -58,43 +58,71 @@ def test_the_cost_is_known_before_the_start() -> None:
     assert 5 < budget.seconds < 15
 
 
-def answer(body: bytes, head: bytes = b"HTTP/1.1 200 OK") -> bytes:
-    return head + b"\r\nContent-Type: application/json\r\n\r\n" + body
+REFUSAL = {"error": {"code": "Base.1.8.GeneralError", "message": "no"}}
 
 
-def test_a_service_root_is_recognised() -> None:
+@pytest.mark.parametrize("raw", [b"%s", b"\xef\xbb\xbf%s", b"%s\0\0", b"\r\n%s\r\n"])
+def test_a_service_root_is_recognised(raw: bytes) -> None:
     said = {"RedfishVersion": "1.6.0", "UUID": "92384634-2938-2342-8820-489239905423", "Vendor": "Contoso"}
-    root = parse_root(answer(json.dumps(said).encode()), REDFISH)
+    root = parse_root(raw % json.dumps(said).encode(), REDFISH)
     assert root is not None
     assert (root.version, root.vendor, root.uuid) == ("1.6.0", "Contoso", said["UUID"])
 
 
-def test_a_chunked_service_root_is_recognised() -> None:
-    body = json.dumps({"RedfishVersion": "1.6.0"}).encode()
-    chunked = b"5\r\n" + body[:5] + b"\r\n" + f"{len(body) - 5:x}".encode() + b"\r\n" + body[5:] + b"\r\n0\r\n\r\n"
-    raw = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked
-    assert parse_root(raw, REDFISH) is not None
+def test_a_root_that_names_no_version_is_known_by_its_type() -> None:
+    root = parse_root(b'{"@odata.type": "#ServiceRoot.v1_5_0.ServiceRoot", "RedfishVersion": null}', REDFISH)
+    assert root is not None
+    assert root.version == ""
 
 
 @pytest.mark.parametrize(
-    "raw",
+    ("status", "said", "headers", "closed"),
     [
-        answer(b"<html>welcome</html>"),
-        answer(b"{}"),
-        answer(b'{"RedfishVersion": 3}'),
-        answer(b"[" * 100000),
-        answer(b'{"RedfishVersion": "1"}', b"HTTP/1.1 404 no"),
-        answer(b'{"error": {"code": 401, "title": "Unauthorized", "message": "no"}}', b"HTTP/1.1 401 no"),
+        (401, REFUSAL, {}, "asks for a login"),
+        (401, None, {"odata-version": "4.0"}, "asks for a login"),
+        (403, REFUSAL, {}, "answers HTTP 403"),
+        (503, REFUSAL, {}, "answers HTTP 503"),
     ],
 )
-def test_what_is_no_service_root_is_no_bmc(raw: bytes) -> None:
-    assert parse_root(raw, REDFISH) is None
+def test_a_root_that_may_not_be_read_is_still_one(
+    status: int, said: object, headers: dict[str, str], closed: str
+) -> None:
+    root = parse_root(json.dumps(said).encode() if said else b"", REDFISH, status, headers)
+    assert root is not None
+    assert root.closed == closed
 
 
-@given(raw=st.binary(max_size=400))
-def test_any_bytes_are_a_root_or_none(raw: bytes) -> None:
-    parse_root(raw, REDFISH)
-    parse_root(answer(raw), REDFISH)
+@pytest.mark.parametrize(
+    ("status", "body", "why"),
+    [
+        (200, b"<html>welcome</html>", ""),
+        (200, b"{}", ""),
+        (200, b'{"RedfishVersion": 3}', ""),
+        (404, b'{"RedfishVersion": "1"}', ""),
+        (200, b"[" * 100000, ""),
+        (200, b'{"RedfishVersion": "1",}', "answers no JSON at /redfish/v1/: "),
+        (200, b'{"RedfishVersion": "\xff"}', "answers no JSON at /redfish/v1/: byte 0xff at 20"),
+        (401, b'{"error": {"code": 401, "message": "no"}}', "asks for a login at /redfish/v1/ (HTTP 401)"),
+        (403, b"<html>no</html>", "answers HTTP 403 at /redfish/v1/"),
+    ],
+)
+def test_what_is_no_service_root_is_no_bmc_and_what_is_odd_about_it_is_said(status: int, body: bytes, why: str) -> None:
+    assert parse_root(body, REDFISH, status) is None
+    said = why_no_root(body, status, {"content-type": "text/html"})
+    assert said.startswith(why) and bool(said) == bool(why)
+
+
+@pytest.mark.parametrize("number", ["03000200-0400-0500-0006-000700080009", "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF"])
+def test_a_uuid_that_firmware_puts_into_many_machines_is_none(number: str) -> None:
+    root = parse_root(json.dumps({"RedfishVersion": "1.6.0", "UUID": number}).encode(), REDFISH)
+    assert root is not None
+    assert (root.uuid, root.placeholder) == ("", number)
+
+
+@given(raw=st.binary(max_size=400), status=st.sampled_from([200, 401, 403, 503]))
+def test_any_bytes_are_a_root_or_none(raw: bytes, status: int) -> None:
+    parse_root(raw, REDFISH, status)
+    why_no_root(raw, status, {})
 
 
 def test_a_fact_said_twice_by_one_source_is_kept_once_and_a_contradiction_is_kept() -> None:

@@ -1,0 +1,52 @@
+"""Whatever one host makes us raise stays with that host: a remark for the operator, an entry in the trace, and the scan goes on.
+
+The one place of the scan that catches every error: of our own code, of a library that refuses a value, also what is no Exception, such as
+a panic of a library in Rust. Refuses to hide our own failures: what is raised by those who are told of hosts (a full disk, a closed
+pipe) passes, and so do cancellation and the end of the program.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+
+from seedvm.base import trace
+from seedvm.foreign.text import shown
+
+MOST_REASON = 160
+
+
+class ListenerFailed(Exception):
+    """Who is told of hosts has failed: the cause is what it raised, and no host is to blame."""
+
+
+@contextlib.contextmanager
+def contained(
+    host: str, doing: str, tell: Callable[[str], None] | None = None, passing: type[Exception] = ListenerFailed
+) -> Iterator[None]:
+    """`tell` gets one line with type and reason of whatever is raised while we are `doing` something with a host. `passing` is let through
+    as well: a parser's own refusal."""
+    try:
+        yield
+    except (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit, ListenerFailed, passing):
+        raise
+    except BaseException as error:
+        trace.error(error, f"scan of {host}: {doing}")
+        if tell:
+            tell(f"{doing} failed: {shown(f'{type(error).__name__}: {error}'.rstrip(': '), MOST_REASON)}")
+
+
+@contextlib.contextmanager
+def telling() -> Iterator[None]:
+    """Around a call of somebody who is told of hosts: what it raises is not taken for a host's."""
+    try:
+        yield
+    except Exception as error:
+        raise ListenerFailed from error
+
+
+def unwrapped(group: BaseExceptionGroup[ListenerFailed]) -> BaseException:
+    """What was raised by who is told of hosts, out of the groups of the tasks that it came through."""
+    first = group.exceptions[0]
+    return unwrapped(first) if isinstance(first, BaseExceptionGroup) else first.__cause__ or first
