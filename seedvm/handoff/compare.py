@@ -1,13 +1,19 @@
 """Do the members hold the same? Pure comparison of what each member said about itself.
 
-It refuses empty sets: members that agree about nothing have proved nothing.
+It refuses empty sets: members that agree about nothing have proved nothing. Tables are compared in rounds: services write their
+heartbeats all the time, and two members are seldom seen at the same transaction. A table on which all agree is proven; the others
+are asked for again. What differs twice without a change on any member is a real difference.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeAlias
+
+Values: TypeAlias = Mapping[str, str]
+"""Item -> value, as one member has it."""
 
 
 class DatabaseDigest(NamedTuple):
@@ -17,6 +23,29 @@ class DatabaseDigest(NamedTuple):
     tables: int
     rows: int
     sha256: str
+
+
+@dataclass
+class Rounds:
+    """The rounds of one comparison. `open` are the items to ask for in the next one; none before the first means every item."""
+
+    open: tuple[str, ...] = ()
+    stuck: tuple[str, ...] = ()
+    """Sentences on what differs although nothing moved between two rounds."""
+    _last: dict[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def heard(self, said: Mapping[str, Values]) -> None:
+        """Take in what each member said in this round of the items asked for."""
+        problems = differences(said)
+        if len(said) < 2 or not all(said.values()):
+            self.stuck = problems
+            return
+        every = {item for items in said.values() for item in items}
+        now = {item: {member: items.get(item, "missing") for member, items in said.items()} for item in every}
+        self.open = tuple(sorted(item for item, values in now.items() if len(set(values.values())) > 1))
+        still = {item for item in self.open if self._last.get(item) == now[item]}
+        self.stuck = tuple(one for one in problems if one.partition(" ")[0] in still)
+        self._last = {item: now[item] for item in self.open}
 
 
 def differences(said: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:

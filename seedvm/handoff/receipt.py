@@ -36,7 +36,7 @@ class Member:
 class Receipt:
     """All that is signed. Times are UTC; `phases` maps a phase to when it began.
 
-    `databases` and `images` were the same on every member at transaction `seqno`; `gaps` is what a client of the VIP saw.
+    `databases` and `images` were the same on every member, compared from transaction `seqno` on; `gaps` is what a client of the VIP saw.
     """
 
     site: str

@@ -47,7 +47,7 @@ def _measured(receipt: Receipt) -> list[str]:
 
 def _compared(receipt: Receipt) -> list[str]:
     return [
-        f"Compared and identical on every member, at database transaction {receipt.seqno}:",
+        f"Compared and identical on every member, from database transaction {receipt.seqno} on:",
         *(
             f"  {one.database:<12} {one.tables:>4} tables {one.rows:>8} rows  sha256 {one.sha256[:32]}"
             for one in receipt.databases

@@ -42,7 +42,7 @@ class Quiesced:
 
 @dataclass(frozen=True)
 class Compared:
-    """What was the same on every member, at transaction `seqno`, under the hold of `hold_since`; `secrets` counts by kind."""
+    """What was the same on every member, compared from transaction `seqno` on, under the hold of `hold_since`; `secrets` counts by kind."""
 
     hold_since: float
     seqno: int

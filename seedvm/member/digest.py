@@ -1,4 +1,4 @@
-"""`member digest`: row count and checksum of every table at one sequence number of the cluster. Reads only."""
+"""`member digest`: row count and checksum of tables, all of one moment of this member. Reads only."""
 
 from __future__ import annotations
 
@@ -10,26 +10,23 @@ from seedvm.services.load import installed
 
 @dataclass(frozen=True)
 class DigestRequest:
-    """At which sequence number; how long to wait for it."""
+    """Which tables (database.table); none named: every table of the databases."""
 
-    seqno: int
+    tables: tuple[str, ...] = ()
     databases: tuple[str, ...] = field(default_factory=lambda: installed().databases)
-    seconds: float = 20.0
 
 
 @dataclass(frozen=True)
 class Digest:
-    """The tables at `seqno`. `missed`: the member was at `seqno` instead of at the wanted number, and there are no tables."""
+    """The tables, of a moment in which transaction `seqno` was committed."""
 
     seqno: int
-    missed: bool
     tables: tuple[galera.TableDigest, ...] = ()
 
 
 def digest(request: DigestRequest) -> Digest:
-    """The digest of every table, or that the moment was missed."""
+    """The digest of the tables."""
     with galera.connect(timeout=120) as connection:
-        found = galera.snapshot_at(connection, request.seqno, request.databases, seconds=request.seconds)
-    if isinstance(found, galera.Missed):
-        return Digest(found.seqno, missed=True)
-    return Digest(found.seqno, missed=False, tables=found.tables)
+        listed = tuple(map(galera.quoted, request.tables)) or galera.tables(connection, request.databases)
+        found = galera.snapshot(connection, listed)
+    return Digest(found.seqno, found.tables)

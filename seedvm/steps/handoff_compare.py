@@ -13,7 +13,8 @@ from typing import ClassVar
 from seedvm.base.errors import SeedvmError
 from seedvm.cloud.connection import in_thread
 from seedvm.cloud.ssh import SshHost
-from seedvm.controller import galera, vip
+from seedvm.controller import vip
+from seedvm.controller.galera import TableDigest
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
 from seedvm.handoff import compare, hold, services
@@ -25,7 +26,7 @@ from seedvm.member.digest import Digest, DigestRequest
 from seedvm.member.images import ImagesRequest
 from seedvm.member.secrets import KINDS, SecretsRequest
 
-_MARGINS = (4, 8, 14, 20, 6, 3, 2, 0)
+_ROUNDS = 20
 
 
 @dataclass(frozen=True)
@@ -77,32 +78,35 @@ class Compare:
         report.phase("COMPARE", "done", f"{len(tables)} tables, {len(images)} images, {total} secrets on every member")
 
     async def _tables(self, report: Report) -> Digest:
-        """The digest on which all members agree, taken at one sequence number. A difference counts once it is seen twice."""
-        seen: tuple[str, ...] = ()
-        for margin in _MARGINS:
-            now = await in_thread(_seqno)
-            said = await self._digests(now + margin)
-            if late := [name for name, one in said.items() if one.missed]:
-                report.log(f"{', '.join(late)} missed transaction {now + margin}; trying a later one")
-                continue
-            different = compare.differences({name: _items(one) for name, one in said.items()})
-            if not different:
-                report.fact("tables_compared", f"{len(said[self.members.seed.name].tables)} on {len(said)} members")
-                return said[self.members.seed.name]
-            if again := tuple(sorted({*different} & {*seen})):
+        """The seed's digest of every table, on each of which all members have agreed; `seqno` is where the comparison started."""
+        rounds, agreed, start = compare.Rounds(), dict[str, TableDigest](), 0
+        for number in range(_ROUNDS):
+            said = await self._digests(rounds.open)
+            own = said[self.members.seed.name]
+            start = start or own.seqno
+            rounds.heard({name: _items(one) for name, one in said.items()})
+            if rounds.stuck:
                 raise SeedvmError(
                     "the members' tables differ",
-                    why="; ".join(again[:5]),
+                    why="; ".join(rounds.stuck[:5]),
                     hint="on the node: systemctl restart mariadb",
                 )
-            seen = different
+            agreed |= {one.table: one for one in own.tables}
+            if not rounds.open:
+                report.fact("tables_compared", f"{len(agreed)} on {len(said)} members")
+                return Digest(start, tuple(agreed.values()))
+            report.log(
+                f"round {number + 1}: {len(agreed) - len(rounds.open)} tables agree; comparing again: {_few(rounds.open)}"
+            )
         raise SeedvmError(
-            "could not take a consistent snapshot on all members", why="; ".join(seen[:5]), hint="run again"
+            "some tables never were the same on all members",
+            why=f"{_few(rounds.open)} changed in each of {_ROUNDS} rounds",
+            hint="stop what writes to them through the VIP, then run again",
         )
 
-    async def _digests(self, seqno: int) -> dict[str, Digest]:
+    async def _digests(self, tables: tuple[str, ...]) -> dict[str, Digest]:
         everybody = (self.members.seed, *self.members.nodes)
-        return await self.members.ask_each(verbs.DIGEST, lambda _: DigestRequest(seqno), of=everybody, timeout=180)
+        return await self.members.ask_each(verbs.DIGEST, lambda _: DigestRequest(tables), of=everybody, timeout=180)
 
     async def _images(self, report: Report) -> tuple[ListedImage, ...]:
         api = await self.members.login(self.members.seed.address)
@@ -147,9 +151,9 @@ class Compare:
         return kinds
 
 
-def _seqno() -> int:
-    with galera.connect(timeout=10) as connection:
-        return galera.seqno(connection)
+def _few(tables: tuple[str, ...]) -> str:
+    more = f" and {len(tables) - 4} more" if len(tables) > 4 else ""
+    return ", ".join(tables[:4]) + more
 
 
 def _items(said: Digest) -> dict[str, str]:

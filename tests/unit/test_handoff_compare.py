@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from seedvm.controller.galera import GaleraStatus, parse_status
 from seedvm.controller.rabbit import parse_running
-from seedvm.handoff.compare import by_database, differences
+from seedvm.handoff.compare import Rounds, by_database, differences
 from seedvm.handoff.services import changed
 from seedvm.member.boot import BootAnswers
 from seedvm.member.images import StoredImage
@@ -27,6 +27,33 @@ def test_an_empty_set_proves_nothing() -> None:
     assert differences({"seed": {"a": "1"}, "node": {}}) == ("node has nothing to compare",)
     assert differences({"seed": {"a": "1"}})
     assert differences({})
+
+
+def test_what_moves_is_asked_for_again_until_all_agree() -> None:
+    rounds = Rounds()
+    rounds.heard({"seed": {"a": "1", "beats": "7"}, "node": {"a": "1", "beats": "6"}})
+    assert (rounds.open, rounds.stuck) == (("beats",), ())
+    rounds.heard({"seed": {"beats": "8"}, "node": {"beats": "7"}})
+    assert (rounds.open, rounds.stuck) == (("beats",), ())
+    rounds.heard({"seed": {"beats": "8"}, "node": {"beats": "8"}})
+    assert (rounds.open, rounds.stuck) == ((), ())
+
+
+def test_what_differs_twice_and_moves_nowhere_is_a_difference() -> None:
+    rounds = Rounds()
+    said = {"seed": {"a": "1", "beats": "7"}, "node": {"a": "2", "beats": "6"}}
+    rounds.heard(said)
+    assert rounds.stuck == ()
+    rounds.heard({"seed": {"a": "1", "beats": "8"}, "node": {"a": "2", "beats": "7"}})
+    assert rounds.stuck == ("a (node: 2, seed: 1)",)
+    assert rounds.open == ("a", "beats")
+
+
+def test_a_member_that_says_nothing_ends_the_rounds() -> None:
+    for said in ({"seed": {"a": "1"}, "node": {}}, {"seed": {"a": "1"}}, {}):
+        rounds = Rounds()
+        rounds.heard(said)
+        assert rounds.stuck
 
 
 def test_a_database_is_summed_up_and_any_change_shows_in_its_hash() -> None:

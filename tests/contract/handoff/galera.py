@@ -23,11 +23,13 @@ _LONGLONG, _STRING = 8, 0xFD
 
 
 class Cluster:
-    """What all members share: the tables (name -> rows, checksum), secrets as they lie in the database, and the number of members."""
+    """What all members share: the tables (name -> rows, checksum), of which some are written all the time (`beating`), secrets as they
+    lie in the database, and the number of members."""
 
     def __init__(self, size: Callable[[], int]) -> None:
         self.size = size
         self.tables = {f"{database}.things": (3, 7000 + number) for number, database in enumerate(DATABASES)}
+        self.beating: set[str] = set()
         self.stacks = [("undercloud", "lab", "site:trust-1")]
         self.bmcs = [("node-1", '{"ipmi_password": "one"}'), ("node-2", '{"ipmi_password": "two"}')]
         self.rows: dict[str, set[str]] = {"heat": set(), "ironic": set()}
@@ -117,12 +119,15 @@ class Member:
         wanted = re.findall(r"'([^']+)'", databases)
         return [(*name.split("."),) for name in sorted(self.cluster.tables) if name.split(".")[0] in wanted]
 
-    def count(self, database: str, table: str) -> list[tuple[Any, ...]]:
-        return [(self.cluster.tables[f"{database}.{table}"][0],)]
+    def counts(self, sql: str) -> list[tuple[Any, ...]]:
+        return [(name, self.cluster.tables[name][0]) for name in _named(sql)]
 
-    def checksum(self, database: str, table: str) -> list[tuple[Any, ...]]:
-        name = f"{database}.{table}"
-        return [(name, self.cluster.tables[name][1] + (name in self.different))]
+    def checksums(self, sql: str) -> list[tuple[Any, ...]]:
+        return [(name, self._checksum(name)) for name in _named(sql)]
+
+    def _checksum(self, name: str) -> int:
+        beat = self.cluster.seqno(id(self)) if name in self.cluster.beating else 0
+        return self.cluster.tables[name][1] + (name in self.different) * 1_000_000 + beat
 
     def delete(self, service: str, host: str) -> int:
         there = host in self.cluster.rows[service]
@@ -133,8 +138,8 @@ class Member:
 _STATEMENTS: Sequence[tuple[str, Any]] = (
     (r"SHOW GLOBAL STATUS LIKE '(.+)'", Member.status),
     (r"SELECT table_schema, table_name .* IN \((.+)\)", Member.listed),
-    (r"SELECT COUNT\(\*\) FROM `(\w+)`.`(\w+)`", Member.count),
-    (r"CHECKSUM TABLE `(\w+)`.`(\w+)` EXTENDED", Member.checksum),
+    (r"(SELECT '[\w.]+', COUNT\(\*\) FROM .+)", Member.counts),
+    (r"CHECKSUM TABLE (.+) EXTENDED", Member.checksums),
     (r"SELECT s.name, u.decrypt_method", lambda member: member.cluster.stacks),
     (r"SELECT uuid, driver_info FROM ironic.nodes", lambda member: member.cluster.bmcs),
     (r"DELETE FROM heat.service WHERE host = '([^']+)'", lambda member, host: member.delete("heat", host)),
@@ -148,6 +153,10 @@ _STATEMENTS: Sequence[tuple[str, Any]] = (
 )
 _OK = b"\x00\x00\x00" + struct.pack("<HH", 2, 0)
 _EOF = b"\xfe" + struct.pack("<HH", 0, 2)
+
+
+def _named(sql: str) -> list[str]:
+    return [f"{database}.{table}" for database, table in re.findall(r"`(\w+)`\.`(\w+)`", sql)]
 
 
 def _result(answer: int | list[tuple[Any, ...]]) -> list[bytes]:

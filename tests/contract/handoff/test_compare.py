@@ -69,6 +69,22 @@ async def test_a_table_that_differs_is_named_with_its_member(lab: Lab) -> None:
 
 
 @in_a_lab
+async def test_a_table_that_is_written_all_the_time_is_compared_until_all_agree(lab: Lab) -> None:
+    lab.cluster.beating |= {"nova.things", "ironic.things"}
+    await quiesced(lab)
+    await Compare(lab.members).apply(lab.told)
+    assert lab.record.compared is not None and lab.record.compared.tables == len(DATABASES)
+
+
+@in_a_lab
+async def test_a_difference_in_a_table_that_is_written_all_the_time_is_found_too(lab: Lab) -> None:
+    lab.cluster.beating.add("nova.things")
+    lab.galera["demo-undercloud-2"].different.add("nova.things")
+    error = await refused(lab)
+    assert "nova.things" in error.why
+
+
+@in_a_lab
 async def test_an_image_that_is_damaged_or_missing_on_one_node_is_found(lab: Lab) -> None:
     (lab.nodes[2].lib / "glance/images" / IMAGE).write_bytes(b"golden imagf")
     error = await refused(lab)
