@@ -61,7 +61,8 @@ def _without(folder: str, *others: str) -> tuple[str, ...]:
 _RACKS = frozenset({RACKS})
 _SEEDVM = (sys.executable, "-m", "seedvm")
 _WIRES = frozenset({"wires"})
-_IMAGES = ("tests/contract/image", "tests/contract/rack/test_machines.py")
+_RACK_TESTS = tuple(f"tests/contract/rack/test_{name}.py" for name in ("machines", "injected", "saved"))
+_IMAGES = ("tests/contract/image", *_RACK_TESTS)
 _DATACENTER = ("tests/contract/scan/test_datacenter.py", "tests/contract/bmc/test_datacenter_credentials.py")
 _METAL, _APPLIANCE, _CONTROLLER = (f"tests/qemu/test_{name}.py" for name in ("4_metal", "3_appliance", "5_controller"))
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from tests.stories.story import Story, listed, tell
+from tests.stories import experiments
+from tests.stories.story import Figures, Story, listed, tell
 
 BUILD = Path("build/stories")
 
 
 def main(words: list[str]) -> int:
-    stories = listed()
+    stories = listed() | experiments.stories()
     if not words or not words[0]:
         for name, (proves, takes) in stories.items():
             print(f"make story NAME={name}\n  {proves}\n  {takes}")
@@ -22,9 +24,17 @@ def main(words: list[str]) -> int:
         print(f"there is no story {name}; there are {', '.join(stories)}", file=sys.stderr)
         return 2
     story = Story(name, BUILD / name)
-    verdict = tell(story, importlib.import_module(f"tests.stories.{name.replace('-', '_')}").run)
+    verdict = tell(story, runner(name))
     print(story.record.read_text(), end="")
     return 0 if verdict == "passed" else 1
+
+
+def runner(name: str) -> Callable[[Story], Figures]:
+    """What plays a story: its own module, or the one experiment of that name."""
+    if name in experiments.stories():
+        return experiments.runner(name)
+    run: Callable[[Story], Figures] = importlib.import_module(f"tests.stories.{name.replace('-', '_')}").run
+    return run
 
 
 if __name__ == "__main__":

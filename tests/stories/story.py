@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 HOME = Path(__file__).parent
 SOURCE = HOME.parents[1]
-_NO_STORIES = ("story", "__main__")
+_NO_STORIES = ("story", "experiments", "__main__")
 
 Figures: TypeAlias = Mapping[str, float | int | str]
 

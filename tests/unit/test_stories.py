@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.stories import experiments
+from tests.stories.__main__ import runner
 from tests.stories.story import Figures, Story, listed, tell
 
 
@@ -16,11 +17,11 @@ def record(story: Story) -> dict[str, Any]:
     return dict(json.loads(story.record.read_text()))
 
 
-@pytest.mark.parametrize("name", listed())
+@pytest.mark.parametrize("name", listed() | experiments.stories())
 def test_a_story_says_what_it_proves_and_how_long_it_takes_and_can_be_run(name: str) -> None:
-    proves, takes = listed()[name]
+    proves, takes = (listed() | experiments.stories())[name]
     assert proves.endswith(".") and takes.startswith("Takes ") and takes.endswith((".", ":"))
-    assert callable(importlib.import_module(f"tests.stories.{name.replace('-', '_')}").run)
+    assert callable(runner(name))
 
 
 def test_a_run_leaves_its_figures_its_parameters_and_the_verdict(tmp_path: Path) -> None:

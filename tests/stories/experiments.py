@@ -1,0 +1,36 @@
+"""One story for each experiment of tests/storm/experiments.py: `make story NAME=handoff-f2a`. It holds no story of its own name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from tests.stories.handoff_storm import figures, table
+from tests.stories.story import SOURCE, Figures, Story
+from tests.storm.experiments import EXPERIMENTS
+from tests.storm.point import ready
+from tests.storm.round import Script, play
+
+TAKES = "Takes about 8 minutes, and 15 more where no rack is saved yet."
+
+
+def stories() -> dict[str, tuple[str, str]]:
+    """Each by name: what it proves, and how long it takes."""
+    return {f"handoff-{name}": (one.right, TAKES) for name, one in EXPERIMENTS.items()}
+
+
+def runner(name: str) -> Callable[[Story], Figures]:
+    """What plays the story of this name."""
+    return partial(_run, name=name.removeprefix("handoff-"))
+
+
+def _run(story: Story, *, name: str) -> Figures:
+    one = EXPERIMENTS[name]
+    world, point = ready(Path("build"), story.folder, story.say)
+    script = Script(one.moment, one.strike, name, spare=one.spare, also=one.also)
+    folder = (SOURCE / story.folder / "round").resolve()
+    outcome = play(world, point, script, 1, story.number("SEED", 1), folder, story.say)
+    table(story.folder, [outcome])
+    assert not outcome.wrong, f"{outcome.line}\nright is: {one.right}"
+    return figures([outcome])

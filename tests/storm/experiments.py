@@ -1,0 +1,242 @@
+"""Known ways in which a hand-off broke, each as data: the moment, the blow, and what is right beside what every round must be.
+
+Each is a story of its own, `make story NAME=handoff-f2a`; the names are those of the review of November 2026.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from seedvm.base import process
+from seedvm.base.errors import SeedvmError
+from seedvm.rack import rack
+from seedvm.rack.inject import FaultRequest, inject
+from seedvm.rack.model import CHILD_ENVIRONMENT
+from tests.storm.blows import Moment, Strike
+from tests.storm.world import ENGINE, MEMBERS, SEED, VIP, World, wait
+
+_SOON = 120.0
+_WORKERS = ("heat-engine", "ironic-conductor", "nova-scheduler")
+
+
+def _nothing_more(_world: World) -> list[str]:
+    return []
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """`right` is what must be true at the end, in a sentence; `also` finds what of it is not."""
+
+    right: str
+    moment: Moment
+    strike: Strike
+    also: Callable[[World], list[str]] = _nothing_more
+    spare: bool = False
+
+
+def _fault(world: World, fault: str, machine: str, seconds: float | None = None) -> None:
+    inject(world.spec, FaultRequest(fault, (machine,), seconds))
+
+
+def _said(world: World, step: str, words: str) -> bool:
+    """Whether a step of the newest run has said so in a phase's detail."""
+    return any(one.step == step and words in str(one.event.fields().get("detail", "")) for one in world.journal())
+
+
+def _controller(world: World, number: int) -> str:
+    """The machine of the undercloud's node 0, 1 or 2."""
+    return world.at(MEMBERS[number])[0]
+
+
+def _end_engine(world: World) -> None:
+    """End the engine and keep it from starting, as somebody who looks at the seed would."""
+    world.on(SEED, "systemctl", "mask", "--runtime", ENGINE)
+    world.signal_engine(signal.SIGKILL)
+
+
+def _free_engine(world: World) -> None:
+    world.on(SEED, "systemctl", "unmask", "--runtime", ENGINE)
+
+
+def killed_while_held(world: World, _: random.Random) -> str:
+    """The hold is noted, and what was before it is not."""
+
+    def held() -> bool:
+        try:
+            known = json.loads((world.state / "handoff.json").read_text())
+        except (OSError, ValueError):
+            return False
+        return bool(known.get("hold_since"))
+
+    wait("the hold is noted", held, _SOON, every=0.01)
+    world.signal_engine(signal.SIGKILL)
+    return "engine killed as soon as the hold was noted"
+
+
+def seed_dies_in_commit(world: World, _: random.Random) -> str:
+    wait("a write is waited for", partial(_said, world, "handoff-commit", "waiting for a write"), _SOON, every=0.02)
+    _fault(world, "power-off", SEED, 3)
+    return "seed power cut for 3 s while COMMIT waits for a write"
+
+
+def seed_cut_off(world: World, _: random.Random) -> str:
+    _fault(world, "cut", SEED, 240)
+    return "seed cut behind the switch for 240 s"
+
+
+def keystone_silent(world: World, _: random.Random) -> str:
+    """The undercloud's Keystone is down everywhere when the engine begins again."""
+    _end_engine(world)
+    members = [_controller(world, number) for number in range(3)]
+    for machine in members:
+        script = "systemctl stop keystone; (sleep 100; systemctl start keystone) >/dev/null 2>&1 &"
+        world.on(machine, "sh", "-c", script, seconds=90)
+    _free_engine(world)
+    return "engine killed, Keystone stopped on every node for 100 s"
+
+
+def new_image(world: World, _: random.Random) -> str:
+    """Writes pass again, and a user makes something."""
+    _end_engine(world)
+    script = (
+        "import json, sys, pathlib\n"
+        "from seedvm.base.secret import Secret\n"
+        "from seedvm.cloud.client import Client, Login\n"
+        "vip, password = sys.stdin.read().split()\n"
+        "api = Client(vip, Login(vip, password=Secret(password)))\n"
+        "body = {'name': 'late', 'disk_format': 'raw', 'container_format': 'bare'}\n"
+        "print(api.send('POST', 'glance', '/images', body).text('id'))\n"
+    )
+    _python(world, script)
+    _free_engine(world)
+    return "engine killed, a user creates an image"
+
+
+def _python(world: World, script: str) -> None:
+    account = world.password()
+    command = process.Command([sys.executable, "-c", script], netns=world.spec.namespace, env=CHILD_ENVIRONMENT)
+    process.run(command, timeout=60, input=f"{VIP} {account}")
+
+
+def watcher_resets(world: World, _: random.Random) -> str:
+    machine = _controller(world, 2)
+    _fault(world, "reset", machine)
+    return f"{machine}, which watches the VIP, restarts"
+
+
+def spare_bmc_dark(world: World, _: random.Random) -> str:
+    _fault(world, "bmc-dark", "m7")
+    return "bmc-dark m7 for ever"
+
+
+def node_dies_after_fence(world: World, _: random.Random) -> str:
+    """A node is lost between FENCE and COMMIT; who waits for nobody to run again finds the seed's workers at work."""
+    machine = _controller(world, 2)
+    _fault(world, "dead-power", machine, 300)
+    _fault(world, "power-off", machine, 305)
+    return f"{machine} loses power for 305 s"
+
+
+def engine_stands_still(world: World, _: random.Random) -> str:
+    world.signal_engine(signal.SIGSTOP)
+    time.sleep(250)
+    world.signal_engine(signal.SIGCONT)
+    return "engine stands still for 250 s"
+
+
+def seed_restarts_after_commit(world: World, _: random.Random) -> str:
+    _end_engine(world)
+    _fault(world, "power-off", SEED, 1)
+    wait("the seed is on", lambda: rack.is_on(world.spec, SEED) and world.seed_is_ready(), _SOON)
+    return "engine killed, seed power cycled after COMMIT"
+
+
+def killed_before_mute(world: World, _: random.Random) -> str:
+    """The rehearsal is started on its node, and the seed is not mute yet."""
+
+    def between() -> bool:
+        try:
+            holder = next(iter(name for name in world.at(VIP) if name != SEED), "")
+            state = world.on(holder, "systemctl", "is-active", "seedvm-rehearse", check=False).strip() if holder else ""
+        except SeedvmError:
+            return False
+        return state == "active"
+
+    wait("the rehearsal runs", between, _SOON, every=0.05)
+    world.signal_engine(signal.SIGKILL)
+    return "engine killed when the rehearsal had started"
+
+
+def seed_never_held(world: World) -> list[str]:
+    """The seed is off at the end; nothing of it answers."""
+    return ["the seed still answers"] if world.addresses(SEED) else []
+
+
+EXPERIMENTS: Mapping[str, Experiment] = {
+    "f1": Experiment(
+        "An engine that is killed while writes are held redoes QUIESCE, and the receipt says YES.",
+        Moment("handoff-quiesce"),
+        killed_while_held,
+    ),
+    "f2a": Experiment(
+        "A seed that is cut off after COMMIT configures nothing and never holds the VIP again.",
+        Moment("handoff-own", 1),
+        seed_cut_off,
+        seed_never_held,
+    ),
+    "f2b": Experiment(
+        "A silent Keystone after COMMIT is waited for; no node is to be taken off the wire.",
+        Moment("handoff-commit", 0, "done"),
+        keystone_silent,
+        seed_never_held,
+    ),
+    "f3": Experiment(
+        "A seed that loses power in COMMIT does not take the VIP back when it boots.",
+        Moment("handoff-commit"),
+        seed_dies_in_commit,
+        seed_never_held,
+    ),
+    "f4b": Experiment(
+        "What a user creates after COMMIT is no difference: nothing of before has changed or gone.",
+        Moment("handoff-commit", 0, "done"),
+        new_image,
+    ),
+    "f4c": Experiment(
+        "The node that watches the VIP restarts, and the gap is measured again or named as a doubt.",
+        Moment("handoff-commit", 0, "done"),
+        watcher_resets,
+    ),
+    "f4e": Experiment(
+        "A dead BMC of a spare is named, and a receipt is possible.",
+        Moment("handoff-retire"),
+        spare_bmc_dark,
+    ),
+    "f9": Experiment(
+        "A node that is lost after FENCE leaves no stopped worker behind on the seed.",
+        Moment("handoff-fence", 0, "done"),
+        node_dies_after_fence,
+    ),
+    "f10": Experiment(
+        "COMMIT is refused once the hold on writes has run out, and QUIESCE is done again.",
+        Moment("handoff-compare", 0, "done"),
+        engine_stands_still,
+    ),
+    "f11": Experiment(
+        "A seed that restarts between COMMIT and RETIRE takes no part in anything again.",
+        Moment("handoff-commit", 0, "done"),
+        seed_restarts_after_commit,
+        seed_never_held,
+    ),
+    "f17": Experiment(
+        "An engine that is killed between the rehearsal's start and the silence begins another rehearsal at once.",
+        Moment("handoff-rehearse"),
+        killed_before_mute,
+    ),
+}
