@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from seedvm.base.errors import SeedvmError
 from seedvm.cli.common import EXIT_BLOCKED, EXIT_DONE, EXIT_FAILED, EXIT_USAGE, Commands, answer, fail, say, steps_of
+from seedvm.engine.stages import STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +33,9 @@ def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
     )
     run.add_argument(
         "--yes-wipe", metavar="SITE", help="confirm with the site's name that the reviewed disks will be wiped"
+    )
+    run.add_argument(
+        "--until", metavar="STEP", choices=STEPS, help="stop before this step; seedvm plan lists the steps"
     )
     run.add_argument("--site", type=Path, help="site file (default STATE_DIR/site.yaml)")
     run.set_defaults(handler=_run)
@@ -58,9 +62,12 @@ def _run(args: argparse.Namespace) -> int:
         secrets = draft_secrets(stored) if departed(args.state_dir, site.name) else ensure_generated(stored)
         context = Context(site, secrets, args.state_dir, args.images_dir, args.yes_wipe)
         steps = steps_of(context)
+        if args.until is not None and args.until not in [step.name for step in steps]:
+            why = "a step is left out where site.yaml does not want it"
+            raise SeedvmError(f"this site has no step {args.until}", why=why, hint="seedvm plan lists its steps")
         journal = Journal(args.state_dir / "journal.jsonl", site.name, new_run_id(), _printer(args.json))
         with asyncio.Runner() as runner:
-            code = _told(runner.run(_until_signalled(steps, journal)), context, args.json)
+            code = _told(runner.run(_until_signalled(steps, journal, args.until)), context, args.json)
             sys.stdout.flush()
             os._exit(code)  # all is on the disk; a thread that still waits on the network would hold the process up
 
@@ -79,10 +86,10 @@ def _printer(as_json: bool) -> Callable[[Entry], None]:
     return show
 
 
-async def _until_signalled(steps: tuple[Step, ...], journal: Journal) -> Ended:
+async def _until_signalled(steps: tuple[Step, ...], journal: Journal, until: str | None) -> Ended:
     from seedvm.engine.run import run
 
-    task = asyncio.ensure_future(run(steps, journal, patience=PATIENCE_SECONDS))
+    task = asyncio.ensure_future(run(steps, journal, until=until, patience=PATIENCE_SECONDS))
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nor does a dropped line
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
@@ -94,6 +101,10 @@ def _told(ended: Ended, context: Context, as_json: bool) -> int:
         answer({"site": context.site.name, "verdict": ended.verdict, "step": ended.step})
     elif ended.verdict == "done":
         say(f"site {context.site.name}: the deployment is complete")
+    elif ended.verdict == "stopped" and ended.step is not None:
+        say(f"stopped before {ended.step}; resume with: seedvm run")
     if ended.error is not None:
         fail(ended.error, as_json)
+    if ended.verdict == "stopped" and ended.step is not None:
+        return EXIT_DONE  # --until, which is what was wanted
     return {"done": EXIT_DONE, "blocked": EXIT_BLOCKED}.get(ended.verdict, EXIT_FAILED)

@@ -62,16 +62,22 @@ async def survey(steps: Sequence[Step]) -> AsyncIterator[Checked]:
 
 
 async def run(
-    steps: Sequence[Step], journal: Journal, *, patience: float = 0.0, pause: float = _PAUSE_SECONDS
+    steps: Sequence[Step],
+    journal: Journal,
+    *,
+    until: str | None = None,
+    patience: float = 0.0,
+    pause: float = _PAUSE_SECONDS,
 ) -> Ended:
     """Bring about every step in order; hold `engine_lock` around it. Cancelling the task ends it as `stopped`, journalled.
 
-    A step that fails by a cause that may pass is tried again every `pause` seconds, from the first check on, for `patience` seconds.
+    `until` is a step's name: the run ends as `stopped` before it. A step that fails by a cause that may pass is tried again every `pause`
+    seconds, from the first check on, for `patience` seconds.
     """
     described = tuple(PlannedStep(step.name, step.title, step.stage, step.usual_seconds) for step in steps)
     journal.append(events.RunStarted(os.getpid(), described))
     try:
-        ended = await _walk(steps, journal, _Patience(patience, pause))
+        ended = await _walk(steps, journal, _Patience(patience, pause), until)
     except asyncio.CancelledError:
         journal.append(events.RunEnded("stopped"))
         return Ended("stopped")
@@ -99,17 +105,19 @@ class _Patience:
         return may_pass(error) and time.monotonic() - self._since + self.pause <= self.seconds
 
 
-async def _walk(steps: Sequence[Step], journal: Journal, patience: _Patience) -> Ended:
+async def _walk(steps: Sequence[Step], journal: Journal, patience: _Patience, until: str | None) -> Ended:
     while True:
-        ended = await _once(steps, journal, patience)
+        ended = await _once(steps, journal, patience, until)
         if ended is not None:
             return ended
         await asyncio.sleep(patience.pause)
 
 
-async def _once(steps: Sequence[Step], journal: Journal, patience: _Patience) -> Ended | None:
+async def _once(steps: Sequence[Step], journal: Journal, patience: _Patience, until: str | None) -> Ended | None:
     """Every step in order; None where one failed by a cause that is waited out."""
     for step in steps:
+        if step.name == until:
+            return Ended("stopped", step.name)
         try:
             with noticed_by(JournalReport(journal, step.name).log):
                 verdict = await _bring_about(step, journal)

@@ -13,6 +13,13 @@ Stage: TypeAlias = Literal[
 ]  # fmt: skip
 STAGES: tuple[Stage, ...] = get_args(Stage)
 
+STEPS = (
+    "seed-network", "preflight", "seed-services", "discover", "settle-passwords", "credentials", "rotate", "boot-mac", "ramdisk",
+    "register", "inspect", "review", "images", "deploy", "join", "handoff-quiesce", "handoff-compare", "handoff-fence", "handoff-commit",
+    "handoff-own", "handoff-retire", "handoff-rehearse", "receipt", "leave-cluster", "wipe", "seed-off",
+)  # fmt: skip
+"""The name of every step that a plan may have, in their order; known without loading a plan."""
+
 NodePhase: TypeAlias = Literal[
     "found", "login", "registered", "inspecting", "inspected", "power", "pxe", "ramdisk", "write", "boot", "configure",
     "joined", "active", "unfit", "failed",

@@ -25,6 +25,12 @@ TIMERS = ("seedvm-hold-end", "seedvm-hold-end-2")
 _NOTE_SECONDS = 15.0
 
 
+class HoldEnded(SeedvmError):
+    """Writes pass again; the hand-off begins with QUIESCE again."""
+
+    passing = True
+
+
 async def declare() -> None:
     """Refuse writes at the seed's HAProxy; the timer is set first."""
     await _set_timer()
@@ -40,9 +46,9 @@ async def renew() -> None:
 
 
 def assert_held() -> None:
-    """A SeedvmError where the seed's HAProxy lets writes through."""
+    """HoldEnded where the seed's HAProxy lets writes through."""
     if not vip.writes_held():
-        raise SeedvmError(
+        raise HoldEnded(
             "the undercloud accepts changes again",
             why=f"the hold on writes has ended: its timer allows {SECONDS:g} s for each phase, or HAProxy was restarted",
             hint="run again; the hand-off begins with QUIESCE again",

@@ -52,6 +52,12 @@ class Transport(Protocol):
     def forget_host_keys(self) -> None: ...
 
 
+class NoMajority(SeedvmError):
+    """Fewer nodes answer than the cluster itself needs; they may come back."""
+
+    passing = True
+
+
 @dataclass(frozen=True)
 class Members:
     """The controllers of one site as the engine on the seed sees them; the seed is the local one."""
@@ -117,10 +123,10 @@ class Members:
         return (await self._heard(verb, request, timeout))[0]
 
     async def ask_most(self, verb: Verb[R, A], request: R, *, timeout: float = 60) -> dict[str, A]:
-        """As `ask_some`, but a SeedvmError where fewer than a majority of the site's nodes answered."""
+        """As `ask_some`, but NoMajority where fewer than a majority of the site's nodes answered."""
         heard, silent = await self._heard(verb, request, timeout)
         if 2 * len(heard) <= len(self.nodes):
-            raise SeedvmError(
+            raise NoMajority(
                 f"only {len(heard)} of {len(self.nodes)} nodes answer",
                 machine=", ".join(silent),
                 why="; ".join(f"{name}: {why}" for name, why in silent.items()),
@@ -187,7 +193,7 @@ class Members:
     async def note(
         self, phase: HandoffPhase, state: PhaseState, *, vip: str | None = None, verdict: str | None = None
     ) -> None:
-        """One line in the record of every node that answers; a SeedvmError where that is no majority."""
+        """One line in the record of every node that answers; NoMajority where those are too few."""
         line = Line(phase, state, SEED_NAME, vip=vip, verdict=verdict, attempt=self.record().attempt or None)
         await self.ask_most(verbs.NOTE, NoteRequest(line))
 

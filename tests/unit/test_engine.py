@@ -115,6 +115,15 @@ async def test_a_cause_that_does_not_pass_ends_the_run_after_its_time(state_dir:
     assert [kind for kind, _ in told(state_dir)].count("step-failed") == 1
 
 
+async def test_a_run_until_a_step_ends_before_it_and_the_next_run_goes_on(state_dir: Path) -> None:
+    ended = await run(road(state_dir), journal(state_dir, "r1"), until="last")
+    assert (ended.verdict, ended.step, ended.error) == ("stopped", "last", None)
+    assert (state_dir / "first").exists() and not (state_dir / "last").exists()
+    state = read_state(state_dir)
+    assert [step.name for step in state.steps] == ["first", "last"] and not state.all_done and state.failure is None
+    assert (await run(road(state_dir), journal(state_dir, "r2"))).verdict == "done"
+
+
 async def test_a_survey_checks_everything_and_changes_nothing(state_dir: Path) -> None:
     class Unreadable(FileStep):
         async def check(self) -> Done | Todo | Blocked:
