@@ -49,7 +49,7 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return f"line {self.line}: {self.where}: {self.message}" if self.where else f"line {self.line}: {self.message}"
+        return ": ".join(filter(None, (f"line {self.line}" if self.line else "", self.where, self.message)))
 
 
 class InvalidFile(SeedvmError):

@@ -25,8 +25,8 @@ def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
 
 def _export(args: argparse.Namespace) -> int:
     from seedvm.base.files import write_private
-    from seedvm.machines.formats import write
     from seedvm.machines.import_export import give
+    from seedvm.machines.lists.write import write
 
     if args.passwords and args.output is None:
         hint = "add --output FILE; the file is readable only by its owner"

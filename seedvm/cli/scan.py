@@ -139,7 +139,8 @@ def _tell(bmcs: Sequence[Bmc], view: ScanView, evidence: bool, ended: ScanEnd | 
 
 
 def _export(bmcs: Sequence[Bmc], form: str) -> None:
-    from seedvm.machines.formats import ListEntry, write
+    from seedvm.machines.lists.entry import ListEntry
+    from seedvm.machines.lists.write import write
 
     entries = [
         ListEntry(bmc.address, driver="redfish" if "redfish" in bmc.protocols else "ipmi")

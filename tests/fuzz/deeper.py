@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import functools
+import io
 import struct
 import tempfile
+import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+from seedvm.machines.lists.read import read_list
 from seedvm.rack.firmware import gpt, ipxe
 from seedvm.scan.listen import Neighbour, hear
 from seedvm.wire import WireError, lanplus, rakp, rmcp
@@ -123,6 +127,31 @@ def raw_disk(data: bytes) -> None:
     gpt.partitions(_disk())
 
 
+@functools.cache
+def _parts() -> dict[str, bytes]:
+    """The parts of a workbook with one sheet."""
+    book = openpyxl.Workbook()
+    book.active.append(["BMC IP", "user", "password"])
+    out = io.BytesIO()
+    book.save(out)
+    with zipfile.ZipFile(out) as packed:
+        return {name: packed.read(name) for name in packed.namelist()}
+
+
+def workbook(data: bytes) -> None:
+    """A sheet of any bytes in a workbook that is whole otherwise."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as packed:
+        for name, part in _parts().items():
+            packed.writestr(name, data if name == "xl/worksheets/sheet1.xml" else part)
+    read_list(out.getvalue(), "list.xlsx")
+
+
+def ini(data: bytes) -> None:
+    """An inventory of Ansible in its INI form, with any lines."""
+    read_list(b"[a]\n" + data, "hosts")
+
+
 DEEPER: dict[str, Callable[[bytes], Any]] = {
-    one.__name__: one for one in (sealed, frames, message, script, disk, raw_disk)
+    one.__name__: one for one in (sealed, frames, message, script, disk, raw_disk, workbook, ini)
 }

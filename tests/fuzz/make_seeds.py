@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import struct
+import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 
+import openpyxl
 from scapy.contrib.cdp import CDPMsgDeviceID, CDPMsgPortID, CDPv2_HDR
 from scapy.contrib.lldp import (
     LLDPDUChassisID,
@@ -134,16 +138,17 @@ def _text() -> Iterator[Seed]:
     yield "scan.root", "padded", b"\xef\xbb\xbf" + body + b"\0"
     refusal = {"error": {"code": "Base.1.8.GeneralError", "message": "log in"}}
     yield "scan.root", "closed", json.dumps(refusal).encode()
-    yield "inventory_formats", "csv", b"name,address,user,password,mac\nm1,10.0.0.1,admin,x,52:54:00:00:00:01\n"
-    nodes = [
-        {"pm_type": "ipmi", "pm_addr": "10.0.0.1", "pm_user": "a", "pm_password": "b", "ports": [{"address": MAC}]}
-    ]
-    yield "inventory_formats", "instackenv", json.dumps({"nodes": nodes}).encode()
-    yield (
-        "inventory_formats",
-        "ironic",
-        b"nodes:\n- name: m1\n  driver: ipmi\n  driver_info: {ipmi_address: 10.0.0.1}\n  ports: [{address: '52:54:00:00:00:01'}]\n",
-    )
+    for path in sorted((Path(__file__).parents[1] / "recorded/lists").iterdir()):
+        yield "lists.read", path.name, path.read_bytes()
+    book = openpyxl.Workbook()
+    book.active.append(["BMC IP", "user", "password", "mac"])
+    book.active.append(["10.0.0.1", "a", "b", MAC])
+    out = io.BytesIO()
+    book.save(out)
+    yield "lists.read", "xlsx", out.getvalue()
+    with zipfile.ZipFile(out) as packed:
+        yield "deeper.workbook", "sheet", packed.read("xl/worksheets/sheet1.xml")
+    yield "deeper.ini", "kayobe", b"h[1:3] bmc_ip=10.0.0.1\n[a:vars]\nbmc_user=a\n[b:children]\na\n"
     lines = (
         "set a b",
         "isset ${net0/mac} || goto x",

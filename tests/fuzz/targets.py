@@ -24,7 +24,7 @@ from seedvm.scan.root import RedfishRoot
 from seedvm.wire import WireError, rakp
 from tests.fuzz.deeper import DEEPER
 
-PACKAGES = ("seedvm.foreign", "seedvm.wire", "seedvm.scan", "seedvm.bmc", "seedvm.rack")
+PACKAGES = ("seedvm.foreign", "seedvm.wire", "seedvm.scan", "seedvm.bmc", "seedvm.machines.lists", "seedvm.rack")
 REFUSALS = (WireError, SeedvmError, NotJson)
 KEYS = rakp.SessionKeys(b"s" * 32, b"1" * 32, b"2" * 32)
 SUPPLIES: dict[Any, Any] = {

@@ -11,10 +11,21 @@ from hypothesis import strategies as st
 
 from seedvm.base.errors import InvalidFile, SeedvmError
 from seedvm.base.secret import Secret
-from seedvm.machines.formats import ListEntry, mac_of, read, write
+from seedvm.machines.lists.entry import ListEntry
+from seedvm.machines.lists.read import read_list
+from seedvm.machines.lists.values import mac_of
+from seedvm.machines.lists.write import write
 
 CLEAN = "name,address,driver,user,password,mac\nn1,172.22.1.21,ipmi,admin,horse,52:54:00:aa:00:01\n"
-ONE = (ListEntry("172.22.1.21", "admin", Secret("horse"), ("52:54:00:aa:00:01",), "n1", "ipmi", 2),)
+MAC = "52:54:00:aa:00:01"
+ONE = (ListEntry("172.22.1.21", "admin", Secret("horse"), (MAC,), "n1", "ipmi", 2, MAC),)
+
+
+def read(data: bytes, path: str) -> tuple[ListEntry, ...]:
+    found = read_list(data, path)
+    if found.refused:
+        raise InvalidFile(path, found.refused)
+    return found.entries
 
 
 def problems(text: str) -> list[str]:
@@ -53,8 +64,8 @@ def test_every_fault_is_named_by_row_and_column_at_once() -> None:
     text = CLEAN + "n2,172.22.1.999,ipmi,admin,x,52:54:00:aa:00:02\nn3,172.22.1.23,telnet,admin,x,52:54:00\n"
     assert problems(text) == [
         "line 3: address: '172.22.1.999' is not an address",
+        "line 4: driver: 'telnet' is not supported; use one of: idrac, ipmi, redfish",
         "line 4: mac: '52:54:00' is not a MAC address",
-        "line 4: driver: driver 'telnet' is not supported; use one of: idrac, ipmi, redfish",
     ]
 
 
@@ -92,7 +103,9 @@ def test_bytes_that_are_no_text_are_told_with_their_line() -> None:
 
 
 def test_a_list_without_addresses_says_how_the_column_may_be_called() -> None:
-    assert "address, bmc" in problems("host,user\nn1,admin\n")[0]
+    said = problems("host,user\nn1,admin\n")[0]
+    assert said.startswith("line 1: no column is known to hold the BMC's address among 'host', 'user'; ")
+    assert "BMC IP, bmc_address, IPMI address" in said
 
 
 def test_instackenv_is_read_in_both_of_its_shapes() -> None:
@@ -132,7 +145,7 @@ nodes:
     with pytest.raises(InvalidFile) as caught:
         read(text.encode(), "nodes.yaml")
     assert [str(one) for one in caught.value.problems] == [
-        "line 9: nodes[1].driver_info.redfish_address: 'nowhere' is not an address"
+        "line 9: nodes[1].driver_info.redfish_address: 'nowhere' is a host name, not an address: enter the BMC's IP address"
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from seedvm.machines.inventory import KnownMachine
 from seedvm.site.accounts import Candidate
 from seedvm.site.model import Site
 from seedvm.site.secrets_file import load_accounts, load_candidates, store_candidates, store_proven
+from tests.rules.test_linters import ROOT
+from tests.terminal import Tmux
 
 LIST = """\
 Server;BMC IP;User;Password;Boot MAC
@@ -83,7 +86,7 @@ def test_killed_between_its_two_files_the_next_run_writes_the_other(site: Site, 
 def test_an_address_that_nobody_declared_is_refused_and_nothing_is_written(site: Site, state_dir: Path) -> None:
     text = LIST + "n9;10.0.0.9;admin;x;\n" + "n8;fe80::1;admin;x;\n"
     said = problems(text, site, state_dir)
-    assert [one.split(" is outside")[0] for one in said] == ["line 5: address: 10.0.0.9", "line 6: address: fe80::1"]
+    assert [one.split(" is outside")[0] for one in said] == ["line 5: BMC IP: 10.0.0.9", "line 6: BMC IP: fe80::1"]
     assert not (state_dir / inventory.FILE).exists()
     assert not (state_dir / "secrets.yaml").exists()
 
@@ -170,3 +173,110 @@ def test_what_inspection_found_is_shown_with_the_machine(state_dir: Path, capsys
         "    note: a note",
         "    fit: spare",
     ]
+
+
+MIXED = (
+    "BMC IP,user,password,Rack\n172.22.1.21,admin,horse-1,A1\n172.22.1.22,admin,******,A1\n10.0.0.9,admin,horse-3,A1\n"
+)
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> str:
+    (tmp_path / "list.csv").write_text(MIXED)
+    return str(tmp_path / "list.csv")
+
+
+def run(state_dir: Path, *words: str) -> int:
+    return main(["import", *words, "--state-dir", str(state_dir)])
+
+
+def test_a_check_shows_everything_and_writes_nothing(
+    mixed: str, state_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(state_dir, mixed, "--check") == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "format: CSV (comma)",
+        "LINE  BMC          NAME  STATE  ACCOUNT              BOOT MAC",
+        "2     172.22.1.21  -     new    admin, new password  -",
+        "note: not used: 'Rack': the position in the rack is not used yet",
+        "refused: line 3: password: is hidden in this list (stars or a word instead of the value): put the value in",
+        "refused: line 4: BMC IP: 10.0.0.9 is outside bmc.ranges (172.22.1.21-172.22.1.26); add it there first",
+        "left out: 172.22.1.22 (line 3), 10.0.0.9 (line 4)",
+        "1 machines: 1 new, 0 changed, 1 accounts to store, 2 problems",
+    ]
+    assert not (state_dir / inventory.FILE).exists()
+    assert not (state_dir / "secrets.yaml").exists()
+
+
+def test_a_check_of_a_list_that_is_right_succeeds(
+    tmp_path: Path, state_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(LIST)
+    assert run(state_dir, str(path), "--check", "--json") == 0
+    tree = json.loads(capsys.readouterr().out)
+    assert (tree["machines"], tree["form"], tree["refused"], tree["left_out"]) == (3, "CSV (semicolon)", [], [])
+    assert tree["rows"][0] == {
+        "line": 2,
+        "bmc": "172.22.1.21",
+        "name": "n1",
+        "state": "new",
+        "user": "admin",
+        "password": True,
+        "boot_mac": "52:54:00:aa:00:01",
+        "macs": ["52:54:00:aa:00:01"],
+    }
+    assert "horse" not in json.dumps(tree)
+    assert not (state_dir / inventory.FILE).exists()
+
+
+def test_a_list_with_a_refused_row_is_refused_whole_unless_a_part_is_wanted(
+    mixed: str, state_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(state_dir, mixed, "--yes") == 2
+    assert not (state_dir / inventory.FILE).exists()
+    capsys.readouterr()
+    assert run(state_dir, mixed, "--partial") == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "not used: 'Rack': the position in the rack is not used yet",
+        "refused: line 3: password: is hidden in this list (stars or a word instead of the value): put the value in",
+        "refused: line 4: BMC IP: 10.0.0.9 is outside bmc.ranges (172.22.1.21-172.22.1.26); add it there first",
+        "left out: 172.22.1.22 (line 3), 10.0.0.9 (line 4)",
+        "1 machines: 1 new, 0 changed, 1 accounts",
+    ]
+    assert [one.bmc for one in inventory.load(state_dir).machines] == ["172.22.1.21"]
+    assert run(state_dir, mixed, "--partial", "--json") == 0
+    again = json.loads(capsys.readouterr().out)
+    assert (again["new"], again["changed"], again["accounts"]) == ([], [], [])
+
+
+def test_nics_that_do_not_boot_are_kept_beside_the_one_that_does(site: Site, state_dir: Path) -> None:
+    ports = [{"address": f"52:54:00:aa:00:0{number}", "pxe_enabled": number == 2} for number in (1, 2)]
+    take(json.dumps([{"pm_addr": "172.22.1.21", "ports": ports}]).encode(), "list.json", site, state_dir)
+    machine = inventory.load(state_dir).machines[0]
+    assert (machine.boot_mac, machine.macs) == ("52:54:00:aa:00:02", ("52:54:00:aa:00:01", "52:54:00:aa:00:02"))
+
+
+def test_a_user_without_a_password_is_said_not_to_be_used(site: Site, state_dir: Path) -> None:
+    taken = take(b"BMC IP,user\n172.22.1.21,admin\n", "list.csv", site, state_dir)
+    assert taken.remarks == ("172.22.1.21: a user without a password is not used; the accounts for all BMCs are tried",)
+
+
+@pytest.mark.parametrize(("answer", "stored"), [("y", True), ("n", False)])
+def test_on_a_terminal_the_list_is_shown_and_asked_about(
+    answer: str, stored: bool, tmp_path: Path, state_dir: Path
+) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(LIST)
+    tmux = Tmux(tmp_path)
+    tmux.begin()
+    try:
+        pane = tmux.open(f"{sys.executable} -m seedvm import {path} --state-dir {state_dir}", ROOT)
+        pane.until("admin, new password", "Take 3 machines? [y/N]", within=60)
+        assert not (state_dir / inventory.FILE).exists()
+        pane.type(answer)
+        pane.press("Enter")
+        pane.until("will be detected when" if stored else "nothing was changed", within=60, unless="Traceback")
+    finally:
+        tmux.end()
+    assert (state_dir / inventory.FILE).exists() is stored

@@ -1,0 +1,153 @@
+"""JSON and YAML as one kind of tree, in which every value knows its line and its path. Tags, text and merge keys stay as they are written.
+
+Refused, with a reason: what is nested too deeply, and aliases that expand without bound. A number is the text that the list has: a YAML
+loader would make 42798 of the password 0123456.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import yaml
+
+MOST_ALIASED = 50_000
+MOST_NESTED = 64
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml: a list of MAAS has megabytes
+_NULL = "tag:yaml.org,2002:null"
+_MERGE = "tag:yaml.org,2002:merge"
+_PAIR = re.compile(r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
+_LONE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+
+
+class NoTree(ValueError):
+    """The text is not such a document; the reason fits into an error. `line` counts from 1, 0 where it is not known."""
+
+    def __init__(self, reason: str, line: int = 0) -> None:
+        super().__init__(reason)
+        self.line = line
+
+
+class Value(NamedTuple):
+    """A value and its place. Exactly one of `text` (a single value), `items` (a mapping) and `elements` (a list) is set, none for null."""
+
+    line: int
+    where: str
+    text: str | None = None
+    items: tuple[tuple[str, Value], ...] | None = None
+    elements: tuple[Value, ...] | None = None
+    tag: str = ""
+    twice: tuple[str, ...] = ()
+
+    @property
+    def is_null(self) -> bool:
+        return self.text is None and self.items is None and self.elements is None
+
+    def get(self, key: str) -> Value | None:
+        """The value of a key, whatever its case; None where there is none or it is null."""
+        found = next((value for name, value in self.items or () if name.lower() == key), None)
+        return None if found is None or found.is_null else found
+
+    def mappings(self) -> Iterator[Value]:
+        """The elements that are mappings."""
+        return (one for one in self.elements or () if one.items is not None)
+
+
+def parse_json(text: str) -> Value:
+    """A JSON document; raises NoTree. NaN and Infinity are text that no value of a list accepts."""
+    _refuse_depth(text)
+    try:
+        json.loads(text, parse_int=str, parse_float=str)
+    except json.JSONDecodeError as error:
+        raise NoTree(f"{error.msg} (line {error.lineno}, column {error.colno})", error.lineno) from None
+    except RecursionError:
+        raise NoTree("it is nested too deeply") from None
+    # JSON is YAML, but for tabs between its parts and characters that are written as two surrogates.
+    plain = _LONE.sub("\ufffd", _PAIR.sub(_joined, text.replace("\t", " ")))
+    return parse_yaml(plain)
+
+
+def parse_yaml(text: str, where: str = "", line: int = 1) -> Value:
+    """One YAML document, merged as a safe loader does; `where` and `line` are its place in the list. Raises NoTree."""
+    _refuse_depth(text)
+    try:
+        node = yaml.compose(text, Loader=_LOADER)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        at = mark.line + line if mark else 0
+        raise NoTree(f"{error.problem or error.context or 'not YAML'}" + (f" (line {at})" if at else ""), at) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise NoTree(" ".join(str(error).split())[:120]) from None
+    if node is None:
+        raise NoTree("it is empty")
+    return _Builder(line - 1).value(node, where, 0)
+
+
+class _Builder:
+    def __init__(self, above: int) -> None:
+        self._above = above
+        self._seen: set[int] = set()
+        self._left = MOST_ALIASED
+
+    def value(self, node: yaml.Node, where: str, depth: int) -> Value:
+        self._visit(node, depth)
+        line = node.start_mark.line + 1 + self._above
+        tag = "" if node.tag.startswith("tag:yaml.org,2002:") else str(node.tag)
+        if isinstance(node, yaml.ScalarNode):
+            return Value(line, where, None if node.tag == _NULL else str(node.value), tag=tag)
+        if isinstance(node, yaml.SequenceNode):
+            made = (self.value(one, f"{where}[{at}]", depth + 1) for at, one in enumerate(node.value))
+            return Value(line, where, elements=tuple(made), tag=tag)
+        pairs: dict[str, yaml.Node] = {}
+        twice: list[str] = []
+        self._pairs(node, pairs, twice, depth)
+        under = f"{where}." if where else ""
+        items = tuple((key, self.value(one, f"{under}{key}", depth + 1)) for key, one in pairs.items())
+        return Value(line, where, items=items, tag=tag, twice=tuple(twice))
+
+    def _visit(self, node: yaml.Node, depth: int) -> None:
+        """Refuse depth, and values that are there only because an alias repeats them."""
+        if depth > MOST_NESTED:
+            raise NoTree("it is nested too deeply")
+        if id(node) in self._seen:
+            self._left -= 1 + len(node.value) if isinstance(node, yaml.MappingNode) else 1
+            if self._left < 0:
+                raise NoTree(f"its aliases expand to more than {MOST_ALIASED} values")
+        self._seen.add(id(node))
+
+    def _pairs(self, node: yaml.Node, pairs: dict[str, yaml.Node], twice: list[str], depth: int) -> None:
+        """The keys of a mapping: its own before those that are merged in, of several merged mappings the first."""
+        merged: list[yaml.Node] = []
+        for key, one in node.value:
+            if key.tag == _MERGE:
+                merged += one.value if isinstance(one, yaml.SequenceNode) else [one]
+                continue
+            name = str(key.value) if isinstance(key, yaml.ScalarNode) else "?"
+            if name in pairs:
+                twice.append(name)
+            pairs[name] = one
+        for one in merged:
+            more: dict[str, yaml.Node] = {}
+            self._visit(one, depth)
+            if isinstance(one, yaml.MappingNode):
+                self._pairs(one, more, [], depth + 1)
+            for name, found in more.items():
+                pairs.setdefault(name, found)
+
+
+def _refuse_depth(text: str) -> None:
+    """Refuse what would exhaust a parser's own stack, before it is parsed: brackets, and indented lists."""
+    depth = 0
+    for bracket in re.finditer(r"[\[{\]}]", text):
+        depth = depth + 1 if bracket[0] in "[{" else max(0, depth - 1)
+        if depth > MOST_NESTED * 8:
+            raise NoTree("it is nested too deeply")
+    if re.search(r"^[ \t\-?:!&*]{800}", text, re.MULTILINE) or re.search(r"(?:[-?:] ){200}", text):
+        raise NoTree("it is nested too deeply")
+
+
+def _joined(pair: re.Match[str]) -> str:
+    high, low = int(pair[1], 16), int(pair[2], 16)
+    return chr(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00))

@@ -1,0 +1,213 @@
+"""The values of a list as types: addresses, MACs, drivers, passwords. What is a placeholder, or was damaged by a spreadsheet, is refused.
+
+Each function raises ValueError with a reason that fits after the cell's place. No reason contains a password.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from seedvm.base.secret import Secret
+from seedvm.foreign import identity
+from seedvm.foreign.text import is_clean, shown
+
+DRIVERS = {
+    "ipmi": "ipmi",
+    "ipmitool": "ipmi",
+    "pxe_ipmitool": "ipmi",
+    "pxe_ipmitool_socat": "ipmi",
+    "agent_ipmitool": "ipmi",
+    "agent_ipmitool_socat": "ipmi",
+    "intel_ipmi": "ipmi",
+    "lanplus": "ipmi",
+    "redfish": "redfish",
+    "pxe_redfish": "redfish",
+    "idrac": "idrac",
+    "idrac_redfish": "idrac",
+    "drac": "idrac",
+    "pxe_drac": "idrac",
+    "pxe_drac_inspector": "idrac",
+    # Removed from Ironic; these BMCs support Redfish.
+    "ilo": "redfish",
+    "pxe_ilo": "redfish",
+    "iscsi_ilo": "redfish",
+    "agent_ilo": "redfish",
+    "irmc": "redfish",
+    "pxe_irmc": "redfish",
+    "iscsi_irmc": "redfish",
+    "agent_irmc": "redfish",
+    "xcc": "redfish",
+    "xclarity": "redfish",
+    "ibmc": "redfish",
+}
+FAMILIES = {
+    "ipmi": {"ipmi"},
+    "redfish": {"redfish", "ilo", "irmc", "xcc", "ibmc"},
+    "idrac": {"redfish", "idrac", "drac"},
+}
+"""The words of a driver's own keys: a node may have those of several protocols."""
+USUAL_PORTS = {"ipmi": (623,), "redfish": (443,), "idrac": (443, 623)}
+_DIRT = str.maketrans(
+    {"\u00a0": " ", "\u2007": " ", "\u202f": " ", "\u200b": "", "\ufeff": "", "\u201c": '"', "\u201d": '"'}
+)
+_NOTHING = re.compile(r"-{1,3}|n/?a|none|null|nil|tbd|tba|todo|unknown|\?+|\u2013|\u2014", re.IGNORECASE)
+_TEMPLATE = re.compile(r"\{\{.*\}\}|\{%.*%\}", re.DOTALL)
+_SHELL = re.compile(
+    r"\$\(.*\)|\$\{.*\}|`[^`]+`|\$[A-Za-z]\w*_\w*|\$\w*(?:PASS|PWD|SECRET|TOKEN|CRED|USER)\w*|%[A-Z][A-Z_]*%", re.DOTALL
+)
+_VAULT = re.compile(
+    r"!vault\b.*|\$ANSIBLE_VAULT;.*|vault:.*|op://.*|ref\+\w+:.*|ENC\[.*\]|\{cipher\}.*|lookup\(.*\)", re.DOTALL | re.I
+)
+_HIDDEN = re.compile(
+    r"\*{3,}|[\u2022\u25cf]{3,}|[xX]{4,}|[\[<(]?(redacted|hidden|masked|removed|censored)[\]>)]?", re.I
+)
+_BRACKETED = re.compile(
+    r"<[\w .:-]+>|\[(?:your |bmc |ipmi )?(?:password|user|username|secret)\]|your[ _-]?\w*[ _-]?password", re.I
+)
+_EXCEL_TEXT = re.compile(r'="((?:[^"]|"")*)"')
+_EXCEL_ERROR = re.compile(r"#(?:N/A|REF!|NAME\?|VALUE!|DIV/0!|NULL!|NUM!|SPILL!|CALC!)")
+_FORMULA = re.compile(r"=[A-Z][A-Z0-9.]*\(.*\)|=\$?[A-Z]{1,3}\$?[0-9]+", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a list says that a BMC answers; `scheme` and `port` only where it says so."""
+
+    address: str
+    scheme: str = field(default="", compare=False)
+    port: int | None = field(default=None, compare=False)
+
+
+def clean(text: str) -> str:
+    """A cell without the dirt around it."""
+    return text.translate(_DIRT).strip().strip("'\"").strip()
+
+
+def unwrapped(text: str) -> str:
+    """The text of a spreadsheet's `="0123"`, which keeps leading zeros; any other text as it is."""
+    found = _EXCEL_TEXT.fullmatch(text.strip())
+    return found[1].replace('""', '"') if found else text
+
+
+def is_nothing(text: str) -> bool:
+    """Whether a cell is empty, or holds a word for that."""
+    return not clean(text) or bool(_NOTHING.fullmatch(clean(text)))
+
+
+def refuse_placeholder(text: str) -> None:
+    """Raise ValueError for what a tool should have replaced by a value, or hid: it would be tried as it stands."""
+    text = text.strip()
+    for pattern, reason in (
+        (_VAULT, "is encrypted or kept in a vault: decrypt the list first"),
+        (_SHELL, "is a shell variable or command that was not replaced by its value"),
+        (_HIDDEN, "is hidden in this list (stars or a word instead of the value): put the value in"),
+        (_BRACKETED, "is a placeholder: put the value in"),
+        (_EXCEL_ERROR, "is an error of the spreadsheet"),
+        (_FORMULA, "is a formula: save its value"),
+    ):
+        if pattern.fullmatch(text):
+            raise ValueError(reason)
+    if _TEMPLATE.search(text):
+        raise ValueError("is a template that was not replaced by its value")
+
+
+def word_of(text: str) -> str:
+    """A name or user; placeholders and invisible characters are refused."""
+    text = clean(text)
+    refuse_placeholder(text)
+    return _visible(text)
+
+
+def password_of(text: str) -> Secret:
+    """A password exactly as it is written: never cleaned, never shown."""
+    refuse_placeholder(text)
+    if _NOTHING.fullmatch(text.strip()):
+        raise ValueError("is a word for nothing, not a password: leave it empty")
+    if text != text.strip() or text.translate(_DIRT) != text:
+        raise ValueError("has a space at its start or end, or a special space or curly quote in it: remove it")
+    return Secret(_visible(text))
+
+
+def endpoint_of(text: str) -> Endpoint:
+    """An IPv4 or IPv6 address, with or without scheme and port, as Ironic's redfish_address has them."""
+    raw = clean(text)
+    refuse_placeholder(raw)
+    said = f"'{shown(text, 60)}'"
+    if re.fullmatch(r"[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*(?:%[\w.-]+)?", raw) and raw.count(":") > 1:
+        return Endpoint(_ip(raw, said))
+    scheme, _, rest = raw.rpartition("://")
+    try:
+        parts = urlsplit(f"//{rest}")
+        port = parts.port
+    except ValueError:
+        raise ValueError(f"{said} is not an address") from None
+    if parts.username is not None:
+        raise ValueError("contains a user name in the URL: put it into the user's own field")
+    scheme = scheme.lower().rpartition("+")[2]
+    return Endpoint(_ip(parts.hostname or "", said), scheme, port)
+
+
+def _ip(text: str, said: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        pass
+    if re.fullmatch(r"(?=.*[A-Za-z])[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?", text):
+        raise ValueError(f"{said} is a host name, not an address: enter the BMC's IP address")
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?(E\+[0-9]+)?", text):
+        raise ValueError(f"{said} is not an address; a spreadsheet may have made a number of it: format it as text")
+    raise ValueError(f"{said} is not an address")
+
+
+def refuse_port(endpoint: Endpoint, driver: str | None) -> None:
+    """Raise ValueError for a port or scheme on which no BMC is contacted."""
+    if endpoint.scheme not in ("", "https", "ipmi", "redfish", "idrac", "ilo5"):
+        raise ValueError(f"{endpoint.scheme}:// is not supported: a login is sent by https or IPMI only")
+    usual = USUAL_PORTS.get(driver or "", (443, 623))
+    if endpoint.port is not None and endpoint.port not in usual:
+        raise ValueError(
+            f"port {endpoint.port} is not supported: BMCs are contacted on UDP 623 (IPMI) and TCP 443 (Redfish) only"
+        )
+
+
+def mac_of(text: str) -> str:
+    """A MAC in any notation as aa:bb:cc:dd:ee:ff."""
+    raw = clean(text)
+    refuse_placeholder(raw)
+    found = identity.mac(raw) or identity.mac(re.sub(r"[\s:.\-]", "", raw))
+    if found:
+        return found
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?E\+[0-9]+", raw, re.IGNORECASE):
+        raise ValueError(f"'{shown(raw, 60)}' is a number that a spreadsheet made of a MAC address: format it as text")
+    digits = re.sub(r"[\s:.\-]", "", raw)
+    if re.fullmatch(r"[0-9A-Fa-f]{12}", digits):
+        raise ValueError(f"'{shown(raw, 60)}' is not the MAC address of a NIC")
+    raise ValueError(f"'{shown(raw, 60)}' is not a MAC address")
+
+
+def macs_of(text: str) -> tuple[str, ...]:
+    """The MACs of one cell, which may hold several."""
+    parts = re.split(r"[,;|/\n]|\s+(?=[0-9A-Fa-f]{2}[:\-])|\s+(?=[0-9A-Fa-f]{12}\b)", clean(text))
+    return tuple(dict.fromkeys(mac_of(part) for part in parts if not is_nothing(part)))
+
+
+def driver_of(text: str) -> str:
+    """Ironic's driver today."""
+    name = re.sub(r"[\s_-]+", "_", clean(text).lower())
+    known = next((DRIVERS[one] for one in (name, re.sub(r"_?v?[0-9.]+$", "", name)) if one in DRIVERS), None)
+    if known is None:
+        refuse_placeholder(text)
+        supported = ", ".join(sorted({*DRIVERS.values()}))
+        raise ValueError(f"'{shown(text, 40)}' is not supported; use one of: {supported}")
+    return known
+
+
+def _visible(text: str) -> str:
+    """The text; ValueError where a character in it controls a terminal or cannot be seen."""
+    if not is_clean(text):
+        odd = [char for char in text if not is_clean(char)]
+        raise ValueError(f"contains a control or invisible character (U+{ord(odd[0]):04X}): remove it")
+    return text

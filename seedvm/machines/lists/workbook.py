@@ -1,0 +1,171 @@
+"""Workbooks of Excel (.xlsx) by openpyxl, read only and by the saved values: every visible sheet that has a column of BMC addresses.
+
+Refused: what unpacks to more than MOST_UNPACKED bytes. Hidden sheets and hidden rows are not taken, and named.
+"""
+
+from __future__ import annotations
+
+import io
+import posixpath
+import re
+import warnings
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from xml.etree import ElementTree
+
+import openpyxl
+
+from seedvm.foreign.text import shown
+from seedvm.machines.lists.rows import Notebook, Row
+from seedvm.machines.lists.table import DATE, FORMULA, NUMBER, NoHeading, TableLine, heading_of, rows_of
+
+MOST_UNPACKED = 64 << 20
+MOST_ROWS, MOST_COLUMNS = 20_000, 256
+_MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+_RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+
+
+class NoWorkbook(ValueError):
+    """The bytes are not a workbook that can be read; the text says why."""
+
+
+def read_workbook(data: bytes, notes: Notebook) -> tuple[str, list[Row]]:
+    """The rows of all sheets with a heading. Raises NoWorkbook, or NoHeading where no sheet names a BMC's address."""
+    _refuse_size(data)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what openpyxl does not support is styles, charts and validation
+            return _read(data, notes)
+    except (NoHeading, NoWorkbook):
+        raise
+    except (
+        Exception
+    ) as error:  # openpyxl raises what its parsers raise: KeyError, ValueError, ParseError, BadZipFile, ...
+        raise NoWorkbook(f"not a workbook: {type(error).__name__}: {shown(error, 100)}") from None
+
+
+def _read(data: bytes, notes: Notebook) -> tuple[str, list[Row]]:
+    said = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
+    meant = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=False, keep_links=False)
+    hidden = _hidden_rows(data)
+    rows: list[Row] = []
+    taken: list[str] = []
+    reasons: list[str] = []
+    why = ""
+    for sheet, formulas in zip(said.worksheets, meant.worksheets, strict=True):
+        lines = list(_lines(sheet, formulas))
+        if sheet.sheet_state != "visible":
+            notes.remark(f"sheet '{sheet.title}' is hidden and was not read")
+            continue
+        heading = heading_of([line for line in lines if not line.is_empty])
+        if heading is None or not heading.has_address:
+            reasons.append(sheet.title)
+            why = why or _reason(lines)
+            continue
+        rows += rows_of(_visible(sheet.title, lines, hidden.get(sheet.title, set()), notes), _where(sheet.title), notes)
+        taken.append(sheet.title)
+    if not taken:
+        raise NoHeading(f"{_names(reasons)}: {why}" if reasons else "no sheet is visible")
+    if reasons:
+        notes.remark(f"read from {_names(taken)}; no column of BMC addresses, so not read: {_names(reasons)}")
+    return f"xlsx ({_names(taken)})", rows
+
+
+def _lines(sheet: Any, formulas: Any) -> Iterator[TableLine]:
+    """The lines of a sheet. A cell whose formula has no saved value is marked."""
+    window = {"max_row": MOST_ROWS + 1, "max_col": MOST_COLUMNS, "values_only": True}
+    for number, (saved, typed) in enumerate(
+        zip(sheet.iter_rows(**window), formulas.iter_rows(**window), strict=False), 1
+    ):
+        if number > MOST_ROWS:
+            raise NoWorkbook(f"sheet '{sheet.title}' has more than {MOST_ROWS} rows: remove the empty ones at its end")
+        cells = [_cell(value, formula) for value, formula in zip(saved, typed, strict=False)]
+        if any(text or kind for text, kind in cells):
+            yield TableLine(number, tuple(text for text, _ in cells), tuple(kind for _, kind in cells))
+
+
+def _cell(value: object, formula: object) -> tuple[str, str]:
+    """A cell as text, and its kind."""
+    if value is None:
+        return ("", FORMULA) if isinstance(formula, str) and formula.startswith("=") else ("", "")
+    if isinstance(value, bool):
+        return str(value).upper(), NUMBER
+    if isinstance(value, datetime | date | time | timedelta):
+        return str(value), DATE
+    if isinstance(value, int | float):
+        whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e15
+        return str(int(value) if whole else value), NUMBER
+    return str(value), ""
+
+
+def _visible(title: str, lines: Sequence[TableLine], hidden: set[int], notes: Notebook) -> list[TableLine]:
+    gone = [str(line.number) for line in lines if line.number in hidden and not line.is_empty]
+    if gone:
+        notes.remark(f"sheet '{title}': hidden rows were not taken: {', '.join(gone[:20])}; unhide them to import them")
+    return [line for line in lines if line.number not in hidden]
+
+
+def _where(title: str) -> Any:
+    def where(line: int, at: int, name: str) -> str:
+        if at < 0:
+            return f"sheet '{title}'"
+        return f"{title}!{_letters(at)}{line}" + (f" ({name})" if name else "")
+
+    return where
+
+
+def _letters(at: int) -> str:
+    return (_letters(at // 26 - 1) if at >= 26 else "") + chr(ord("A") + at % 26)
+
+
+def _reason(lines: Sequence[TableLine]) -> str:
+    try:
+        rows_of(lines, lambda line, at, name: name, Notebook())
+    except NoHeading as error:
+        return str(error)
+    return ""
+
+
+def _names(titles: Iterable[str]) -> str:
+    found = [f"'{shown(title, 40)}'" for title in titles]
+    return ("sheet " if len(found) == 1 else "sheets ") + ", ".join(found)
+
+
+def _refuse_size(data: bytes) -> None:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as packed:
+            parts = packed.infolist()
+    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
+        raise NoWorkbook(f"not a workbook: {shown(error, 100)}") from None
+    names = {part.filename for part in parts}
+    if "xl/workbook.xml" not in names:
+        ods = any(name in names for name in ("content.xml", "mimetype"))
+        raise NoWorkbook(
+            "an OpenDocument spreadsheet: save it as .xlsx or as CSV UTF-8"
+            if ods
+            else "an archive without a workbook of Excel"
+        )
+    if sum(part.file_size for part in parts) > MOST_UNPACKED or len(parts) > 5000:
+        raise NoWorkbook(f"unpacks to more than {MOST_UNPACKED >> 20} MiB: save only the machines, as CSV UTF-8")
+
+
+def _hidden_rows(data: bytes) -> dict[str, set[int]]:
+    """The hidden rows of each sheet by its title, which openpyxl does not give where it reads only."""
+    hidden: dict[str, set[int]] = {}
+    with zipfile.ZipFile(io.BytesIO(data)) as packed:
+        relations = ElementTree.fromstring(packed.read("xl/_rels/workbook.xml.rels"))
+        targets = {one.get("Id"): one.get("Target") or "" for one in relations}
+        book = ElementTree.fromstring(packed.read("xl/workbook.xml"))
+        for sheet in book.iter(f"{_MAIN}sheet"):
+            target = targets.get(sheet.get(_RELATION), "")
+            path = target.lstrip("/") if target.startswith("/") else posixpath.normpath(f"xl/{target}")
+            if path in packed.namelist():
+                # An attribute of a row's tag; the sheet has been parsed whole by now.
+                tags = re.findall(rb"<(?:\w+:)?row\b[^>]*>", packed.read(path))
+                rows = (
+                    re.search(rb'\br="(\d{1,7})"', tag) for tag in tags if re.search(rb'\bhidden="(?:1|true)"', tag)
+                )
+                hidden[sheet.get("name") or ""] = {int(row[1]) for row in rows if row}
+    return hidden
