@@ -12,6 +12,7 @@ from seedvm.cli.common import EXIT_DONE, EXIT_FAILED, Commands, say
 
 if TYPE_CHECKING:
     from seedvm.cli.scan_view import ScanView
+    from seedvm.machines.inventory import Finding
     from seedvm.scan.evidence import Bmc, Remark
     from seedvm.scan.run import Plan, ScanEnd
     from seedvm.scan.state import ScanProgress
@@ -96,6 +97,12 @@ async def _run(args: argparse.Namespace, plan: Plan, progress: ScanProgress, vie
     )
 
 
+def _findings(bmc: Bmc) -> tuple[Finding, ...]:
+    from seedvm.bmc.findings import wire_findings
+
+    return wire_findings(bmc.protocols, {one.fact: one.value for one in bmc.evidence})
+
+
 def _remarks(bmcs: Sequence[Bmc], others: Sequence[Remark]) -> list[str]:
     """All that is odd, in lines; hosts that turned out to be BMCs have theirs among their evidence."""
     from seedvm.scan.table import contradictions, remark_lines
@@ -112,7 +119,11 @@ def _close(view: ScanView, bmcs: Sequence[Bmc], ended: ScanEnd | None, remarks: 
     complete = ended is not None and ended.complete
     view.close(
         bmcs,
-        lambda one: {**one.to_json(), "maker": asdict(maker(one, owner_of_mac))},
+        lambda one: {
+            **one.to_json(),
+            "maker": asdict(maker(one, owner_of_mac)),
+            "findings": [asdict(finding) for finding in _findings(one)],
+        },
         complete=complete,
         remarks=remarks,
         **measured,
@@ -120,19 +131,21 @@ def _close(view: ScanView, bmcs: Sequence[Bmc], ended: ScanEnd | None, remarks: 
 
 
 def _tell(bmcs: Sequence[Bmc], view: ScanView, evidence: bool, ended: ScanEnd | None, remarks: Sequence[str]) -> None:
-    from seedvm.scan.table import tagged_vlans
+    from seedvm.foreign.text import shown
+    from seedvm.scan.table import lines_of, tagged_vlans
 
     for bmc in bmcs if evidence else ():
         say(" = ".join((bmc.address, *bmc.also)))
         for one in bmc.evidence:
-            say(f"    {one.fact}: {one.value} ({one.source}, {one.time})")
+            say(f"    {one.fact}: {shown(one.value)} ({one.source}, {one.time})")
     for mac in sorted(view.heard):
-        said = "; ".join(f"{one.fact} {one.value} ({one.source})" for one in view.heard[mac].evidence)
+        said = "; ".join(f"{one.fact} {shown(one.value)} ({one.source})" for one in view.heard[mac].evidence)
         say(f"heard {mac}: {said}")
     if vlans := tagged_vlans(view.heard.values()):
         say(vlans)
-    for remark in remarks:
-        say(remark)
+    seen = ((bmc.address, f"{one.name}: {one.detail}; {one.cure}") for bmc in bmcs for one in _findings(bmc))
+    for line in (*remarks, *lines_of(seen)):
+        say(line)
     end = "" if ended and ended.complete else "; the scan did not finish: run it again to resume"
     figures = f", {ended.packets} packets in {ended.seconds:g} s" if ended else ""
     say(f"{len(bmcs)} BMCs{figures}{end}")

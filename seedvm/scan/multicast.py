@@ -31,7 +31,8 @@ PACKETS = ASKED_TIMES * 2 * (1 + len(slp.TYPES) + 1)  # per interface
 
 OnFound = Callable[[Bmc], None]
 OnRemark = Callable[[Remark], None]
-Decode = Callable[[bytes, str], Bmc | None]
+Decode = Callable[[bytes, str], "Bmc | str | None"]
+"""What an answer from an address means: a BMC, in a line what is odd about it, or nothing."""
 
 
 @dataclass(frozen=True)
@@ -106,9 +107,11 @@ def questions(wait: int) -> list[Question]:
     return made
 
 
-def _ssdp(data: bytes, address: str) -> Bmc | None:
+def _ssdp(data: bytes, address: str) -> Bmc | str | None:
     said = ssdp.parse(data)
-    return as_bmc(said, address, "SSDP answer") if said.is_redfish and not said.announcement else None
+    if not said.is_redfish or said.announcement:
+        return None
+    return as_bmc(said, address, "SSDP answer") or f"its SSDP answer names another host, and is not used: {said.root}"
 
 
 def _slp(data: bytes, address: str, *, transaction: int) -> Bmc | None:
@@ -170,9 +173,11 @@ def _readable(
         address = addr.from_socket(origin)
     except OSError:
         return
-    said = None
+    said: Bmc | str | None = None
     doing = "reading its answer to a multicast question"
     with contextlib.suppress(WireError), contained(address, doing, partial(odd, address), passing=WireError):
         said = decode(data, address)
-    if said:
+    if isinstance(said, str):
+        odd(address, said)
+    elif said:
         hear(said)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from seedvm.foreign.text import shown
 from seedvm.scan.evidence import REMARK, Bmc, Evidence, Remark
 from seedvm.scan.identity import SAID, identities, maker
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from seedvm.scan.listen import Neighbour
 
 WIDTHS = (21, 22, 33)
+MOST_LINE = 500
 HEAD = ("ADDRESS", "PROTOCOLS", "IDENTITY")
 
 
@@ -63,11 +65,16 @@ def contradictions(bmcs: Iterable[Bmc]) -> tuple[str, ...]:
 
 def remark_lines(bmcs: Iterable[Bmc], others: Iterable[Remark] = ()) -> tuple[str, ...]:
     """What is odd about BMCs, and about hosts that are none as far as is known: a line for each remark, with all who have it."""
-    having: dict[str, dict[str, None]] = {}
     rows = [(bmc.address, text) for bmc in bmcs for text in bmc.facts(REMARK)]
-    for address, text in (*rows, *((one.address, one.text) for one in others)):
+    return lines_of((*rows, *((one.address, one.text) for one in others)))
+
+
+def lines_of(rows: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """(address, text) as a line for each text, with all who have it."""
+    having: dict[str, dict[str, None]] = {}
+    for address, text in rows:
         having.setdefault(text, {})[address] = None
-    return tuple(f"{_named(tuple(addresses))}: {text}" for text, addresses in having.items())
+    return tuple(f"{_named(tuple(addresses))}: {shown(text, MOST_LINE)}" for text, addresses in having.items())
 
 
 def _named(addresses: Sequence[str]) -> str:
@@ -88,5 +95,6 @@ def _alike(values: Sequence[str]) -> bool:
 
 
 def _line(cells: Sequence[str]) -> str:
-    shown = [cell if len(cell) <= width else cell[: width - 1] + "~" for cell, width in zip(cells, WIDTHS, strict=True)]
-    return " ".join(cell.ljust(width) for cell, width in zip(shown, WIDTHS, strict=True)).rstrip()
+    texts = [shown(cell, MOST_LINE) for cell in cells]
+    cut = [text if len(text) <= width else text[: width - 1] + "~" for text, width in zip(texts, WIDTHS, strict=True)]
+    return " ".join(cell.ljust(width) for cell, width in zip(cut, WIDTHS, strict=True)).rstrip()

@@ -13,7 +13,7 @@ from scapy.layers.l2 import Ether
 
 from seedvm.scan.identity import identities, merged
 from seedvm.scan.listen import Neighbour, hear
-from seedvm.scan.multicast import as_bmc
+from seedvm.scan.multicast import as_bmc, questions
 from seedvm.scan.sniff import match_machine
 from seedvm.scan.table import about, contradictions
 from seedvm.wire import WireError, dhcp, ether, mdns, rmcp, slp, ssdp
@@ -147,6 +147,12 @@ def test_the_root_is_where_the_service_says(lines: str, root: str | None) -> Non
     for text in (lines, lines.replace("\r\n", "\n")):
         message = ssdp.parse(f"HTTP/1.0 200 OK\nST: {ssdp.REDFISH}\nUSN: UUID:{UUID.upper()}\n{text}\n\n".encode())
         assert (message.is_redfish, message.root, message.uuid) == (True, root, UUID)
+
+
+def test_an_answer_that_names_another_host_is_not_used_and_that_is_said() -> None:
+    text = f"HTTP/1.1 200 OK\r\nST: {ssdp.REDFISH}\r\nAL: https://192.0.2.99/redfish/v1/\r\n\r\n"
+    said = questions(1)[0].decode(text.encode(), "192.0.2.7")
+    assert said == "its SSDP answer names another host, and is not used: https://192.0.2.99/redfish/v1/"
 
 
 def test_a_target_that_only_the_usn_names_counts() -> None:

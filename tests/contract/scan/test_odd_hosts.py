@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from seedvm.base import process
 from seedvm.scan.pace import Pace
 from seedvm.scan.root import probe_root
@@ -191,12 +193,18 @@ def wrong(odd: Odd, bmc: dict[str, Any] | None, remarks: list[str]) -> list[str]
 
 
 @isolated
+@pytest.mark.slow
 async def test_each_odd_host_is_listed_or_it_is_said_why_not(tmp_path: Path) -> None:
     async with all_hosts() as where:
         said = json.loads((await seedvm("scan", where, "--json", "--state-dir", str(tmp_path))).splitlines()[-1])
     assert said["complete"]
     bmcs = {one["address"]: one for one in said["bmcs"]}
     remarks = [one for one in said["remarks"] if "share one identity" not in one]
+    named = {
+        odd.name: {one["name"] for one in bmcs[address(n)]["findings"]} for n, odd in enumerate(HOSTS) if odd.listed
+    }
+    assert [name for name, found in named.items() if "old-tls" in found] == ["TLS 1.0", "TLS 1.1", "no RFC 5746"]
+    assert [name for name, found in named.items() if "placeholder-uuid" in found] == ["a placeholder for a UUID"]
     amiss: dict[str, list[str]] = {}
     for number, odd in enumerate(HOSTS):
         here = address(number)
@@ -216,6 +224,8 @@ async def test_nothing_that_a_host_says_reaches_the_terminal_as_a_command(tmp_pa
     assert not [char for char in text if not char.isprintable() and char != "\n"]
     assert not any(line.startswith("10.0.0.1 hijacked") for line in text.splitlines())
     assert f"{address(15)}: port 443: GET /redfish/v1/ is redirected elsewhere" in text
+    cure = "update the BMC's firmware, or add its address to bmc.allow_old_tls in site.yaml"
+    assert f"{address(8)}: old-tls: its HTTPS is too old for a password: TLS 1.0 only; {cure}" in text
 
 
 async def test_the_old_tls_of_a_host_costs_it_the_turns_of_two_connections() -> None:
