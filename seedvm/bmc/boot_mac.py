@@ -21,7 +21,7 @@ from seedvm.bmc.power import PATIENCE, NotSwitched, Patience, Power, no_mark, re
 from seedvm.bmc.rate_limit import RateLimit
 from seedvm.bmc.redfish import RedfishBmc
 from seedvm.bmc.redfish_http import RedfishUnreachable, error_of
-from seedvm.machines.each import Remark, each
+from seedvm.machines.each import MachineRemark, each
 
 QUIET_SECONDS = 10.0  # who asks while the machine is dark is somebody else
 SETTLE_SECONDS = 5.0  # whoever else asks beside the first one makes it doubtful
@@ -163,7 +163,7 @@ async def learn(
         why = "" if mac else f"no DHCP request with its UUID within {seconds:.0f} s of power on"
         await ended(machine, mac, why)
 
-    async def fell(machine: str, remark: Remark) -> None:
+    async def fell(machine: str, remark: MachineRemark) -> None:
         await ended(machine, None, remark.reason)
 
     await each(switches, one, fell, where="boot-mac")

@@ -21,28 +21,28 @@ OURS = "run again; if it happens again, run with --trace and report it as a bug 
 
 
 @dataclass(frozen=True)
-class Remark:
+class MachineRemark:
     """Why the work on a machine came to nothing, on one line, and what the operator does about it."""
 
     reason: str
     cure: str
 
 
-def remark_of(error: Exception) -> Remark:
+def remark_of(error: Exception) -> MachineRemark:
     """Of what was raised: an expected error says its cure, any other one is named by its type and counts as ours."""
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
     if isinstance(error, SeedvmError):
         parts = (shown(part, 600) for part in (error.what, error.why))
-        return Remark(": ".join(filter(None, parts)), shown(error.hint, 600) or "run again")
+        return MachineRemark(": ".join(filter(None, parts)), shown(error.hint, 600) or "run again")
     text = shown(strike_known(str(error)), 300)
-    return Remark(": ".join(filter(None, ("unexpected error", type(error).__name__, text))), OURS)
+    return MachineRemark(": ".join(filter(None, ("unexpected error", type(error).__name__, text))), OURS)
 
 
 async def each(
     machines: Iterable[T],
     work: Callable[[T], Awaitable[None]],
-    fell: Callable[[T, Remark], Awaitable[None]],
+    fell: Callable[[T, MachineRemark], Awaitable[None]],
     *,
     where: str,
     at_once: int | None = None,

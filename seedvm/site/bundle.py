@@ -129,7 +129,7 @@ def is_current(state_dir: Path) -> bool | None:
 def _manifest(raw: bytes) -> Manifest:
     tree = json.loads(raw)
     if not isinstance(tree, dict) or tree.pop("format", None) != _FORMAT:
-        raise ValueError("a newer or another format; use the version of seedvm that wrote it")
+        raise ValueError("a newer or another format; use the version that wrote it")
     return decode(Manifest, tree, _MANIFEST)
 
 

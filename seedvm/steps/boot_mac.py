@@ -23,7 +23,7 @@ from seedvm.bmc.redfish import RedfishBmc
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Context, Done, Report, Todo, Verdict
 from seedvm.machines import inventory
-from seedvm.machines.each import Remark, each
+from seedvm.machines.each import MachineRemark, each
 from seedvm.machines.inventory import KnownMachine
 from seedvm.scan.sniff import match_machine, sniff_dhcp
 from seedvm.scan.sweep import USUAL_PORTS, Ports
@@ -128,7 +128,7 @@ class BootMacStep:
             else:
                 self._learned(bmc, requests[mac], BY_POWER, report)
 
-        async def fell(bmc: str, remark: Remark) -> None:
+        async def fell(bmc: str, remark: MachineRemark) -> None:
             self._unfit(bmc, f"{UNLEARNED}: {remark.reason}", report)
 
         report.log(
@@ -203,7 +203,7 @@ class BootMacStep:
             elif machine.boot_mac is None and switch:
                 switches[machine.bmc] = switch
 
-        async def fell(machine: KnownMachine, remark: Remark) -> None:
+        async def fell(machine: KnownMachine, remark: MachineRemark) -> None:
             reason = f"{UNTRIED} its power state cannot be read: {remark.reason}"
             self._unfit(machine.bmc, reason, report, f"{remark.cure}, or {TYPE_IT}")
 
