@@ -13,7 +13,7 @@ from seedvm.machines.lists import values
 from seedvm.machines.lists.entry import ListEntry, Places
 from seedvm.machines.lists.headings import MachineField
 from seedvm.machines.lists.rows import Cell, NamedCell, Notebook, Row
-from seedvm.machines.lists.values import Endpoint
+from seedvm.machines.lists.values import BmcEndpoint
 
 T = TypeVar("T")
 DRIVER = "it is checked only: which protocol is used is decided by the BMC's own answers"
@@ -24,7 +24,7 @@ class _Read:
     """A row whose address could be read; `entry` is None where something else of it is refused."""
 
     row: Row
-    endpoint: Endpoint
+    endpoint: BmcEndpoint
     system: str
     entry: ListEntry | None
 
@@ -122,7 +122,7 @@ class _Reader:
         families = {one.meaning.family for one in self._row.cells.get(MachineField.ADDRESS, ())} - {""}
         return values.DRIVERS.get(families.pop()) if len(families) == 1 and families <= {"ilo", "irmc"} else None
 
-    def _endpoint(self, driver: str | None) -> Endpoint | None:
+    def _endpoint(self, driver: str | None) -> BmcEndpoint | None:
         cells = self._row.cells
         endpoint = self._one(MachineField.ADDRESS, values.endpoint_of, driver)
         if endpoint is None:

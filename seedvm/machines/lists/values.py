@@ -73,7 +73,7 @@ _FORMULA = re.compile(r"=[A-Z][A-Z0-9.]*\(.*\)|=\$?[A-Z]{1,3}\$?[0-9]+", re.DOTA
 
 
 @dataclass(frozen=True)
-class Endpoint:
+class BmcEndpoint:
     """Where a list says that a BMC answers; `scheme` and `port` only where it says so."""
 
     address: str
@@ -131,13 +131,13 @@ def password_of(text: str) -> Secret:
     return Secret(_visible(text))
 
 
-def endpoint_of(text: str) -> Endpoint:
+def endpoint_of(text: str) -> BmcEndpoint:
     """An IPv4 or IPv6 address, with or without scheme and port, as Ironic's redfish_address has them."""
     raw = clean(text)
     refuse_placeholder(raw)
     said = f"'{shown(text, 60)}'"
     if re.fullmatch(r"[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*(?:%[\w.-]+)?", raw) and raw.count(":") > 1:
-        return Endpoint(_ip(raw, said))
+        return BmcEndpoint(_ip(raw, said))
     scheme, _, rest = raw.rpartition("://")
     try:
         parts = urlsplit(f"//{rest}")
@@ -147,7 +147,7 @@ def endpoint_of(text: str) -> Endpoint:
     if parts.username is not None:
         raise ValueError("contains a user name in the URL: put it into the user's own field")
     scheme = scheme.lower().rpartition("+")[2]
-    return Endpoint(_ip(parts.hostname or "", said), scheme, port)
+    return BmcEndpoint(_ip(parts.hostname or "", said), scheme, port)
 
 
 def _ip(text: str, said: str) -> str:
@@ -162,7 +162,7 @@ def _ip(text: str, said: str) -> str:
     raise ValueError(f"{said} is not an address")
 
 
-def refuse_port(endpoint: Endpoint, driver: str | None) -> None:
+def refuse_port(endpoint: BmcEndpoint, driver: str | None) -> None:
     """Raise ValueError for a port or scheme on which no BMC is contacted."""
     if endpoint.scheme not in ("", "https", "ipmi", "redfish", "idrac", "ilo5"):
         raise ValueError(f"{endpoint.scheme}:// is not supported: a login is sent by https or IPMI only")
