@@ -6,7 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seedvm.base.errors import SeedvmError
 from seedvm.cli.common import EXIT_DONE, EXIT_FAILED, Commands, require_checkout, say
+from seedvm.engine.stages import STEPS
 
 if TYPE_CHECKING:
     from seedvm.engine.events import Entry
@@ -23,6 +25,12 @@ def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
         action="store_true",
         help="run without the wizard; wipes the demo's virtual machines without asking",
     )
+    demo.add_argument(
+        "--until",
+        metavar="STEP",
+        choices=STEPS,
+        help="with --headless: stop before this step; seedvm plan lists the steps",
+    )
     demo.set_defaults(handler=_demo)
 
 
@@ -38,9 +46,16 @@ def _demo(args: argparse.Namespace) -> int:
         if line is not None:
             say(line)
 
-    finished = run_demo(BUILD, headless=args.headless, tell=Teller(say, show))
+    if args.until and not args.headless:
+        raise SeedvmError(
+            "--until needs --headless", why="the wizard starts the engine by itself", hint="add --headless"
+        )
+    finished = run_demo(BUILD, headless=args.headless, tell=Teller(say, show), until=args.until)
     if not finished:
         say("the deployment did not finish; see build/demo/seed/journal.jsonl; run the same command to resume")
         return EXIT_FAILED
+    if args.until:
+        say(f"stopped before {args.until}; run the same command without --until to resume")
+        return EXIT_DONE
     say("done: the undercloud runs without the seed; receipt: build/demo/receipt.txt, metrics: build/demo/report.json")
     return EXIT_DONE

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seedvm.base.errors import SeedvmError
-from seedvm.engine.events import Entry
-from seedvm.engine.journal import JOURNAL, Tail
+from seedvm.engine.events import Entry, RunEnded
+from seedvm.engine.journal import JOURNAL, Tail, read
 from seedvm.engine.report import make_report, write_report
 from seedvm.image.build import build
 from seedvm.rack import rack
@@ -38,8 +38,11 @@ class Teller:
     event: Callable[[Entry], None]
 
 
-def run_demo(build_dir: Path, *, headless: bool, tell: Teller) -> bool:
-    """The whole deployment; True when it ended with a receipt and the seed is off. SeedvmError says what prevented it."""
+def run_demo(build_dir: Path, *, headless: bool, tell: Teller, until: str | None = None) -> bool:
+    """The whole deployment; True when it ended with a receipt and the seed is off. SeedvmError says what prevented it.
+
+    With `until` the engine stops before that step, and True says that it did.
+    """
     paths = DemoPaths(build_dir)
     begin = time.monotonic()
     build(build_dir / "cache", on_progress=tell.say)
@@ -53,24 +56,32 @@ def run_demo(build_dir: Path, *, headless: bool, tell: Teller) -> bool:
         rack.up(spec, on_progress=tell.say)
         if fresh:
             _keep_facts(paths, {"image_build_seconds": image_seconds})
-        _walk(spec, paths, headless, tell)
-    return _collect(paths)
+        _walk(spec, paths, headless, tell, until)
+    finished = _collect(paths)
+    return finished if until is None else _stopped(paths)
 
 
 def _finished(paths: DemoPaths) -> bool:
     return (paths.seed_state / "receipt.json").exists() and (paths.seed_state / SEED_OFF_MARK).exists()
 
 
-def _walk(spec: RackSpec, paths: DemoPaths, headless: bool, tell: Teller) -> None:
+def _stopped(paths: DemoPaths) -> bool:
+    """Whether the last run ended where it was to stop."""
+    ends = [one.event.verdict for one in read(paths.seed_state / JOURNAL) if isinstance(one.event, RunEnded)]
+    return ends[-1:] == ["stopped"]
+
+
+def _walk(spec: RackSpec, paths: DemoPaths, headless: bool, tell: Teller, until: str | None) -> None:
     if headless:
-        _start_engine(spec)
+        _start_engine(spec, until)
     else:
         rack.attach(spec, "seed", ["seedvm", "wizard"])
     _follow(spec, paths, tell)
 
 
-def _start_engine(spec: RackSpec) -> None:
-    rack.seed_exec(spec, ["systemctl", "set-environment", f"SEEDVM_RUN_OPTIONS=--yes-wipe {SITE}"], timeout=60)
+def _start_engine(spec: RackSpec, until: str | None) -> None:
+    options = f"--yes-wipe {SITE}" + (f" --until {until}" if until else "")
+    rack.seed_exec(spec, ["systemctl", "set-environment", f"SEEDVM_RUN_OPTIONS={options}"], timeout=60)
     rack.seed_exec(spec, ["systemctl", "start", "--no-block", ENGINE_UNIT], timeout=60)
 
 

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
@@ -128,11 +129,17 @@ def _apply_switch(spec: RackSpec) -> None:
     known = injected.all_of(spec)
     cut = [_port(spec, name, one.wire) for one in known if one.fault in ("cut", "bmc-dark") for name in one.machines]
     splits = [
-        switch_faults.Split(_ports(spec, one.machines), _ports(spec, one.others), router=ROUTER in one.others)
+        switch_faults.Split(_ports(spec, one.machines), _ports(spec, one.others), router=_side_of_router(one))
         for one in known
         if one.fault == "partition"
     ]
     switch_faults.apply(spec.namespace, cut, splits)
+
+
+def _side_of_router(one: Injected) -> Literal["first", "second", "neither"]:
+    if ROUTER in one.machines:
+        return "first"
+    return "second" if ROUTER in one.others else "neither"
 
 
 def _ports(spec: RackSpec, names: Sequence[str]) -> tuple[str, ...]:

@@ -67,7 +67,8 @@ class BmcSpec:
 class MachineSpec:
     """One machine; sizes in MiB and GiB. `mac` is that of its only NIC, on the provisioning wire.
 
-    `kind` is container or vm; a vm's `firmware` is bios, uefi, or secure (UEFI with Secure Boot on).
+    `kind` is container or vm; a vm's `firmware` is bios, uefi, or secure (UEFI with Secure Boot on), and its hardware clock is
+    `clock_ahead` seconds ahead of the host's (or behind).
     """
 
     name: str
@@ -81,6 +82,7 @@ class MachineSpec:
     kind: str = "container"
     firmware: str = "bios"
     faults: Faults = field(default_factory=Faults)
+    clock_ahead: int = 0
 
 
 @dataclass(frozen=True)
@@ -197,6 +199,12 @@ def _protocol(text: str) -> str:
     return text
 
 
+def _seconds(text: str) -> int:
+    if not re.fullmatch(r"-?\d{1,9}", text):
+        raise ValueError(f"'{text}' is not a whole number of seconds")
+    return int(text)
+
+
 def _address(text: str) -> ipaddress.IPv4Address:
     try:
         return ipaddress.IPv4Address(text)
@@ -244,7 +252,7 @@ def _bind(cursor: Cursor) -> Bind | None:
 def _machine(cursor: Cursor, network: NetworkSpec | None) -> MachineSpec | None:
     parts = cursor.mapping(
         ("name", "uuid", "mac", "bmc", "cpus", "memory_mib", "disk_gib", "serial"),
-        ("kind", "firmware", "faults"),
+        ("kind", "firmware", "faults", "clock_ahead_seconds"),
     )
     faults = parse_faults(parts["faults"])
     bmc = _bmc(parts["bmc"], network)
@@ -255,9 +263,12 @@ def _machine(cursor: Cursor, network: NetworkSpec | None) -> MachineSpec | None:
     firmware = _one_of(parts["firmware"], "bios", "uefi", "secure")
     if kind == "container" and firmware not in (None, "bios"):
         parts["firmware"].problem("a container machine has only its own firmware; use kind: vm")
+    ahead = parts["clock_ahead_seconds"].parsed(_seconds) or 0
+    if kind == "container" and ahead:
+        parts["clock_ahead_seconds"].problem("a container machine shares the host's clock; use kind: vm")
     if name is None or uuid is None or mac is None or serial is None or bmc is None or kind is None or firmware is None:
         return None
-    return MachineSpec(name, uuid, mac, bmc, cpus, memory_mib, disk_gib, serial, kind, firmware, faults)
+    return MachineSpec(name, uuid, mac, bmc, cpus, memory_mib, disk_gib, serial, kind, firmware, faults, ahead)
 
 
 def _one_of(cursor: Cursor, *known: str) -> str | None:

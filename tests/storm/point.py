@@ -14,10 +14,10 @@ from pathlib import Path
 from seedvm.base import process
 from seedvm.image.build import build
 from seedvm.rack import rack, saved
-from tests.storm.world import ENGINE, SEED, World, wait
+from tests.storm.world import World
 
 _DEPLOY_SECONDS = 40 * 60.0
-_LAST_BEFORE = "join"
+_FIRST_OF_HANDOFF = "handoff-quiesce"
 
 
 def ready(build_dir: Path, folder: Path, say: Callable[[str], None]) -> tuple[World, str]:
@@ -36,27 +36,14 @@ def ready(build_dir: Path, folder: Path, say: Callable[[str], None]) -> tuple[Wo
 
 
 def _deploy(world: World, folder: Path) -> None:
-    """A new demo, whose engine is ended for good when the last step before the hand-off is done."""
+    """A new demo, whose engine stops before the hand-off."""
     if world.paths.rack_file.exists():
         rack.wipe(world.spec)
     shutil.rmtree(world.paths.demo, ignore_errors=True)
-    child = process.spawn([sys.executable, "-m", "seedvm", "demo", "--headless"], log=folder / "deploy.log")
-    try:
-        wait("the rack deploys", lambda: _reached(world, "deploy"), _DEPLOY_SECONDS)
-        world.on(SEED, "systemctl", "mask", "--runtime", ENGINE)
-        wait("the nodes have joined", lambda: _reached(world, _LAST_BEFORE), _DEPLOY_SECONDS, every=0.02)
-        pid = world.engine()
-        assert pid is not None, "the engine ended before the hand-off"
-        process.run(["kill", "-KILL", str(pid)], timeout=5)
-        wait("the demo ends", lambda: child.poll() is not None, 60)
-    finally:
-        process.stop(child)
-    world.on(SEED, "systemctl", "unmask", "--runtime", ENGINE)
-
-
-def _reached(world: World, step: str) -> bool:
-    """Whether a step is done, by its work or by its check."""
-    return any(
-        one.step == step and (one.kind == "step-done" or one.event.fields().get("verdict") == "done")
-        for one in world.journal()
-    )
+    log = folder / "deploy.log"
+    words = [sys.executable, "-m", "seedvm", "demo", "--headless", "--until", _FIRST_OF_HANDOFF]
+    with log.open("w") as file:
+        done = process.stream(
+            words, lambda line: print(line, file=file, flush=True), timeout=_DEPLOY_SECONDS, check=False
+        )
+    assert done.returncode == 0, f"the rack was not deployed; see {log}"

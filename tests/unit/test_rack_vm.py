@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -34,8 +35,11 @@ def test_a_machine_is_a_container_unless_the_rack_file_says_vm() -> None:
     assert (machine("kind: vm, firmware: uefi,").kind, machine("kind: vm, firmware: uefi,").firmware) == ("vm", "uefi")
 
 
-@pytest.mark.parametrize("wrong", ["kind: mainframe,", "firmware: uefi,", "kind: vm, firmware: openboot,"])
-def test_an_unknown_kind_or_firmware_and_a_container_with_firmware_are_refused(wrong: str) -> None:
+_WRONG = ["kind: mainframe,", "firmware: uefi,", "kind: vm, firmware: openboot,", "clock_ahead_seconds: 5,"]
+
+
+@pytest.mark.parametrize("wrong", [*_WRONG, "kind: vm, clock_ahead_seconds: soon,"])
+def test_an_unknown_kind_or_firmware_and_a_container_with_firmware_or_a_clock_are_refused(wrong: str) -> None:
     with pytest.raises(InvalidFile):
         machine(wrong)
 
@@ -48,6 +52,20 @@ def test_the_devices_are_tried_in_the_order_that_the_bmc_set() -> None:
 def test_emulated_it_has_the_one_cpu_that_is_stable_and_with_kvm_its_own() -> None:
     assert "-accel tcg,tb-size=512 -cpu Nehalem,-cx16,vendor=AuthenticAMD -smp 1 " in words("kind: vm,")
     assert "-accel kvm -cpu host -smp 4 " in words("kind: vm,", fast=True)
+
+
+def test_a_hardware_clock_is_ahead_or_behind_or_the_hosts() -> None:
+    now = datetime(2026, 11, 30, 23, 59, 30, tzinfo=UTC)
+    assert vm.clock(machine("kind: vm, clock_ahead_seconds: 80,"), now) == [
+        "-rtc",
+        "base=2026-12-01T00:00:50,clock=host",
+    ]
+    assert vm.clock(machine("kind: vm, clock_ahead_seconds: -30,"), now) == [
+        "-rtc",
+        "base=2026-11-30T23:59:00,clock=host",
+    ]
+    assert vm.clock(machine("kind: vm,"), now) == []
+    assert "-rtc" in words("kind: vm, clock_ahead_seconds: 80,") and "-rtc" not in words("kind: vm,")
 
 
 def test_a_uefi_machine_keeps_its_firmwares_variables_in_its_folder(tmp_path: Path) -> None:

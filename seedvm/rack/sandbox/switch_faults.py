@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from seedvm.base import process
 
@@ -16,19 +17,29 @@ _TABLE = "table bridge seedvm_faults"
 
 @dataclass(frozen=True)
 class Split:
-    """Two groups of ports that do not reach each other; `router` says on which side the router is not: with the second, usually."""
+    """Two groups of ports that do not reach each other. The router is on one side, or reaches both (`neither`)."""
 
     ports: tuple[str, ...]
     others: tuple[str, ...]
-    router: bool = True
+    router: Literal["first", "second", "neither"] = "second"
+
+    @property
+    def without_router(self) -> tuple[str, ...]:
+        """The ports that do not reach the router."""
+        return {"first": self.others, "second": self.ports, "neither": ()}[self.router]
 
 
 def apply(namespace: str, cut: Sequence[str], splits: Sequence[Split]) -> None:
     """Let the switch of a rack have these faults and no other."""
+    process.run(process.Command(["nft", "-f", "-"], netns=namespace), timeout=20, input=table(cut, splits))
+
+
+def table(cut: Sequence[str], splits: Sequence[Split]) -> str:
+    """What nftables is told: the table as it must be, in one transaction."""
     text = f"{_TABLE}\ndelete {_TABLE}\n"
     if cut or splits:
         text += f"{_TABLE} {{\n{''.join(_chains(cut, splits))}}}\n"
-    process.run(process.Command(["nft", "-f", "-"], netns=namespace), timeout=20, input=text)
+    return text
 
 
 def _chains(cut: Sequence[str], splits: Sequence[Split]) -> list[str]:
@@ -39,7 +50,7 @@ def _chains(cut: Sequence[str], splits: Sequence[Split]) -> list[str]:
         for one, other in ((split.ports, split.others), (split.others, split.ports))
         if one and other
     ]
-    cut_off = [split.ports if split.router else split.others for split in splits]
+    cut_off = [split.without_router for split in splits]
     return [
         _chain("prerouting", came),
         _chain("postrouting", leaves),

@@ -14,6 +14,7 @@ import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from seedvm.base import process
@@ -66,10 +67,17 @@ def words(machine: MachineSpec, folder: Path, qmp: Path, devices: Sequence[str],
         *("-device", f"virtio-blk-pci,drive=disk,serial={machine.serial},bootindex={order['disk']}"),
         *("-netdev", "tap,id=wire,ifname=tap0,script=no,downscript=no"),
         *("-device", f"virtio-net-pci,netdev=wire,mac={machine.mac},bootindex={order['network']}{rom}"),
+        *clock(machine, datetime.now(UTC)),
         *("-device", "virtio-rng-pci", "-serial", "stdio", "-monitor", "none"),
         *("-qmp", f"unix:{qmp},server=on,wait=off", "-qmp", f"unix:{_button(qmp)},server=on,wait=off"),
         *("-action", "reboot=shutdown"),
     ]
+
+
+def clock(machine: MachineSpec, now: datetime) -> list[str]:
+    """QEMU's words for a hardware clock that is not the host's; it goes at the host's speed."""
+    ahead = now + timedelta(seconds=machine.clock_ahead)
+    return ["-rtc", f"base={ahead:%Y-%m-%dT%H:%M:%S},clock=host"] if machine.clock_ahead else []
 
 
 def reason_of_end(qmp: Path, child: process.Child, *, seconds: float = _START_SECONDS) -> str:

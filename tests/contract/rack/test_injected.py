@@ -113,7 +113,7 @@ def test_a_partition_keeps_groups_apart_and_the_router_with_the_rest(whole: Desk
     assert wires(whole) == (False, True, False)
     fault(whole, "m1", "none")
     fault(whole, "m1", "partition", "--from", "m2")
-    assert wires(whole) == (True, False, False)
+    assert wires(whole) == (True, True, False)
     fault(whole, "m1", "none")
     fault(whole, "m1,router", "partition", "--from", "m2")
     assert wires(whole) == (True, False, False)
