@@ -326,3 +326,44 @@ def test_aliases_do_not_expand_without_bound() -> None:
     lines += [f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
     with pytest.raises(SeedvmError, match="aliases expand"):
         reading("nodes: []\n" + "\n".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            '{"nodes": [{"pm_addr": "192.0.2.1", "pm_password": "a", "pm_user": "x", "pm_password": "b"}]}',
+            "line 1: nodes[0]: the key 'pm_password' is given twice",
+        ),
+        (
+            "nodes:\n- driver_info:\n    ipmi_address: 192.0.2.1\n    ipmi_username: a\n    ipmi_username: b\n",
+            "line 3: nodes[0].driver_info: the key 'ipmi_username' is given twice",
+        ),
+        ("nodes: []\nnodes:\n- pm_addr: 192.0.2.1\n", "line 1: the key 'nodes' is given twice"),
+    ],
+)
+def test_a_key_that_is_given_twice_is_refused(text: str, said: str) -> None:
+    assert [str(one) for one in reading(text).refused] == [said]
+
+
+def test_several_documents_in_one_file_are_said_so() -> None:
+    with pytest.raises(SeedvmError, match="it has several documents"):
+        reading("---\nnodes:\n- pm_addr: 192.0.2.1\n---\nnodes:\n- pm_addr: 192.0.2.2\n")
+
+
+def test_json_that_was_sent_as_a_c_string_is_read() -> None:
+    assert only('{"nodes": [{"pm_addr": "192.0.2.1"}]}\0\0').address == "192.0.2.1"
+
+
+@pytest.mark.parametrize(
+    "address", ["bmc1.example.org", "dhcp", "192.0.2.1-9", "192.0.2.1 192.0.2.2", "10.1", "https://"]
+)
+def test_what_is_not_an_address_is_refused_by_its_place(address: str) -> None:
+    said = refused(json.dumps([{"pm_addr": address}]))
+    assert len(said) == 1
+    assert said[0].startswith("line 1: [0].pm_addr: ")
+
+
+@pytest.mark.parametrize("user", ["{{ user }}", "$USER", "$BMC_USER", "<username>"])
+def test_a_placeholder_is_not_a_user_either(user: str) -> None:
+    assert len(refused(json.dumps([{"pm_addr": "192.0.2.1", "pm_user": user, "pm_password": "x"}]))) == 1

@@ -81,7 +81,7 @@ def read_ini(text: str, notes: Notebook) -> tuple[str, list[Row]]:
     """The rows of an inventory in Ansible's INI form; a line that cannot be read is refused."""
     found = _Inventory()
     group, kind = "ungrouped", "hosts"
-    for number, raw in enumerate(text.splitlines(), 1):
+    for number, raw in enumerate(re.split(r"\r\n|\r|\n", text), 1):
         line = raw.strip()
         if not line or line[0] in "#;":
             continue

@@ -47,11 +47,13 @@ class _Reader:
     def __init__(self, row: Row, notes: Notebook) -> None:
         self._row = row
         self._notes = notes
-        self.failed = False
+        self.failed = row.failed
 
     def read(self) -> _Read | None:
         if self._row.broken:
-            self._refuse(Cell("", self._row.line, self._row.where), self._row.broken)
+            # Nothing else is read: shifted cells would show a password as another column's value.
+            self._notes.refuse(self._row.line, self._row.where, self._row.broken)
+            return None
         driver = self._driver()
         endpoint = self._endpoint(driver)
         user = self._one(MachineField.USER, values.word_of, driver)

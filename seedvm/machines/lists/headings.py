@@ -142,7 +142,7 @@ def meaning(name: str) -> Meaning:
     if found:
         return found
     why = next((_WHY[word] for word in words if word in _WHY), "")
-    return Meaning(None, why=why, of_bmc=bool(bmc) and not {"console", "power", "remote"} & set(bmc))
+    return Meaning(None, why=why, of_bmc=bool(set(bmc) - _NOT_ALONE - {"console", "rac"}))
 
 
 def rank(name: str) -> int:
