@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
+from seedvm.foreign.text import is_clean
 from seedvm.machines.lists.entry import ListEntry, MachineList
 from seedvm.machines.lists.read import read_list
 
@@ -367,3 +370,72 @@ def test_what_is_not_an_address_is_refused_by_its_place(address: str) -> None:
 @pytest.mark.parametrize("user", ["{{ user }}", "$USER", "$BMC_USER", "<username>"])
 def test_a_placeholder_is_not_a_user_either(user: str) -> None:
     assert len(refused(json.dumps([{"pm_addr": "192.0.2.1", "pm_user": user, "pm_password": "x"}]))) == 1
+
+
+def test_a_plain_port_beside_a_plain_ip_is_the_bmcs() -> None:
+    found = reading("host,ip,port\na,192.0.2.1,623\nb,192.0.2.2,6230\nc,192.0.2.3,12\n")
+    assert [one.address for one in found.entries] == ["192.0.2.1", "192.0.2.3"]
+    assert str(found.refused[0]).startswith("line 3: port: port 6230 is not supported")
+    assert "not used: 'port': it does not say that it is the BMC's port" in found.remarks
+
+
+@pytest.mark.parametrize(("keys", "name"), [("", "SN1"), ("hostname: h1", "h1"), ("name: n1, hostname: h1", "n1")])
+def test_a_name_in_a_machine_comes_before_the_key_that_it_is_kept_under(keys: str, name: str) -> None:
+    assert only(f"SN1: {{bmc_ip: 192.0.2.1, {keys}}}\n").name == name
+    assert only(f"[a]\nh9 bmc_ip=192.0.2.1 {keys.replace(': ', '=').replace(',', '')}\n").name == "h9"
+
+
+def test_a_manifest_of_kubernetes_is_not_half_read() -> None:
+    text = "apiVersion: metal3.io/v1alpha1\nkind: BareMetalHost\nspec:\n  bmc: {address: 'ipmi://192.0.2.1'}\n"
+    with pytest.raises(SeedvmError, match="manifests of Kubernetes are not read"):
+        reading(text)
+
+
+_PIECES = st.sampled_from(
+    [
+        *(
+            "\x1b[31m",
+            "\x1b]0;x\x07",
+            "\u202e",
+            "\u2066",
+            "\x00",
+            "\x9b2J",
+            "\r",
+            "\n",
+            "\t",
+            "\u200b",
+            "\ud800",
+            "\x7f",
+        ),
+        *("nodes:", "- ", "{", "}", "[", "]", '"', "'", ",", ";", "|", ": ", "=", "#", "&a ", "*a", "<<: ", "!vault "),
+        *(
+            "BMC IP",
+            "user",
+            "password",
+            "mac",
+            "name",
+            "pm_addr",
+            "driver_info",
+            "hosts",
+            "vars",
+            "Rack",
+            "192.0.2.1",
+            "x",
+        ),
+        *("192.0.2.2", "52:54:00:aa:00:01", "{{ x }}", "sep=;\n", "[all]\n", "all:\n  hosts:\n    h: ", "power_type"),
+    ]
+)
+
+
+@settings(max_examples=250, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(pieces=st.lists(_PIECES, max_size=24))
+def test_no_list_paints_the_terminal(pieces: list[str]) -> None:
+    data = "".join(pieces).encode("utf-8", "surrogatepass")
+    try:
+        found = read_list(data, "list\x1b[31m")
+    except SeedvmError as error:
+        assert all(is_clean(line) for line in str(error).splitlines())
+        return
+    said = [found.form, *found.remarks, *found.left_out, *map(str, found.refused)]
+    said += [text for one in found.entries for text in (one.address, one.user or "", one.name or "", *one.macs)]
+    assert all(map(is_clean, said))

@@ -29,8 +29,17 @@ class _Walk:
     nics: list[ListedNic] = field(default_factory=list)
 
 
-def row_of(node: Value, notes: Notebook, *, plain_ip: bool = True, name: Value | None = None, lacks: str = "") -> Row:
-    """The row of a node. `plain_ip` allows an `ip` without a word about BMCs; `name` is the node's key where it is kept under one;
+def row_of(
+    node: Value,
+    notes: Notebook,
+    *,
+    plain_ip: bool = True,
+    name: Value | None = None,
+    name_called: str = "key",
+    lacks: str = "",
+) -> Row:
+    """The row of a node. `plain_ip` allows an `ip` without a word about BMCs; `name` is what the node is kept under: `name_called` "key"
+    counts where the node itself has no name, "inventory_hostname" before all others;
     `lacks` is the cure for a node without a BMC's address."""
     walk = _Walk(Row(node.line, node.where, lacks_address=lacks), notes)
     for line, where, key in node.given_twice():
@@ -38,9 +47,7 @@ def row_of(node: Value, notes: Notebook, *, plain_ip: bool = True, name: Value |
         notes.refuse(line, where, GIVEN_TWICE.format(key))
     _keys(walk, node, "", inside=False)
     if name is not None:
-        named = NamedCell("name", Meaning(MachineField.NAME), Cell(name.text or "", name.line, name.where))
-        if not any(one.meaning.field is MachineField.NAME and one.name.lower() == "name" for one in walk.cells):
-            walk.cells.append(named)
+        walk.cells.append(NamedCell(name_called, Meaning(MachineField.NAME), _cell(name)))
     put(walk.row, walk.cells, plain_ip and not is_about_bmcs(one.meaning for one in walk.cells), notes)
     walk.row.nics += walk.nics
     return walk.row

@@ -103,6 +103,8 @@ def _json_or_yaml(text: str, path: str) -> Value:
 def _shape(root: Value, path: str, notes: Notebook) -> tuple[str, list[Row]]:
     for line, where, key in root.given_twice():
         notes.refuse(line, where, GIVEN_TWICE.format(key))
+    if root.get("apiversion") and root.get("kind"):
+        raise InvalidFile(path, (Problem(root.line, "", f"manifests of Kubernetes are not read; these are: {KNOWN}"),))
     for read_shape in SHAPES:
         tried = Notebook()
         try:
