@@ -110,7 +110,7 @@ class Talk:
     async def _watch(self, first: View, views: AsyncIterator[View]) -> int:
         async for view in views if self._stale else _first_then(first, views):
             self._tell(view)
-            if (view.receipt is not None and view.receipt.may_leave) or view.state.all_done:
+            if light(view.state, view.receipt)[0] or view.state.all_done:
                 return self._end(view)
             stopped = not view.running and (view.state.failure is not None or bool(view.notice))
             if stopped and not self._replaying:

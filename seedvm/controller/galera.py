@@ -6,6 +6,7 @@ of the same transaction: who compares them asks again for the tables that differ
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import pymysql
 
 from seedvm.base.errors import SeedvmError
 
+_WEIGHT = re.compile(r"\bpc\.weight\s*=\s*(\d+)")
 SOCKET = Path("/run/mysqld/mysqld.sock")
 _TABLES_AT_ONCE = 64
 Connection: TypeAlias = pymysql.Connection
@@ -98,6 +100,22 @@ def parse_status(said: Mapping[str, str]) -> GaleraStatus:
         uuid=said.get("wsrep_cluster_state_uuid", ""),
         healthy=state == "Synced" and cluster_status == "Primary" and ready,
     )
+
+
+def votes(connection: Connection) -> int:
+    """How many votes this member has in its cluster (Galera's pc.weight)."""
+    said = rows(connection, "SHOW GLOBAL VARIABLES LIKE 'wsrep_provider_options'")
+    found = _WEIGHT.search(str(said[0][1])) if said else None
+    if found is None:
+        raise SeedvmError(
+            "Galera does not say how many votes this member has", why="pc.weight is not among its options"
+        )
+    return int(found[1])
+
+
+def give_up_votes(connection: Connection) -> None:
+    """This member's failure takes nothing from the others' majority any more. Until its next start; galera-prepare sees to that one."""
+    rows(connection, "SET GLOBAL wsrep_provider_options = 'pc.weight=0'")
 
 
 def seqno(connection: Connection) -> int:

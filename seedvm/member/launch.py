@@ -53,15 +53,18 @@ def unit(verb: str) -> str:
 
 
 def launch(request: LaunchRequest) -> TransientUnit:
-    """Start the verb as a unit. One already running is left alone."""
+    """Start the verb as a unit. One that runs with the very same request is left alone; one with another request is ended first: it is of
+    an attempt whose engine is gone, or has said its last word."""
     verb = request.verb
     if verb not in _LAUNCHED:
         raise SeedvmError(f"{verb} does not run as a systemd unit")
+    asked, text = RUN / f"{verb}.request.json", json.dumps(encode(request.request, reveal=True))
     if running(verb):
-        return TransientUnit(unit(verb), "already running")
+        if asked.exists() and asked.read_text() == text:
+            return TransientUnit(unit(verb), "already running")
+        stop(StopRequest(verb))
     RUN.mkdir(mode=0o700, parents=True, exist_ok=True)
-    asked = RUN / f"{verb}.request.json"
-    write_private(asked, json.dumps(encode(request.request, reveal=True)))
+    write_private(asked, text)
     process.run(
         [
             "systemd-run",

@@ -15,7 +15,7 @@ from seedvm.base.errors import SeedvmError
 from seedvm.base.waiting import wait_for
 from seedvm.cloud.connection import in_thread
 from seedvm.cloud.probe import probe
-from seedvm.controller import handed_over, units, vip
+from seedvm.controller import galera, handed_over, units, vip
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
 from seedvm.handoff import canary, hold
@@ -50,6 +50,8 @@ class Commit:
             return Todo("the seed still has the metadata that would configure it again")
         if running := await units.active(installed().units("worker")):
             return Todo(f"started again on the seed: {', '.join(running[:4])}")
+        if await in_thread(_votes):
+            return Todo("the seed still has votes in the database cluster")
         committed = self.members.record().committed
         if committed is None or committed.write_pause is None:
             return Todo("no write through the VIP has been verified yet")
@@ -99,6 +101,9 @@ class Commit:
         holder = await wait_for(
             self._moved, seconds=_MOVE_SECONDS, what="the VIP did not move to a node", hint=_FORWARD, pause=0.2
         )
+        # With them the seed's end would take the majority from two healthy nodes of three.
+        if await in_thread(_votes):
+            await in_thread(_give_up_votes)
         await self.members.note("COMMIT", "done", vip=holder)
         self.members.save(replace(self.members.record(), committed=Committed(holder)))
         report.fact("vip_holder", holder)
@@ -135,6 +140,20 @@ class Commit:
             return True
         made = await in_thread(lambda: canary.make(api, self.members.secrets.generated.handoff_key))
         return await in_thread(lambda: canary.take_out(api, made))
+
+
+def _votes() -> int:
+    """Those of the seed's database; none where that is no member any more."""
+    try:
+        with galera.connect(timeout=10) as connection:
+            return galera.votes(connection)
+    except SeedvmError:
+        return 0
+
+
+def _give_up_votes() -> None:
+    with galera.connect(timeout=10) as connection:
+        galera.give_up_votes(connection)
 
 
 _FORWARD = "on the nodes: systemctl status keepalived haproxy; keep keepalived on the seed stopped, then run again"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from seedvm.engine.codec import decode
 from seedvm.engine.reducer import fold
-from seedvm.engine.state import PhaseView, State
+from seedvm.engine.state import PhaseView, State, StepView
 from seedvm.site.review import parse_review
 from tests.tui.helpers import EXAMPLE
 from tui.state.files import parse_receipt
@@ -31,6 +31,16 @@ def test_light_is_no_until_the_receipt_says_yes_at_every_event() -> None:
     )
     safe, words = light(WHOLE, parse_receipt('{"may_leave": true, "time": "noon"}', doubt=""))
     assert safe and words == "SAFE TO LEAVE: YES, since noon"
+
+
+def test_light_is_no_while_the_seed_is_a_member_of_the_cluster() -> None:
+    receipt = parse_receipt('{"may_leave": true, "time": "noon"}', doubt="")
+    leave = StepView("leave-cluster", "Remove the seed from the cluster", "leave", 15)
+    state = replace(WHOLE, steps=(*WHOLE.steps, leave))
+    because = "the seed is still a member of the database cluster; it leaves next"
+    assert light(state, receipt) == (False, f"SAFE TO LEAVE: NO, because {because}")
+    state = replace(WHOLE, steps=(*WHOLE.steps, replace(leave, state="done")))
+    assert light(state, receipt) == (True, "SAFE TO LEAVE: YES, since noon")
 
 
 def test_light_stays_no_after_commit() -> None:

@@ -11,6 +11,7 @@ from textual.widgets import Static
 from tui.screens.page import Page, matches, put
 from tui.state.watcher import View
 from tui.text.format import fit
+from tui.text.progress import light
 from tui.widgets.lines import Lines
 
 _INDENT = " " * 10
@@ -47,11 +48,11 @@ says so. The files receipt.json and receipt.txt have the same content.
             put(self.query_one("#verdict", Static), "No receipt yet: the engine writes it last.")
             evidence.fill(lambda _width: [])
             return
+        safe, words = light(view.state, receipt)
+        because = words.partition("because ")[2] if receipt.may_leave else receipt.because or "see below"
         put(
             self.query_one("#verdict", Static),
-            "The laptop can be disconnected now."
-            if receipt.may_leave
-            else f"Do not disconnect the laptop yet: {receipt.because or 'see below'}",
+            "The laptop can be disconnected now." if safe else f"Do not disconnect the laptop yet: {because}",
         )
         if receipt.page:
             shown = [line for line in receipt.page if matches(line, self.wanted)]

@@ -189,7 +189,10 @@ def phase_lines(state: State, now: float, width: int) -> list[Line]:
 
 
 def light(state: State, receipt: ShownReceipt | None) -> tuple[bool, str]:
-    """Whether the laptop may leave, and the words for it. Yes only by the receipt's own word."""
+    """Whether the laptop may leave, and the words for it. Yes only by the receipt's own word, once the seed has left the cluster."""
+    leave = state.step("leave-cluster")
+    if receipt is not None and receipt.may_leave and leave is not None and leave.state != "done":
+        return False, "SAFE TO LEAVE: NO, because the seed is still a member of the database cluster; it leaves next"
     if receipt is not None and receipt.may_leave:
         return True, f"SAFE TO LEAVE: YES, since {receipt.since or 'the receipt was written'}"
     if receipt is not None:

@@ -54,7 +54,7 @@ class Member:
     def __init__(self, cluster: Cluster, path: Path) -> None:
         self.cluster = cluster
         self.different: set[str] = set()
-        self.state, self.gone = "Synced", False
+        self.state, self.gone, self.weight = "Synced", False, 1
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.bind(str(path))
         self._socket.listen(16)
@@ -115,6 +115,18 @@ class Member:
         }
         return [(key, str(value)) for key, value in said.items() if name in ("wsrep_%", key)]
 
+    def options(self) -> list[tuple[Any, ...]]:
+        return [
+            (
+                "wsrep_provider_options",
+                f"gcache.size = 64M; pc.wait_prim = true; pc.weight = {self.weight}; pc.version = 0; ",
+            )
+        ]
+
+    def weigh(self, votes: str) -> int:
+        self.weight = int(votes)
+        return 0
+
     def listed(self, databases: str) -> list[tuple[Any, ...]]:
         wanted = re.findall(r"'([^']+)'", databases)
         return [(*name.split("."),) for name in sorted(self.cluster.tables) if name.split(".")[0] in wanted]
@@ -137,6 +149,8 @@ class Member:
 
 _STATEMENTS: Sequence[tuple[str, Any]] = (
     (r"SHOW GLOBAL STATUS LIKE '(.+)'", Member.status),
+    (r"SHOW GLOBAL VARIABLES LIKE 'wsrep_provider_options'", Member.options),
+    (r"SET GLOBAL wsrep_provider_options = 'pc.weight=(\d+)'", Member.weigh),
     (r"SELECT table_schema, table_name .* IN \((.+)\)", Member.listed),
     (r"(SELECT '[\w.]+', COUNT\(\*\) FROM .+)", Member.counts),
     (r"CHECKSUM TABLE (.+) EXTENDED", Member.checksums),

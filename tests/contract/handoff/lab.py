@@ -187,6 +187,7 @@ class Lab:
         self.galera: dict[str, Member] = {}
         for machine in self.machines:
             self.do(machine, lambda machine=machine: self._emulate_on(machine))
+        self.galera["seed"].weight = 2  # elements/mariadb
         self.servers.start()
         names = [one.name for one in self.machines]
         kinds = ("nova-compute", "nova-scheduler", "nova-conductor", "ironic-neutron-agent")

@@ -48,6 +48,9 @@ async def test_the_vip_is_a_nodes_and_a_write_has_passed(lab: Lab) -> None:
     assert lab.record.committed is not None and lab.record.committed.write_pause is not None
     assert all(lab.lines(node)[-2:] == ["COMMIT started", "COMMIT done"] for node in lab.nodes)
     assert lab.told.phases[-1] == "COMMIT done"
+    assert [one.weight for one in lab.galera.values()] == [0, 1, 1, 1], (
+        "the seed's end takes no majority from the nodes"
+    )
 
 
 @in_a_lab
@@ -67,6 +70,16 @@ async def test_a_seed_that_reaches_for_the_vip_again_is_stopped_again(lab: Lab) 
     assert await step.check() == Todo("keepalived is running on the seed and may take the VIP back")
     await step.apply(lab.told)
     assert isinstance(await step.check(), Done) and lab.holder() == ["demo-undercloud-0"]
+
+
+@in_a_lab
+async def test_votes_that_the_seed_has_again_are_given_up_again(lab: Lab) -> None:
+    await committed(lab)
+    lab.galera["seed"].weight = 2  # a database that was started by hand
+    step = Commit(lab.members)
+    assert await step.check() == Todo("the seed still has votes in the database cluster")
+    await step.apply(lab.told)
+    assert isinstance(await step.check(), Done) and lab.galera["seed"].weight == 0
 
 
 @in_a_lab

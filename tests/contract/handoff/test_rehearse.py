@@ -13,7 +13,6 @@ from seedvm.member import launch
 from seedvm.steps.handoff_rehearse import Rehearse
 from tests.contract.handoff.lab import IMAGE, Lab, in_a_lab
 from tests.contract.handoff.stages import committed
-from tests.contract.isolated import until
 
 pytestmark = pytest.mark.skipif(not shutil.which("nft"), reason="nftables is not installed")
 
@@ -64,9 +63,20 @@ async def test_a_part_that_fails_is_named_the_seed_is_heard_again_and_the_next_r
     assert lab.told.phases[-1] == "REHEARSE failed"
     assert await Rehearse(lab.members).check() == Todo("no rehearsal has passed")
     lab.cloud.images[IMAGE] = (name, content, sha)
-    await until(lambda: not lab.nodes[0].unit("seedvm-rehearse.service"))  # it heard the seed, and has ended
     await Rehearse(lab.members).apply(lab.told)
     assert isinstance(await Rehearse(lab.members).check(), Done)
+
+
+@in_a_lab
+async def test_killed_between_the_nodes_work_and_the_silence_the_next_run_has_a_rehearsal_of_its_own(lab: Lab) -> None:
+    await committed(lab)
+    await lab.killed("handoff_rehearse.Rehearse", "await asyncio.to_thread(launch.launch, silence)")
+    old = lab.record.rehearsal_token
+    assert lab.nodes[0].unit("seedvm-rehearse.service") == "active" and not launch.running("mute")
+    step = Rehearse(lab.members)
+    await step.apply(lab.told)
+    assert isinstance(await step.check(), Done)
+    assert lab.record.rehearsal is not None and lab.record.rehearsal.token == lab.record.rehearsal_token != old
 
 
 @in_a_lab

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -28,7 +30,7 @@ pytestmark = [
 
 
 @contextmanager
-def member(folder: Path, number: int, peers: str) -> Iterator[Path]:
+def member(folder: Path, number: int, peers: str, *, votes: int = 1) -> Iterator[Path]:
     """A MariaDB that is a Galera member on the loopback; its socket."""
     home = folder / f"m{number}"
     home.mkdir()
@@ -46,7 +48,7 @@ def member(folder: Path, number: int, peers: str) -> Iterator[Path]:
             f"--pid-file={home / 'pid'}",
             "--innodb-buffer-pool-size=32M",
         ),
-        f"--wsrep-provider-options=gmcast.listen_addr=tcp://127.0.0.1:{port + 1};ist.recv_addr=127.0.0.1:{port + 3}",
+        f"--wsrep-provider-options=gmcast.listen_addr=tcp://127.0.0.1:{port + 1};ist.recv_addr=127.0.0.1:{port + 3};pc.weight={votes}",
     ]
     with child(argv, log=folder / f"m{number}.log"):
         yield sock
@@ -125,3 +127,23 @@ async def test_members_agree_under_writes_and_a_hidden_change_is_found() -> None
 
         with galera.connect(first) as connection, pytest.raises(SeedvmError, match="three"):
             galera.tables(connection, ("one", "three"))
+
+
+@isolated
+async def test_a_seed_that_gave_up_its_votes_may_die_and_two_of_three_nodes_go_on(tmp_path: Path) -> None:
+    # As at COMMIT with one node down: the seed has two votes, the two nodes that are left have one each.
+    with TemporaryDirectory(dir="/var/tmp") as name, ExitStack() as stack:
+        folder = Path(name)
+        folder.chmod(0o755)
+        seed = stack.enter_context(member(folder, 0, "", votes=2))
+        await until(lambda: healthy(seed, 1))
+        nodes = [stack.enter_context(member(folder, 1, "127.0.0.1:20001"))]
+        await until(lambda: healthy(nodes[0], 2))
+        nodes.append(stack.enter_context(member(folder, 2, "127.0.0.1:20001")))
+        await until(lambda: all(healthy(one, 3) for one in (seed, *nodes)))
+        with galera.connect(seed) as connection:
+            assert galera.votes(connection) == 2
+            galera.give_up_votes(connection)
+            assert galera.votes(connection) == 0
+        os.kill(int((folder / "m0/pid").read_text()), signal.SIGKILL)
+        await until(lambda: all(healthy(one, 2) for one in nodes))
