@@ -13,7 +13,7 @@ from seedvm.cli.common import EXIT_DONE, EXIT_FAILED, Commands, say
 if TYPE_CHECKING:
     from seedvm.cli.scan_view import ScanView
     from seedvm.machines.inventory import Finding
-    from seedvm.scan.evidence import Bmc, Remark
+    from seedvm.scan.evidence import Bmc, HostRemark
     from seedvm.scan.run import Plan, ScanEnd
     from seedvm.scan.state import ScanProgress
 
@@ -103,7 +103,7 @@ def _findings(bmc: Bmc) -> tuple[Finding, ...]:
     return wire_findings(bmc.protocols, {one.fact: one.value for one in bmc.evidence})
 
 
-def _remarks(bmcs: Sequence[Bmc], others: Sequence[Remark]) -> list[str]:
+def _remarks(bmcs: Sequence[Bmc], others: Sequence[HostRemark]) -> list[str]:
     """All that is odd, in lines; hosts that turned out to be BMCs have theirs among their evidence."""
     from seedvm.scan.table import contradictions, remark_lines
 

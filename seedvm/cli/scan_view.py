@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from seedvm.base.addresses import order
-from seedvm.scan.evidence import Bmc, Remark
+from seedvm.scan.evidence import Bmc, HostRemark
 from seedvm.scan.table import head, row
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class ScanView:
     def __init__(self, found: Iterable[Bmc] = (), *, quiet: bool = False, stream: bool = False) -> None:
         self.found: dict[str, Bmc] = {one.address: one for one in found}
         self.heard: dict[str, Neighbour] = {}
-        self.remarks: list[Remark] = []
+        self.remarks: list[HostRemark] = []
         self._quiet = quiet
         self._stream = stream
         self._live = sys.stdout.isatty() and not quiet and not stream
@@ -73,7 +73,7 @@ class ScanView:
         if self._stream:
             self._event("heard", neighbour=neighbour.to_json())
 
-    def remark(self, remark: Remark) -> None:
+    def remark(self, remark: HostRemark) -> None:
         """Something is odd about a host that is no BMC as far as is known; shown at the end."""
         self.remarks.append(remark)
         if self._stream:

@@ -17,19 +17,19 @@ from seedvm.foreign.text import shown
 MOST_REASON = 160
 
 
-class ListenerFailed(Exception):
-    """Who is told of hosts has failed: the cause is what it raised, and no host is to blame."""
+class OwnFailure(Exception):
+    """Our own side has failed, with the cause, and no host is to blame: who is told of hosts, or what this machine lacks."""
 
 
 @contextlib.contextmanager
 def contained(
-    host: str, doing: str, tell: Callable[[str], None] | None = None, passing: type[Exception] = ListenerFailed
+    host: str, doing: str, tell: Callable[[str], None] | None = None, passing: type[Exception] = OwnFailure
 ) -> Iterator[None]:
     """`tell` gets one line with type and reason of whatever is raised while we are `doing` something with a host. `passing` is let through
     as well: a parser's own refusal."""
     try:
         yield
-    except (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit, ListenerFailed, passing):
+    except (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit, OwnFailure, passing):
         raise
     except BaseException as error:
         trace.error(error, f"scan of {host}: {doing}")
@@ -38,15 +38,15 @@ def contained(
 
 
 @contextlib.contextmanager
-def telling() -> Iterator[None]:
-    """Around a call of somebody who is told of hosts: what it raises is not taken for a host's."""
+def ours() -> Iterator[None]:
+    """Around what is ours, such as a call of somebody who is told of hosts: what it raises is not taken for a host's."""
     try:
         yield
     except Exception as error:
-        raise ListenerFailed from error
+        raise OwnFailure from error
 
 
-def unwrapped(group: BaseExceptionGroup[ListenerFailed]) -> BaseException:
-    """What was raised by who is told of hosts, out of the groups of the tasks that it came through."""
+def unwrapped(group: BaseExceptionGroup[OwnFailure]) -> BaseException:
+    """What was raised on our own side, out of the groups of the tasks that it came through."""
     first = group.exceptions[0]
     return unwrapped(first) if isinstance(first, BaseExceptionGroup) else first.__cause__ or first

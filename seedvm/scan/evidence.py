@@ -33,7 +33,7 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class Remark:
+class HostRemark:
     """What is odd about a host, in a line; `time` as evidence has it. Of a BMC it is kept among its evidence."""
 
     address: str
@@ -48,7 +48,7 @@ class Remark:
         return {"address": self.address, "text": self.text, "time": self.time}
 
     @classmethod
-    def from_json(cls, tree: object) -> Remark:
+    def from_json(cls, tree: object) -> HostRemark:
         """The inverse of `to_json`; raises SeedvmError for what it did not write."""
         return decode(cls, tree, "a remark of the scan")
 

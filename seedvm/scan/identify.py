@@ -13,8 +13,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 
-from seedvm.scan.containment import contained, telling
-from seedvm.scan.evidence import IPMI_15, IPMI_20, OLD_TLS, REMARK, Bmc, Evidence, Remark, now
+from seedvm.scan.containment import contained, ours
+from seedvm.scan.evidence import IPMI_15, IPMI_20, OLD_TLS, REMARK, Bmc, Evidence, HostRemark, now
 from seedvm.scan.pace import Pace, patience
 from seedvm.scan.radio import Radio
 from seedvm.scan.root import Probe, RedfishRoot, probe_root
@@ -32,7 +32,7 @@ TALKS = 2  # over TLS and in clear
 MOST_REMARKS = 16  # of one host
 
 OnFound = Callable[[Bmc], None]
-OnRemark = Callable[[Remark], None]
+OnRemark = Callable[[HostRemark], None]
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Interview:
     on_found: OnFound | None = None
     on_remark: OnRemark | None = None
     found: dict[str, Bmc] = field(default_factory=dict)
-    aside: dict[str, tuple[Remark, ...]] = field(default_factory=dict)
+    aside: dict[str, tuple[HostRemark, ...]] = field(default_factory=dict)
     _at_once: int = 0  # questions to one that had answered before: answered at the first try
     _later: int = 0
     _tags: int = field(default_factory=lambda: random.randrange(rmcp.FORBIDDEN_TAG))
@@ -77,18 +77,18 @@ class Interview:
         before = [one.evidence for one in self.aside.pop(address, ())]
         self.found[address] = self.found.get(address, Bmc(address)).with_(protocols, [*before, *evidence])
         if self.on_found:
-            with telling():
+            with ours():
                 self.on_found(self.found[address])
 
     def remark(self, address: str, text: str) -> None:
         """Something is odd about an address: evidence of a BMC, and nothing but a remark on any other host."""
-        remark, known = Remark(address, text, now()), self.aside.get(address, ())
+        remark, known = HostRemark(address, text, now()), self.aside.get(address, ())
         if address in self.found:
             self.learn(address, (), (remark.evidence,))
         elif len(known) < MOST_REMARKS and text not in {one.text for one in known}:
             self.aside[address] = (*known, remark)
             if self.on_remark:
-                with telling():
+                with ours():
                     self.on_remark(remark)
 
     def contained(self, address: str, doing: str) -> AbstractContextManager[None]:

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from seedvm.base import addresses as addr
 from seedvm.base.errors import SeedvmError
 from seedvm.scan.containment import contained
-from seedvm.scan.evidence import Bmc, Evidence, Remark, now
+from seedvm.scan.evidence import Bmc, Evidence, HostRemark, now
 from seedvm.scan.pace import Pace
 from seedvm.wire import WireError, mdns, slp, ssdp
 
@@ -30,7 +30,7 @@ MOST_FOUND = 65536
 PACKETS = ASKED_TIMES * 2 * (1 + len(slp.TYPES) + 1)  # per interface
 
 OnFound = Callable[[Bmc], None]
-OnRemark = Callable[[Remark], None]
+OnRemark = Callable[[HostRemark], None]
 Decode = Callable[[bytes, str], "Bmc | str | None"]
 """What an answer from an address means: a BMC, in a line what is odd about it, or nothing."""
 
@@ -70,7 +70,7 @@ async def search(
 
     def odd(address: str, text: str) -> None:
         if on_remark:
-            on_remark(Remark(address, text, now()))
+            on_remark(HostRemark(address, text, now()))
 
     loop = asyncio.get_running_loop()
     asked = [(_open(nic, question), question) for nic in interfaces for question in questions(wait)]

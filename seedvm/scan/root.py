@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import functools
+import importlib
 import os
 import re
 import socket
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -22,9 +25,11 @@ from seedvm.foreign.certificate import certificate
 from seedvm.foreign.identity import serial, uuid_of
 from seedvm.foreign.json_document import NotJson, parse
 from seedvm.foreign.text import exact, shown
+from seedvm.scan.containment import ours
 from seedvm.scan.evidence import REDFISH, REDFISH_CLEAR
 from seedvm.scan.pace import Pace
 from seedvm.scan.radio import NO_ROOM_SECONDS, NO_ROOM_TRIES
+from seedvm.transport.dial import connect
 
 if TYPE_CHECKING:
     from seedvm.transport.http import HttpAnswer, HttpClient
@@ -75,11 +80,17 @@ class Probe:
     remark: str = ""
 
 
-def ready() -> None:
-    """Import the HTTP library now (in a thread, before the scan starts), so that no packet is kept waiting for it."""
-    from seedvm.transport import http
+@functools.cache
+def http_library() -> Future[None]:
+    """The import of the HTTP library, begun once, in a thread: it takes a second, and a scan without a web server needs none."""
+    pool = ThreadPoolExecutor(max_workers=1)
+    begun = pool.submit(_import)
+    pool.shutdown(wait=False)
+    return begun
 
-    assert http
+
+def _import() -> None:
+    importlib.import_module("seedvm.transport.http")
 
 
 async def probe_root(address: str, port: int, *, tls: bool, pace: Pace) -> Probe:
@@ -95,7 +106,12 @@ async def probe_root(address: str, port: int, *, tls: bool, pace: Pace) -> Probe
         return Probe()
     except (OSError, TimeoutError) as error:
         return Probe(alive=False, remark=_own_fault(port, error))
-    return await _talk(address, port, tls=tls, dialler=dialler)
+    try:
+        with ours():
+            await asyncio.shield(asyncio.wrap_future(http_library()))
+        return await _talk(address, port, tls=tls, dialler=dialler)
+    finally:
+        dialler.close()
 
 
 @dataclass
@@ -121,8 +137,6 @@ class _Dialler:
 
     async def connect(self, address: str, port: int) -> socket.socket:
         """Connect; where the kernel's table of neighbours is full nothing has left, and it is tried again (see `radio`)."""
-        from seedvm.transport.connection import connect
-
         await self.pace.turn()
         for _ in range(NO_ROOM_TRIES):
             try:
@@ -142,6 +156,11 @@ class _Dialler:
             made.close()
             raise
         return made
+
+    def close(self) -> None:
+        """Close what was connected and not used."""
+        if self.waiting is not None:
+            self.waiting.close()
 
     async def settle(self, segments: int) -> None:
         """Pay the pace for what left beyond the usual; `segments` are those of all connections, as far as they were counted."""
@@ -172,8 +191,6 @@ async def _talk(address: str, port: int, *, tls: bool, dialler: _Dialler) -> Pro
         words = f"{error.what} ({error.why})" if error.why else error.what
         return Probe(remark=f"port {port}: {words}{'; not followed' if elsewhere else ''}")
     finally:
-        if dialler.waiting is not None:
-            dialler.waiting.close()
         await client.close()
         await dialler.settle(client.segments_sent)
 

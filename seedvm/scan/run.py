@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-from seedvm.scan.evidence import Bmc, Remark
+from seedvm.scan.evidence import Bmc, HostRemark
 from seedvm.scan.identify import USUAL_PORTS, OnFound, OnRemark, Ports
 from seedvm.scan.listen import Neighbour, listen
 from seedvm.scan.multicast import plan_search, search
@@ -61,7 +61,7 @@ class ScanEnd:
     packets: int
     seconds: float
     complete: bool
-    remarks: tuple[Remark, ...] = ()
+    remarks: tuple[HostRemark, ...] = ()
 
 
 async def cost(plan: Plan) -> Cost:
@@ -92,9 +92,9 @@ async def scan(
             progress.found(bmc)
         on_found(found[bmc.address])
 
-    odd: list[Remark] = list(progress.remarks) if progress else []
+    odd: list[HostRemark] = list(progress.remarks) if progress else []
 
-    def note_odd(remark: Remark) -> None:
+    def note_odd(remark: HostRemark) -> None:
         odd.append(remark)
         if progress:
             progress.odd(remark)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.files import write_private
-from seedvm.scan.evidence import Bmc, Remark
+from seedvm.scan.evidence import Bmc, HostRemark
 from seedvm.scan.ranges import addresses
 
 FILE = "scan.json"
@@ -25,7 +25,7 @@ class ScanProgress:
         self.ranges = tuple(ranges)
         self.kept = True
         self.bmcs: dict[str, Bmc] = {}
-        self.remarks: list[Remark] = []
+        self.remarks: list[HostRemark] = []
         self._path = folder / FILE
         self._done: list[str] = []
         if not fresh:
@@ -45,7 +45,7 @@ class ScanProgress:
         known = self.bmcs.get(bmc.address, Bmc(bmc.address))
         self.bmcs[bmc.address] = known.with_(bmc.protocols, bmc.evidence)
 
-    def odd(self, remark: Remark) -> None:
+    def odd(self, remark: HostRemark) -> None:
         """Remember what is odd about a host that is no BMC as far as is known."""
         self.remarks.append(remark)
 
@@ -74,7 +74,7 @@ class ScanProgress:
             if tuple(tree["ranges"]) != self.ranges or tree["complete"]:
                 return
             found = {bmc.address: bmc for bmc in map(Bmc.from_json, tree["bmcs"])}
-            remarks = list(map(Remark.from_json, tree.get("remarks", ())))
+            remarks = list(map(HostRemark.from_json, tree.get("remarks", ())))
             done = [str(one) for one in tree["done"]]
             addresses(done)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, SeedvmError):

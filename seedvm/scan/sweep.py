@@ -12,10 +12,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from seedvm.base import addresses as addr
-from seedvm.scan import root
 from seedvm.scan.budget import DEFAULT_RATE, PACKETS_A_BMC, SECONDS_BY_HALVES, Budget, plan_sweep
-from seedvm.scan.containment import ListenerFailed, unwrapped
-from seedvm.scan.evidence import Bmc, Evidence, Remark, now
+from seedvm.scan.containment import OwnFailure, unwrapped
+from seedvm.scan.evidence import Bmc, Evidence, HostRemark, now
 from seedvm.scan.identify import USUAL_PORTS, Interview, OnFound, OnRemark, Ports
 from seedvm.scan.onlink import Wires, link_local_neighbours, own_wires
 from seedvm.scan.pace import Pace
@@ -56,7 +55,7 @@ class ScanResult:
     packets: int
     seconds: float
     complete: bool
-    remarks: tuple[Remark, ...] = ()
+    remarks: tuple[HostRemark, ...] = ()
 
 
 async def sweep(
@@ -99,7 +98,7 @@ async def sweep(
 
 @asynccontextmanager
 async def _wires() -> AsyncIterator[Wires]:
-    on_wire, _ = await asyncio.gather(own_wires(), asyncio.to_thread(root.ready))
+    on_wire = await own_wires()
     try:
         yield on_wire
     finally:
@@ -119,11 +118,11 @@ class Sweep:
     _gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(ROOTS_AT_ONCE))
 
     async def to_the_end(self, targets: Sequence[str], links: Sequence[str]) -> None:
-        """Ask all; what those raise who are told of the hosts comes out as it is."""
+        """Ask all; what fails on our own side comes out as it is."""
         try:
             await self.all(targets, links)
         except BaseExceptionGroup as group:
-            failed, _ = group.split(ListenerFailed)
+            failed, _ = group.split(OwnFailure)
             if failed is None:
                 raise
             raise unwrapped(failed) from None

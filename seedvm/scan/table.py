@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from seedvm.foreign.text import shown
-from seedvm.scan.evidence import REMARK, Bmc, Evidence, Remark
+from seedvm.scan.evidence import REMARK, Bmc, Evidence, HostRemark
 from seedvm.scan.identity import SAID, identities, maker
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def contradictions(bmcs: Iterable[Bmc]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def remark_lines(bmcs: Iterable[Bmc], others: Iterable[Remark] = ()) -> tuple[str, ...]:
+def remark_lines(bmcs: Iterable[Bmc], others: Iterable[HostRemark] = ()) -> tuple[str, ...]:
     """What is odd about BMCs, and about hosts that are none as far as is known: a line for each remark, with all who have it."""
     rows = [(bmc.address, text) for bmc in bmcs for text in bmc.facts(REMARK)]
     return lines_of((*rows, *((one.address, one.text) for one in others)))

@@ -12,24 +12,20 @@ import os
 import socket
 import ssl
 import struct
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ClientRequest
 
-from seedvm.base import addresses as addr
 from seedvm.foreign.certificate import certificate
 from seedvm.transport import tls
+from seedvm.transport.dial import Dial
 from seedvm.transport.errors import Fault, OldTls, TransportError
 
 TCP_INFO_BYTES, SEGMENTS_SENT = 144, 136  # tcpi_segs_out in struct tcp_info, linux/tcp.h
 MOST_HEADERS, MOST_HEADER = 512, 16 * 1024  # lines, bytes of one
-
-Dial: TypeAlias = "Callable[[str, int], Awaitable[socket.socket]]"
-"""Makes a connected, non-blocking socket to an address and port, or raises OSError."""
 
 
 @dataclass(frozen=True)
@@ -42,18 +38,6 @@ class Endpoint:
     tls: bool = True
     pin: str | None = None
     old_tls: bool = False
-
-
-async def connect(address: str, port: int) -> socket.socket:
-    """The usual Dial."""
-    made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
-    made.setblocking(False)
-    try:
-        await asyncio.get_running_loop().sock_connect(made, addr.socket_address(address, port))
-    except BaseException:
-        made.close()
-        raise
-    return made
 
 
 class Heard(ResponseHandler):

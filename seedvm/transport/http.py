@@ -21,7 +21,8 @@ from seedvm.base import addresses as addr
 from seedvm.foreign.text import shown
 from seedvm.foreign.url import Elsewhere, Origin
 from seedvm.transport.body import TooLarge, Unreadable, decoded
-from seedvm.transport.connection import Connection, Dial, Disconnected, Endpoint, Opener, connect
+from seedvm.transport.connection import Connection, Disconnected, Endpoint, Opener
+from seedvm.transport.dial import Dial, connect
 from seedvm.transport.errors import Fault, TransportError
 
 MOST_BYTES = 4 * 1024 * 1024

@@ -10,7 +10,7 @@ import pytest
 
 from seedvm.base import trace
 from seedvm.scan.containment import contained
-from seedvm.scan.evidence import Bmc, Remark
+from seedvm.scan.evidence import Bmc, HostRemark
 from seedvm.scan.identify import USUAL_PORTS, Interview, Ports, first_evidence
 from seedvm.scan.pace import Pace
 from seedvm.scan.sweep import sweep
@@ -73,7 +73,7 @@ async def test_a_host_that_breaks_our_code_keeps_a_remark_and_the_others_are_ide
 
 
 async def test_a_remark_on_a_host_that_turns_out_to_be_a_bmc_is_its_evidence() -> None:
-    said: list[Remark] = []
+    said: list[HostRemark] = []
     interview = Interview(Pace(1000), USUAL_PORTS, Bmcs(), on_remark=said.append)
     interview.remark("10.0.0.1", "port 443: no TLS connection")
     interview.remark("10.0.0.1", "port 443: no TLS connection")

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from seedvm.transport.connection import Endpoint, connect
+from seedvm.transport.connection import Endpoint
+from seedvm.transport.dial import connect
 from seedvm.transport.errors import Fault, TransportError
 from seedvm.transport.http import HttpAnswer, HttpClient
 
