@@ -20,7 +20,7 @@ from seedvm.bmc.ipmi import IpmiBmc
 from seedvm.bmc.power import PATIENCE, NotSwitched, Patience, Power, no_mark, redfish_power, start_dark
 from seedvm.bmc.rate_limit import RateLimit
 from seedvm.bmc.redfish import RedfishBmc
-from seedvm.bmc.redfish_http import RedfishUnreachable, error_of
+from seedvm.bmc.redfish_errors import RedfishUnreachable
 from seedvm.machines.each import MachineRemark, each
 
 QUIET_SECONDS = 10.0  # who asks while the machine is dark is somebody else
@@ -82,11 +82,8 @@ class RedfishSwitch:
         await self._bmc.request("PATCH", self._path, boot)
 
     async def power_on(self) -> None:
-        order = {"ResetType": "On"}
         with contextlib.suppress(RedfishUnreachable):
-            answer = await self._bmc.request("POST", f"{self._path}/Actions/ComputerSystem.Reset", order)
-            if answer.status >= 300:
-                raise error_of(self._bmc.address, "power on", answer)
+            await self._bmc.reset(self._path, "On")
 
     async def start(self) -> None:
         async with self._bmc.session():

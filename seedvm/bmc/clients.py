@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from seedvm.base.addresses import parse
 from seedvm.base.secret import Secret
 from seedvm.bmc.account import BmcAccess
 from seedvm.bmc.bmc_login import BmcLogin, BmcProtocol
@@ -25,24 +26,29 @@ from seedvm.bmc.rate_limit import RateLimit
 from seedvm.bmc.redfish import RedfishBmc
 from seedvm.machines.inventory import KnownMachine
 from seedvm.site.accounts import Candidate
+from seedvm.site.model import AddressSet
 
+NONE = AddressSet()
 IMAGE = "x86_64"  # the golden image's architecture
 
 
 @dataclass(frozen=True)
 class BmcPorts:
-    """Where BMCs listen: IPMI by UDP, Redfish with and without TLS by TCP."""
+    """Where BMCs listen: IPMI by UDP, Redfish with and without TLS by TCP. `old_tls` are the addresses that may get a password over TLS
+    that is too old for one."""
 
     ipmi: int = 623
     redfish: int = 443
     redfish_clear: int = 80
+    old_tls: AddressSet = NONE
 
 
 def redfish_of(machine: KnownMachine, ports: BmcPorts, user: str, password: Secret) -> RedfishBmc:
     """Its Redfish service, pinned to the certificate of the discovery."""
     tls = "redfish" in machine.protocols or "redfish-http" not in machine.protocols
     port = ports.redfish if tls else ports.redfish_clear
-    return RedfishBmc(machine.bmc, user, password, port=port, tls=tls, pin=machine.certificate)
+    old_tls = parse(machine.bmc) in ports.old_tls
+    return RedfishBmc(machine.bmc, user, password, port=port, tls=tls, pin=machine.certificate, old_tls=old_tls)
 
 
 def login_of(machine: KnownMachine, ledger: Ledger, ports: BmcPorts) -> BmcLogin:
@@ -106,7 +112,9 @@ async def identify(
     async with turn, gate or contextlib.nullcontext():
         answer = await prove(login_of(machine, ledger, ports), machine.protocols, candidates, elsewhere)
         found = await login_findings(machine.bmc, machine.protocols, answer, port=ports.ipmi)
-    return replace(machine, findings=tuple(one for one in machine.findings if one.name in WIRE) + found), answer
+    seen = {one.name for one in found}
+    kept = tuple(one for one in machine.findings if one.name in WIRE and one.name not in seen)
+    return replace(machine, findings=kept + found), answer
 
 
 def with_account(machine: KnownMachine, answer: Proven) -> KnownMachine:

@@ -15,14 +15,18 @@ from dataclasses import replace
 from seedvm.base.errors import SeedvmError
 from seedvm.bmc.address_block import waiting
 from seedvm.bmc.bmc_login import BmcLogin, BmcProtocol
+from seedvm.bmc.findings_redfish import OLD_TLS, SEVERAL, UNUSABLE
 from seedvm.bmc.ipmi15_session import Unheard, login15
 from seedvm.bmc.ipmi20_session import IpmiRefused, exchange
 from seedvm.bmc.login_result import Proven, Unproven
 from seedvm.bmc.prove_offline import prove_ipmi
 from seedvm.bmc.prove_online import prove_ipmi15, prove_redfish, try_redfish
-from seedvm.bmc.redfish_http import PasswordChangeRequired, Unauthorized
+from seedvm.bmc.redfish_errors import PasswordChangeRequired, Unauthorized
+from seedvm.machines.inventory import Finding
 from seedvm.site.accounts import Candidate
 from seedvm.wire import rakp
+
+USE_IPMI = "use IPMI: enable IPMI over LAN, version 2.0, in the BMC's web interface"
 
 
 async def prove(
@@ -40,16 +44,28 @@ async def prove(
         off = isinstance(answer, Unproven) and answer.finding == "ipmi-lan-off"
         if redfish and isinstance(answer, Proven):
             both = await try_redfish(bmc, Candidate(answer.user, answer.password))
-            if isinstance(both, Unproven):
-                return replace(answer, seen=both.seen)
+            if isinstance(both, Unproven) or any(one.name == OLD_TLS for one in both.seen):
+                return replace(
+                    answer, seen=tuple(_beside_ipmi(one) for one in both.seen)
+                )  # Ironic would have to speak old TLS as well
             return replace(both, identity=answer.identity)
         if not (redfish and off):
             return answer
     if redfish:
-        return await prove_redfish(bmc, candidates, elsewhere)
+        answer = await prove_redfish(bmc, candidates, elsewhere)
+        if isinstance(answer, Unproven) and answer.finding == SEVERAL and any("ipmi" in one for one in protocols):
+            return replace(answer, cure=USE_IPMI)
+        return answer
     if BmcProtocol.IPMI_15 in protocols:
         return await prove_ipmi15(bmc, candidates, elsewhere)
     return Unproven("the address answers neither IPMI nor Redfish", "remove the address from the BMC ranges")
+
+
+def _beside_ipmi(one: Finding) -> Finding:
+    """What is wrong with Redfish where IPMI does the work."""
+    return (
+        replace(one, cure=f"none needed while IPMI works; else: {one.cure}") if one.name in (SEVERAL, UNUSABLE) else one
+    )
 
 
 async def still_opens(bmc: BmcLogin, pair: Candidate, protocol: BmcProtocol) -> bool:
@@ -72,7 +88,7 @@ async def still_opens(bmc: BmcLogin, pair: Candidate, protocol: BmcProtocol) -> 
             else:
                 client = bmc.redfish(pair.user, pair.password)
                 async with client.session():
-                    await client.get("/redfish/v1/Systems")
+                    await client.prove_login()
         except (Unauthorized, Unheard) as error:
             charge.failed(error.locked_seconds if isinstance(error, Unauthorized) else 0.0)
             return False

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from seedvm.base.errors import SeedvmError
+from seedvm.bmc.findings_redfish import OLD_TLS, old_tls
 from seedvm.bmc.ipmi20_session import exchange, granted_suite
 from seedvm.bmc.login_result import Proven, Unproven
 from seedvm.machines.inventory import Finding
@@ -16,7 +17,7 @@ WIRE = (
     "ipmi-1.5-only",
     "no-authentication",
     "redfish-without-tls",
-    "old-tls",
+    OLD_TLS,
     "placeholder-uuid",
     "certificate-expired",
     "redfish-root-closed",
@@ -28,7 +29,7 @@ def wire_findings(
     protocols: Sequence[str], facts: Mapping[str, str], now: datetime | None = None
 ) -> tuple[Finding, ...]:
     """Findings that need no password. `facts` are those of the scan by name; `now` is for tests."""
-    found = []
+    found: list[Finding] = []
     if "ipmi-1.5" in protocols and "ipmi-2.0" not in protocols and "redfish" not in protocols:
         cure = "update the BMC's firmware; IPMI 1.5 sends passwords that anyone on the wire can replay"
         found.append(Finding("ipmi-1.5-only", "Get Channel Authentication Capabilities does not list IPMI 2.0", cure))
@@ -41,9 +42,7 @@ def wire_findings(
                 "redfish-without-tls", "Redfish answers on plain HTTP only", "enable HTTPS in the BMC's web interface"
             )
         )
-    if weakness := facts.get("old-tls"):
-        cure = "update the BMC's firmware, or add its address to bmc.allow_old_tls in site.yaml to log in all the same"
-        found.append(Finding("old-tls", f"its HTTPS is too old for a password: {weakness}", cure))
+    found += old_tls(facts.get(OLD_TLS, ""))
     if number := facts.get("uuid-placeholder"):
         cure = "none needed; set a UUID with the vendor's tool if the machine's boot MAC cannot be learned"
         found.append(

@@ -8,15 +8,25 @@ from functools import partial
 from seedvm.base.errors import SeedvmError
 from seedvm.bmc.address_block import block, present
 from seedvm.bmc.bmc_login import BmcLogin
+from seedvm.bmc.findings_redfish import OLD_TLS, SEVERAL, UNUSABLE, redfish_findings
 from seedvm.bmc.ipmi import read_identity
 from seedvm.bmc.ipmi15_session import NoProof, Unheard, login15
 from seedvm.bmc.ipmi20_session import IpmiRefused
-from seedvm.bmc.ledger import NotNow
+from seedvm.bmc.ledger import Charge, NotNow
 from seedvm.bmc.login_result import EXPIRED, Proven, Unproven, minutes
 from seedvm.bmc.prove_offline import locked, weak
-from seedvm.bmc.redfish_http import Busy, PasswordChangeRequired, RedfishUnreachable, Unauthorized
+from seedvm.bmc.redfish import RedfishBmc
+from seedvm.bmc.redfish_errors import (
+    Busy,
+    PasswordChangeRequired,
+    RedfishUnreachable,
+    SessionRefused,
+    SeveralSystems,
+    Unauthorized,
+)
 from seedvm.bmc.udp import Silent
 from seedvm.site.accounts import Candidate
+from seedvm.transport.errors import OldTls
 from seedvm.wire import rakp
 
 Attempt = Callable[[Candidate], Awaitable[Proven | Unproven]]
@@ -48,39 +58,69 @@ async def prove_ipmi15(
 
 
 async def try_redfish(bmc: BmcLogin, candidate: Candidate) -> Proven | Unproven:
-    """One login, counted. The reason is WRONG when the pair is wrong and another candidate may be tried."""
+    """One login, counted. The reason begins with WRONG when the pair is wrong and another candidate may be tried.
+
+    A block is what concerns the connection alone, and never what happens after the login has gone through.
+    """
     user = candidate.user
     client = bmc.redfish(user, candidate.password)
     try:
         async with bmc.ledger.attempt(bmc.address, user, candidate.password, bmc.window) as charge:
             try:
-                async with client.session():
-                    await client.get("/redfish/v1/Systems")
-                    charge.succeeded()
-                    system = await client.system()
-                    if await client.role() in READ_ONLY:
-                        return weak(user)
-                return Proven(user, candidate.password, "redfish", system=system, url=client.url)
-            except Unauthorized as error:
-                charge.failed(error.locked_seconds)
-                if error.locked_seconds:
-                    return locked(f"user {user} is locked", error.locked_seconds)
-                return Unproven(WRONG, "")
+                return await _read(client, candidate, charge)
             except PasswordChangeRequired as error:
                 charge.succeeded()
                 return Unproven(f"{error.what}: {error.why}", error.hint, 60, finding=EXPIRED, pair=candidate)
-            except Busy as error:
-                charge.never_arrived()
-                return Unproven(f"{error.what}: {error.why}", error.hint, retry_seconds=error.seconds)
             except SeedvmError as error:
-                if charge.outcome is None:
-                    charge.never_arrived()
-                if isinstance(error, RedfishUnreachable) and await present(bmc.address):
-                    why = "the BMC answers the presence ping, but Redfish accepts no connection: it blocks this address or is restarting"
-                    return await block(bmc.address, why, bmc.window, bmc.ledger)
-                return Unproven(f"{error.what}: {error.why}", error.hint, retry_seconds=60)
+                if charge.outcome == "succeeded":
+                    return _unread(error)
+                return await _not_logged_in(bmc, user, charge, error)
     except NotNow as wait:
         return Unproven(f"{wait.what}: {wait.why}", wait.hint, retry_seconds=wait.seconds)
+
+
+async def _read(client: RedfishBmc, candidate: Candidate, charge: Charge) -> Proven | Unproven:
+    async with client.session():
+        await client.prove_login()
+        charge.succeeded()
+        system = await client.system()
+        if await client.role() in READ_ONLY:
+            return weak(candidate.user)
+    seen = redfish_findings(client.doubts, client.weakness)
+    return Proven(candidate.user, candidate.password, "redfish", system=system, url=client.url, seen=seen)
+
+
+async def _not_logged_in(bmc: BmcLogin, user: str, charge: Charge, error: SeedvmError) -> Unproven:
+    """Why a login did not go through, and whether it counts as failed."""
+    match error:
+        case Unauthorized():
+            charge.failed(error.locked_seconds)
+            if error.locked_seconds:
+                return locked(f"user {user} is locked", error.locked_seconds)
+            return Unproven(f"{WRONG}: {error.what}" if isinstance(error, SessionRefused) else WRONG, "")
+        case Busy():
+            charge.never_arrived()
+            return Unproven(f"{error.what}: {error.why}", error.hint, retry_seconds=error.seconds)
+        case OldTls():
+            charge.never_arrived()
+            return Unproven(f"{error.what}: {error.why}", error.hint, finding=OLD_TLS)
+    charge.never_arrived()
+    if isinstance(error, RedfishUnreachable):
+        if await present(bmc.address):
+            why = "the BMC answers the presence ping, but Redfish accepts no connection: it blocks this address or is restarting"
+            return await block(bmc.address, why, bmc.window, bmc.ledger)
+        return Unproven(f"{error.what}: {error.why}", error.hint, retry_seconds=60)
+    return _unread(error)
+
+
+def _unread(error: SeedvmError) -> Unproven:
+    """The service answers, and what it answers cannot be used."""
+    why = f"{error.what}: {error.why}" if error.why else error.what
+    seconds = error.seconds if isinstance(error, Busy) else 60
+    if isinstance(error, Busy | RedfishUnreachable):
+        return Unproven(why, error.hint, retry_seconds=seconds)
+    name = SEVERAL if isinstance(error, SeveralSystems) else UNUSABLE
+    return Unproven(why, error.hint, retry_seconds=seconds, finding=name)
 
 
 async def _try_ipmi15(bmc: BmcLogin, candidate: Candidate) -> Proven | Unproven:
@@ -123,7 +163,7 @@ async def _one_by_one(
     """Try what the budget allows, best chances first."""
     order = [*(one for one in elsewhere if one in candidates), *candidates]
     wrong: list[str] = []
-    wait = 0.0
+    wait, told = 0.0, ""
     for candidate in dict.fromkeys(order):
         if lock := bmc.ledger.locked_seconds(bmc.address, candidate.user):
             return locked(f"user {candidate.user} is locked", lock)
@@ -132,9 +172,10 @@ async def _one_by_one(
             wait = min(wait, seconds) if wait else seconds
             continue
         answer = await attempt(candidate)
-        if isinstance(answer, Proven) or answer.reason != WRONG:
+        if isinstance(answer, Proven) or not answer.reason.startswith(WRONG):
             return answer
         wrong.append(candidate.user)
+        told = answer.reason.removeprefix(WRONG).removeprefix(": ") or told
     if not candidates:
         return Unproven("there is no password to try", "add a candidate for this BMC")
     users = ", ".join(dict.fromkeys(wrong or [one.user for one in candidates]))
@@ -144,7 +185,8 @@ async def _one_by_one(
             f"run again in {minutes(wait)}, or list only the correct password",
             retry_seconds=wait,
         )
+    wrong_for = f"{told}; probably a wrong password for {users}" if told else f"wrong password for {users}"
     return Unproven(
-        f"wrong password for {users}",
+        wrong_for,
         "add the correct password to the candidates, or set this one on the BMC and wait a day",
     )

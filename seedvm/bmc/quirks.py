@@ -103,6 +103,56 @@ def lock_seconds(said: str) -> float | None:
 
 
 @dataclass(frozen=True)
+class ChangeSign:
+    """How a service says over Redfish that a login is right and that its password must be changed first; `pattern` is searched in
+    lower-case text. `by_id`: it is a message's identifier and holds with any status, a sentence only with 403."""
+
+    vendor: str
+    pattern: str
+    by_id: bool
+    example: str
+    source: str
+
+
+CHANGE_SIGNS = (
+    ChangeSign(
+        "any",
+        r"passwordchangerequired",
+        True,
+        "Base.1.8.PasswordChangeRequired",
+        "DSP0266 13.2.6 and the Base message registry (bmcweb, AMI, Lenovo XCC, HPE iLO 6)",
+    ),
+    ChangeSign(
+        "Dell",
+        r"\bidrac\.[\d.]+\.swc1908\b",
+        True,
+        "IDRAC.2.9.SWC1908: Unable to complete the operation because the default password is still in use and must be changed.",
+        "github.com/dell/iDRAC-Redfish-Scripting issue 346, PowerEdge R6625",
+    ),
+    ChangeSign(
+        "any",
+        r"password\b[^.]{0,60}\b(must|has to|needs to|should) be (changed|reset)|default password is still in use",
+        False,
+        "The password provided for this account must be changed before access is granted.",
+        "the Base message registry's sentence, where firmware sends it under a message of its own",
+    ),
+    ChangeSign(
+        "any",
+        r"\bpassword\b[^.]{0,20}\b(has |is )?expired\b|(change|reset) (the|your) (default|initial|factory|expired) password",
+        False,
+        "Password has expired. Please change the default password.",
+        "openbmc/docs, expired-password.md; first logins of AMI MegaRAC based services",
+    ),
+)
+
+
+def must_change(status: int, said: str) -> bool:
+    """Whether an answer (its text) demands a new password of an account that is right."""
+    said = said.lower()
+    return any((one.by_id or status == 403) and re.search(one.pattern, said) for one in CHANGE_SIGNS)
+
+
+@dataclass(frozen=True)
 class Lockout:
     """After how many failed logins a BMC locks, and for how many seconds, as it leaves the factory."""
 

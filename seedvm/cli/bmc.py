@@ -81,10 +81,11 @@ def _test(args: argparse.Namespace) -> int:
     context = _context(args)
     proven = load_proven(args.state_dir / "secrets.yaml")
     ledger, pace = Ledger(args.state_dir), RateLimit(args.state_dir)
+    ports = BmcPorts(old_tls=context.site.bmc.allow_old_tls)
 
     async def one(machine: KnownMachine) -> tuple[str, str]:
         try:
-            opened = await opens(machine, proven[machine.bmc], ledger, pace, BmcPorts())
+            opened = await opens(machine, proven[machine.bmc], ledger, pace, ports)
         except SeedvmError as error:
             return machine.bmc, f"unknown: {error.what}: {error.why}"
         if opened and expired(machine):

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address
 from pathlib import Path
 
 from seedvm.base import addresses
@@ -14,6 +14,7 @@ from seedvm.base.errors import InvalidFile, SeedvmError
 from seedvm.base.yaml_cursor import Cursor, Findings, open_tree
 from seedvm.site.model import (
     AddressRange,
+    AddressSet,
     BmcSite,
     Needs,
     Provisioning,
@@ -106,17 +107,30 @@ def _provisioning(cursor: Cursor) -> Provisioning | None:
 
 def _bmc(cursor: Cursor) -> BmcSite | None:
     needed, more = (("ranges",), ("link_local",)) if not _names_wire(cursor) else ((), ("link_local", "ranges"))
-    keys = cursor.mapping(needed, ("learn_mac_by_power_on", "rotate_passwords", *more))
+    keys = cursor.mapping(needed, ("learn_mac_by_power_on", "rotate_passwords", "allow_old_tls", *more))
     ranges = [entry.parsed(AddressRange.parse) for entry in keys["ranges"].sequence()]
     if keys["ranges"].present and not ranges:
         keys["ranges"].problem("is empty; only the addresses listed here are scanned")
     learn = keys["learn_mac_by_power_on"].boolean(False)
     wires = [entry.parsed(_matching(_INTERFACE, "an interface's name")) for entry in keys["link_local"].sequence()]
     rotate = keys["rotate_passwords"].boolean(False)
+    old = [entry.parsed(_range_or_single) for entry in keys["allow_old_tls"].sequence()]
     if not cursor.present:
         return None
     found = tuple(one for one in ranges if one is not None)
-    return BmcSite(found, learn, tuple(dict.fromkeys(one for one in wires if one is not None)), rotate)
+    allowed = AddressSet(
+        tuple(one for one in old if isinstance(one, AddressRange)),
+        tuple(one for one in old if isinstance(one, IPv6Address)),
+    )
+    return BmcSite(found, learn, tuple(dict.fromkeys(one for one in wires if one is not None)), rotate, allowed)
+
+
+def _range_or_single(text: str) -> AddressRange | IPv6Address:
+    if ":" in text:
+        address = addresses.parse(text)
+        assert isinstance(address, IPv6Address)
+        return address
+    return AddressRange.parse(text)
 
 
 def _names_wire(cursor: Cursor) -> bool:

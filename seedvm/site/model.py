@@ -58,6 +58,20 @@ class AddressRange:
 
 
 @dataclass(frozen=True)
+class AddressSet:
+    """Addresses in ranges, and single IPv6 ones with their zones."""
+
+    ranges: tuple[AddressRange, ...] = ()
+    singles: tuple[IPv6Address, ...] = ()
+
+    def __contains__(self, address: object) -> bool:
+        return address in self.singles or any(address in span for span in self.ranges)
+
+    def __str__(self) -> str:
+        return ", ".join(str(one) for one in (*self.ranges, *self.singles))
+
+
+@dataclass(frozen=True)
 class SeedSite:
     """The seed's interfaces: `interface` with `address` on the provisioning network; a second one to the BMCs, or None where the
     BMCs are reached through the gateway. With `bmc_vlan` the BMCs are on that tagged VLAN of `bmc_interface`, a trunk."""
@@ -92,12 +106,14 @@ class BmcSite:
     """Where BMCs may be looked for, and whether a machine may be powered on to learn its boot MAC from its own DHCP request.
 
     `link_local` names interfaces: every BMC that answers there from an IPv6 link-local address is one of the site's.
-    `rotate_passwords`: each BMC gets a password of its own."""
+    `rotate_passwords`: each BMC gets a password of its own. `allow_old_tls`: these may get a password over TLS 1.0 or 1.1, or without
+    secure renegotiation (RFC 5746)."""
 
     ranges: tuple[AddressRange, ...]
     learn_mac_by_power_on: bool
     link_local: tuple[str, ...] = ()
     rotate_passwords: bool = False
+    allow_old_tls: AddressSet = AddressSet()
 
     @property
     def targets(self) -> tuple[str, ...]:

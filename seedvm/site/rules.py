@@ -15,7 +15,7 @@ def check_site(site: Site, root: Cursor, findings: Findings) -> None:
     """Note every problem of a site whose single values are all right."""
     quiet = Findings()  # keys were checked when it was read; this one only finds the lines again
     lines = _Lines(Cursor(root.node, root.where, root.line, quiet))
-    for check in (_inside, _single, _ranges, _count, _bmc_network, _link_local, _machines):
+    for check in (_inside, _single, _ranges, _count, _bmc_network, _link_local, _old_tls, _machines):
         check(site, lines, findings)
 
 
@@ -149,6 +149,17 @@ def _link_local(site: Site, lines: _Lines, findings: Findings) -> None:
             findings.add(
                 lines.of(where), where, f"{name} is not an interface of the seed; use one of: {', '.join(sorted(ours))}"
             )
+
+
+def _old_tls(site: Site, lines: _Lines, findings: Findings) -> None:
+    """Only BMCs of the site: an address that is never asked would be an opening that nobody meant."""
+    where = "bmc.allow_old_tls"
+    for span in site.bmc.allow_old_tls.ranges:
+        if not any(own.first <= span.first and span.last <= own.last for own in site.bmc.ranges):
+            findings.add(lines.of(where), where, f"{span} is not in bmc.ranges")
+    for address in site.bmc.allow_old_tls.singles:
+        if address not in site.bmc:
+            findings.add(lines.of(where), where, f"{address} is not on an interface of bmc.link_local")
 
 
 def _machines(site: Site, lines: _Lines, findings: Findings) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import ClassVar
 
+from seedvm.base.addresses import parse
 from seedvm.base.errors import SeedvmError
 from seedvm.bmc.boot_mac import Alone, BootRequests, Ear, IpmiSwitch, RedfishSwitch, Switch, learn, learn_alone
 from seedvm.bmc.clients import BmcPorts, opens
@@ -213,7 +214,8 @@ class BootMacStep:
     async def _busy(self, machine: KnownMachine, pair: Candidate, switch: Switch) -> str:
         """Why a machine must not be started, empty where it is dark; one that a killed run of ours left on is switched off first. The
         first login is a counted one: what follows it is sent only with a pair that has just opened the BMC."""
-        ports = BmcPorts(self._ports.ipmi, self._ports.redfish, self._ports.redfish_clear or 80)
+        old_tls = self._site.bmc.allow_old_tls
+        ports = BmcPorts(self._ports.ipmi, self._ports.redfish, self._ports.redfish_clear or 80, old_tls)
         if not await opens(machine, pair, Ledger(self._state_dir), self._pace, ports):
             cure = "add the correct password to the candidates in secrets.yaml and run again"
             raise SeedvmError("the BMC no longer accepts the account", machine=machine.bmc, hint=cure)
@@ -232,7 +234,8 @@ class BootMacStep:
             tls = (machine.redfish_url or "https:").startswith("https:")
             port = self._ports.redfish if tls else self._ports.redfish_clear or 80
             make = partial(RedfishBmc, machine.bmc, pair.user, pair.password, port=port, tls=tls)
-            return RedfishSwitch(make(pin=machine.certificate), machine.redfish_system, mark)
+            old_tls = parse(machine.bmc) in self._site.bmc.allow_old_tls
+            return RedfishSwitch(make(pin=machine.certificate, old_tls=old_tls), machine.redfish_system, mark)
         ipmi = IpmiBmc(machine.bmc, pair.user, pair.password, port=self._ports.ipmi, old=machine.old_ipmi)
         return IpmiSwitch(ipmi, self._pace, mark)
 

@@ -52,7 +52,7 @@ class CredentialsStep:
         self._pace = RateLimit(context.state_dir)
         self._ports = ports
         self._kept: Together[_Kept, None] = Together(self._keep, KEEP_REST)
-        self._bmc_ports = BmcPorts(ports.ipmi, ports.redfish, ports.redfish_clear or 80)
+        self._bmc_ports = BmcPorts(ports.ipmi, ports.redfish, ports.redfish_clear or 80, context.site.bmc.allow_old_tls)
 
     async def check(self) -> Verdict:
         if not self._candidates and not self._accounts:

@@ -51,7 +51,7 @@ class RotateStep:
         self._context = context
         self._secrets_file = context.state_dir / "secrets.yaml"
         self._ledger = Ledger(context.state_dir)
-        self._ports = BmcPorts(ports.ipmi, ports.redfish, ports.redfish_clear or 80)
+        self._ports = BmcPorts(ports.ipmi, ports.redfish, ports.redfish_clear or 80, context.site.bmc.allow_old_tls)
         self._only = frozenset(only)
         self._again = again
         self._pace = RateLimit(context.state_dir, gap)
@@ -145,7 +145,7 @@ class SettleStep:
     def __init__(self, context: Context, *, ports: Ports = USUAL_PORTS, gap: float = GAP_SECONDS) -> None:
         self._context = context
         self._secrets_file = context.state_dir / "secrets.yaml"
-        self._ports = BmcPorts(ports.ipmi, ports.redfish, ports.redfish_clear or 80)
+        self._ports = BmcPorts(ports.ipmi, ports.redfish, ports.redfish_clear or 80, context.site.bmc.allow_old_tls)
         self._pace = RateLimit(context.state_dir, gap)
 
     async def check(self) -> Verdict:

@@ -59,6 +59,25 @@ def test_a_manufacturer_number_names_its_vendor(number: int, name: str | None) -
     assert quirks.vendor(number) == name
 
 
+@pytest.mark.parametrize("row", quirks.CHANGE_SIGNS, ids=lambda row: row.pattern[:20])
+def test_every_sign_of_a_password_to_be_changed_has_an_example_that_it_knows(row: quirks.ChangeSign) -> None:
+    assert quirks.must_change(403, row.example)
+    assert quirks.must_change(401, row.example) == row.by_id
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Invalid user name or password.",
+        "The password must be at least 8 characters.",
+        "Login failed. Verify that username and password is correct.",
+        "The account has been locked.",
+    ],
+)
+def test_what_demands_no_new_password_is_not_taken_for_it(said: str) -> None:
+    assert not quirks.must_change(403, said)
+
+
 @pytest.mark.parametrize("row", quirks.LOCK_SIGNS, ids=lambda row: row.pattern[:20])
 def test_each_word_of_a_lock_is_recognised_by_its_example(row: quirks.LockSign) -> None:
     assert quirks.lock_seconds(row.example) is not None

@@ -36,6 +36,33 @@ def test_what_may_be_left_out_has_sensible_values(site_text: str) -> None:
     assert site.machines == ()
 
 
+def test_old_tls_is_allowed_by_address_and_by_default_nowhere(site_text: str) -> None:
+    assert ip_address("172.22.1.21") not in parse_site(site_text).bmc.allow_old_tls
+    one = site_text.replace("bmc:\n", "bmc:\n  allow_old_tls: [172.22.1.24, 172.22.1.21-172.22.1.22]\n")
+    allowed = parse_site(one).bmc.allow_old_tls
+    assert [last for last in range(20, 30) if ip_address(f"172.22.1.{last}") in allowed] == [21, 22, 24]
+    wire = site_text.replace("bmc:\n", "bmc:\n  link_local: [eth1]\n  allow_old_tls: [fe80::1%eth1]\n")
+    assert ip_address("fe80::1%eth1") in parse_site(wire).bmc.allow_old_tls
+    assert ip_address("fe80::2%eth1") not in parse_site(wire).bmc.allow_old_tls
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("[10.9.9.9]", "bmc.allow_old_tls: 10.9.9.9 is not in bmc.ranges"),
+        ("[bmc-7]", "bmc.allow_old_tls[0]: "),
+        ("[fe80::1]", "bmc.allow_old_tls[0]: fe80::1 needs its interface"),
+        ("[fe80::1%eth1]", "bmc.allow_old_tls: fe80::1%eth1 is not on an interface of bmc.link_local"),
+        ("yes", "bmc.allow_old_tls: "),
+    ],
+)
+def test_an_address_for_old_tls_that_is_no_bmc_of_the_site_is_refused_by_line(
+    site_text: str, value: str, told: str
+) -> None:
+    found = problems(site_text.replace("bmc:\n", f"bmc:\n  allow_old_tls: {value}\n"))
+    assert any(told in one and one.startswith("line ") and not one.startswith("line 0") for one in found), found
+
+
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [

@@ -1,0 +1,130 @@
+"""Reading a Redfish service: resources, collections over all their pages, and what may be missing without undoing a login.
+
+Source: DSP0266 section 7.1 (pages: Members@odata.nextLink). Where nothing depends on it, what cannot be read is unknown and a doubt with
+path and reason, never an error. Refused here: to read for longer than a login may take.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from seedvm.base.errors import SeedvmError
+from seedvm.bmc.redfish_answer import error_of, link, links
+from seedvm.bmc.redfish_errors import PasswordChangeRequired
+from seedvm.bmc.redfish_http import RedfishHttp
+from seedvm.foreign.numbers import integer
+from seedvm.foreign.text import exact, shown
+
+PAGES = 16
+MOST_MEMBERS = 512
+MOST_COUNT = 1 << 20
+EXTRA_SECONDS = 45.0  # for all that is optional together; a login has 180 (ledger)
+UNREAD = "redfish-part-unread"
+
+
+@dataclass(frozen=True)
+class OptionalResource:
+    """An optional resource: its body, or None and why it could not be read."""
+
+    path: str
+    body: Mapping[str, object] | None
+    fault: str = ""
+
+
+@dataclass(frozen=True)
+class Collection:
+    """A collection's members that are named, and how many it says that there are: more, where one has no reference."""
+
+    members: tuple[str, ...]
+    count: int
+
+
+@dataclass(frozen=True)
+class OptionalMembers:
+    """The members of an optional collection that were asked for, how many `more` it has, or why it could not be read."""
+
+    read: tuple[OptionalResource, ...] = ()
+    more: int = 0
+    fault: str = ""
+
+
+class RedfishReader(RedfishHttp):
+    """One Redfish service, read."""
+
+    _extra_until = 0.0
+
+    async def get(self, path: str) -> Mapping[str, object]:
+        """A resource. Raises Unauthorized, PasswordChangeRequired, NoJson, or SeedvmError."""
+        answer = await self.request("GET", path)
+        if answer.status != 200:
+            raise error_of(self.address, f"GET {path}", answer)
+        return answer.body
+
+    async def members(self, path: str) -> tuple[str, ...]:
+        """The paths of a collection's members, of all its pages."""
+        return (await self.collection(path)).members
+
+    async def collection(self, path: str) -> Collection:
+        """A collection over all its pages; a page that comes again ends it."""
+        found: dict[str, None] = {}
+        seen: set[str] = set()
+        page, count, entries = path, 0, 0
+        while page not in seen and len(seen) < PAGES and len(found) < MOST_MEMBERS:
+            seen.add(page)
+            body = await self.get(page)
+            count = max(count, integer(body.get("Members@odata.count"), 0, MOST_COUNT) or 0)
+            entries += _length(body)
+            found |= {self.path(one, page): None for one in links(body, "Members")}
+            following = exact(body.get("Members@odata.nextLink")) or link(body, "Members@odata.nextLink")
+            page = self.path(following, page) if following else page
+        return Collection(tuple(found), max(count, entries))
+
+    def begin_extras(self) -> None:
+        """From here on optional resources have their time."""
+        self._extra_until = time.monotonic() + EXTRA_SECONDS
+
+    async def part(self, reference: str, base: str = "/redfish/v1/") -> OptionalResource:
+        """An optional resource. Raises only PasswordChangeRequired: what else goes wrong is its fault, and a doubt."""
+        try:
+            path = self.path(reference, base)
+            self.need_time(path)
+            return OptionalResource(path, await self.get(path))
+        except PasswordChangeRequired:
+            raise
+        except SeedvmError as error:
+            return OptionalResource(shown(reference, 100), None, self.unread(shown(reference, 100), error))
+
+    async def parts(self, reference: str, most: int) -> OptionalMembers:
+        """The members of an optional collection, the first `most`."""
+        if not reference:
+            return OptionalMembers()
+        try:
+            path = self.path(reference)
+            self.need_time(path)
+            listed = await self.collection(path)
+        except PasswordChangeRequired:
+            raise
+        except SeedvmError as error:
+            return OptionalMembers(fault=self.unread(shown(reference, 100), error))
+        more = max(listed.count - most, listed.count - len(listed.members), 0)
+        if more and len(listed.members) > most:
+            self.doubt(f"{UNREAD} {path}", f"{path} lists {listed.count} members: the first {most} are read")
+        return OptionalMembers(tuple([await self.part(one) for one in listed.members[:most]]), more)
+
+    def need_time(self, path: str) -> None:
+        if self._extra_until and time.monotonic() > self._extra_until:
+            why = f"optional resources took more than {EXTRA_SECONDS:.0f} s"
+            hint = "run again when the BMC is less busy; reset the BMC if this continues"
+            raise SeedvmError(f"GET {path} was left out", machine=self.address, why=why, hint=hint)
+
+    def unread(self, path: str, error: SeedvmError) -> str:
+        why = f"{error.what}: {error.why}" if error.why else error.what
+        self.doubt(f"{UNREAD} {path}", f"{path} could not be read: {why}")
+        return why
+
+
+def _length(body: Mapping[str, object]) -> int:
+    members = body.get("Members")
+    return len(members) if isinstance(members, list) else 0
