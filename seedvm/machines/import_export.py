@@ -124,14 +124,16 @@ def give(state_dir: Path, *, passwords: bool = False) -> tuple[ListEntry, ...]:
 
 
 def _entry(machine: KnownMachine, account: Candidate | None, passwords: bool) -> ListEntry:
-    macs = (machine.boot_mac,) if machine.boot_mac else machine.macs
+    boot = machine.boot_mac
+    macs = machine.macs if boot is None or boot in machine.macs else (boot, *machine.macs)
     return ListEntry(
         machine.bmc,
         user=account.user if account else machine.proven_user,
         password=account.password if account and passwords else None,
-        macs=tuple(macs),
+        macs=macs,
         name=machine.name,
         driver=machine.driver,
+        boot_mac=boot,
     )
 
 
@@ -183,12 +185,17 @@ def _problems_of(
     if entry.password is not None and entry.user is None:
         yield entry.at.user, "is missing, but there is a password"
     machine = known.get(entry.address)
-    if machine and machine.boot_mac and entry.macs and machine.boot_mac not in entry.macs and not _from_list(machine):
+    if machine and machine.boot_mac and not _from_list(machine) and _contradicts(entry, machine.boot_mac):
         yield entry.at.mac, f"the machine boots from {machine.boot_mac} ({machine.boot_mac_source})"
     for mac in entry.macs:
         owner = owners.get(mac)
         if owner is not None and owner.bmc != entry.address and owner.bmc not in listed:
             yield entry.at.mac, f"{mac} is the boot MAC of {owner.bmc} ({owner.boot_mac_source})"
+
+
+def _contradicts(entry: ListEntry, boot_mac: str) -> bool:
+    """Whether a list knows another boot MAC than the machine itself, or does not know that NIC."""
+    return bool(entry.macs) and (boot_mac not in entry.macs or entry.boot_mac not in (None, boot_mac))
 
 
 def _listed(machine: KnownMachine | None, entry: ListEntry) -> KnownMachine:

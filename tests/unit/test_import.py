@@ -108,6 +108,16 @@ def test_a_mac_that_the_machine_itself_contradicts_is_refused(site: Site, state_
     )
 
 
+def test_a_nic_that_is_marked_is_not_taken_over_the_one_that_the_machine_boots_from(
+    site: Site, state_dir: Path
+) -> None:
+    learned = KnownMachine("172.22.1.21", boot_mac="52:54:00:aa:00:02", boot_mac_source="DHCP request")
+    inventory.update(state_dir, learned)
+    ports = [{"address": f"52:54:00:aa:00:0{number}", "pxe_enabled": number == 1} for number in (1, 2)]
+    said = problems(json.dumps([{"pm_addr": "172.22.1.21", "ports": ports}]), site, state_dir)
+    assert said == ["line 1: [0].ports[0].address: the machine boots from 52:54:00:aa:00:02 (DHCP request)"]
+
+
 def test_a_newer_list_replaces_an_older_one(site: Site, state_dir: Path) -> None:
     take(ONE.format(password="old-word", mac="52:54:00:aa:00:01").encode(), "a.csv", site, state_dir)
     taken = take(ONE.format(password="new-word", mac="52:54:00:aa:00:02").encode(), "b.csv", site, state_dir)
@@ -255,6 +265,17 @@ def test_nics_that_do_not_boot_are_kept_beside_the_one_that_does(site: Site, sta
     take(json.dumps([{"pm_addr": "172.22.1.21", "ports": ports}]).encode(), "list.json", site, state_dir)
     machine = inventory.load(state_dir).machines[0]
     assert (machine.boot_mac, machine.macs) == ("52:54:00:aa:00:02", ("52:54:00:aa:00:01", "52:54:00:aa:00:02"))
+
+
+@pytest.mark.parametrize("form", ["csv", "instackenv", "ironic"])
+def test_an_export_names_every_nic_and_the_one_that_boots(
+    form: str, site: Site, state_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ports = [{"address": f"52:54:00:aa:00:0{number}", "pxe_enabled": number == 1} for number in (1, 2)]
+    take(json.dumps([{"pm_addr": "172.22.1.21", "ports": ports}]).encode(), "list.json", site, state_dir)
+    assert main(["export", "--format", form, "--state-dir", str(state_dir)]) == 0
+    again = take(capsys.readouterr().out.encode(), "export", site, state_dir)
+    assert (again.machines, again.new, again.changed) == (1, (), ())
 
 
 def test_a_user_without_a_password_is_said_not_to_be_used(site: Site, state_dir: Path) -> None:

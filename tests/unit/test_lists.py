@@ -149,15 +149,19 @@ nodes:
     ]
 
 
+SEVERAL = ("52:54:00:aa:00:02", "52:54:00:aa:00:03")
+
+
 @pytest.mark.parametrize("form", ["csv", "instackenv", "ironic"])
-def test_what_is_written_is_read_again(form: str) -> None:
+@pytest.mark.parametrize("boot", [None, SEVERAL[1]])
+def test_what_is_written_is_read_again(form: str, boot: str | None) -> None:
     entries = (
         *ONE,
-        ListEntry("172.22.1.22", "root", Secret("a,b'c"), ("52:54:00:aa:00:02", "52:54:00:aa:00:03"), "n2", "redfish"),
+        ListEntry("172.22.1.22", "root", Secret("a,b'c"), SEVERAL, "n2", "redfish", boot_mac=boot),
     )
     again = read(write(entries, form, passwords=True).encode(), "again")
-    assert [(e.address, e.user, e.password, e.macs, e.name, e.driver) for e in again] == [
-        (e.address, e.user, e.password, e.macs, e.name, e.driver) for e in entries
+    assert [(e.address, e.user, e.password, set(e.macs), e.name, e.driver, e.boot_mac) for e in again] == [
+        (e.address, e.user, e.password, set(e.macs), e.name, e.driver, e.boot_mac) for e in entries
     ]
 
 

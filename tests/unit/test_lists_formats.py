@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from seedvm.base.secret import Secret
 from seedvm.machines.lists.entry import ListEntry, MachineList
 from seedvm.machines.lists.read import read_list
+from seedvm.machines.lists.tree import Value, parse_json
 from tests.rules.test_linters import ROOT
 
 SAMPLES = ROOT / "tests/recorded/lists"
@@ -242,3 +245,39 @@ def test_json_with_tabs_surrogates_and_a_mark_is_read() -> None:
         '\ufeff{\t"nodes":\t[{"pm_addr":\t"192.0.2.1", "name": "k\\u00f6ln-\\ud83d\\ude00", "x": NaN, "y": Infinity}]}'
     )
     assert read_list(text.encode(), "list").entries[0].name == "k\u00f6ln-\U0001f600"
+
+
+def plain(value: Value) -> object:
+    if value.items is not None:
+        return {key: plain(one) for key, one in value.items}
+    return value.text if value.elements is None else [plain(one) for one in value.elements]
+
+
+def as_text(tree: object) -> object:
+    if isinstance(tree, dict):
+        return {key: as_text(one) for key, one in tree.items()}
+    if isinstance(tree, list):
+        return [as_text(one) for one in tree]
+    return tree if tree is None or isinstance(tree, str) else json.dumps(tree)
+
+
+TREES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(tree=TREES, indent=st.sampled_from([None, 1, "\t"]), ascii_only=st.booleans())
+def test_json_is_read_as_json_loads_does(tree: object, indent: int | str | None, ascii_only: bool) -> None:
+    text = json.dumps(tree, indent=indent, ensure_ascii=ascii_only)
+    assert plain(parse_json(text)) == as_text(tree)
+
+
+def test_a_value_of_json_knows_its_line_and_its_path() -> None:
+    found = parse_json('{\n"nodes": [\n{"a": 1},\n{"a":\n2}]}').get("nodes")
+    assert found is not None and found.elements is not None
+    last = found.elements[1].get("a")
+    assert last is not None
+    assert (last.line, last.where, last.text) == (5, "nodes[1].a", "2")

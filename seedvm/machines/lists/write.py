@@ -31,17 +31,34 @@ def write(entries: Iterable[ListEntry], form: str, *, passwords: bool = False) -
 def _as_csv(rows: Sequence[ListEntry]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(("name", "address", "driver", "user", "password", "mac"))
+    marked = any(_marks(row) for row in rows)
+    writer.writerow(
+        ("name", "address", "driver", "user", "password", "mac", *(("boot_mac", "other_macs") if marked else ()))
+    )
     for row in rows:
         secret = row.password.reveal() if row.password else ""
-        writer.writerow((row.name or "", row.address, row.driver or "", row.user or "", secret, " ".join(row.macs)))
+        macs = (row.boot_mac,) if _marks(row) else row.macs
+        cells = [row.name or "", row.address, row.driver or "", row.user or "", secret, " ".join(filter(None, macs))]
+        if marked:
+            others = [mac for mac in row.macs if mac != row.boot_mac] if _marks(row) else []
+            cells += [row.boot_mac or "", " ".join(others)]
+        writer.writerow(cells)
     return out.getvalue()
+
+
+def _marks(row: ListEntry) -> bool:
+    """Whether it has to be said which of several NICs boots."""
+    return row.boot_mac is not None and len(row.macs) > 1
+
+
+def _ports(row: ListEntry) -> list[dict[str, object]]:
+    return [{"address": mac} | ({"pxe_enabled": mac == row.boot_mac} if _marks(row) else {}) for mac in row.macs]
 
 
 def _instackenv(row: ListEntry) -> dict[str, object]:
     tree = {"name": row.name, "pm_type": row.driver or "ipmi", "pm_addr": row.address, "pm_user": row.user}
     tree["pm_password"] = row.password.reveal() if row.password else None
-    return {name: value for name, value in tree.items() if value} | {"ports": [{"address": mac} for mac in row.macs]}
+    return {name: value for name, value in tree.items() if value} | {"ports": _ports(row)}
 
 
 def _ironic(row: ListEntry) -> dict[str, object]:
@@ -52,4 +69,4 @@ def _ironic(row: ListEntry) -> dict[str, object]:
     info[f"{prefix}_password"] = row.password.reveal() if row.password else None
     tree: dict[str, object] = {"name": row.name} if row.name else {}
     tree |= {"driver": driver, "driver_info": {name: value for name, value in info.items() if value}}
-    return tree | ({"ports": [{"address": mac} for mac in row.macs]} if row.macs else {})
+    return tree | ({"ports": _ports(row)} if row.macs else {})
