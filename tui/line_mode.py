@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import getpass
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
 from seedvm.site.accounts import Candidate
+from seedvm.site.doubts import Doubt
 from tui.backend.engine import EngineClient
 from tui.backend.site_form import FIELDS, Field, problems, propose, to_text
 from tui.screens.review import review_lines
@@ -145,12 +146,27 @@ class Talk:
             self._desk.say(view.notice)
         if _waits_for_review(view):
             return await self._review(view)
+        if view.receipt is not None and view.receipt.open:
+            await self._doubts(view.receipt.open)
         answer = await self._desk.ask("r: start the engine again, q: quit > ")
         if answer is None or answer.strip().lower() != "r":
             return EXIT_STOPPED
         await self._link.start_engine()
         self._desk.say("The engine has been started again. It checks the current state and resumes.")
         return None
+
+    async def _doubts(self, listed: Sequence[Doubt]) -> None:
+        """The operator's word on each doubt, by its name; an empty answer leaves the rest open."""
+        while listed:
+            for one in listed:
+                self._desk.say(f"doubt {one.name}: {one.what}. {one.why}")
+            answer = await self._desk.ask("Type a doubt's name to accept it, or press Enter to leave them open > ")
+            if not answer:
+                return
+            try:
+                listed = await self._link.accept(answer.strip())
+            except SeedvmError as error:
+                self._desk.say(str(error))
 
     async def _review(self, view: View) -> int | None:
         assert view.review is not None

@@ -24,6 +24,7 @@ _FIGURES = {
     "handoff_write_pause_seconds": "the hand-off has not been done",
     "node_reboots": "the hand-off has not been done",
     "ids_changed": "the hand-off has not been done",
+    "doubts": "the hand-off has not been done",
     "node_loss_gap_seconds": "no node was powered off to measure it",
 }
 # How a terminal shows each figure: its label and its unit.
@@ -35,6 +36,7 @@ _LABELS = {
     "handoff_write_pause_seconds": ("writes paused, hand-off", " s"),
     "node_reboots": ("node reboots, hand-off", ""),
     "ids_changed": ("IDs changed, hand-off", ""),
+    "doubts": ("doubts, hand-off", ""),
     "node_loss_gap_seconds": ("API gap, loss of a node", " s"),
 }
 

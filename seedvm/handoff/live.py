@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 from seedvm.base.errors import SeedvmError
-from seedvm.base.typed_json import decode
 from seedvm.engine.step import Report
 from seedvm.handoff.members import Members
 from seedvm.handoff.record import VipWatch
-from seedvm.member.watch import SAMPLES, Sample
+from seedvm.member.watch import SAMPLES, Sample, parse
 
 _EVERY_SECONDS = 1.0
 _KEPT_LINES = 600
@@ -46,23 +44,12 @@ async def _tell(members: Members, watch: VipWatch, report: Report) -> None:
         words = ["tail", "-n", str(_KEPT_LINES), str(SAMPLES)]
         with contextlib.suppress(SeedvmError):
             said = await members.transport.run(watcher, words, timeout=_ASK_SECONDS, check=False)
-            now, seen, polls = gaps_of(parse(said.stdout.splitlines(), watch.since))
+            now, seen, polls = gaps_of(parse(said.stdout.splitlines(), watch.token))
             longest = max(longest, seen)
             if polls:
                 report.fact("api_gap_now_seconds", round(now, 1))
                 report.fact("api_gap_longest_seconds", round(longest, 1))
         await asyncio.sleep(_EVERY_SECONDS)
-
-
-def parse(lines: Iterable[str], since: float) -> list[Sample]:
-    """The whole samples among these lines, from `since` (epoch, the member's clock) on."""
-    found = []
-    for line in lines:
-        with contextlib.suppress(ValueError, SeedvmError):
-            sample = decode(Sample, json.loads(line), "a sample")
-            if sample.at >= since:
-                found.append(sample)
-    return found
 
 
 def gaps_of(samples: Iterable[Sample]) -> tuple[float, float, int]:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
@@ -56,6 +56,14 @@ class NoMajority(SeedvmError):
     """Fewer nodes answer than the cluster itself needs; they may come back."""
 
     passing = True
+
+
+@dataclass(frozen=True)
+class NodeAnswers(Generic[A]):
+    """What the nodes said: name -> answer; `silent` is name -> why there was none."""
+
+    said: Mapping[str, A]
+    silent: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -120,45 +128,56 @@ class Members:
 
     async def ask_some(self, verb: Verb[R, A], request: R, *, timeout: float = 60) -> dict[str, A]:
         """The same of every node that takes connections: name -> answer of those that answered."""
-        return (await self._heard(verb, request, timeout))[0]
+        return dict((await self._heard(verb, lambda _: request, timeout)).said)
 
     async def ask_most(self, verb: Verb[R, A], request: R, *, timeout: float = 60) -> dict[str, A]:
         """As `ask_some`, but NoMajority where fewer than a majority of the site's nodes answered."""
-        heard, silent = await self._heard(verb, request, timeout)
-        if 2 * len(heard) <= len(self.nodes):
+        return dict((await self.hear_most(verb, lambda _: request, timeout=timeout)).said)
+
+    async def hear_most(
+        self, verb: Verb[R, A], request: Callable[[SshHost], R], *, timeout: float = 60
+    ) -> NodeAnswers[A]:
+        """As `ask_most`, with a request for each, and with the reason of each node that did not answer."""
+        heard = await self._heard(verb, request, timeout)
+        if 2 * len(heard.said) <= len(self.nodes):
             raise NoMajority(
-                f"only {len(heard)} of {len(self.nodes)} nodes answer",
-                machine=", ".join(silent),
-                why="; ".join(f"{name}: {why}" for name, why in silent.items()),
+                f"only {len(heard.said)} of {len(self.nodes)} nodes answer",
+                machine=", ".join(heard.silent),
+                why="; ".join(f"{name}: {why}" for name, why in heard.silent.items()),
                 hint="a majority of the nodes must run: switch them on, or look at their consoles, then run again",
             )
         return heard
 
-    async def _heard(self, verb: Verb[R, A], request: R, timeout: float) -> tuple[dict[str, A], dict[str, str]]:
+    async def _heard(self, verb: Verb[R, A], request: Callable[[SshHost], R], timeout: float) -> NodeAnswers[A]:
         """Answers by node, and why there is none by node. A node that is off costs a second."""
 
         async def one(node: SshHost) -> A | SeedvmError:
             if not await connects(node.address, 22):
                 return SeedvmError("no SSH connection is accepted")
             try:
-                return await self.ask_one(node, verb, request, timeout=timeout)
+                return await self.ask_one(node, verb, request(node), timeout=timeout)
             except TimeoutError:
                 return SeedvmError(f"no answer within {timeout:g} s")
             except SeedvmError as error:
                 return error
 
         said = dict(zip(self.nodes, await asyncio.gather(*map(one, self.nodes)), strict=True))
-        heard = {node.name: answer for node, answer in said.items() if not isinstance(answer, SeedvmError)}
-        return heard, {node.name: answer.what for node, answer in said.items() if isinstance(answer, SeedvmError)}
+        return NodeAnswers(
+            {node.name: answer for node, answer in said.items() if not isinstance(answer, SeedvmError)},
+            {node.name: answer.what for node, answer in said.items() if isinstance(answer, SeedvmError)},
+        )
 
     async def status(self, *parts: str, seed: bool = False) -> dict[str, MemberStatus]:
         """`member status` of every node, and of the seed if wanted: these parts, or all of it (which takes seconds)."""
-
-        def request(machine: SshHost) -> StatusRequest:
-            return StatusRequest(machine.address, self.vip, parts or None)
-
         of = (*self.nodes, self.seed) if seed else self.nodes
-        return await self.ask_each(verbs.STATUS, request, of=of, timeout=120)
+        return await self.ask_each(verbs.STATUS, lambda one: self._looked_at(one, parts), of=of, timeout=120)
+
+    async def status_most(self, *parts: str) -> NodeAnswers[MemberStatus]:
+        """`status` of the nodes, where a majority is enough."""
+        return await self.hear_most(verbs.STATUS, lambda one: self._looked_at(one, parts), timeout=120)
+
+    def _looked_at(self, machine: SshHost, parts: tuple[str, ...]) -> StatusRequest:
+        return StatusRequest(machine.address, self.vip, parts or None)
 
     async def holders(self) -> tuple[SshHost, ...]:
         """The nodes that hold the VIP; a majority must answer."""

@@ -20,43 +20,62 @@ def page(receipt: Receipt) -> str:
         "",
         f"    {receipt.verdict}",
         "",
-        f"The laptop may leave: {'no' if receipt.doubts else 'yes'}",
+        f"The laptop may leave: {'yes' if receipt.may_leave else 'no'}",
         "",
         f"Why:      {receipt.why}",
         f"Seed:     {receipt.seed}",
-        f"VIP:      {receipt.vip}, moved to {receipt.vip_holder}",
+        f"VIP:      {receipt.vip}, moved to {receipt.vip_holder or 'a node that is not known any more'}",
         "Members:  " + ", ".join(f"{one.name} ({one.address})" for one in receipt.members),
     ]
-    return "\n".join([*head, "", *_measured(receipt), "", *_compared(receipt), "", *_rehearsed(receipt)]) + "\n"
+    parts = (_doubted(receipt), _measured(receipt), _compared(receipt), _rehearsed(receipt))
+    return "\n".join([*head, *(line for part in parts if part for line in ("", *part))]) + "\n"
+
+
+def _doubted(receipt: Receipt) -> list[str]:
+    """Each doubt, and whose word there is on it."""
+    words = {word.name: word for word in receipt.accepted}
+    lines = []
+    for one in receipt.doubts:
+        word = words.get(one.name)
+        lines.append(f"Doubt:    {one.name}: {one.what}")
+        lines.append(f"          {one.why}")
+        lines.append(
+            f"          accepted by {word.by} at {word.time}" if word else f"          not accepted; {one.hint}"
+        )
+    return lines
 
 
 def _measured(receipt: Receipt) -> list[str]:
-    before = receipt.ids_before
+    before, owned, pause = receipt.quiesced, receipt.owned, receipt.write_pause_seconds
     return [
         "Phases:   " + ", ".join(f"{phase} {utc(began)}" for phase, began in receipt.phases.items()),
-        f"IDs:      {receipt.ids_changed} changed; compared before and after: "
-        + ", ".join(f"{len(ids)} {kind}" for kind, ids in before.items()),
-        f"Reboots:  {receipt.node_reboots} nodes rebooted during the hand-off",
-        f"Writes:   refused for {receipt.write_pause_seconds} s while control moved",
+        f"IDs:      {owned.ids_changed} changed or gone; compared before and after: "
+        + (", ".join(f"{len(ids)} {kind}" for kind, ids in before.ids.items()) if before else "none"),
+        f"Reboots:  {owned.node_reboots} nodes rebooted during the hand-off",
+        "Writes:   " + ("not measured" if pause is None else f"refused for {pause} s while control moved"),
         *(
             f"API gap:  {gap.api} {gap.longest_seconds} s without an answer at worst; {gap.failed} of {gap.polls} polls failed"
-            for gap in receipt.gaps
+            for gap in owned.gaps
         ),
     ]
 
 
 def _compared(receipt: Receipt) -> list[str]:
+    found = receipt.compared
+    if found is None:
+        return ["Compared: not known any more"]
     return [
-        f"Compared and identical on every member, from database transaction {receipt.seqno} on:",
+        f"Compared and identical on every member, from database transaction {found.seqno} on:",
         *(
             f"  {one.database:<12} {one.tables:>4} tables {one.rows:>8} rows  sha256 {one.sha256[:32]}"
-            for one in receipt.databases
+            for one in found.databases
         ),
-        *(f"  image {one.name:<20} {one.size:>12} bytes  sha512 {one.sha512[:32]}" for one in receipt.images),
+        *(f"  image {one.name:<20} {one.size:>12} bytes  sha512 {one.sha512[:32]}" for one in found.images),
         *(
             f"  secrets, decrypted with its own keys: {count} {_KINDS.get(kind, kind)}"
-            for kind, count in receipt.secrets.items()
+            for kind, count in found.secrets.items()
         ),
+        *(f"  Ironic node {one} has no BMC password: nothing to decrypt" for one in found.without_password),
     ]
 
 

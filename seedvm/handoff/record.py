@@ -19,6 +19,7 @@ from seedvm.handoff.compare import DatabaseDigest
 from seedvm.handoff.services import Ids, ListedImage
 from seedvm.member.rehearse import Rehearsal
 from seedvm.member.watch import Gap
+from seedvm.site.doubts import Doubt
 
 FILE = "handoff.json"
 _FORMAT = 2
@@ -42,13 +43,17 @@ class Quiesced:
 
 @dataclass(frozen=True)
 class Compared:
-    """What was the same on every member, compared from transaction `seqno` on, under the hold of `hold_since`; `secrets` counts by kind."""
+    """What was the same on every member, compared from transaction `seqno` on, under the hold of `hold_since`; `secrets` counts by kind.
+
+    `without_password` are the Ironic nodes that have no BMC password, of which nothing could be decrypted.
+    """
 
     hold_since: float
     seqno: int
     databases: tuple[DatabaseDigest, ...]
     images: tuple[ListedImage, ...]
     secrets: Mapping[str, int]
+    without_password: tuple[str, ...] = ()
 
     @property
     def tables(self) -> int:
@@ -61,10 +66,11 @@ class Compared:
 
 @dataclass(frozen=True)
 class VipWatch:
-    """Which node polls the VIP, and since when (epoch, the seed's clock)."""
+    """Which node polls the VIP, since when (epoch, the seed's clock: for people), and the token by which its samples are known."""
 
     member: str
     since: float
+    token: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,12 +83,19 @@ class Committed:
 
 @dataclass(frozen=True)
 class Owned:
-    """The cloud as it was when the undercloud had updated itself, and what a client of the VIP saw meanwhile."""
+    """The cloud as it was when the undercloud had updated itself, and what a client of the VIP saw meanwhile.
+
+    `ids_changed` counts what of before is not there under its id any more; `doubts` are what could not be measured, or not well;
+    `replaced` and `gone` name the resources of before with another id, and with none.
+    """
 
     ids: Ids
     ids_changed: int
     node_reboots: int
     gaps: tuple[Gap, ...]
+    doubts: tuple[Doubt, ...] = ()
+    replaced: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

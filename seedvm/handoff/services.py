@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from seedvm.base.item import Item
 from seedvm.cloud.client import Client
+from seedvm.cloud.reply import Refused
 
 _NOBODYS_MAC = "02:5e:ed:00:00:01"
 _TASK = "OS-EXT-STS:task_state"
@@ -78,7 +79,7 @@ def in_flight(api: Client) -> tuple[str, ...]:
     return (
         *(
             f"stack {one.text('stack_name')} {one.text('stack_status')}"
-            for one in api.list_all("heat", "/stacks?show_nested=true", "stacks")
+            for one in _stacks(api, "show_nested=true&")
             if one.text("stack_status").endswith("IN_PROGRESS")
         ),
         *(
@@ -102,7 +103,7 @@ def images(api: Client) -> tuple[ListedImage, ...]:
 def ids(api: Client) -> Ids:
     """What there is, by name."""
     return {
-        "stacks": _named(api.list_all("heat", "/stacks", "stacks"), "stack_name", "id"),
+        "stacks": _named(_stacks(api), "stack_name", "id"),
         "servers": _named(api.list_all("nova", "/servers?all_tenants=1", "servers"), "name", "id"),
         "nodes": _named(api.list_all("ironic", "/nodes?fields=uuid,name", "nodes"), "name", "uuid"),
         "boot ports": _named(api.list_all("ironic", "/ports?fields=uuid,address", "ports"), "address", "uuid"),
@@ -130,6 +131,38 @@ def changed(before: Ids, after: Ids) -> tuple[str, ...]:
         old, new = before.get(kind, {}), after.get(kind, {})
         found += [f"{kind} {name}" for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
     return tuple(found)
+
+
+@dataclass(frozen=True)
+class Lost:
+    """What of before is not as it was, a phrase each: another id under the same name, and nothing under that name."""
+
+    replaced: tuple[str, ...]
+    gone: tuple[str, ...]
+
+
+def lost(before: Ids, after: Ids) -> Lost:
+    """Nothing of before may have changed or gone. What is new is no loss, also where it has the name of something of before."""
+    replaced: list[str] = []
+    gone: list[str] = []
+    for kind in sorted(before):
+        old, new = before[kind], after.get(kind, {})
+        there = set(new.values())
+        for name, one in sorted(old.items()):
+            if one not in there:
+                # A name that another one of before has kept its id under was not taken over by anything.
+                (replaced if name in new and new[name] not in old.values() else gone).append(f"{kind} {name}")
+    return Lost(tuple(replaced), tuple(gone))
+
+
+def _stacks(api: Client, more: str = "") -> tuple[Item, ...]:
+    """The stacks of every project; of our own alone where Heat's policy does not let an admin list them all."""
+    try:
+        return api.list_all("heat", f"/stacks?{more}global_tenant=true", "stacks")
+    except Refused as error:
+        if error.status != 403:
+            raise
+        return api.list_all("heat", f"/stacks?{more}".rstrip("?&"), "stacks")
 
 
 def _nova(api: Client) -> tuple[Item, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from pathlib import Path
 from seedvm.base.errors import SeedvmError
 from seedvm.base.files import write_private
 from seedvm.base.typed_json import decode, encode
+from seedvm.controller import boot
 
 FOLDER = Path("/var/lib/seedvm")
 _RECORD = "handoff.jsonl"
@@ -26,7 +28,8 @@ class Line:
     """One line of a member's record: a phase of the hand-off, its state, and who says so.
 
     `time` (UTC, ISO 8601) is the member's own; `vip` is the name of the member that holds it, `verdict` the receipt's; `attempt` is the
-    hand-off's attempt, from its QUIESCE on.
+    hand-off's attempt, from its QUIESCE on. `at` is the member's monotonic clock in seconds, good for comparing with other times of the
+    same `boot`; zero in records of older versions.
     """
 
     phase: str
@@ -36,6 +39,8 @@ class Line:
     vip: str | None = None
     verdict: str | None = None
     attempt: str | None = None
+    at: float = 0.0
+    boot: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,8 @@ class KeptRequest:
 
 def note(request: NoteRequest) -> Line:
     """Add one line to the member's record and bring it to the disk."""
-    line = replace(request.event, time=datetime.now(UTC).isoformat(timespec="milliseconds"))
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    line = replace(request.event, time=now, at=round(time.monotonic(), 3), boot=boot.booted())
     descriptor = os.open(_folder(request.folder) / _RECORD, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(json.dumps(encode(line)) + "\n")

@@ -20,7 +20,8 @@ from seedvm.base.files import write_private
 from seedvm.base.secret import Secret
 from seedvm.base.typed_json import decode, encode
 from seedvm.base.waiting import wait_for_sync
-from seedvm.member.work import ServedImage, SpareStack, Work, work_of
+from seedvm.member.work import PowerRead, ServedImage, SpareStack, Work, work_of
+from seedvm.site.doubts import Doubt
 from seedvm.wire.verdict import PORT, Verdict, pack
 
 OUTCOME = Path("/var/lib/seedvm/rehearsal.json")
@@ -31,7 +32,8 @@ _TELL_SECONDS = 90.0
 
 @dataclass(frozen=True)
 class RehearseRequest:
-    """Which rehearsal (`token`); this member, the seed and the VIP; keys; what to work on; seconds for the spare machine."""
+    """Which rehearsal (`token`); this member, the seed and the VIP; keys; what to work on; seconds for the spare machine; the
+    controllers that do not answer."""
 
     token: str
     member: str
@@ -45,6 +47,7 @@ class RehearseRequest:
     image: ServedImage
     spare: SpareStack | None
     seconds: float
+    silent: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,11 +57,12 @@ class RehearsalRequest:
 
 @dataclass(frozen=True)
 class Part:
-    """One piece of the undercloud's own work: what was seen, or why it was not done."""
+    """One piece of the undercloud's own work: what was seen, or why it was not done; `doubts` are machines with which it was not."""
 
     passed: bool
     said: str
     seconds: float
+    doubts: tuple[Doubt, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,11 @@ class Rehearsal:
     why: str = "no rehearsal has run"
     seconds: float = 0.0
     parts: Mapping[str, Part] = field(default_factory=dict)
+
+    @property
+    def doubts(self) -> tuple[Doubt, ...]:
+        """Of all parts."""
+        return tuple(one for part in self.parts.values() for one in part.doubts)
 
 
 def rehearse(request: RehearseRequest) -> Rehearsal:
@@ -118,7 +127,12 @@ def _work(parts: dict[str, Part], request: RehearseRequest) -> None:
     if spare:
         _try(parts, "spare started", lambda: work.begin_spare(spare))
     _try(parts, "power of every node", work.read_power)
-    _try(parts, "stack updated", lambda: work.update_stack(request.stack, f"rehearsed-{request.token}"))
+    tag = f"rehearsed-{request.token}"
+    _try(
+        parts,
+        "stack updated",
+        lambda: work.try_stack(tag, request.silent) if request.silent else work.update_stack(request.stack, tag),
+    )
     _try(parts, "image served", lambda: work.serve_image(request.image))
     if spare and parts["spare started"].passed:
         _try(parts, "spare deployed", lambda: work.finish_spare(spare, request.seconds))
@@ -126,13 +140,16 @@ def _work(parts: dict[str, Part], request: RehearseRequest) -> None:
 
 def _try(parts: dict[str, Part], name: str, part: Callable[[], object]) -> None:
     began = time.monotonic()
+    doubts: tuple[Doubt, ...] = ()
     try:
-        said, passed = str(part()), True
+        found = part()
+        said, passed = str(found), True
+        doubts = found.doubts if isinstance(found, PowerRead) else ()
     except SeedvmError as error:
         said, passed = str(error), False
     except Exception as error:  # the muted seed waits for a verdict, whatever happens here
         said, passed = f"{type(error).__name__}: {error}", False
-    parts[name] = Part(passed, said, round(time.monotonic() - began, 1))
+    parts[name] = Part(passed, said, round(time.monotonic() - began, 1), doubts)
 
 
 def _silent(seed: str) -> str:

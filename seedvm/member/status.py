@@ -5,12 +5,12 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 from seedvm.base.errors import SeedvmError
 from seedvm.cloud.probe import probe
 from seedvm.controller import galera, rabbit, vip
+from seedvm.controller.boot import booted
 from seedvm.services.load import installed
 
 _API_SECONDS = 10.0
@@ -79,8 +79,3 @@ def apis(address: str) -> dict[str, str]:
     """Service -> "up", or why not, as asked at this address."""
     heard = {service: probe(address, port, seconds=_API_SECONDS) for service, port in installed().ports.items()}
     return {service: "up" if one.good else str(one) for service, one in heard.items()}
-
-
-def booted(stat: Path = Path("/proc/1/stat")) -> str:
-    """When process 1 started, in clock ticks of the host: another value is another boot (also of a container)."""
-    return stat.read_text().rsplit(")", 1)[1].split()[19]

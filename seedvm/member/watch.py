@@ -1,27 +1,31 @@
 """`member watch` and `member gaps`: what a client of the VIP sees through the hand-off, at 5 Hz or faster.
 
 Each poll is a connection of its own that may take 2 s at most, and polls do not wait for each other, so a hanging service does not
-slow the clock. It refuses to smooth: a gap is the time between two successive answers, polling interval included.
+slow the clock. All times are of one clock, this member's monotonic one, so that no clock that is set or wrong makes a gap shorter. It
+refuses to smooth: a gap is the time between two successive answers, polling interval included.
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import threading
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.typed_json import decode, encode
 from seedvm.cloud.probe import probe
+from seedvm.controller.boot import booted
+from seedvm.member import notes
 from seedvm.services.load import installed
 
-SAMPLES = Path("/run/seedvm/watch.jsonl")
+SAMPLES = Path("/var/lib/seedvm/watch.jsonl")
 INTERVAL = 0.2
 _LIMIT = 2.0
 _WATCHED = ("keystone", "heat")
@@ -29,11 +33,13 @@ _WATCHED = ("keystone", "heat")
 
 @dataclass(frozen=True)
 class Sample:
-    """One poll: when it was answered (or given up), seconds since the epoch."""
+    """One poll of the watch with that `token`: when it was answered (or given up), by this member's monotonic clock since that `boot`."""
 
     api: str
     at: float
     good: bool
+    token: str = ""
+    boot: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,11 +54,21 @@ class Gap:
 
 
 @dataclass(frozen=True)
+class Gaps:
+    """A Gap per API, all by one clock: the watching member's. `lost` says what of the watch is missing, empty where it is whole."""
+
+    gaps: tuple[Gap, ...]
+    lost: str = ""
+
+
+@dataclass(frozen=True)
 class WatchRequest:
-    """What to poll and for how long; `ports` is API -> port (None: Keystone and Heat), `samples` is the file to write."""
+    """What to poll and for how long; `token` names this watch. `ports` is API -> port (None: Keystone and Heat), `samples` is the
+    file to write, which survives a reboot."""
 
     vip: str
     seconds: float
+    token: str = ""
     ports: Mapping[str, int] | None = None
     samples: str = str(SAMPLES)
 
@@ -66,42 +82,67 @@ class Watched:
 
 @dataclass(frozen=True)
 class GapsRequest:
-    """The samples from `since` on (epoch, this member's clock)."""
+    """The samples of the watch with that token."""
 
-    since: float = 0.0
+    token: str = ""
     samples: str = str(SAMPLES)
+    record: str = str(notes.FOLDER)
 
 
 def watch(request: WatchRequest) -> Watched:
-    """Poll until stopped."""
+    """Poll until stopped. Samples of earlier watches are dropped."""
     ports = request.ports or {name: installed().ports[name] for name in _WATCHED}
     deadline = time.monotonic() + request.seconds
     path = Path(request.samples)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     count = 0
     with (
-        path.open("a", buffering=1) as file,
+        path.open("w", buffering=1) as file,
         ThreadPoolExecutor(max_workers=4 * len(ports) * int(_LIMIT / INTERVAL)) as pool,
     ):
-        lock = threading.Lock()
+        poll = _Poll(file, request.token, booted(), request.vip)
         while time.monotonic() < deadline:
             began = time.monotonic()
             for api, port in ports.items():
-                pool.submit(_poll, file, lock, api, request.vip, port)
+                pool.submit(poll.once, api, port)
                 count += 1
             time.sleep(max(0.0, began + INTERVAL - time.monotonic()))
     return Watched(count)
 
 
-def gaps(request: GapsRequest) -> tuple[Gap, ...]:
-    """A Gap per API from the samples."""
+def gaps(request: GapsRequest) -> Gaps:
+    """A Gap per API from the samples, and whether they cover the time in which the VIP moved. What is missing is no error."""
     path = Path(request.samples)
     try:
-        lines = path.read_text().splitlines()
+        lines = path.read_text(errors="replace").splitlines()
     except FileNotFoundError:
-        raise SeedvmError("this member has no results of the watch", why=f"{path} does not exist") from None
-    samples = [decode(Sample, json.loads(line), str(path)) for line in lines if line.endswith("}")]
-    return measure(sample for sample in samples if sample.at >= request.since)
+        return Gaps((), "this member has no samples of the watch")
+    samples = parse(lines, request.token)
+    if not samples:
+        return Gaps((), "the samples on this member are not of this hand-off")
+    moved = [line for line in notes.notes(notes.NotesRequest(request.record)) if line.phase == "COMMIT"]
+    return Gaps(measure(samples), _lost(samples, moved))
+
+
+def parse(lines: Iterable[str], token: str) -> list[Sample]:
+    """The whole samples of that watch among these lines; a line that a power loss cut short is left out."""
+    found = []
+    for line in lines:
+        with contextlib.suppress(ValueError, SeedvmError):
+            sample = decode(Sample, json.loads(line), "a sample")
+            if sample.token == token:
+                found.append(sample)
+    return found
+
+
+def _lost(samples: list[Sample], moved: list[notes.Line]) -> str:
+    """What of the watch is missing, as far as this member's own record of COMMIT and its boots say."""
+    first, last = min(one.at for one in samples), max(one.at for one in samples)
+    boot = samples[-1].boot
+    times = [line.at for line in moved[-2:] if line.boot == boot]
+    if not times or min(times) < first or max(times) > last:
+        return "it did not see all of the time in which the VIP moved"
+    return "" if boot == booted() else "this member was rebooted while it watched; what came after is not known"
 
 
 def measure(samples: Iterable[Sample]) -> tuple[Gap, ...]:
@@ -119,8 +160,18 @@ def _gap(api: str, samples: list[Sample]) -> Gap:
     return Gap(api, len(samples), sum(not sample.good for sample in samples), round(longest, 3), ended)
 
 
-def _poll(file: IO[str], lock: threading.Lock, api: str, address: str, port: int) -> None:
-    good = probe(address, port, seconds=_LIMIT).good
-    line = json.dumps(encode(Sample(api, time.time(), good)))
-    with lock:
-        file.write(line + "\n")
+@dataclass(frozen=True)
+class _Poll:
+    """Polls of one watch, each a line in its file."""
+
+    file: IO[str]
+    token: str
+    boot: str
+    address: str
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def once(self, api: str, port: int) -> None:
+        good = probe(self.address, port, seconds=_LIMIT).good
+        line = json.dumps(encode(Sample(api, round(time.monotonic(), 3), good, self.token, self.boot)))
+        with self.lock:
+            self.file.write(line + "\n")

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +21,13 @@ from seedvm.base.secret import Secret
 from seedvm.base.tcp import tcp_open
 from seedvm.base.waiting import Hopeless, wait_for_sync
 from seedvm.cloud.client import Client, login
+from seedvm.site.doubts import COMMAND, Doubt
 
 SITE_KEY = Path("/var/lib/seedvm/site_key")
 MANIFEST = Path("/etc/seedvm-image.json")
-_POWER_SECONDS = 120.0
+_POWER_SECONDS = 60.0
+_ALL_POWER_SECONDS = 240.0
+_AT_ONCE = 32
 _STACK_SECONDS = 180.0
 
 
@@ -68,11 +73,34 @@ class _Stack:
 
 @dataclass(frozen=True)
 class _Node:
-    """A machine with the power state that Ironic last read."""
+    """A machine with the power state that Ironic last read; `maintenance` is why it is left alone, empty where it is not."""
 
     id: str
     name: str
     power: str
+    maintenance: str
+
+    @classmethod
+    def of(cls, said: Item) -> _Node:
+        reason = said.text("maintenance_reason", "") or "no reason given"
+        return cls(
+            said.text("uuid"),
+            said.text("name", "") or said.text("uuid"),
+            said.text("power_state", "unknown"),
+            reason if said.flag("maintenance") else "",
+        )
+
+
+@dataclass(frozen=True)
+class PowerRead:
+    """How many BMCs answered the conductors, and a doubt for each that did not."""
+
+    answered: int
+    doubts: tuple[Doubt, ...]
+
+    def __str__(self) -> str:
+        missing = f"; not read: {', '.join(one.machine for one in self.doubts)}" if self.doubts else ""
+        return f"{self.answered} BMCs answered the undercloud's conductors{missing}"
 
 
 @dataclass(frozen=True)
@@ -81,19 +109,37 @@ class Work:
 
     api: Client
 
-    def read_power(self) -> str:
-        """Have each conductor ask the BMC: a node is told to be in the power state that it is in, so nothing changes, but is read."""
-        said = self.api.list_all("ironic", "/nodes?fields=uuid,name,power_state", "nodes")
-        nodes = [_Node(one.text("uuid"), one.text("name", ""), one.text("power_state", "None")) for one in said]
+    def read_power(self, *, each: float = _POWER_SECONDS, most: float = _ALL_POWER_SECONDS) -> PowerRead:
+        """Have each conductor ask its BMCs, many at a time: a node is told to be in the power state that it is in, so nothing changes,
+        but is read. A BMC that does not answer within `each` seconds, or before all of it took `most`, is a doubt. All of them: a failure.
+        """
+        fields = "uuid,name,power_state,maintenance,maintenance_reason"
+        nodes = [_Node.of(one) for one in self.api.list_all("ironic", f"/nodes?fields={fields}", "nodes")]
         if not nodes:
             raise SeedvmError("Ironic has no nodes")
-        for node in nodes:
-            if node.power not in ("power on", "power off"):
-                raise SeedvmError("the power state is unknown", machine=node.name, why=node.power)
-            self._until_asked(node)
-        for node in nodes:
-            self._until_read(node)
-        return f"{len(nodes)} BMCs answered the undercloud's conductors"
+        deadline = time.monotonic() + most
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            heard = list(pool.map(lambda node: self._unread(node, each, deadline), nodes))
+        doubts = tuple(one for one in heard if one is not None)
+        if len(doubts) == len(nodes):
+            raise SeedvmError(
+                "no BMC answers the undercloud's conductors", machine=doubts[0].machine, why=doubts[0].why[:300]
+            )
+        return PowerRead(len(nodes) - len(doubts), doubts)
+
+    def try_stack(self, name: str, silent: Sequence[str]) -> str:
+        """A stack of its own is created, updated with a tag and deleted: where a controller is silent the undercloud's own stack cannot
+        be updated to the end."""
+        template = {"heat_template_version": "2021-04-16", "resources": {"word": {"type": "OS::Heat::RandomString"}}}
+        if not self._stack(name):
+            body = {"stack_name": name, "template": template, "timeout_mins": 5, "disable_rollback": True}
+            self.api.send("POST", "heat", "/stacks", body)
+        wait_for_sync(lambda: self._created(name), seconds=_STACK_SECONDS, what=f"stack {name} was not created")
+        said = self.update_stack(name, name)
+        if stack := self._stack(name):
+            self.api.delete("heat", f"/stacks/{name}/{stack.id}")
+        wait_for_sync(lambda: self._stack(name) is None, seconds=_STACK_SECONDS, what=f"stack {name} was not deleted")
+        return f"{said}, deleted again; the undercloud's own stack waits for {', '.join(silent)}"
 
     def update_stack(self, name: str, tag: str) -> str:
         """Update a stack with a new tag; it must come out complete, with the tag."""
@@ -171,21 +217,22 @@ class Work:
             raise SeedvmError("the spare machine runs another image", machine=address, why=manifest.text("hash"))
         return f"server {spare.server} {server.text('id')} ACTIVE at {address}, image {own.text('hash')}"
 
-    def _until_asked(self, node: _Node) -> None:
-        wait_for_sync(
-            lambda: self._ask_power(node),
-            seconds=_POWER_SECONDS,
-            what="no conductor contacted its BMC",
-            machine=node.name,
-        )
-
-    def _until_read(self, node: _Node) -> None:
-        wait_for_sync(
-            lambda: self._power_read(node),
-            seconds=_POWER_SECONDS,
-            what="its power state was not read",
-            machine=node.name,
-        )
+    def _unread(self, node: _Node, each: float, deadline: float) -> Doubt | None:
+        """Why this node's power was not read; None where it was."""
+        if node.maintenance:
+            return _unread(node, f"it is in maintenance: {node.maintenance}")
+        if node.power not in ("power on", "power off"):
+            return _unread(node, f"Ironic does not know its power state: {node.power}")
+        try:
+            for look, what in (
+                (self._ask_power, "no conductor contacted its BMC"),
+                (self._power_read, "its power state was not read"),
+            ):
+                left = min(each, deadline - time.monotonic())
+                wait_for_sync(lambda look=look: look(node), seconds=left, what=what)  # type: ignore[misc]
+        except SeedvmError as error:
+            return _unread(node, f"{error.what}: {error.why}" if error.why else error.what)
+        return None
 
     def _ask_power(self, node: _Node) -> bool:
         self.api.send("PUT", "ironic", f"/nodes/{node.id}/states/power", {"target": node.power})
@@ -194,10 +241,11 @@ class Work:
     def _power_read(self, node: _Node) -> bool:
         fields = "power_state,target_power_state,last_error,reservation"
         now = self.api.get("ironic", f"/nodes/{node.id}?fields={fields}")
+        if now.has("reservation") or now.has("target_power_state"):
+            return False  # a conductor is at it, and has not judged yet
         if error := now.text("last_error", ""):
-            raise SeedvmError("its BMC does not answer the undercloud", machine=node.name, why=error[:300])
-        busy = now.has("reservation") or now.has("target_power_state")
-        return not busy and now.text("power_state", "") == node.power
+            raise Hopeless("its BMC does not answer the undercloud", machine=node.name, why=error[:300])
+        return now.text("power_state", "") == node.power
 
     def _stack(self, name: str) -> _Stack | None:
         return next(map(_Stack.of, self.api.list_all("heat", f"/stacks?name={name}", "stacks")), None)
@@ -227,6 +275,17 @@ class Work:
             state = servers[0].text("status") if servers else "it does not exist"
             raise SeedvmError(f"server {name} is not active", why=state)
         return servers[0]
+
+
+def _unread(node: _Node, why: str) -> Doubt:
+    name = f"power-{node.name}"
+    return Doubt(
+        name,
+        f"the undercloud could not read the power of {node.name}",
+        node.name,
+        why,
+        f"repair its BMC or its account and run again, or: {COMMAND} {name}",
+    )
 
 
 def work_of(vip: str, password: Secret) -> Work:

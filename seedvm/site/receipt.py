@@ -21,6 +21,7 @@ from seedvm.base.errors import SeedvmError
 from seedvm.base.json_tree import JSON
 from seedvm.base.secret import Secret
 from seedvm.base.typed_json import decode
+from seedvm.site.doubts import COMMAND, Accepted, Doubt, open_of
 from seedvm.site.secrets_file import load_receipt_key
 
 FILE = "receipt.json"
@@ -38,13 +39,31 @@ class VipLine:
 
 @dataclass(frozen=True)
 class Statement:
-    """What a receipt says as far as anything is decided by it; its signature was right. `time` is UTC, ISO 8601."""
+    """What a receipt says as far as anything is decided by it; its signature was right. `time` is UTC, ISO 8601.
+
+    `doubts` are what could not be measured, `accepted` the operator's words on them, `attempt` the hand-off for which they are given.
+    """
 
     site: str
     verdict: str
     may_leave: bool
     time: str
     vip: VipLine
+    attempt: str = ""
+    doubts: tuple[Doubt, ...] = ()
+    accepted: tuple[Accepted, ...] = ()
+
+    @property
+    def open(self) -> tuple[Doubt, ...]:
+        """The doubts on which the operator's word is missing."""
+        return open_of(self.doubts, self.accepted, self.attempt)
+
+    @property
+    def hint(self) -> str:
+        """What the operator may do about a NO."""
+        if names := " ".join(one.name for one in self.open):
+            return f"to leave it as it is: {COMMAND} {names}; else put it right; then run again"
+        return "put right what the receipt names, then run again"
 
 
 def sign_tree(tree: Mapping[str, JSON], key: Secret) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -24,7 +25,7 @@ from seedvm.handoff.services import ListedImage
 from seedvm.member import verbs
 from seedvm.member.digest import Digest, DigestRequest
 from seedvm.member.images import ImagesRequest
-from seedvm.member.secrets import KINDS, SecretsRequest
+from seedvm.member.secrets import KINDS, WITHOUT, SecretsRequest
 
 _ROUNDS = 20
 
@@ -59,7 +60,8 @@ class Compare:
                 tables_task = group.create_task(self._tables(report))
                 images_task = group.create_task(self._images(report))
                 secrets_task = group.create_task(self._secrets(report))
-            snapshot, images, kinds = tables_task.result(), images_task.result(), secrets_task.result()
+            snapshot, images, secrets = tables_task.result(), images_task.result(), secrets_task.result()
+            kinds = secrets.kinds
         except BaseException:
             await hold.take_back(self.members, "COMPARE")
             report.phase("COMPARE", "failed")
@@ -69,7 +71,7 @@ class Compare:
         if known.hold_since is None:
             raise SeedvmError("writes were allowed while the members were compared", hint="run again")
         databases = compare.by_database(tables)
-        compared = Compared(known.hold_since, snapshot.seqno, databases, images, kinds)
+        compared = Compared(known.hold_since, snapshot.seqno, databases, images, kinds, secrets.without_password)
         self.members.save(replace(known, compared=compared))
         report.log(
             f"{len(tables)} tables, {len(images)} images and {sum(kinds.values())} secrets are the same on every member"
@@ -126,8 +128,8 @@ class Compare:
         report.fact("images_compared", f"{len(wanted)} on {len(found)} nodes")
         return wanted
 
-    async def _secrets(self, report: Report) -> dict[str, int]:
-        """How many secrets of each kind every member could decrypt, to the same value."""
+    async def _secrets(self, report: Report) -> _Decrypted:
+        """What every member could decrypt, to the same value."""
         api = await self.members.login(self.members.seed.address)
         canary = self.members.record().canary
         if canary is None:
@@ -148,7 +150,20 @@ class Compare:
             raise SeedvmError("Keystone's credential does not decrypt to the original value")
         kinds = {kind: sum(item.startswith(kind) for item in items) for kind in KINDS}
         report.fact("secrets_proven", ", ".join(f"{count} {kind}" for kind, count in kinds.items()))
-        return kinds
+        without = tuple(sorted(item.removeprefix(WITHOUT) for item in items if item.startswith(WITHOUT)))
+        if without:
+            report.log(
+                f"Ironic nodes without a BMC password, of which nothing could be decrypted: {', '.join(without)}"
+            )
+        return _Decrypted(kinds, without)
+
+
+@dataclass(frozen=True)
+class _Decrypted:
+    """How many secrets of each kind; the Ironic nodes that have no BMC password."""
+
+    kinds: Mapping[str, int]
+    without_password: tuple[str, ...]
 
 
 def _few(tables: tuple[str, ...]) -> str:

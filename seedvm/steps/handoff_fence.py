@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from secrets import token_hex
 from typing import ClassVar
 
 from seedvm.base.errors import SeedvmError
@@ -21,7 +22,7 @@ from seedvm.handoff.members import Members
 from seedvm.handoff.record import VipWatch
 from seedvm.member import verbs
 from seedvm.member.boot import BootAnswers, ProbeRequest
-from seedvm.member.launch import LaunchRequest
+from seedvm.member.launch import LaunchRequest, StopRequest
 from seedvm.member.watch import WatchRequest
 from seedvm.services.load import installed
 
@@ -85,10 +86,11 @@ class Fence:
     async def _watch(self, report: Report) -> None:
         """A node polls the VIP from now on."""
         watcher = self.members.nodes[-1]
-        request = LaunchRequest("watch", _WATCH_SECONDS, WatchRequest(self.members.vip, _WATCH_SECONDS))
-        since = time.time()
-        await self.members.ask_one(watcher, verbs.LAUNCH, request)
-        self.members.save(replace(self.members.record(), watch=VipWatch(watcher.name, since)))
+        watch = VipWatch(watcher.name, time.time(), token_hex(8))
+        request = WatchRequest(self.members.vip, _WATCH_SECONDS, token=watch.token)
+        await self.members.ask_one(watcher, verbs.STOP, StopRequest("watch"))  # one of an attempt that was undone
+        await self.members.ask_one(watcher, verbs.LAUNCH, LaunchRequest("watch", _WATCH_SECONDS, request))
+        self.members.save(replace(self.members.record(), watch=watch))
         report.log("polling Keystone and Heat through the VIP at 5 Hz from now on", node=watcher.name)
 
     async def _silent(self) -> bool:

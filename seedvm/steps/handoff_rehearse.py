@@ -18,21 +18,26 @@ from seedvm.base.item import Item
 from seedvm.base.json_tree import JSON
 from seedvm.base.waiting import wait_for
 from seedvm.cloud import ironic
+from seedvm.cloud.connection import in_thread
 from seedvm.cloud.ssh import SshHost
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
+from seedvm.handoff import services
 from seedvm.handoff.members import STACK, Members
 from seedvm.handoff.services import ListedImage
 from seedvm.member import launch, verbs
+from seedvm.member.hold import HolderRequest
 from seedvm.member.launch import LaunchRequest
 from seedvm.member.mute import MuteRequest
 from seedvm.member.rehearse import Part, Rehearsal, RehearsalRequest, RehearseRequest
 from seedvm.member.work import ServedImage, SpareStack
+from seedvm.site.doubts import Doubt, accepted, open_of
 
 SPARE_STACK = "spare"
 _SILENT_SECONDS = 900.0
 _SERVED_IMAGE = "kernel"
 _AVAILABLE = "provision_state=available&fields=uuid,name"
+_POWER = "fields=uuid,name,power_state,maintenance,last_error"
 _ACTIVE = "provision_state=active&fields=instance_uuid,extra"
 
 
@@ -54,6 +59,8 @@ class Rehearse:
         passed = [one for one in await self._rehearsals() if one.passed]
         if not passed:
             return Todo("no rehearsal has passed")
+        if again := await self._answers_now(passed[0].doubts):
+            return Todo(f"{', '.join(again)} can be asked for its power now")
         return Done({"member": passed[0].member, "parts": {name: part.said for name, part in passed[0].parts.items()}})
 
     async def apply(self, report: Report) -> None:
@@ -81,6 +88,8 @@ class Rehearse:
                 hint=_AGAIN,
             )
         self.members.save(replace(self.members.record(), rehearsal=outcome))
+        for doubt in outcome.doubts:
+            report.log(f"doubt {doubt}: {doubt.why}", node=doubt.machine)
         await self._tell_of_spare(outcome.parts, report)
         report.phase(
             "REHEARSE",
@@ -89,11 +98,14 @@ class Rehearse:
         )
 
     async def _begin(self, report: Report) -> None:
-        member = next(iter(await self.members.holders()), None)
+        asked = HolderRequest(self.members.vip)
+        heard = await self.members.hear_most(verbs.HOLDER, lambda _: asked)
+        holders = [node for node in self.members.nodes if node.name in heard.said and heard.said[node.name].holds_vip]
+        member = next(iter(holders), None)
         if member is None:
             raise SeedvmError("no node holds the VIP", hint="on the nodes: systemctl status keepalived")
         token = secrets.token_hex(8)
-        request = await self._request(member, token)
+        request = await self._request(member, token, tuple(heard.silent))
         self.members.save(replace(self.members.record(), rehearsal_token=token))
         await self.members.ask_one(member, verbs.LAUNCH, LaunchRequest("rehearse", _SILENT_SECONDS + 60, request))
         silence = LaunchRequest("mute", _SILENT_SECONDS + 30, MuteRequest(request.handoff_key, token, _SILENT_SECONDS))
@@ -103,16 +115,15 @@ class Rehearse:
         report.log("the seed is being muted; it sends nothing until it hears the verdict", node=member.name)
         await asyncio.to_thread(launch.launch, silence)
 
-    async def _request(self, member: SshHost, token: str) -> RehearseRequest:
+    async def _request(self, member: SshHost, token: str, silent: tuple[str, ...]) -> RehearseRequest:
         site, generated = self.members.site, self.members.secrets.generated
+        api = await self.members.login()
         compared = self.members.record().compared
-        if compared is None:
+        images = compared.images if compared else await in_thread(lambda: services.images(api))
+        if not images:
             raise SeedvmError(
-                "there is no image for the rehearsal",
-                why="handoff.json has no result of COMPARE",
-                hint="restore handoff.json in the state folder from a copy, then run again",
+                "there is no image for the rehearsal", why="Glance lists none", hint="openstack image list"
             )
-        images = compared.images
         kernel = next((one for one in images if _SERVED_IMAGE in one.name), min(images, key=lambda one: one.size))
         return RehearseRequest(
             token=token,
@@ -127,6 +138,7 @@ class Rehearse:
             image=ServedImage(kernel.id, kernel.name, kernel.size, kernel.sha512),
             spare=await self._spare(images),
             seconds=_SILENT_SECONDS - 120,
+            silent=silent,
         )
 
     async def _spare(self, images: Sequence[ListedImage]) -> SpareStack | None:
@@ -159,8 +171,28 @@ class Rehearse:
         )
         report.log("the seed is no longer muted")
 
+    async def _answers_now(self, doubts: Sequence[Doubt]) -> list[str]:
+        """The machines whose power was not read, that Ironic reads now; one that the operator accepted is not asked for again."""
+        known = self.members.record()
+        left = open_of(doubts, accepted(self.members.state_dir), known.attempt)
+        if not left:
+            return []
+        api = await self.members.login()
+        now = await in_thread(lambda: api.list_all("ironic", f"/nodes?{_POWER}", "nodes"))
+        well = {
+            one.text("name", "") or one.text("uuid")
+            for one in now
+            if one.text("power_state", "") in ("power on", "power off")
+            and not one.flag("maintenance")
+            and not one.text("last_error", "")
+        }
+        return [one.machine for one in left if one.machine in well]
+
     async def _rehearsals(self) -> tuple[Rehearsal, ...]:
-        return tuple((await self.members.ask(verbs.REHEARSAL, RehearsalRequest())).values())
+        """As the nodes keep them, and the one that was heard of: its node may be silent now."""
+        heard = await self.members.ask_most(verbs.REHEARSAL, RehearsalRequest())
+        own = self.members.record().rehearsal
+        return (*heard.values(), *((own,) if own else ()))
 
     async def _told(self) -> tuple[Rehearsal, ...]:
         """Every member's last rehearsal; asked until the nodes answer the seed again."""

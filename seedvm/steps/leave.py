@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
@@ -18,20 +18,20 @@ from seedvm.base.typed_json import decode, encode
 from seedvm.base.waiting import wait_for
 from seedvm.cloud.connection import CloudAccess, write_clouds
 from seedvm.controller import units
+from seedvm.controller.boot import booted
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Done, Report, Todo, Verdict
-from seedvm.handoff import services
-from seedvm.handoff.members import Members
+from seedvm.handoff import kept, services
+from seedvm.handoff.members import Members, NodeAnswers
 from seedvm.handoff.wipe import FOLDERS, SecretSweep, holds_anything
 from seedvm.member import verbs
 from seedvm.member.leave import CleanupRequest
-from seedvm.member.notes import KeepRequest
-from seedvm.member.status import booted
 from seedvm.services.load import installed
 from seedvm.site import receipt
 from seedvm.site.secrets_file import load_secrets
 
 _VIEW_SECONDS = 60.0
+A = TypeVar("A")
 _OFF_UNIT = "seedvm-off"
 _OFF_SECONDS = 5.0
 _OFF_FILE = "seed-off"
@@ -45,7 +45,21 @@ def allowed(members: Members) -> Blocked | None:
         said = receipt.trusted(members.state_dir, members.site.name)
     except SeedvmError as error:
         return Blocked(error.what, error.hint)
-    return None if said.may_leave else Blocked(said.verdict, "fix what the receipt names, then run again")
+    return None if said.may_leave else Blocked(said.verdict, said.hint)
+
+
+def expected(members: Members, heard: NodeAnswers[A]) -> NodeAnswers[A]:
+    """What was heard, if only those controllers are silent on which the receipt has the operator's word."""
+    said = receipt.trusted(members.state_dir, members.site.name)
+    named = {one.machine for one in said.doubts if one.name.startswith("silent-")}
+    if lost := sorted({*heard.silent} - named):
+        raise SeedvmError(
+            "the seed does not leave while a controller is silent",
+            machine=lost[0],
+            why=heard.silent[lost[0]],
+            hint="bring it back, or run again: the receipt then asks for your word on it",
+        )
+    return heard
 
 
 @dataclass(frozen=True)
@@ -72,6 +86,12 @@ class LeaveCluster:
         return Done({"members": len(self.members.nodes), "status": "Primary", "rows_of_the_seed": 0})
 
     async def apply(self, report: Report) -> None:
+        if await units.active(installed().units("database")) and (wrong := await self._wrong(seed=True)):
+            raise SeedvmError(
+                "the controllers' database cluster is not healthy: the seed stays a member",
+                why=wrong,
+                hint="on that node: systemctl status mariadb; then run again",
+            )
         await units.stop(installed().units("database"), grace=90)
         await units.disable(installed().units("database"))
 
@@ -86,7 +106,8 @@ class LeaveCluster:
             what="Galera did not become healthy without the seed",
             hint="on a node: seedvm member status",
         )
-        node = self.members.nodes[0]
+        heard = expected(self.members, await self.members.status_most("galera"))
+        node = self.members.node(min(heard.said))
         request = CleanupRequest(node.address, self.members.secrets.generated.admin_password, self.members.seed.name)
         removed = await self.members.ask_one(node, verbs.CLEANUP, request, timeout=120)
         report.log(
@@ -94,13 +115,16 @@ class LeaveCluster:
             node=node.name,
         )
 
-    async def _wrong(self) -> str:
-        """What is not yet as it must be among the nodes."""
-        for name, said in (await self.members.status("galera")).items():
+    async def _wrong(self, *, seed: bool = False) -> str:
+        """What is not yet as it must be among the nodes; with `seed`, while it is a member still. A node on whose silence the operator
+        has given a word may be missing."""
+        heard = expected(self.members, await self.members.status_most("galera"))
+        most, least = len(self.members.nodes) + seed, len(heard.said) + seed
+        for name, said in heard.said.items():
             galera = said.galera
             if galera is None:
                 return f"{name}: {said.broken.get('galera', 'no database')}"
-            if not galera.healthy or galera.cluster_size != len(self.members.nodes):
+            if not galera.healthy or not least <= galera.cluster_size <= most:
                 return f"{name}: {galera.state}, {galera.cluster_status}, {galera.cluster_size} members"
         return ""
 
@@ -129,8 +153,13 @@ class WipeStep:
 
     async def apply(self, report: Report) -> None:
         """Everything else first, secrets.yaml last: as long as it is there a killed wipe can be told apart from a finished one."""
-        journal = self.members.state_dir / "journal.jsonl"
-        await self.members.ask(verbs.KEEP, KeepRequest({"journal.jsonl": journal.read_text()}))
+        journal = {"journal.jsonl": (self.members.state_dir / "journal.jsonl").read_text()}
+        expected(self.members, await kept.keep(self.members, journal))
+        # As they are now: a password that was changed since the hand-off would be lost with the seed.
+        if lacking := await kept.lacking(self.members, journal):
+            raise SeedvmError(
+                "the controllers do not keep what the seed would wipe", why=", ".join(lacking), hint="run again"
+            )
         generated = self.members.secrets.generated
         write_clouds(CloudAccess(self.members.vip, generated.admin_password), self.members.state_dir / "clouds.yaml")
         file = self.members.state_dir / "secrets.yaml"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from seedvm.handoff.live import gaps_of, parse
-from seedvm.member.watch import Sample
+from seedvm.handoff.live import gaps_of
+from seedvm.member.watch import Sample, parse
 
 
 def samples(api: str, *answers: tuple[float, bool]) -> list[Sample]:
@@ -24,12 +24,12 @@ def test_the_worst_api_counts_and_they_are_not_mixed() -> None:
     assert (round(now, 3), round(longest, 3)) == (0.0, 2.0)
 
 
-def test_torn_and_old_lines_are_passed_over() -> None:
+def test_torn_lines_and_those_of_another_watch_are_passed_over() -> None:
     lines = [
-        '{"api": "heat", "at": 5.0, "good": true}',
+        '{"api": "heat", "at": 5.0, "good": true, "token": "before"}',
         '{"api": "heat", "at": 9.0, "go',
         "",
-        '{"api": "heat", "at": 9.5, "good": false}',
+        '{"api": "heat", "at": 9.5, "good": false, "token": "now", "boot": "b"}',
     ]
-    assert parse(lines, 6.0) == [Sample("heat", 9.5, False)]
+    assert parse(lines, "now") == [Sample("heat", 9.5, False, "now", "b")]
     assert gaps_of([]) == (0.0, 0.0, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from seedvm.handoff.record import Committed, Compared, Owned, Quiesced, Record
 from seedvm.handoff.services import ListedImage
 from seedvm.member.rehearse import Part, Rehearsal
 from seedvm.member.watch import Gap
+from seedvm.site.doubts import Accepted, Doubt
 from seedvm.site.generate import generate
 from seedvm.site.model import Site
 from seedvm.site.receipt import VipLine, departed, doubt, sign_tree, site_key, trusted, verify
@@ -55,7 +57,11 @@ REHEARSAL = Rehearsal(
 )
 
 
-def _receipt(record: Record = RECORD, rehearsal: Rehearsal = REHEARSAL) -> Receipt:
+REBOOT = Doubt("reboot-n1", "n1 was rebooted", "n1", "nobody knows")
+SILENT = Doubt("silent-n2", "n2 does not answer", "n2", "timed out")
+
+
+def _receipt(record: Record = RECORD, rehearsal: Rehearsal = REHEARSAL, words: Sequence[Accepted] = ()) -> Receipt:
     return Receipt.of(
         site="demo",
         time=datetime(2026, 11, 23, 1, 2, 3, tzinfo=UTC),
@@ -64,6 +70,7 @@ def _receipt(record: Record = RECORD, rehearsal: Rehearsal = REHEARSAL) -> Recei
         members=[Member("demo-undercloud-0", "172.22.0.11")],
         record=record,
         rehearsal=rehearsal,
+        words=words,
     )
 
 
@@ -78,26 +85,71 @@ def test_a_whole_receipt_says_since_when_the_seed_may_leave() -> None:
 
 
 @pytest.mark.parametrize(
-    ("receipt", "doubt"),
+    ("receipt", "why"),
     [
-        (_receipt(replace(RECORD, owned=replace(OWNED, ids_changed=2))), "IDs changed by the hand-off: 2"),
-        (_receipt(replace(RECORD, owned=replace(OWNED, node_reboots=1))), "nodes rebooted during the hand-off: 1"),
         (_receipt(rehearsal=replace(REHEARSAL, passed=False, why="no power")), "the rehearsal failed: no power"),
         (_receipt(replace(RECORD, compared=replace(COMPARED, databases=()))), "no databases were compared"),
         (_receipt(replace(RECORD, compared=replace(COMPARED, secrets={"bmc": 0}))), "no secret was decrypted: bmc"),
-        (_receipt(replace(RECORD, owned=replace(OWNED, gaps=()))), "no API gaps were measured"),
     ],
 )
-def test_what_is_wrong_or_missing_makes_it_a_no(receipt: Receipt, doubt: str) -> None:
-    assert doubt in receipt.doubts
-    assert receipt.verdict.startswith("SAFE TO LEAVE: NO")
-    assert receipt.tree()["may_leave"] is False
+def test_what_is_wrong_and_can_be_put_right_makes_it_a_no(receipt: Receipt, why: str) -> None:
+    assert why in receipt.refusals
+    assert receipt.verdict.startswith("SAFE TO LEAVE: NO") and receipt.tree()["may_leave"] is False
+    words = [Accepted(why, why, "anna", "2026-11-23T01:00:00+00:00", RECORD.attempt)]
+    assert not replace(receipt, accepted=tuple(words)).may_leave, "nobody's word is enough for it"
 
 
-def test_figures_that_nobody_measured_are_named_by_their_phase() -> None:
+@pytest.mark.parametrize(
+    ("record", "names"),
+    [
+        (replace(RECORD, owned=replace(OWNED, ids_changed=2)), ["ids-changed"]),
+        (replace(RECORD, owned=replace(OWNED, node_reboots=1)), ["reboot-1-nodes"]),
+        (replace(RECORD, owned=replace(OWNED, gaps=())), ["gap-not-measured"]),
+        (replace(RECORD, quiesced=None), ["before-unknown"]),
+        (replace(RECORD, compared=None), ["comparison-unknown"]),
+        (replace(RECORD, committed=Committed("demo-undercloud-0")), ["pause-unknown"]),
+        (replace(RECORD, owned=replace(OWNED, doubts=(REBOOT, SILENT))), ["reboot-n1", "silent-n2"]),
+    ],
+)
+def test_what_cannot_be_measured_any_more_waits_for_the_operators_word(record: Record, names: list[str]) -> None:
+    receipt = _receipt(record)
+    assert [one.name for one in receipt.doubts] == names and not receipt.may_leave
+    assert receipt.verdict.startswith(f"SAFE TO LEAVE: NO, because it waits for your word on {names[0]}")
+    words = [
+        Accepted(one.name, one.what, "anna", "2026-11-23T01:00:00+00:00", record.attempt) for one in receipt.doubts
+    ]
+    said = _receipt(record, words=words)
+    assert said.may_leave
+    assert (
+        said.verdict
+        == f"SAFE TO LEAVE: YES, since 2026-11-23T01:02:03Z, with doubts accepted by anna: {', '.join(names)}"
+    )
+    signed = verify(sign(said, KEY), public_key=PUBLIC)
+    assert [one.name for one in signed.doubts] == names and signed.accepted == tuple(words) and not signed.open
+    assert "accepted by anna" in page(said) and "not accepted" in page(receipt)
+
+
+def test_a_word_holds_for_one_hand_off_and_for_what_the_doubt_said() -> None:
+    record = replace(RECORD, owned=replace(OWNED, doubts=(REBOOT,)))
+    word = Accepted(REBOOT.name, REBOOT.what, "anna", "2026-11-23T01:00:00+00:00", record.attempt)
+    assert _receipt(record, words=[word]).may_leave
+    assert not _receipt(record, words=[replace(word, attempt="1.5")]).may_leave
+    assert not _receipt(record, words=[replace(word, what="something else")]).may_leave
+
+
+def test_a_receipt_is_the_same_as_one_of_another_time_and_not_as_one_that_says_more() -> None:
+    silent = replace(RECORD, owned=replace(OWNED, doubts=(SILENT,)))
+    tree = json.loads(sign(replace(_receipt(silent), time=datetime(2027, 1, 1, tzinfo=UTC)), KEY))
+    assert _receipt(silent).same_as(tree)
+    again = replace(silent, owned=replace(OWNED, doubts=(replace(SILENT, why="no route to host"),)))
+    assert _receipt(again).same_as(tree), "why it is silent is told in other words"
+    assert not _receipt(replace(silent, owned=replace(OWNED, doubts=(SILENT, REBOOT)))).same_as(tree)
+
+
+def test_without_the_figures_of_own_there_is_no_receipt() -> None:
     with pytest.raises(SeedvmError, match="measurements for the receipt are missing") as refused:
-        _receipt(replace(RECORD, quiesced=None, committed=Committed("demo-undercloud-0"), owned=None))
-    assert refused.value.why == "QUIESCE, COMMIT, OWN"
+        _receipt(replace(RECORD, owned=None))
+    assert refused.value.why == "OWN"
 
 
 def test_a_changed_receipt_and_another_sites_key_are_refused() -> None:
@@ -166,7 +218,7 @@ def test_a_seed_has_departed_once_its_receipt_is_good_and_its_secrets_are_gone(t
     assert departed(tmp_path, "demo") is None
     (tmp_path / "secrets.yaml").unlink()
     assert departed(tmp_path, "demo") is not None
-    (tmp_path / "receipt.json").write_text(sign(replace(_receipt(), ids_changed=1), KEY))
+    (tmp_path / "receipt.json").write_text(sign(replace(_receipt(), doubts=(REBOOT,)), KEY))
     assert departed(tmp_path, "demo") is None
 
 

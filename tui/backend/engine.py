@@ -8,6 +8,7 @@ threads, so that nothing waits on the event loop, and the engine outlives the sc
 from __future__ import annotations
 
 import asyncio
+import getpass
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -23,8 +24,9 @@ from seedvm.engine.lock import engine_pid
 from seedvm.scan.evidence import Bmc
 from seedvm.scan.listen import Neighbour
 from seedvm.scan.run import Cost, Plan, ScanEnd, cost, scan
-from seedvm.site import orders
+from seedvm.site import doubts, orders
 from seedvm.site.accounts import Candidate
+from seedvm.site.doubts import Doubt
 from seedvm.site.load import load_site
 from seedvm.site.model import BmcSite
 from seedvm.site.review import confirmation
@@ -173,6 +175,14 @@ class EngineClient:
         log = self.state_dir / "engine.log"
         log.unlink(missing_ok=True)
         return process.spawn(self._engine_words(), log=log)
+
+    async def accept(self, typed: str) -> tuple[Doubt, ...]:
+        """Keep the operator's word on the doubt of that name; gives those that are open still. Raises SeedvmError where none has it."""
+        shown = self.view.receipt
+        listed = shown.open if shown is not None else ()
+        who, attempt = getpass.getuser(), shown.attempt if shown is not None else ""
+        await asyncio.to_thread(doubts.accept, self.state_dir, listed, typed, by=who, attempt=attempt)
+        return tuple(one for one in listed if one.name != typed)
 
     async def confirm(self, typed: str) -> None:
         """Write `confirmed.json` for the review that is shown. Raises SeedvmError on a wrong name."""

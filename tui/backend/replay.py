@@ -19,6 +19,7 @@ from seedvm.scan.listen import Neighbour
 from seedvm.scan.run import ScanEnd
 from seedvm.site import receipt
 from seedvm.site.accounts import Candidate
+from seedvm.site.doubts import Doubt
 from seedvm.site.orders import Order
 from seedvm.site.review import parse_review
 from tui.backend.engine import EngineClient
@@ -117,6 +118,10 @@ class Replay(EngineClient):
     async def drop(self, node: str, typed: str) -> None:
         """Refused."""
         raise SeedvmError("Not dropped", why=_REFUSED)
+
+    async def accept(self, typed: str) -> tuple[Doubt, ...]:
+        """Refused."""
+        raise SeedvmError("Not accepted", why=_REFUSED)
 
     async def confirm(self, typed: str) -> None:
         """Refused."""

@@ -33,7 +33,8 @@ answer (now, and the longest gap), and how long writes were paused.
 Before COMMIT, every failure is rolled back. After COMMIT, nothing is rolled
 back: the engine resumes until the hand-off is complete. Do not switch the
 laptop off before the bar below says YES: that requires the receipt, which is
-written only after the undercloud has worked without the seed.
+written only after the undercloud has worked without the seed. What can no
+longer be measured is a doubt; the receipt page (c) takes your word on it.
 
 r   after a stop: start the engine again; it checks the state and resumes
 c   the receipt      h  the progress      /  searches the log"""
@@ -73,7 +74,8 @@ c   the receipt      h  the progress      /  searches the log"""
         stopped = failure is not None and not view.running and failure.step in theirs
         lines["failure"].set_class(not stopped, "hidden")
         if failure is not None and stopped:
-            keys = "r retry   m modify the site   b write a support bundle"
+            doubts = "c accept the doubts   " if view.receipt is not None and view.receipt.open else ""
+            keys = f"{doubts}r retry   m modify the site   b write a support bundle"
             lines["failure"].fill(lambda width: [*failure_lines(failure, width), [(" " * 9 + keys, "strong")]])
         log, named = [line for line in state.log if line.step in theirs], names(view.review)
         put(

@@ -7,12 +7,14 @@ guesses that a disk may be wiped or that the seed may leave.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.typed_json import decode
 from seedvm.machines.inventory import Finding
+from seedvm.site.doubts import Accepted, Doubt, open_of
 
 
 @dataclass(frozen=True)
@@ -35,13 +37,16 @@ class Known:
 
 @dataclass(frozen=True)
 class ShownReceipt:
-    """The receipt: whether it lets the seed leave, its page for people where there is one, and its figures."""
+    """The receipt: whether it lets the seed leave, its page for people where there is one, and its figures. `open` are the doubts on
+    which the operator's word is missing, `attempt` the hand-off for which it would be given."""
 
     may_leave: bool
     since: str
     because: str
     lines: tuple[tuple[str, str], ...]
     page: tuple[str, ...] = ()
+    open: tuple[Doubt, ...] = ()
+    attempt: str = ""
 
 
 def _tree(text: str, name: str) -> Mapping[str, Any]:
@@ -124,9 +129,19 @@ def parse_inventory(text: str) -> tuple[Known, ...]:
         ) from None
 
 
-def parse_receipt(text: str, page: str = "", *, doubt: str) -> ShownReceipt:
+@dataclass(frozen=True)
+class _Doubts:
+    """What a receipt of this version has of doubts; an older one has none."""
+
+    attempt: str = ""
+    doubts: tuple[Doubt, ...] = ()
+    accepted: tuple[Accepted, ...] = ()
+
+
+def parse_receipt(text: str, page: str = "", *, doubt: str, words: Sequence[Accepted] = ()) -> ShownReceipt:
     """The receipt in `receipt.json` with its page `receipt.txt`. It lets the seed leave only where it says `may_leave: true` and there
-    is no `doubt` that it is the site's own (see `seedvm.site.receipt.doubt`)."""
+    is no `doubt` that it is the site's own (see `seedvm.site.receipt.doubt`). `words` are what the operator has accepted since."""
+    said = decode(_Doubts, _tree(text, "receipt.json"), "receipt.json")
     tree = {name: value for name, value in _tree(text, "receipt.json").items() if name != "signature"}
     return ShownReceipt(
         may_leave=tree.get("may_leave") is True and not doubt,
@@ -137,4 +152,6 @@ def parse_receipt(text: str, page: str = "", *, doubt: str) -> ShownReceipt:
             *((_label(name, doubt), value) for name, value in _flat(tree)),
         ),
         page=() if doubt else tuple(page.splitlines()),
+        open=() if doubt else open_of(said.doubts, (*said.accepted, *words), said.attempt),
+        attempt=said.attempt,
     )

@@ -16,7 +16,7 @@ from seedvm.engine.journal import JOURNAL, Tail
 from seedvm.engine.lock import engine_pid
 from seedvm.engine.reducer import fold
 from seedvm.engine.state import State
-from seedvm.site import receipt
+from seedvm.site import doubts, receipt
 from seedvm.site.load import parse_site
 from seedvm.site.orders import pending
 from seedvm.site.review import Confirmation, Review, parse_confirmed, parse_review
@@ -97,7 +97,7 @@ class FolderWatch:
             state_dir / receipt.FILE,
             self._receipt_of,
             None,
-            beside=[state_dir / name for name in (receipt.PAGE, receipt.KEY, "secrets.yaml", "site.yaml")],
+            beside=[state_dir / name for name in (receipt.PAGE, receipt.KEY, doubts.FILE, "secrets.yaml", "site.yaml")],
         )
         self._confirmed = _File[Confirmation | None](state_dir / "confirmed.json", parse_confirmed, None)
         self._asked = {
@@ -142,7 +142,8 @@ class FolderWatch:
     def _receipt_of(self, text: str) -> ShownReceipt:
         page = self._dir / receipt.PAGE
         doubt = receipt.doubt(text, key=receipt.site_key(self._dir), site=self._site_name())
-        return parse_receipt(text, page.read_text() if page.exists() else "", doubt=doubt)
+        shown = page.read_text() if page.exists() else ""
+        return parse_receipt(text, shown, doubt=doubt, words=doubts.accepted(self._dir))
 
     def _site_name(self) -> str:
         try:

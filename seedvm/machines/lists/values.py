@@ -155,8 +155,6 @@ def _ip(text: str, said: str) -> str:
         return str(ipaddress.ip_address(text))
     except ValueError:
         pass
-    if text.lower() in ("dhcp", "static", "auto", "dynamic"):
-        raise ValueError(f"{said} is not an address: enter the BMC's IP address")
     if re.fullmatch(r"(?=.*[A-Za-z])[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?", text):
         raise ValueError(f"{said} is a host name, not an address: enter the BMC's IP address")
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?(E\+[0-9]+)?", text):

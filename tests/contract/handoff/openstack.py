@@ -47,7 +47,11 @@ class Asked:
 
 @dataclass
 class Cloud:
-    """`alive(machine)` says which workers run there; `broken` are (machine, service) that answer 500, `silent` who answers nothing."""
+    """`alive(machine)` says which workers run there; `broken` are (machine, service) that answer 500, `silent` who answers nothing.
+
+    `stack` is the undercloud's, `made` are those that were created later, `others` those of other projects, which Heat's policy lets an
+    admin list or not.
+    """
 
     password: str
     alive: Callable[[str], set[str]]
@@ -62,7 +66,10 @@ class Cloud:
     nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
     stack: dict[str, Any] = field(default_factory=dict)
     updates: list[Any] = field(default_factory=list)
+    made: dict[str, dict[str, Any]] = field(default_factory=dict)
+    others: list[dict[str, Any]] = field(default_factory=list)
     fails_update: bool = False
+    lists_all_projects: bool = True
     _made: int = 0
 
     def answer(self, asked: Asked) -> Answer:
@@ -140,22 +147,49 @@ def _orchestration(cloud: Cloud, asked: Asked, path: str) -> Answer:
         alive = {name: "up" if "heat-engine" in cloud.alive(name) else "down" for name in sorted(cloud.rows["heat"])}
         engines = [{"hostname": name, "status": status} for name, status in alive.items()]
         return 200, {"services": engines}
-    stack = cloud.stack
+    if rest == "/stacks" and asked.method == "POST":
+        return _made_stack(cloud, asked)
     if rest == "/stacks":
-        wanted = re.search(r"name=([^&]+)", asked.path)
-        listed = [stack] if stack and (not wanted or wanted[1] == stack["stack_name"]) else []
-        if stack and stack["stack_status"] == "UPDATE_IN_PROGRESS":
-            stack["stack_status"] = "UPDATE_FAILED" if cloud.fails_update else "UPDATE_COMPLETE"
-        return 200, {"stacks": [dict(one) for one in listed]}
+        return _stacks(cloud, asked)
+    name = rest.split("/")[2]
+    stack = cloud.made.get(name, cloud.stack)
+    if asked.method == "DELETE":
+        cloud.made.pop(name, None)
+        return 204, None
     if asked.method == "PATCH":
         if stack["stack_status"].endswith("IN_PROGRESS"):
             return 409, {"error": {"message": "Stack undercloud already has an action (UPDATE) in progress."}}
         cloud.updates.append(asked.body)
         given = {name: str(value) for name, value in asked.body.get("parameters", {}).items()}
         stack["parameters"] = {**stack["parameters"], **given}
-        stack.update(stack_status="UPDATE_IN_PROGRESS", tags=[asked.body.get("tags")], updated_time=cloud.make("time"))
+        tags = [asked.body["tags"]] if "tags" in asked.body else stack["tags"]
+        stack.update(stack_status="UPDATE_IN_PROGRESS", tags=tags, updated_time=cloud.make("time"))
         return 202, None
     return 200, {"stack": {**stack, "stack_status_reason": "node 1: no signal" if cloud.fails_update else ""}}
+
+
+def _stacks(cloud: Cloud, asked: Asked) -> Answer:
+    """A list of them, and what was in progress has ended by the next look. An update of the undercloud's may fail, no other does."""
+    everywhere = "global_tenant=true" in asked.path
+    if everywhere and not cloud.lists_all_projects:
+        return 403, {"error": {"message": "You are not authorized to complete this action."}}
+    wanted = re.search(r"[?&]name=([^&]+)", asked.path)
+    there = [one for one in (cloud.stack, *cloud.made.values(), *(cloud.others if everywhere else ())) if one]
+    listed = [dict(one) for one in there if not wanted or wanted[1] == one["stack_name"]]
+    for one in (cloud.stack, *cloud.made.values()):
+        if one and one["stack_status"] == "UPDATE_IN_PROGRESS":
+            failed = cloud.fails_update and one is cloud.stack
+            one["stack_status"] = "UPDATE_FAILED" if failed else "UPDATE_COMPLETE"
+    return 200, {"stacks": listed}
+
+
+def _made_stack(cloud: Cloud, asked: Asked) -> Answer:
+    name = asked.body["stack_name"]
+    cloud.made[name] = {
+        "id": cloud.make("stack"), "stack_name": name, "stack_status": "CREATE_COMPLETE", "stack_status_reason": "",
+        "parameters": {}, "updated_time": None, "tags": [],
+    }  # fmt: skip
+    return 201, {"stack": {"id": cloud.made[name]["id"]}}
 
 
 def _compute(cloud: Cloud, asked: Asked, path: str) -> Answer:

@@ -28,22 +28,31 @@ async def compared(lab: Lab) -> None:
 
 
 async def fenced(lab: Lab) -> None:
-    """The seed's workers are stopped, and a node has watched the VIP: two APIs, ten polls, one second without an answer."""
+    """The seed's workers are stopped, and a node watches the VIP."""
     await compared(lab)
-    folder = lab.nodes[2].run / "seedvm"
-    folder.mkdir(exist_ok=True)
-    began = 1_800_000_000.0
-    good = [(number, number not in (4, 5, 6, 7)) for number in range(10)]
-    samples = [Sample(api, began + 0.2 * number, answered) for number, answered in good for api in ("keystone", "heat")]
-    (folder / "watch.jsonl").write_text("".join(json.dumps(vars(one)) + "\n" for one in samples))
-    lab.members.save(replace(lab.record, watch=VipWatch(lab.nodes[2].name, began)))
+    lab.members.save(replace(lab.record, watch=VipWatch(lab.nodes[2].name, 0.0, "watch")))
     process.run(["systemctl", "stop", *installed().units("worker")], timeout=20)
 
 
 async def committed(lab: Lab) -> None:
-    """The VIP is a node's."""
+    """The VIP is a node's, and a node has watched it: two APIs, five polls a second, one second without an answer."""
     await fenced(lab)
     await Commit(lab.members).apply(Told())
+    watched(lab)
+
+
+def watched(lab: Lab, *, token: str = "watch") -> None:
+    """The samples of the watch on the last node, from before the VIP moved until after it, by that node's own clock."""
+    node = lab.nodes[2]
+    moved = [json.loads(line) for line in (node.lib / "seedvm/handoff.jsonl").read_text().splitlines()]
+    times = [line["at"] for line in moved if line["phase"] == "COMMIT"]
+    count = max(10, int((times[-1] - times[0]) / 0.2) + 3)
+    samples = [
+        Sample(api, round(times[0] - 0.1 + 0.2 * number, 3), number not in (4, 5, 6, 7), token, moved[-1]["boot"])
+        for number in range(count)
+        for api in ("keystone", "heat")
+    ]
+    (node.lib / "seedvm/watch.jsonl").write_text("".join(json.dumps(vars(one)) + "\n" for one in samples))
 
 
 async def owned(lab: Lab) -> None:

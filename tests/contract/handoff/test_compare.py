@@ -113,6 +113,16 @@ async def test_a_kind_of_secret_of_which_there_is_none_proves_nothing(lab: Lab) 
 
 
 @in_a_lab
+async def test_one_ironic_node_without_a_bmc_password_is_named_and_fails_nothing(lab: Lab) -> None:
+    lab.cluster.bmcs = [*lab.cluster.bmcs, ("node-9", "{}")]
+    await quiesced(lab)
+    await Compare(lab.members).apply(lab.told)
+    assert lab.record.compared is not None
+    assert lab.record.compared.secrets["bmc"] == 2 and lab.record.compared.without_password == ("node-9",)
+    assert any("node-9" in line for line in lab.told.lines)
+
+
+@in_a_lab
 async def test_a_node_that_is_lost_and_an_engine_that_is_stopped_let_writes_pass_again(lab: Lab) -> None:
     await quiesced(lab)
     lab.down.add("demo-undercloud-1")

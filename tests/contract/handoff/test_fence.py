@@ -33,7 +33,7 @@ async def test_the_workers_are_silent_and_a_node_watches_the_vip(lab: Lab) -> No
     assert lab.haproxy["seed"].held and lab.holder() == ["seed"]
     assert lab.record.watch is not None and lab.record.watch.member == "demo-undercloud-2"
     assert lab.nodes[2].unit("seedvm-watch.service") == "active"
-    samples = lab.nodes[2].run / "seedvm/watch.jsonl"
+    samples = lab.nodes[2].lib / "seedvm/watch.jsonl"
     await until(lambda: samples.exists() and '"good": true' in samples.read_text())
     assert lab.told.phases == ["FENCE started", "FENCE started", "FENCE done"]
 

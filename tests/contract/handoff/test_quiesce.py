@@ -116,3 +116,14 @@ async def test_killed_under_the_hold_the_seeds_own_timer_frees_the_writes_and_it
     assert await step.check() == Todo("the undercloud still accepts changes")
     await step.apply(lab.told)
     assert isinstance(await step.check(), Done) and lab.record.quiesced is not None
+
+
+@in_a_lab
+async def test_a_stack_of_another_project_is_waited_for_and_a_policy_that_hides_it_fails_nothing(lab: Lab) -> None:
+    lab.cloud.others = [{"id": "stack-9", "stack_name": "theirs", "stack_status": "CREATE_IN_PROGRESS"}]
+    with pytest.raises(SeedvmError, match="is still busy") as failed:
+        await Quiesce(lab.members, idle_seconds=2).apply(lab.told)
+    assert "stack theirs CREATE_IN_PROGRESS" in failed.value.why and not lab.haproxy["seed"].held
+    lab.cloud.lists_all_projects = False
+    await Quiesce(lab.members).apply(lab.told)
+    assert isinstance(await Quiesce(lab.members).check(), Done)

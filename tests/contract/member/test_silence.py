@@ -115,7 +115,7 @@ async def test_the_watch_sees_a_service_go_and_come_back(cable: tuple[str, str],
 
     seed, member = cable
     samples = tmp_path / "watch.jsonl"
-    request = f"WatchRequest('192.0.2.1', 60, {{'web': 8080}}, {str(samples)!r})"
+    request = f"WatchRequest('192.0.2.1', 60, ports={{'web': 8080}}, samples={str(samples)!r})"
     server = [sys.executable, "-m", "http.server", "--bind", "192.0.2.1", "8080"]
 
     def lines(word: str) -> int:
@@ -136,7 +136,9 @@ async def test_the_watch_sees_a_service_go_and_come_back(cable: tuple[str, str],
         with child(process.Command(server, netns=seed, cwd=tmp_path)):
             await until(lambda: lines('"good": true') > good + 4)
             took = time.monotonic() - begun
-    (gap,) = gaps(GapsRequest(samples=str(samples)))
+    measured = gaps(GapsRequest(samples=str(samples), record=str(tmp_path)))
+    assert "the time in which the VIP moved" in measured.lost, "no COMMIT was noted here"
+    (gap,) = measured.gaps
     assert gap.api == "web"
     assert 0.8 < gap.longest_seconds < took + INTERVAL
     assert gap.failed >= 4

@@ -97,8 +97,8 @@ async def test_the_undercloud_does_its_own_work() -> None:
     rack = Rack()
     with cloud(rack.services):
         work = work_of(VIP, PASSWORD)
-        assert work.read_power() == "2 BMCs answered the undercloud's conductors"
-        assert rack.power == ["/v1/nodes/n0/states/power power on", "/v1/nodes/n1/states/power power on"]
+        assert str(work.read_power()) == "2 BMCs answered the undercloud's conductors"
+        assert sorted(rack.power) == ["/v1/nodes/n0/states/power power on", "/v1/nodes/n1/states/power power on"]
         assert work.update_stack("undercloud", "mine") == "stack undercloud UPDATE_COMPLETE with tag mine"
         assert work.begin_spare(SpareStack("spare", "spare-0", {"resources": {}})) == "stack spare started"
         held = b'{"bytes": "of the image"}'
@@ -107,7 +107,10 @@ async def test_the_undercloud_does_its_own_work() -> None:
         with pytest.raises(SeedvmError, match="differs from what was uploaded"):
             work.serve_image(ServedImage("i", "seedvm-golden", len(held), "00"))
         rack.nodes[1]["power_state"] = None
-        with pytest.raises(SeedvmError, match="demo-1: the power state is unknown"):
+        read = work.read_power()
+        assert read.answered == 1 and [one.name for one in read.doubts] == ["power-demo-1"]
+        rack.nodes[0]["maintenance"] = True
+        with pytest.raises(SeedvmError, match="demo-0: no BMC answers the undercloud's conductors"):
             work.read_power()
 
 
