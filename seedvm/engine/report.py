@@ -26,6 +26,7 @@ _FIGURES = {
     "ids_changed": "the hand-off has not been done",
     "doubts": "the hand-off has not been done",
     "node_loss_gap_seconds": "no node was powered off to measure it",
+    "rows_lost": "no writer counted the rows that it was told are stored",
 }
 # How a terminal shows each figure: its label and its unit.
 _LABELS = {
@@ -38,6 +39,7 @@ _LABELS = {
     "ids_changed": ("IDs changed, hand-off", ""),
     "doubts": ("doubts, hand-off", ""),
     "node_loss_gap_seconds": ("API gap, loss of a node", " s"),
+    "rows_lost": ("acknowledged rows lost", ""),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import sys
 import tarfile
 from functools import partial
 from pathlib import Path
@@ -90,6 +91,23 @@ def _power_is_asked(world: World, node: str) -> bool:
 def _two(row: str) -> tuple[str, str]:
     first, _, second = row.partition("\t")
     return first, second
+
+
+def test_no_row_is_lost_that_was_acknowledged_to_a_user_during_the_hand_off(finished: World) -> None:
+    acknowledged = (finished.rows / "acknowledged").read_text().split()
+    words = (
+        "env",
+        f"PYTHONPATH={finished.repo}",
+        sys.executable,
+        "-m",
+        "tests.storm.writer",
+        str(finished.rows),
+        "list",
+    )
+    lost = {*acknowledged} - {*json.loads(finished.inside(*words))}
+    finished.note_fact("rows_lost", len(lost))
+    assert len(acknowledged) > 50
+    assert not lost
 
 
 def test_nothing_of_the_seed_answers(finished: World) -> None:

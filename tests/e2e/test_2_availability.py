@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -51,11 +50,7 @@ def lost(finished: World) -> Loss:
     for port in (5000, 8004, 8774, 6385):
         wait_until(f"port {port} answers", partial(finished.answers, f"http://{VIP}:{port}/", 1), 60, every=0.1)
     gap = round(time.monotonic() - begin, 1)
-    facts = finished.state / "facts.json"
-    known = json.loads(facts.read_text()) if facts.exists() else {}
-    facts.write_text(json.dumps({**known, "node_loss_gap_seconds": gap}))
-    finished.seedvm("--state-dir", str(finished.state), "report")
-    (finished.demo / "report.json").write_text((finished.state / "report.json").read_text())
+    finished.note_fact("node_loss_gap_seconds", gap)
     return Loss(machine, others, gap)
 
 

@@ -8,17 +8,21 @@ that a run can be read afterwards.
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import yaml
+
 from seedvm.base import process
+from seedvm.base.files import write_private
 from seedvm.engine.codec import encode
 from seedvm.engine.events import Entry
 from seedvm.engine.journal import read
-from tests.e2e.world import NAMESPACE, World
+from tests.e2e.world import NAMESPACE, VIP, World
 from tests.terminal import Pane, Tmux, wait_until
 
 BEGIN_LIMIT_SECONDS = 20 * 60
@@ -42,6 +46,7 @@ class Walk:
     world: World
     tmux: Tmux
     began: float = field(default_factory=time.monotonic)
+    writer: process.Child | None = None
 
     def tell(self, text: str) -> None:
         print(f"{time.monotonic() - self.began:6.0f} s  {text}", file=sys.__stdout__, flush=True)
@@ -52,6 +57,9 @@ class Walk:
             self._walk()
         except Exception as error:
             raise AssertionError(f"{error}\n{self._last_words()}") from error
+        finally:
+            if self.writer is not None:
+                process.stop(self.writer)
 
     def _last_words(self) -> str:
         said = [encode(event)[:400] for event in self.events() if event.kind not in ("node", "progress", "resource")]
@@ -66,11 +74,22 @@ class Walk:
         wait_until("the update was taken", self.tried_again, STRETCH_LIMIT_SECONDS)
         self.kill_engine("deploy", lambda e: e.kind == "progress")
         again = self.lose_two_screens(desk)
+        self.write_rows()
         self.kill_engine("handoff-own", lambda e: e.kind == "log")
         shown = again.until("SAFE TO LEAVE: YES", within=STRETCH_LIMIT_SECONDS)
         self.tell("the screen says: " + next(line for line in shown.splitlines() if "SAFE TO LEAVE" in line).strip())
         assert f"{ENDED}0" in desk.until(ENDED, within=STRETCH_LIMIT_SECONDS)
         self.tell("the demo has ended")
+
+    def write_rows(self) -> None:
+        """A user who writes through the VIP from now on, through the whole hand-off, and keeps what was acknowledged."""
+        self.world.rows.mkdir(exist_ok=True)
+        clouds = yaml.safe_load((self.world.state / "clouds.yaml").read_text())["clouds"]["undercloud"]
+        account = {"vip": VIP, "password": clouds["auth"]["password"]}
+        write_private(self.world.rows / "account.json", json.dumps(account))
+        words = [sys.executable, "-m", "tests.storm.writer", str(self.world.rows)]
+        command = process.Command(words, netns=NAMESPACE, cwd=self.world.repo, env={"PYTHONPATH": str(self.world.repo)})
+        self.writer = process.spawn(command, log=self.world.rows / "writer.log")
 
     def begin(self) -> Pane:
         """The demo's own command, the first screen, Enter."""

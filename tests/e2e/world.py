@@ -32,6 +32,11 @@ class World:
         return self.demo / "seed"
 
     @property
+    def rows(self) -> Path:
+        """Where the writer keeps what was acknowledged to it; its account is in it, and no log."""
+        return self.demo / "rows"
+
+    @property
     def command(self) -> list[str]:
         """seedvm at the operator's desk: as a module, so that it is this checkout's."""
         return [str(self.repo / ".venv" / "bin" / "python"), "-m", "seedvm"]
@@ -67,6 +72,14 @@ class World:
 
     def journal(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in (self.state / "journal.jsonl").read_text().splitlines() if line]
+
+    def note_fact(self, name: str, value: float) -> None:
+        """A figure that was measured from outside, into the demo's report."""
+        facts = self.state / "facts.json"
+        known = json.loads(facts.read_text()) if facts.exists() else {}
+        facts.write_text(json.dumps({**known, name: value}))
+        self.seedvm("--state-dir", str(self.state), "report")
+        (self.demo / "report.json").write_text((self.state / "report.json").read_text())
 
     def machine_events(self, machine: str) -> list[dict[str, Any]]:
         """What the rack itself saw a machine do (power, network boot, writes), from its own log."""

@@ -23,7 +23,6 @@ from tests.storm.blows import Moment, Strike
 from tests.storm.world import ENGINE, MEMBERS, SEED, VIP, World, wait
 
 _SOON = 120.0
-_WORKERS = ("heat-engine", "ironic-conductor", "nova-scheduler")
 
 
 def _nothing_more(_world: World) -> list[str]:

@@ -15,6 +15,7 @@ import yaml
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
+from seedvm.base.files import write_private
 from seedvm.rack import inject, rack, saved
 from tests.storm.blows import Moment, Strike
 from tests.storm.operator import Operator, narrated
@@ -87,6 +88,7 @@ def play(
             operator = Operator(world, say, script.most_tries)
             left = operator.to_the_end()
             outcome.tries, outcome.why = len(operator.tries), operator.tries
+            outcome.wrong += operator.wrong
             inject.heal_machines(world.spec, ())
             _judge(world, outcome, watch, left, before, folder)
             outcome.wrong += script.also(world)
@@ -106,7 +108,7 @@ def _begin(
     """The saved rack, running and whole, with the account of the writer; what the undercloud lists before anything happens."""
     began = time.monotonic()
     saved.restore(world.spec, point)
-    (folder / "account.json").write_text(json.dumps({"vip": VIP, "password": world.password()}))
+    write_private(folder / "account.json", json.dumps({"vip": VIP, "password": world.password()}))
     site = yaml.safe_load(world.paths.site_file.read_text())
     site["undercloud"]["rehearse_on_spare"] = script.spare
     world.paths.site_file.write_text(yaml.safe_dump(site, sort_keys=False))

@@ -13,7 +13,7 @@ from seedvm.engine.report import make_report, write_report
 
 KEYS = {
     "road_seconds", "stretches", "image_build_seconds", "seed_pss_mib", "handoff_longest_gap_seconds",
-    "handoff_write_pause_seconds", "node_reboots", "ids_changed", "node_loss_gap_seconds", "verdict",
+    "handoff_write_pause_seconds", "node_reboots", "ids_changed", "node_loss_gap_seconds", "rows_lost", "verdict",
 }  # fmt: skip
 STEPS = [
     {"name": "scan", "title": "", "stretch": "discover", "usual_seconds": 1},
