@@ -26,7 +26,7 @@ _FIGURES = {
     "ids_changed": "the hand-off has not been done",
     "doubts": "the hand-off has not been done",
     "node_loss_gap_seconds": "no node was powered off to measure it",
-    "rows_lost": "no writer counted the rows that it was told are stored",
+    "rows_lost": "no writer counted its acknowledged rows",
 }
 # How a terminal shows each figure: its label and its unit.
 _LABELS = {
