@@ -13,6 +13,7 @@ import contextlib
 import json
 import urllib.parse
 from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING
 
 from seedvm.base import trace
 from seedvm.base.errors import SeedvmError
@@ -32,9 +33,10 @@ from seedvm.foreign import json_document
 from seedvm.foreign.numbers import decimal
 from seedvm.foreign.text import exact
 from seedvm.foreign.url import Elsewhere
-from seedvm.transport.connection import Endpoint
 from seedvm.transport.errors import TransportError
-from seedvm.transport.http import HttpAnswer, HttpClient
+
+if TYPE_CHECKING:
+    from seedvm.transport.http import HttpAnswer
 
 __all__ = [
     "Busy",
@@ -78,6 +80,10 @@ class RedfishHttp:
         pin: str | None = None,
         old_tls: bool = False,
     ) -> None:
+        # aiohttp is loaded with these, and no command needs that to start
+        from seedvm.transport.connection import Endpoint
+        from seedvm.transport.http import HttpClient
+
         self.address = address
         self.user = user
         self.port = port
