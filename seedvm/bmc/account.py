@@ -146,14 +146,17 @@ class BmcAccess:
             if not said.code and said.data.rstrip(b"\0").decode(errors="replace") == self.user:
                 return number
         raise SeedvmError(
-            f"could not find the BMC user ID of {self.user}", machine=self.address, why="checked 16 slots"
+            f"could not find the BMC user ID of {self.user}",
+            machine=self.address,
+            why="checked 16 slots",
+            hint="change the password in the BMC's web interface and add it to the candidates",
         )
 
     async def _set_redfish(self, bmc: RedfishBmc, password: Secret) -> None:
         try:
             await bmc.set_password(password)
         except Rejected as error:
-            raise NotTaken(error.what, machine=self.address, why=error.why) from None
+            raise NotTaken(error.what, machine=self.address, why=error.why, hint=error.hint) from None
 
     async def _set_ipmi(self, session: Session, number: int, password: Secret) -> None:
         """The old password may be one of 20 bytes, which then goes back in the long form (22.30)."""
@@ -163,5 +166,8 @@ class BmcAccess:
         said = await session.command(NETFN_APP, 0x47, data)
         if said.code:
             raise NotTaken(
-                "the BMC refused the new password", machine=self.address, why=f"IPMI completion code {said.code:#04x}"
+                "the BMC refused the new password",
+                machine=self.address,
+                why=f"IPMI completion code {said.code:#04x}",
+                hint="see the BMC's rules for passwords",
             )

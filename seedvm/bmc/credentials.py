@@ -18,7 +18,7 @@ from seedvm.bmc.bmc_login import BmcLogin, BmcProtocol
 from seedvm.bmc.findings_redfish import OLD_TLS, SEVERAL, UNUSABLE
 from seedvm.bmc.ipmi15_session import Unheard, login15
 from seedvm.bmc.ipmi20_session import IpmiRefused, exchange
-from seedvm.bmc.login_result import Proven, Unproven
+from seedvm.bmc.login_result import Proven, Unproven, minutes
 from seedvm.bmc.prove_offline import prove_ipmi
 from seedvm.bmc.prove_online import prove_ipmi15, prove_redfish, try_redfish
 from seedvm.bmc.redfish_errors import PasswordChangeRequired, Unauthorized
@@ -73,7 +73,8 @@ async def still_opens(bmc: BmcLogin, pair: Candidate, protocol: BmcProtocol) -> 
     logged in; over the others a login is the only test. Raises SeedvmError while nothing may be tried.
     """
     if hold := bmc.ledger.held(bmc.address):
-        raise SeedvmError(hold.why, machine=bmc.address, why="no login is sent until this ends")
+        hint = f"run again in {minutes(hold.until - time.time())}"
+        raise SeedvmError(hold.why, machine=bmc.address, why="no login is sent until this ends", hint=hint)
     if protocol is BmcProtocol.IPMI_20:
         try:
             said = await exchange(bmc.address, pair.user, port=bmc.port)

@@ -103,7 +103,9 @@ async def _not_logged_in(bmc: BmcLogin, user: str, charge: Charge, error: Seedvm
             return Unproven(f"{error.what}: {error.why}", error.hint, retry_seconds=error.seconds)
         case OldTls():
             charge.never_arrived()
-            return Unproven(f"{error.what}: {error.why}", error.hint, finding=OLD_TLS)
+            return Unproven(
+                f"{error.what}: {error.why}", error.hint, 60, finding=OLD_TLS
+            )  # the site may allow it by then
     charge.never_arrived()
     if isinstance(error, RedfishUnreachable):
         if await present(bmc.address):
