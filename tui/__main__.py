@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from seedvm.base.errors import SeedvmError
+from seedvm.foreign.text import printable
 from tui.app import WizardApp
 from tui.backend.engine import EngineClient
 from tui.backend.replay import Replay
@@ -48,7 +49,7 @@ def main(argv: list[str] | None = None) -> int:
         if asked.web:
             return _web(asked)
     except (SeedvmError, OSError) as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(printable(str(error)) + "\n")
         return 2
     if asked.plain or wants_lines(os.environ):
         return asyncio.run(Talk(link, Terminal(), replaying=asked.replay is not None).run())
@@ -68,7 +69,7 @@ def _web(asked: argparse.Namespace) -> int:
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(printable(text) + "\n")
     sys.stdout.flush()
 
 

@@ -32,7 +32,7 @@ from tui.screens.receipt import ReceiptPage
 from tui.screens.review import ReviewPage
 from tui.screens.welcome import WelcomePage
 from tui.state.watcher import View
-from tui.text.ascii import PlainFilter, wants_ascii
+from tui.text.ascii import PlainFilter, TextFilter, wants_ascii
 from tui.text.waiting import Wait
 from tui.typeahead import Lap, TypedAhead
 
@@ -90,6 +90,7 @@ class WizardApp(App[None]):
         self.replaying = replaying
         self.ascii_only = wants_ascii(environment)
         self.colourless = self.ascii_only or "NO_COLOR" in environment
+        self._text_filter = TextFilter()
         self._filters_of = {key: PlainFilter(key) for key in (True, False)}
         self._shown: set[str] = set()
         self._owed: dict[str, bool] = {}
@@ -110,8 +111,8 @@ class WizardApp(App[None]):
         await self._ahead.back(lap)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Textual's own, then ours, which holds the output to what the console can show."""
-        own = super().get_line_filters()
+        """Textual's own, then ours, which hold the output to text, and to what the console can show."""
+        own = [*super().get_line_filters(), self._text_filter]
         return [*own, self._filters_of[self.ascii_only]] if self.colourless else own
 
     def on_mount(self) -> None:
@@ -202,7 +203,7 @@ class WizardApp(App[None]):
                 await self.link.start_engine()
             except (SeedvmError, TimeoutError) as error:
                 why = str(error) or "it did not start in time"
-                self.notify(why, title="The engine could not be started", severity="error", timeout=15)
+                self.notify(why, title="The engine could not be started", severity="error", timeout=15, markup=False)
 
     @contextmanager
     def _waiting(self, wait: Wait) -> Iterator[None]:
@@ -222,15 +223,19 @@ class WizardApp(App[None]):
             try:
                 path = await self.link.bundle()
             except (SeedvmError, OSError) as error:
-                self.notify(str(error), title="Support bundle not written", severity="error", timeout=15)
+                self.notify(str(error), title="Support bundle not written", severity="error", timeout=15, markup=False)
                 return
-        self.notify(f"{path} (contains no secrets)", title="Support bundle", timeout=15)
+        self.notify(f"{path} (contains no secrets)", title="Support bundle", timeout=15, markup=False)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """An unexpected error in the background is shown, and the wizard stays open."""
         if event.state is WorkerState.ERROR:
             self.notify(
-                f"{event.worker.name}: {event.worker.error}", title="Unexpected error", severity="error", timeout=30
+                f"{event.worker.name}: {event.worker.error}",
+                title="Unexpected error",
+                severity="error",
+                timeout=30,
+                markup=False,
             )
 
     def action_redraw(self) -> None:

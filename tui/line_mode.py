@@ -14,6 +14,7 @@ from typing import Protocol
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
+from seedvm.foreign.text import printable
 from seedvm.site.accounts import Candidate
 from seedvm.site.doubts import Doubt
 from tui.backend.engine import EngineClient
@@ -42,7 +43,7 @@ class Terminal:
 
     def say(self, text: str) -> None:
         """A line, flushed at once."""
-        sys.stdout.write(ascii_text(text).rstrip() + "\n")
+        sys.stdout.write(ascii_text(printable(text)).rstrip() + "\n")
         sys.stdout.flush()
 
     async def ask(self, question: str, *, hidden: bool = False) -> str | None:
@@ -52,7 +53,7 @@ class Terminal:
             try:
                 if hidden and sys.stdin.isatty():
                     return getpass.getpass(question)
-                sys.stdout.write(question)
+                sys.stdout.write(printable(question))
                 sys.stdout.flush()
                 line = sys.stdin.readline()
             except (EOFError, OSError):

@@ -87,7 +87,7 @@ def _words(raised: BaseException) -> str:
 def _line(kind: Kind, **what: Value) -> bytes:
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     shown = {name: _hidden(value) for name, value in what.items()}
-    return json.dumps({"time": now, "pid": os.getpid(), "kind": kind, **shown}, ensure_ascii=False).encode() + b"\n"
+    return json.dumps({"time": now, "pid": os.getpid(), "kind": kind, **shown}).encode() + b"\n"
 
 
 def _hidden(value: Value) -> Value:

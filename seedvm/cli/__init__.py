@@ -7,6 +7,7 @@ works on the site.
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import os
 import sys
@@ -70,6 +71,8 @@ COMMANDS = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal of another alphabet is no reason to stop
     args = parser().parse_args(argv)
     # What libraries log is neither an answer nor free of secrets.
     logging.getLogger().addHandler(logging.NullHandler())

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from seedvm.base.errors import SeedvmError
+from seedvm.foreign.json_document import dumps
+from seedvm.foreign.text import printable
 
 if TYPE_CHECKING:
     from seedvm.engine.step import Context, Step
@@ -22,22 +23,24 @@ EXIT_BUSY = 4
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
-def say(text: str) -> None:
-    print(text, flush=True)
+def say(*lines: str, error: bool = False) -> None:
+    """Print lines for people, with `error` on standard error. Every command prints by this and by `answer` alone: each line stays one
+    line, and nothing in it acts on the terminal, whatever a BMC, a file or an error put there."""
+    print("\n".join(map(printable, lines)), file=sys.stderr if error else sys.stdout, flush=True)
 
 
-def answer(tree: object) -> None:
-    """Print JSON for programs."""
-    print(json.dumps(tree, indent=2, ensure_ascii=False, default=str), flush=True)
+def answer(tree: object, *, indent: int | None = 2, error: bool = False) -> None:
+    """Print JSON for programs, on one line where `indent` is None."""
+    print(dumps(tree, indent=indent, default=str), file=sys.stderr if error else sys.stdout, flush=True)
 
 
 def fail(error: SeedvmError, as_json: bool) -> None:
     """Print an error on standard error: for people in lines, for programs as one JSON object."""
     if as_json:
         tree = {"what": error.what, "machine": error.machine, "why": error.why, "hint": error.hint}
-        print(json.dumps({"error": tree}, ensure_ascii=False), file=sys.stderr)
+        answer({"error": tree}, indent=None, error=True)
     else:
-        print("\n".join(["seedvm: " + error.lines()[0], *error.lines()[1:]]), file=sys.stderr, flush=True)
+        say("seedvm: " + error.lines()[0], *error.lines()[1:], error=True)
 
 
 def require_checkout(command: str) -> None:

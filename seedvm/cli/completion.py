@@ -47,7 +47,7 @@ def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
 def _completion(args: argparse.Namespace) -> int:
     from seedvm.cli import parser
 
-    say(bash(commands_of(parser())).rstrip("\n"))
+    say(*bash(commands_of(parser())).rstrip("\n").split("\n"))
     return EXIT_DONE
 
 

@@ -34,7 +34,7 @@ def _export(args: argparse.Namespace) -> int:
     entries = give(args.state_dir, passwords=args.passwords)
     text = write(entries, args.format, passwords=args.passwords)
     if args.output is None:
-        say(text.rstrip("\n"))
+        say(*text.rstrip("\n").split("\n"))
     else:
         write_private(args.output, text)
         say(f"{len(entries)} machines written to {args.output}")

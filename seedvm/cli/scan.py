@@ -160,4 +160,4 @@ def _export(bmcs: Sequence[Bmc], form: str) -> None:
         for bmc in bmcs
         if bmc.protocols
     ]
-    say(write(entries, form).rstrip("\n"))
+    say(*write(entries, form).rstrip("\n").split("\n"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 import time
@@ -10,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from seedvm.base.addresses import order
+from seedvm.cli.common import answer, say
 from seedvm.scan.evidence import Bmc, HostRemark
 from seedvm.scan.table import head, row
 
@@ -47,12 +47,9 @@ class ScanView:
                 resumed=resumed,
             )
         elif not self._quiet:
-            print(cost, flush=True)
+            say(str(cost))
             if resumed:
-                print(
-                    f"resuming the last scan: {resumed} addresses are done (use --fresh to scan from the start)",
-                    flush=True,
-                )
+                say(f"resuming the last scan: {resumed} addresses are done (use --fresh to scan from the start)")
 
     def show(self, bmc: Bmc) -> None:
         """Something more is known of a BMC."""
@@ -65,7 +62,7 @@ class ScanView:
             not self._live and not self._quiet and (bmc.protocols or not bmc.answered) and bmc.address not in self._told
         ):
             self._told.add(bmc.address)
-            print(row(bmc), flush=True)
+            say(row(bmc))
 
     def hear(self, neighbour: Neighbour) -> None:
         """Something more was heard of a neighbour."""
@@ -91,7 +88,7 @@ class ScanView:
         self._event("end", bmcs=[describe(one) for one in bmcs], neighbours=neighbours, **more)
 
     def _event(self, event: str, **values: object) -> None:
-        print(json.dumps({"event": event, **values}, ensure_ascii=False, default=str), flush=True)
+        answer({"event": event, **values}, indent=None)
 
     def _draw(self, *, whole: bool = False) -> None:
         """The last screenful; at the end everything."""
@@ -100,6 +97,7 @@ class ScanView:
         if not whole:
             rows = rows[-(shutil.get_terminal_size().lines - 3) :]
         text = [head(), *rows]
-        back = f"\x1b[{self._lines}A\x1b[J" if self._lines else ""
-        print(back + "\n".join(text), flush=True)
+        if self._lines:
+            sys.stdout.write(f"\x1b[{self._lines}A\x1b[J")
+        say(*text)
         self._lines = len(text)

@@ -32,8 +32,12 @@ from seedvm.engine.events import (
     StepStarted,
     Unknown,
 )
+from seedvm.foreign.json_document import dumps
+from seedvm.foreign.numbers import real
 
 _JSON = json.JSONDecoder()
+MOST = 1e18
+"""The largest figure of an event: bytes of a hundred thousand disks. What is beyond, infinite or no number is kept in `Entry.more`."""
 _HEAD = ("seq", "time", "site", "run", "event", "step")
 
 
@@ -52,7 +56,7 @@ def encode(entry: Entry) -> str:
     clash = set(fields) & set(_HEAD)
     if clash:
         raise TypeError(f"{entry.kind}: fields with a reserved name: {', '.join(sorted(clash))}")
-    return json.dumps({**head, **fields}, ensure_ascii=False, separators=(",", ":"), default=_refuse)
+    return dumps({**head, **fields}, compact=True, default=_refuse)
 
 
 def decode(line: str) -> Entry:
@@ -93,7 +97,7 @@ def _text(fields: _Fields, key: str) -> str:
 
 def _number(fields: _Fields, key: str) -> float | None:
     value = fields.get(key)
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    if isinstance(value, (int, float)) and real(value, -MOST, MOST) is not None:
         del fields[key]
         return value
     return None

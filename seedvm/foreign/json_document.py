@@ -1,4 +1,4 @@
-"""JSON of foreign origin (RFC 8259), read strictly where leniency could change its meaning.
+"""JSON of foreign origin (RFC 8259), read strictly where leniency could change its meaning, and written so that a terminal can show it.
 
 Accepted beyond the RFC: a byte order mark, NUL bytes at the end (C strings that were sent whole), and the numbers NaN, Infinity and those
 of more than 20 digits, each of which is read as null: unknown. Refused: everything else, with a reason that fits into an error.
@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 
 from seedvm.foreign.numbers import MOST_DIGITS
+from seedvm.foreign.text import is_clean
 
 MOST_NESTED = 64
+_BEYOND_ASCII = re.compile(r"[^ -~\n]+")
 
 
 class NotJson(ValueError):
@@ -34,6 +37,34 @@ def parse(raw: bytes) -> object:
         raise NotJson(f"{error}"[:120]) from None
     except RecursionError:
         raise NotJson("it is nested too deeply") from None
+
+
+def dumps(
+    tree: object,
+    *,
+    indent: int | None = None,
+    compact: bool = False,
+    default: Callable[[object], object] | None = None,
+) -> str:
+    """A document in which every character that a terminal would act on is escaped: controls, C1 and bidi too, lone surrogates. The same
+    document for every reader of JSON; letters of all scripts stay readable. Infinity and NaN are null.
+    Without `indent` on one line, `compact` without blanks."""
+    separators = (",", ":") if compact else None
+    try:
+        text = json.dumps(
+            tree, indent=indent, separators=separators, default=default, ensure_ascii=False, allow_nan=False
+        )
+    except ValueError:
+        finite = json.loads(json.dumps(tree, default=default), parse_constant=_unknown)
+        text = json.dumps(finite, indent=indent, separators=separators, ensure_ascii=False)
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return _BEYOND_ASCII.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """Characters that are not printed as JSON's escapes; the others as they are."""
+    return "".join(one if is_clean(one) else "\\u007f" if one == "\x7f" else json.dumps(one)[1:-1] for one in found[0])
 
 
 def parse_object(raw: bytes) -> Mapping[str, object]:

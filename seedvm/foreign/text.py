@@ -42,6 +42,43 @@ def lines_shown(text: str, most: int = MOST_SHOWN) -> str:
     return "\n".join(shown(line, most) for line in text.splitlines())
 
 
+def printable(line: str) -> str:
+    """A finished line as a terminal may get it: its spaces stay and it is never cut, but nothing in it moves, colours, hides or ends it.
+
+    For whatever puts text on a terminal, as the last thing done: a line of ours may hold values of foreign origin that nobody cleaned,
+    such as those of files that an older version wrote.
+    """
+    if line.isascii() and line.isprintable():
+        return line
+    return _printable(_ESCAPES.sub("", line))
+
+
+def cells(text: str) -> int:
+    """How many columns of a terminal a text takes (UAX 11): two for wide characters, none for marks on the one before."""
+    if text.isascii():
+        return len(text)
+    return sum(_cells(char) for char in text)
+
+
+def fitted(text: str, width: int) -> str:
+    """`printable` text in exactly `width` columns: padded, or cut with a tilde at its end."""
+    line = printable(text)
+    if (taken := cells(line)) <= width:
+        return line + " " * (width - taken)
+    kept, taken = "", 0
+    for char in line:
+        if (taken := taken + _cells(char)) > width - 1:
+            break
+        kept += char
+    return kept + "~" + " " * (width - 1 - cells(kept))
+
+
+def _cells(char: str) -> int:
+    if unicodedata.category(char) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
 def is_clean(text: str) -> bool:
     """Whether a text holds only characters that a terminal prints."""
     return bool(_PLAIN.fullmatch(text)) or all(unicodedata.category(char) not in _REFUSED for char in text)

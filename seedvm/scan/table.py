@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from seedvm.foreign.text import shown
+from seedvm.foreign.text import fitted, shown
 from seedvm.scan.evidence import REMARK, Bmc, Evidence, HostRemark
 from seedvm.scan.identity import SAID, identities, maker
 
@@ -95,6 +95,4 @@ def _alike(values: Sequence[str]) -> bool:
 
 
 def _line(cells: Sequence[str]) -> str:
-    texts = [shown(cell, MOST_LINE) for cell in cells]
-    cut = [text if len(text) <= width else text[: width - 1] + "~" for text, width in zip(texts, WIDTHS, strict=True)]
-    return " ".join(cell.ljust(width) for cell, width in zip(cut, WIDTHS, strict=True)).rstrip()
+    return " ".join(fitted(shown(cell, MOST_LINE), width) for cell, width in zip(cells, WIDTHS, strict=True)).rstrip()

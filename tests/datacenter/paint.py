@@ -47,13 +47,15 @@ PAINTS: dict[str, str] = {
 PAINT = f"{MARK}" + "".join(PAINTS.values())
 """All of them in one text, which begins with MARK."""
 
-_OWN = re.compile(rb"\x1b\[[0-9;]*m|\x1b\[[0-9]*[ABCDGK]|\x1b\[\?25[lh]|\r?\n")
+_OWN = re.compile(rb"\n")
+SCREEN = re.compile(rb"\x1b\[[0-9;?>=<]*[A-Za-ln-z]|\x1b\[[0-9;]*m|\x1b\[\?[0-9;$]*p|\x1b\]22;default\x07|\r?\n")
+"""What a full-screen program of ours may send to a terminal, the shape of its pointer too; not titles, links, clipboards or strings."""
 _BAD = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
 def remains(printed: bytes, *, own: re.Pattern[bytes] = _OWN) -> list[str]:
-    """What is left of the bytes of a program besides text and its own control sequences (`own`: colours, line motions): names of
-    characters that no program may print because somebody else said them. Empty is right."""
+    """What is left of the bytes of a program besides text and its own control sequences (`own`: newlines): names of characters that no
+    program may print because somebody else said them. Empty is right."""
     text = own.sub(b"", printed).decode("utf-8", "surrogateescape")
     return sorted(
         {f"U+{ord(one):04X} {unicodedata.name(one, '')}".strip() for one in text if unicodedata.category(one) in _BAD}

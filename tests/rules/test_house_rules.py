@@ -88,6 +88,30 @@ def test_only_the_command_line_prints_or_exits(path: Path) -> None:
             assert called not in ("print", "sys.exit", "exit", "quit", "os._exit"), f"line {node.lineno}: {called}"
 
 
+def test_every_command_prints_by_the_two_functions_that_make_text_safe() -> None:
+    calls = {
+        path.name
+        for path in SHIPPED
+        if path.parts[-2] == "cli"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "print"
+    }
+    assert calls == {"common.py"}, "say and answer keep what a device said from acting on the terminal"
+
+
+def test_a_notice_of_the_screen_is_text_and_no_markup() -> None:
+    notices = [
+        (path, node)
+        for path in (ROOT / "tui").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("notify", "Static")
+    ]
+    assert notices
+    assert not [f"{path}:{node.lineno}" for path, node in notices if "markup=False" not in ast.unparse(node)]
+
+
 def test_nothing_unfinished_is_left() -> None:
     mark = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X)\b")
     kinds = {".py", ".sh", ".yaml", ".yml", ".toml", ".tcss", ".service", ".md", ".cfg", ".conf", ""}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -15,9 +16,9 @@ from hypothesis import strategies as st
 
 from seedvm.foreign.certificate import certificate
 from seedvm.foreign.identity import is_locally_administered, is_placeholder, mac, serial, uuid_of
-from seedvm.foreign.json_document import NotJson, parse, parse_object
+from seedvm.foreign.json_document import NotJson, dumps, parse, parse_object
 from seedvm.foreign.numbers import decimal, integer, real
-from seedvm.foreign.text import exact, is_clean, lines_shown, shown, shown_bytes
+from seedvm.foreign.text import cells, exact, fitted, is_clean, lines_shown, printable, shown, shown_bytes
 from seedvm.foreign.url import Elsewhere, Origin
 
 BMC = Origin("https", "192.0.2.1", 443)
@@ -292,3 +293,36 @@ def test_no_bytes_are_a_certificate_with_doubt() -> None:
     read = certificate(b"")
     assert (read.subject, read.until) == ("", None)
     assert read.doubt
+
+
+@given(st.text() | st.text("\x1b[]0;mP^_\x07\x9b\u202e\u2028 ab\n"))
+def test_a_finished_line_keeps_its_columns_and_nothing_that_acts(text: str) -> None:
+    line = printable(text)
+    assert is_clean(line) and "\n" not in line
+    assert printable(line) == line
+    assert printable(f"  {'a':<9} b") == "  a         b"
+
+
+@given(st.text(), st.integers(1, 40))
+def test_a_cell_has_exactly_its_width_on_a_terminal(text: str, width: int) -> None:
+    assert cells(fitted(text, width)) == width
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "wanted"),
+    [("abc", 5, "abc  "), ("abcdef", 4, "abc~"), ("\u6f22\u5b57\u6f22", 4, "\u6f22~ "), ("e\u0301", 2, "e\u0301 ")],
+)
+def test_wide_characters_take_two_columns_and_marks_none(text: str, width: int, wanted: str) -> None:
+    assert fitted(text, width) == wanted
+
+
+@given(st.recursive(st.none() | st.text() | st.integers() | st.floats(allow_nan=False, allow_infinity=False), st.lists))
+def test_what_is_written_as_json_is_the_same_document_and_acts_on_no_terminal(tree: object) -> None:
+    for text in (dumps(tree), dumps(tree, compact=True), dumps(tree, indent=2)):
+        assert json.loads(text) == tree
+        assert is_clean(text.replace("\n", ""))
+
+
+def test_json_keeps_letters_readable_and_writes_what_is_no_number_as_null() -> None:
+    assert dumps({"Gerät": "\u202e\x7f\ud800"}) == '{"Gerät": "\\u202e\\u007f\\ud800"}'
+    assert dumps([float("inf"), float("nan"), 1.5], compact=True) == "[null,null,1.5]"

@@ -142,7 +142,11 @@ class Page(Screen[None]):
         """An unexpected error in the background is shown, and the page stays open."""
         if event.state is WorkerState.ERROR:
             self.notify(
-                f"{event.worker.name}: {event.worker.error}", title="Unexpected error", severity="error", timeout=30
+                f"{event.worker.name}: {event.worker.error}",
+                title="Unexpected error",
+                severity="error",
+                timeout=30,
+                markup=False,
             )
 
     def action_back(self) -> None:

@@ -1,6 +1,6 @@
-"""What a console can show: decides for ASCII and no colour, and holds the output to it.
+"""What a console can show: decides for ASCII and no colour, and holds the output to it; no text of foreign origin acts on the terminal.
 
-The filter works on what is painted, after every widget has drawn, so that no glyph and no colour of any
+The filters work on what is painted, after every widget has drawn, so that no glyph and no colour of any
 widget, ours or Textual's, gets past it. It keeps bold, underline and reverse. It never changes a width.
 """
 
@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
 from textual.filter import LineFilter
+
+from seedvm.foreign.text import printable
 
 _GLYPHS = str.maketrans({
     **dict.fromkeys("─━═╌╍┄┅┈┉▔▁╸╺╶╴╼╾", "-"), **dict.fromkeys("│┃║▏▕▎▌▐▊╎╏╻╹╷╵", "|"),
@@ -50,6 +52,22 @@ def _bare(style: Style) -> Style:
     return Style(
         bold=style.bold or None, underline=style.underline or None, reverse=style.reverse or None, meta=style.meta
     )
+
+
+class TextFilter(LineFilter):
+    """Lets text be text: what a device, a file or an error put into it moves no cursor, sets no colour and reverses no line."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """The same cells without controls and format characters."""
+        if all(segment.control or (segment.text.isascii() and segment.text.isprintable()) for segment in segments):
+            return segments
+        return [one if one.control else Segment(as_wide(one.text), one.style) for one in segments]
+
+
+def as_wide(text: str) -> str:
+    """`printable` text in as many cells as before."""
+    clean = printable(text)
+    return clean if clean == text else set_cell_size(clean, cell_len(text))
 
 
 class PlainFilter(LineFilter):

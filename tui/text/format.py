@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from seedvm.foreign.text import fitted
+
 MARKS = {"waiting": " ", "todo": " ", "running": ">", "done": "x", "failed": "!", "blocked": "?"}
 """How a step's state is drawn between brackets; ASCII in both themes, so that pictures and pastes agree."""
 
@@ -34,8 +36,7 @@ def bar(fraction: float, width: int) -> str:
 
 def fit(text: str, width: int) -> str:
     """The text in exactly `width` cells: padded, or cut with a tilde at its end."""
-    flat = text if text.isprintable() else "".join(char if char.isprintable() else " " for char in text)
-    return flat.ljust(width) if len(flat) <= width else flat[: max(0, width - 1)] + "~"
+    return fitted(text, width)
 
 
 def size(number: float, unit: str) -> str:
