@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seedvm.cloud.connection import Cloud, Refused
+from seedvm.foreign.text import shown
 
 STACK = "undercloud"
 TEMPLATE = "undercloud.yaml"
+_WORDS = 1000  # characters of a reason, which quotes what Nova and Ironic were told
 _NESTED = "undercloud-node.yaml"
 _FOLDER = Path(__file__).with_name("templates")
 
@@ -77,7 +79,7 @@ async def stack(cloud: Cloud, name: str = STACK) -> Stack | None:
         said.text("id"),
         said.text("stack_name"),
         said.text("stack_status"),
-        said.text("stack_status_reason", ""),
+        shown(said.text("stack_status_reason", ""), _WORDS),
         {key: str(value) for key, value in parameters.items()},
         next((_ids(one.tree.get("output_value")) for one in outputs if one.text("output_key") == "servers"), ()),
     )
@@ -109,7 +111,7 @@ async def resources(cloud: Cloud, stack_: Stack) -> tuple[Resource, ...]:
             one.text("resource_name"),
             one.text("resource_type"),
             one.text("resource_status"),
-            one.text("resource_status_reason", ""),
+            shown(one.text("resource_status_reason", ""), _WORDS),
             one.text("physical_resource_id", ""),
             _index(one.text("parent_resource", "")),
         )
@@ -132,7 +134,7 @@ async def deployment_words(cloud: Cloud, deployment: str) -> str:
         return ""
     said = found.item("software_deployment")
     words = (said.text("status_reason", ""), said.item("output_values").text("deploy_stderr", "")[-600:])
-    return "; ".join(word for word in words if word)
+    return "; ".join(filter(None, (shown(word, _WORDS) for word in words)))
 
 
 def _ids(value: object) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from seedvm.base.addresses import order
 from seedvm.base.errors import SeedvmError
 from seedvm.base.item import Item
 from seedvm.cloud.connection import Cloud
+from seedvm.foreign.text import shown
 from seedvm.machines.hardware import Hardware
 
 SITE = "seedvm_site"
@@ -28,15 +29,18 @@ _FIELDS = (
 )
 
 _OURS = "seedvm: "
+_WORDS = 1000  # characters of what Ironic says of a failure: it quotes what it was told, by BMCs too
 BROKEN = frozenset({"enroll", "inspect failed", "clean failed", "deploy failed", "error"})
 
 
 @dataclass(frozen=True)
 class Node:
-    """A node. `bmc` is the BMC's address as we registered it; `unfit` says why it gets no role (`unfit_at` at which requirements),
-    empty when it may; `title` is the name that its server will have; `inspected` is when the last inspection ended, empty where none
-    has; `kept_away` is the reason of its maintenance; `boot_mode` is what the BMC says ("bios", "uefi"), empty where it says nothing;
-    `agent` is the address that its ramdisk calls from."""
+    """A node; its words for people (`error`, `kept_away`, `unfit`, `step`) are fit to be shown.
+
+    `bmc` is the BMC's address as we registered it; `unfit` says why it gets no role (`unfit_at` at which requirements), empty when it may;
+    `title` is the name that its server will have; `inspected` is when the last inspection ended, empty where none has; `kept_away` is
+    the reason of its maintenance; `boot_mode` is what the BMC says ("bios", "uefi"), empty where it says nothing; `agent` is the address
+    that its ramdisk calls from."""
 
     id: str
     name: str
@@ -73,19 +77,19 @@ class Node:
             target=said.text("target_provision_state", ""),
             power=said.text("power_state", ""),
             maintenance=said.flag("maintenance"),
-            kept_away=said.text("maintenance_reason", ""),
-            error=said.text("last_error", "") or said.text("maintenance_reason", ""),
+            kept_away=(kept_away := shown(said.text("maintenance_reason", ""), _WORDS)),
+            error=shown(said.text("last_error", ""), _WORDS) or kept_away,
             instance=said.text("instance_uuid", ""),
             site=extra.text(SITE, ""),
             bmc=extra.text(BMC, ""),
-            unfit=extra.text(UNFIT, ""),
+            unfit=shown(why, _WORDS) or UNFIT if (why := extra.text(UNFIT, "")) else "",
             unfit_at=tuple(part for part in extra.text(UNFIT_AT, "").split(",") if part),
             role=extra.text(ROLE, ""),
             title=extra.text(TITLE, ""),
             traits=said.texts("traits"),
             properties=said.item("properties").tree,
             reserved=bool(said.text("reservation", "")),
-            step=said.item("deploy_step").text("step", ""),
+            step=shown(said.item("deploy_step").text("step", "")),
             inspected=said.text("inspection_finished_at", ""),
             boot_mode=said.text("boot_mode", ""),
             agent=urlsplit(said.item("driver_internal_info").text("agent_url", "")).hostname or "",
@@ -131,7 +135,7 @@ async def last_fault(cloud: Cloud, node_id: str, since: str) -> str:
 
 def innermost(words: str) -> str:
     """The error that the others are wrapped around ("A failed. Error: B failed. Error: C"), without what a Redfish service adds to it."""
-    return words.partition(" Extended information:")[0].rpartition(" Error: ")[2]
+    return shown(words.partition(" Extended information:")[0].rpartition(" Error: ")[2], _WORDS)
 
 
 async def conductors(cloud: Cloud) -> tuple[Conductor, ...]:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from seedvm.base.errors import SeedvmError
 from seedvm.base.item import Item
 from seedvm.cloud.connection import Cloud, Refused
+from seedvm.foreign.text import shown
 
 RESOURCE_CLASS = "CUSTOM_BAREMETAL"
 
@@ -41,7 +42,7 @@ class Server:
             name=said.text("name"),
             status=said.text("status"),
             node=said.text("OS-EXT-SRV-ATTR:hypervisor_hostname", ""),
-            fault=said.item("fault").text("message", ""),
+            fault=shown(said.item("fault").text("message", ""), 1000),
             created=said.text("created", ""),
         )
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.item import Item
+from seedvm.foreign.text import shown
 
 _WORDS = 400
 _PASSING = (429, 500, 502, 503, 504)  # a service that starts, has lost its database for a moment, or has too much to do
@@ -52,8 +53,8 @@ class Answer:
         """The JSON object; an empty body is an empty one. Anything else is Unreachable: whoever answered is not the service."""
         try:
             return Item.of(json.loads(self.body or b"{}"), self.source)
-        except ValueError as error:
-            seen = words(self.body.decode(errors="replace"))[:80]
+        except (ValueError, RecursionError) as error:
+            seen = shown(words(self.body.decode(errors="replace")), 80)
             raise Unreachable(
                 f"{self.source}: the answer has an unexpected format", why=f"not JSON ({error}): {seen}"
             ) from None
@@ -62,13 +63,13 @@ class Answer:
         """Status, and the service's own words from the envelope that each service has."""
         said = _message(self.body.decode(errors="replace"))
         head = f"HTTP {self.status}"
-        return f"{head}: {said}" if said else f"{head} {self.phrase}".rstrip()
+        return f"{head}: {said}" if said else f"{head} {shown(self.phrase)}".rstrip()
 
 
 def words(text: str) -> str:
     """The text of a page or of a message with some HTML in it, on one line."""
     plain = _TAG.sub(" ", _UNSEEN.sub(" ", text)) if "<" in text else text
-    return " ".join(html.unescape(plain).split())[:_WORDS]
+    return shown(html.unescape(plain), _WORDS)
 
 
 def cause(error: BaseException) -> str:
@@ -86,7 +87,7 @@ def cause(error: BaseException) -> str:
     for one in chain:
         if isinstance(one, OSError) and one.strerror:
             return one.strerror
-    return (str(error) or type(error).__name__).splitlines()[0][:_WORDS]
+    return shown(str(error), _WORDS) or type(error).__name__
 
 
 def _message(text: str) -> str:

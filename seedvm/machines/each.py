@@ -22,10 +22,12 @@ OURS = "run again; if it happens again, run with --trace and report it as a bug 
 
 @dataclass(frozen=True)
 class MachineRemark:
-    """Why the work on a machine came to nothing, on one line, and what the operator does about it."""
+    """Why the work on a machine came to nothing, on one line, and what the operator does about it. `passing`: the cause may pass without
+    the operator."""
 
     reason: str
     cure: str
+    passing: bool = False
 
 
 def remark_of(error: Exception) -> MachineRemark:
@@ -34,7 +36,7 @@ def remark_of(error: Exception) -> MachineRemark:
         error = error.exceptions[0]
     if isinstance(error, SeedvmError):
         parts = (shown(part, 600) for part in (error.what, error.why))
-        return MachineRemark(": ".join(filter(None, parts)), shown(error.hint, 600) or "run again")
+        return MachineRemark(": ".join(filter(None, parts)), shown(error.hint, 600) or "run again", error.passing)
     text = shown(strike_known(str(error)), 300)
     return MachineRemark(": ".join(filter(None, ("unexpected error", type(error).__name__, text))), OURS)
 

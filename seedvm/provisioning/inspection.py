@@ -21,6 +21,7 @@ PORT_SECONDS = 60.0
 _TRIES = 2
 _LOOK_EVERY = 3.0
 _IDLE = ("manageable", "inspect failed")
+_UNDER_WAY = ("inspecting", "inspect wait", "inspect failed")
 _OTHER = {"bios": "uefi", "uefi": "bios"}
 _CABLE = "check that the NIC with its boot MAC is cabled to the provisioning network and its firmware boots from it, then run again"
 _CONSOLE = "check its console, then run again"
@@ -28,10 +29,11 @@ _CONSOLE = "check its console, then run again"
 
 @dataclass(frozen=True)
 class Failed:
-    """Why an inspection came to nothing, and what the operator does about it."""
+    """Why an inspection came to nothing, and what the operator does about it. `begun`: the machine was powered on for it."""
 
     why: str
     cure: str
+    begun: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ async def inspect(
         try:
             result = await run.step()
         except Refused as error:
-            return Failed(f"Ironic rejected it: {error.why}", _CONSOLE)
+            return Failed(f"Ironic rejected it: {error.why}", _CONSOLE, run.begun)
         if result is not None:
             return result
         if run.stage != reported:
@@ -79,6 +81,7 @@ class _Inspection:
         self._macs: Sequence[str] = ()
         self._before: dict[str, Lease] = {}
         self._portless_since: float | None = None
+        self.begun = node.state in _UNDER_WAY
 
     async def step(self) -> Hardware | Failed | None:
         """Look once and do what is next; the result when there is one."""
@@ -108,7 +111,7 @@ class _Inspection:
     def _failed(self, why: str) -> Failed:
         """With how far it came, and the cure for having come no further."""
         heard = self._furthest.percent >= HEARD.percent
-        return Failed(f"{why}; last stage reached: {self._furthest.words}", _CONSOLE if heard else _CABLE)
+        return Failed(f"{why}; last stage reached: {self._furthest.words}", _CONSOLE if heard else _CABLE, self.begun)
 
     async def _begin(self, now: ironic.Node) -> Failed | None:
         self._macs = await ironic.ports(self._cloud, self._id)
@@ -126,6 +129,7 @@ class _Inspection:
         self._furthest = InspectionProgress(0, "nothing")
         self._before = await asyncio.to_thread(leases)
         await ironic.provision(self._cloud, self._id, "inspect")
+        self.begun = True
         self.stage = InspectionProgress(
             5, f"Ironic is preparing its boot ({now.boots_in or 'default mode'}, attempt {self._asked})"
         )

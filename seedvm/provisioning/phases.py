@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from seedvm.cloud.heat import Resource
 from seedvm.cloud.ironic import Node
 from seedvm.engine.stages import NodePhase
+from seedvm.foreign.text import shown
 
 SERVER, DEPLOYMENT, PORT = "OS::Nova::Server", "OS::Heat::StructuredDeployment", "OS::Neutron::Port"
 _CONFIGURATION = "its configuration failed"
@@ -46,11 +47,11 @@ def place(node: Node, resources: Mapping[str, Resource], *, answers: bool) -> No
     deployment, server = resources.get(DEPLOYMENT), resources.get(SERVER)
     for one in (deployment, server):
         if one is not None and one.status.endswith("FAILED"):
-            return NodeProgress("failed", one.reason[:200])
+            return NodeProgress("failed", shown(one.reason))
     if deployment is not None and deployment.status in _DONE:
         return NodeProgress("joined", "configured, reported success to Heat")
     if node.state in ("deploy failed", "error"):
-        return NodeProgress("failed", node.error[:200])
+        return NodeProgress("failed", shown(node.error))
     if node.state == "active":
         return (
             NodeProgress("configure", "its own system is up")
@@ -80,7 +81,7 @@ def stage(processes: str) -> str:
     if not found:
         return "its own system is up; waiting for its turn"
     phase, _, service = found[-1]
-    return service if phase == "configure" else f"{service} ({phase.replace('-', ' ')})"
+    return shown(service) if phase == "configure" else f"{shown(service)} ({phase.replace('-', ' ')})"
 
 
 def resource_paths(resources: tuple[Resource, ...], names: Mapping[int, str]) -> Iterator[tuple[str, Resource]]:

@@ -13,6 +13,7 @@ from seedvm.base.waiting import NO_ERROR, NotYet, wait_for
 from seedvm.cloud import ironic
 from seedvm.cloud.connection import Cloud, Refused
 from seedvm.engine.step import Report
+from seedvm.foreign.text import shown
 from seedvm.machines.selection import TRAIT
 from seedvm.site.orders import Order, Spare
 
@@ -112,7 +113,7 @@ async def put_in_place(cloud: Cloud, site: str, order: Order, report: Report) ->
     if old is not None:
         report.log(f"{old.bmc} has been taken out of service and is replaced by {new.bmc}", node=order.node)
         why = f"replaced by {new.bmc}" + (f": {old.error}" if old.error else "")
-        changes = {"/extra/seedvm_role": REPLACED, "/extra/seedvm_name": old.name, "/extra/unfit": why[:250]}
+        changes = {"/extra/seedvm_role": REPLACED, "/extra/seedvm_name": old.name, "/extra/unfit": shown(why, 250)}
         await ironic.patch(cloud, old.id, changes)
         await ironic.set_traits(cloud, old.id, ())
     if (new.role, new.title) != ("undercloud", order.node):
@@ -142,7 +143,7 @@ def refuse(order: Order, spare: Spare, new: ironic.Node | None) -> None:
 async def put_aside(cloud: Cloud, site: str, report: Report) -> None:
     """Switch off what was replaced, as far as its BMC lets us; a machine that does not follow is left in maintenance, with the reason."""
     for node in await ironic.nodes(cloud, site):
-        if node.role != REPLACED or node.maintenance or (node.state == "manageable" and node.power != "power on"):
+        if node.role != REPLACED or node.maintenance or (node.state == "manageable" and node.power == "power off"):
             continue
         try:
             await take_back(cloud, site, [node.id], report, _ASIDE_SECONDS)
@@ -150,4 +151,4 @@ async def put_aside(cloud: Cloud, site: str, report: Report) -> None:
             await ironic.power(cloud, node.id, "power off")
         except SeedvmError as error:
             report.log(f"it could not be powered off and stays in maintenance: {error}", node=node.name)
-            await ironic.keep_away(cloud, node.id, node.unfit[:240])
+            await ironic.keep_away(cloud, node.id, shown(node.unfit, 240))

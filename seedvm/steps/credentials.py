@@ -7,28 +7,29 @@ later. Refuses to send a password to an address outside the declared ranges or t
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import ClassVar
 
 from seedvm.base.addresses import parse
-from seedvm.base.errors import SeedvmError
 from seedvm.base.group_commit import Together
 from seedvm.bmc.clients import BmcPorts, identify, opens, with_account, without_account
 from seedvm.bmc.findings import WIRE
 from seedvm.bmc.ledger import Ledger
-from seedvm.bmc.login_result import Proven
+from seedvm.bmc.login_result import Proven, Unproven
 from seedvm.bmc.rate_limit import RateLimit
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Context, Done, Report, Todo, Verdict
 from seedvm.machines import inventory
+from seedvm.machines.each import MachineRemark, each
 from seedvm.machines.inventory import KnownMachine
 from seedvm.scan.sweep import USUAL_PORTS, Ports
 from seedvm.site.accounts import Candidate
 from seedvm.site.secrets_file import load_proven, store_proven
 
 AT_ONCE = 64
+RETRY_SECONDS = 60.0  # after what nobody thought of
 KEEP_REST = 0.5  # seconds; to write a thousand machines takes a fifth of one
 _Kept = tuple[KnownMachine, Candidate | None]  # with the account that opened it
 
@@ -78,11 +79,10 @@ class CredentialsStep:
         ipmi_first = [one for one in todo if "ipmi-2.0" in one.protocols]
         done = 0
         for wave in (ipmi_first, [one for one in todo if one not in ipmi_first]):
-            pairs = self._opened()
-            gate = asyncio.Semaphore(AT_ONCE)
-            async with asyncio.TaskGroup() as group:
-                for machine in wave:
-                    group.create_task(self._prove(machine, proven.get(machine.bmc), pairs, gate, report))
+            work = partial(
+                self._prove, proven=proven, pairs=self._opened(), gate=asyncio.Semaphore(AT_ONCE), report=report
+            )
+            await each(wave, work, partial(self._fell, report=report), where=self.name)
             done += len(wave)
             report.progress(done, len(todo), "BMCs")
 
@@ -130,26 +130,28 @@ class CredentialsStep:
     async def _closed(self, machines: Sequence[KnownMachine], proven: dict[str, Candidate]) -> list[str]:
         """The BMCs that no longer take the pair that was proven; one that does not answer now is not among them."""
         gate = asyncio.Semaphore(AT_ONCE)
+        closed: set[str] = set()
 
-        async def one(machine: KnownMachine) -> str | None:
+        async def one(machine: KnownMachine) -> None:
             pair = proven[machine.bmc]
-            with contextlib.suppress(SeedvmError):
-                if not await opens(machine, pair, self._ledger, self._pace, self._bmc_ports, gate=gate):
-                    return machine.bmc
-            return None
+            if not await opens(machine, pair, self._ledger, self._pace, self._bmc_ports, gate=gate):
+                closed.add(machine.bmc)
 
-        answers = await asyncio.gather(*(one(machine) for machine in machines if machine.proven_user is not None))
-        return [address for address in answers if address]
+        async def fell(machine: KnownMachine, remark: MachineRemark) -> None:
+            """It cannot be said now; the next run looks again."""
+
+        await each([one for one in machines if one.proven_user is not None], one, fell, where=self.name)
+        return [one.bmc for one in machines if one.bmc in closed]
 
     async def _prove(
         self,
         machine: KnownMachine,
-        mine: Candidate | None,
+        proven: Mapping[str, Candidate],
         pairs: Sequence[Candidate],
         gate: asyncio.Semaphore,
         report: Report,
     ) -> None:
-        candidates = self._known(machine, mine)
+        candidates = self._known(machine, proven.get(machine.bmc))
         machine, answer = await identify(
             machine, candidates, self._ledger, self._pace, self._bmc_ports, elsewhere=pairs, gate=gate
         )
@@ -163,6 +165,12 @@ class CredentialsStep:
         else:
             await self._kept.surely((without_account(machine, answer, self._tried(machine.bmc)), answer.pair))
             report.node(machine.bmc, "unfit", detail=f"{answer.reason}. {answer.cure}")
+
+    async def _fell(self, machine: KnownMachine, remark: MachineRemark, report: Report) -> None:
+        """What nobody thought of, at one BMC: nothing is said of its password, and it is tried again by a later run."""
+        answer = Unproven(f"no account could be proven: {remark.reason}", remark.cure, retry_seconds=RETRY_SECONDS)
+        await self._kept.surely((without_account(machine, answer, self._tried(machine.bmc)), None))
+        report.node(machine.bmc, "unfit", detail=f"{answer.reason}. {answer.cure}")
 
     def _keep(self, found: Sequence[_Kept]) -> list[None]:
         """Accounts first: a machine that is said to have one has it, whenever we are killed."""

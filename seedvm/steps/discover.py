@@ -15,6 +15,7 @@ from seedvm.bmc.findings import WIRE, wire_findings
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Context, Done, Report, Todo, Verdict
 from seedvm.machines import inventory
+from seedvm.machines.each import MachineRemark, each
 from seedvm.machines.inventory import KnownMachine, MachineFact
 from seedvm.scan.evidence import Bmc
 from seedvm.scan.identity import merged
@@ -81,7 +82,18 @@ class DiscoverStep:
                 hint="check the cable, the BMC network's address on the seed, and the ranges",
             )
         known = inventory.load(self._state_dir)
-        machines = [self._merged(known.machine(bmc.address) or KnownMachine(bmc.address), bmc) for bmc in bmcs]
+        machines: list[KnownMachine] = []
+
+        async def one(bmc: Bmc) -> None:
+            machines.append(self._merged(known.machine(bmc.address) or KnownMachine(bmc.address), bmc))
+
+        async def fell(bmc: Bmc, remark: MachineRemark) -> None:
+            """What its answers mean is not known: it is listed all the same."""
+            before = known.machine(bmc.address) or KnownMachine(bmc.address)
+            machines.append(replace(before, protocols=bmc.protocols, silent=False))
+            report.log(f"its answers could not be judged: {remark.reason}. To fix: {remark.cure}", node=bmc.address)
+
+        await each(bmcs, one, fell, where=self.name)
         answered = {bmc.address for bmc in bmcs}
         machines += [replace(one, silent=True) for one in known.machines if one.bmc not in answered]
         inventory.update(self._state_dir, *machines, ranges=self._ranges)

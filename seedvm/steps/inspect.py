@@ -6,8 +6,8 @@ Nova. It refuses to go on with too few machines, and says how many fell at which
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import ClassVar
 
 from seedvm.base.errors import SeedvmError
@@ -18,9 +18,12 @@ from seedvm.cloud.connection import Cloud
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Context, Done, Report, Todo, Verdict
 from seedvm.machines import inventory
+from seedvm.machines.each import MachineRemark, each, remark_of
+from seedvm.machines.facts import facts_for_people, facts_of
 from seedvm.machines.hardware import Hardware
 from seedvm.machines.inventory import KnownMachine
 from seedvm.machines.selection import TRAIT, Assignment, Fall, assign, falls, remarks, root_disk, root_hint, shortage
+from seedvm.provisioning.enrolment import UNMANAGED
 from seedvm.provisioning.inspection import Failed, InspectionProgress, inspect
 from seedvm.provisioning.ownership import cloud_of, look
 
@@ -42,6 +45,7 @@ class InspectStep:
         self.context = context
         self._power_seconds = power_seconds
         self._looked_again = False
+        self._lost: set[str] = set()  # in this run: machines of which Ironic takes no verdict
 
     async def check(self) -> Verdict:
         cloud = cloud_of(self.context)
@@ -62,7 +66,10 @@ class InspectStep:
             return Todo(f"{lacking} undercloud machines are missing; rejected machines will be inspected again")
         if lacking:
             return self._too_few(nodes, lacking)
-        waiting = [node.name for node in everyone if not (settled(node) if node in nodes else left_alone(node))]
+        others = [node for node in everyone if node not in nodes and node.bmc not in self._lost]
+        waiting = [node.name for node in nodes if not settled(node)] + [
+            one.name for one in others if not left_alone(one)
+        ]
         if waiting:
             return Todo(f"neither offered to Nova nor taken out of service yet: {', '.join(waiting)}")
         return Done({node.name: {"role": node.role, "unfit": node.unfit, "state": node.state} for node in nodes})
@@ -95,25 +102,68 @@ class InspectStep:
                 await self._fallen(cloud, node, found, report)
             advanced(node.bmc, 100.0)
 
-        async with asyncio.TaskGroup() as group:
-            for node in asked:
-                group.create_task(one(node))
-        everyone = await ironic.nodes(cloud, self.context.site.name)
-        given = assign(self.context.site, fit(self._named(everyone)))
-        async with asyncio.TaskGroup() as group:
-            for node in everyone:
-                group.create_task(self._offer(cloud, node, given, report))
+        await self._each(cloud, asked, one, report, "inspection")
+        fallen: set[str] = set()
+        while True:  # a machine that cannot be offered leaves its role to the next one
+            everyone = [
+                node for node in await ironic.nodes(cloud, self.context.site.name) if node.bmc not in self._lost
+            ]
+            given = assign(self.context.site, fit(self._named(everyone)))
+            offer = partial(self._offer, cloud, given=given, report=report)
+            now = await self._each(cloud, everyone, offer, report, "release to Nova")
+            self._lost |= now & fallen
+            fallen |= now
+            if not now:
+                return
+
+    async def _each(
+        self,
+        cloud: Cloud,
+        nodes: Sequence[ironic.Node],
+        work: Callable[[ironic.Node], Awaitable[None]],
+        report: Report,
+        what: str,
+    ) -> set[str]:
+        """Do the work for each node, once more where the cause may pass, and set those aside where it came to nothing: their BMCs."""
+        fallen: dict[str, MachineRemark] = {}
+
+        async def fell(node: ironic.Node, remark: MachineRemark) -> None:
+            fallen[node.bmc] = remark
+
+        await each(nodes, work, fell, where=self.name)
+        if fallen:  # raises where it is Ironic that does not answer: no machine is to blame, and the engine tries the step again
+            await ironic.nodes(cloud, self.context.site.name)
+        passing = [node for node in nodes if node.bmc in fallen and fallen[node.bmc].passing]
+        for node in passing:
+            del fallen[node.bmc]
+        await each(passing, work, fell, where=self.name)
+        for node in nodes:
+            if remark := fallen.get(node.bmc):
+                await self._fallen(cloud, node, Failed(remark.reason, remark.cure), report, what)
+        return set(fallen)
 
     def _named(self, nodes: Sequence[ironic.Node]) -> tuple[ironic.Node, ...]:
-        """The nodes but those that the operator excluded, perhaps after they were registered: nothing is powered among those."""
-        return tuple(node for node in nodes if self.context.site.machine(node.bmc).role != "exclude")
+        """The nodes that are meant: managed, and not those that the operator excluded, perhaps after they were registered: nothing is
+        powered among those."""
+        site = self.context.site
+        named = (node for node in nodes if node.state not in UNMANAGED and node.bmc not in self._lost)
+        return tuple(node for node in named if site.machine(node.bmc).role != "exclude")
 
-    async def _fallen(self, cloud: Cloud, node: ironic.Node, failed: Failed, report: Report) -> None:
-        """A machine that cannot be inspected is taken out of service with the reason; the others go on."""
-        why = f"inspection failed: {failed.why}"
+    async def _fallen(
+        self, cloud: Cloud, node: ironic.Node, failed: Failed, report: Report, what: str = "inspection"
+    ) -> None:
+        """A machine that cannot be used is taken out of service with the reason; the others go on. One that was not powered on for it is
+        not powered off either: Ironic keeps away from it."""
+        why = f"{what} failed: {failed.why}"
         inventory.change(self.context.state_dir, node.bmc, unfit_reason=why, cure=failed.cure)
         report.node(node.bmc, "unfit", detail=f"{why}. To fix: {failed.cure}")
-        await ironic.patch(cloud, node.id, {"/extra/unfit": why, "/extra/unfit_at": "inspection"})
+        try:
+            await ironic.patch(cloud, node.id, {"/extra/unfit": why, "/extra/unfit_at": "inspection"})
+            if not failed.begun and not node.maintenance:
+                await ironic.keep_away(cloud, node.id, why)
+        except SeedvmError as error:
+            self._lost.add(node.bmc)
+            report.log(f"Ironic does not store that it is unfit: {remark_of(error).reason}", node=node.bmc)
 
     async def _judge(self, cloud: Cloud, node: ironic.Node, found: Hardware, report: Report) -> None:
         """Write the verdict on the node: the reason why it is unfit, or what Nova needs to know of it."""
@@ -203,7 +253,7 @@ def judged(node: ironic.Node) -> bool:
 def settled(node: ironic.Node) -> bool:
     """Where its verdict puts it: available with a role, or out of service and powered off (in maintenance where it will not go dark)."""
     if node.unfit:
-        return node.maintenance or (node.state == "manageable" and node.power != "power on")
+        return node.maintenance or (node.state == "manageable" and node.power == "power off")
     if not node.role:
         return False
     return node.state in ("available", "active", "deploying", "wait call-back", "deploy failed")
@@ -273,30 +323,3 @@ async def switch_off(cloud: Cloud, node: ironic.Node, seconds: float) -> str:
         await ironic.keep_away(cloud, node.id, reason)
         return reason
     return ""
-
-
-def facts_of(found: Hardware) -> str:
-    """A machine in one line of the journal."""
-    disks = ", ".join(f"{one.device} {one.size / 2**30:.0f} GiB ({one.holds})" for one in found.disks)
-    nic = found.boot_nic
-    wire = f", {nic.name} {f'{nic.mbps} Mb/s' if nic.mbps else 'speed unknown'}" if nic else ""
-    wire += f" at {nic.switch} {nic.port}".rstrip() if nic and nic.port else ""
-    firmware = f", firmware {found.firmware}" if found.firmware else ""
-    return f"{found.cpus} CPUs, {found.memory_mib} MiB, {disks or 'no disk'}{wire}{firmware}"
-
-
-def facts_for_people(found: Hardware) -> dict[str, JSON]:
-    """What an operator sees of a machine in `openstack baremetal node show`."""
-    return {
-        "serial": found.serial,
-        "product": found.product,
-        "firmware": found.firmware,
-        "disks": [
-            {"device": one.device, "serial": one.serial, "bytes": one.size, "model": one.model, "holds": one.holds}
-            for one in found.disks
-        ],
-        "nics": [
-            {"name": one.name, "mac": one.mac, "mbps": one.mbps, "switch": one.switch, "port": one.port}
-            for one in found.nics
-        ],
-    }

@@ -8,32 +8,31 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from seedvm.base.addresses import in_url
 from seedvm.base.errors import SeedvmError
 from seedvm.base.json_tree import JSON
-from seedvm.base.waiting import NO_ERROR, NotYet, wait_for
 from seedvm.bmc.rate_limit import RateLimit
 from seedvm.cloud import glance, ironic
-from seedvm.cloud.connection import Cloud, Refused
+from seedvm.cloud.connection import Cloud
 from seedvm.engine.stages import Stage
-from seedvm.engine.step import Context, Done, Report, Todo, Verdict
+from seedvm.engine.step import Blocked, Context, Done, Report, Todo, Verdict
 from seedvm.machines import inventory
+from seedvm.machines.each import MachineRemark, each
 from seedvm.machines.inventory import KnownMachine
+from seedvm.provisioning.enrolment import UNMANAGED, add_port_once, manage
 from seedvm.provisioning.images import ImageFiles, open_images
 from seedvm.provisioning.ownership import cloud_of, look
 from seedvm.site.accounts import Candidate
 from seedvm.site.secrets_file import load_proven
 
 RESOURCE_CLASS = "baremetal"
-NETWORK = "provisioning"
 KERNEL, INITRAMFS = "seedvm-ramdisk-kernel", "seedvm-ramdisk-initramfs"
-_MANAGE_SECONDS = 240.0
-_MANAGE_TRIES = 3
-_LOOK_EVERY = 2.0
+FAILED = "its registration failed"
+MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -72,28 +71,33 @@ class RamdiskStep:
                 )
 
 
-@dataclass(frozen=True)
 class RegisterStep:
-    """The usable machines are managed nodes of Ironic."""
+    """The usable machines are managed nodes of Ironic; one that cannot be registered is set aside with the reason."""
 
-    context: Context
     name: ClassVar[str] = "register"
     title: ClassVar[str] = "Register the machines"
     stage: ClassVar[Stage] = "register"
     usual_seconds: ClassVar[float] = 20.0
 
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self._fallen: dict[str, MachineRemark] = {}  # in this run: the next one tries them again
+
     async def check(self) -> Verdict:
         cloud = cloud_of(self.context)
         if not await cloud.answers():
             return Todo("the seed's cloud does not answer yet")
-        machines = usable(self.context)
+        machines = usable(self.context, self._fallen)
         there = {node.bmc: node for node in await ironic.nodes(cloud, self.context.site.name)}
+        if not machines and self._fallen:
+            cures = dict.fromkeys(remark.cure for remark in self._fallen.values())
+            return Blocked(f"no machine could be registered: {self._told()}", "; ".join(list(cures)[:MOST_NAMED]))
         if not machines and not there:
             return Todo("no machine with a proven account and a boot MAC is known")
         missing = [one.bmc for one in machines if one.bmc not in there]
         if missing:
             return Todo(f"not in Ironic: {', '.join(missing)}")
-        waiting = [node.name for node in there.values() if node.state in ("enroll", "verifying")]
+        waiting = [node.name for bmc, node in there.items() if node.state in UNMANAGED and bmc not in self._fallen]
         if waiting:
             return Todo(f"not managed yet: {', '.join(waiting)}")
         owners = await ironic.owners(cloud)
@@ -107,31 +111,45 @@ class RegisterStep:
 
     async def apply(self, report: Report) -> None:
         cloud = cloud_of(self.context)
-        machines = usable(self.context)
+        machines = usable(self.context, self._fallen)
         if not machines:
             raise SeedvmError(
                 "no machine can be registered",
                 why="no machine has both a proven account and a known boot MAC",
                 hint="run seedvm machines; it lists for each machine what to do",
             )
+        fallen = await self._register(cloud, machines, report)
+        if fallen:  # raises where it is Ironic that does not answer: no machine is to blame, and the engine tries the step again
+            await ironic.nodes(cloud, self.context.site.name)
+        if passing := [one for one in machines if one.bmc in fallen and fallen[one.bmc].passing]:
+            fallen = {bmc: remark for bmc, remark in fallen.items() if not remark.passing}
+            fallen |= await self._register(cloud, passing, report)
+        for machine in machines:
+            if remark := fallen.get(machine.bmc):
+                self._fallen[machine.bmc] = remark
+                self._put_aside(machine, f"{FAILED}: {remark.reason}", remark.cure, report)
+
+    async def _register(
+        self, cloud: Cloud, machines: Sequence[KnownMachine], report: Report
+    ) -> dict[str, MachineRemark]:
+        """Register these machines side by side; the remarks of those that could not be."""
         images = await ramdisk_ids(cloud, self.context)
         proven = load_proven(self.context.state_dir / "secrets.yaml")
         there = {node.bmc: node for node in await ironic.nodes(cloud, self.context.site.name)}
         owners = await ironic.owners(cloud)
-        done = 0
+        done, fallen = 0, dict[str, MachineRemark]()
 
         async def one(machine: KnownMachine) -> None:
             nonlocal done
             account, node = proven[machine.bmc], there.get(machine.bmc)
             owner = owners.get(boot_mac(machine))
             if owner is not None and (node is None or owner != node.id):
-                self._doubled(machine, owner, report)
-                return
+                raise doubled(machine, owner)
             if node is None:
                 node = await ironic.create(cloud, enrolment(self.context.site.name, machine, account, images))
             elif node.state == "enroll":
                 node = await self._refresh(cloud, node, machine, account, images)
-            inventory.change(self.context.state_dir, machine.bmc, node=node.id)
+            inventory.change(self.context.state_dir, machine.bmc, node=node.id, unfit_reason=None, cure=None)
             await add_port_once(cloud, node, boot_mac(machine))
             if machine.driver == "ipmi":  # Ironic keeps its own pace; its first command keeps ours
                 await asyncio.sleep(RateLimit(self.context.state_dir).seconds_left(machine.bmc))
@@ -142,15 +160,17 @@ class RegisterStep:
             report.node(machine.bmc, "registered", detail=f"{node.name}, {node.driver}, {node.boots_in}")
             report.progress(done, len(machines), "machines")
 
-        async with asyncio.TaskGroup() as group:
-            for machine in machines:
-                group.create_task(one(machine))
+        async def fell(machine: KnownMachine, remark: MachineRemark) -> None:
+            fallen[machine.bmc] = remark
 
-    def _doubled(self, machine: KnownMachine, owner: str, report: Report) -> None:
-        """A second node for a machine that is there already would have two conductors' orders meet in one machine."""
-        why = f"its boot MAC {machine.boot_mac} already belongs to the node {owner} in Ironic"
-        cure = "if the BMC's address has changed, delete the old node: openstack baremetal node delete"
-        self._put_aside(machine, why, cure, report)
+        await each(machines, one, fell, where=self.name)
+        return fallen
+
+    def _told(self) -> str:
+        named = [f"{bmc}: {remark.reason}" for bmc, remark in self._fallen.items()]
+        return "; ".join(named[:MOST_NAMED]) + (
+            f"; and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
+        )
 
     def _put_aside(self, machine: KnownMachine, why: str, cure: str, report: Report) -> None:
         inventory.change(self.context.state_dir, machine.bmc, unfit_reason=why, cure=cure)
@@ -163,10 +183,16 @@ class RegisterStep:
         return await ironic.patch(cloud, node.id, {"/driver_info": driver_info(machine, account, images)})
 
 
-def usable(context: Context) -> tuple[KnownMachine, ...]:
-    """The machines that may be registered: proven account, boot MAC known and nobody else's, nothing against them, not excluded."""
+def usable(context: Context, fallen: Container[str] = ()) -> tuple[KnownMachine, ...]:
+    """The machines that may be registered: proven account, boot MAC known and nobody else's, nothing against them, not excluded. One
+    whose registration failed is tried again, but for the `fallen` of this run."""
     proven = load_proven(context.state_dir / "secrets.yaml")
-    machines = inventory.load(context.state_dir).machines
+    machines = [
+        replace(one, unfit_reason=None, cure=None)
+        if (one.unfit_reason or "").startswith(FAILED) and one.bmc not in fallen
+        else one
+        for one in inventory.load(context.state_dir).machines
+    ]
     claims = Counter(boot_mac(one) for one in machines if one.usable and not one.silent)
     return tuple(
         one
@@ -176,6 +202,14 @@ def usable(context: Context) -> tuple[KnownMachine, ...]:
         and claims[boot_mac(one)] == 1
         and one.bmc in proven
         and context.site.machine(one.bmc).role != "exclude"
+    )
+
+
+def doubled(machine: KnownMachine, owner: str) -> SeedvmError:
+    """A second node for a machine that is there already would have two conductors' orders meet in one machine."""
+    return SeedvmError(
+        f"its boot MAC {machine.boot_mac} already belongs to the node {owner} in Ironic",
+        hint="if the BMC's address has changed, delete the old node: openstack baremetal node delete",
     )
 
 
@@ -268,50 +302,3 @@ def driver_info(machine: KnownMachine, account: Candidate, images: Mapping[str, 
         **({"ipmi_protocol_version": "1.5"} if machine.old_ipmi else {}),
         **images,
     }
-
-
-async def add_port_once(cloud: Cloud, node: ironic.Node, mac: str) -> None:
-    """The port, unless it is there; a MAC that another node has is a contradiction that is told."""
-    if mac in await ironic.ports(cloud, node.id):
-        return
-    try:
-        await ironic.add_port(cloud, node.id, mac, NETWORK)
-    except Refused as error:
-        raise SeedvmError(
-            f"Ironic rejected the port {mac}",
-            machine=node.name,
-            why=error.why,
-            hint="check whether two machines claim this MAC",
-        ) from error
-
-
-async def manage(cloud: Cloud, node: ironic.Node) -> ironic.Node:
-    """enroll -> manageable: Ironic's own proof that the BMC obeys. A busy BMC gets three tries."""
-    tries = 0
-
-    async def managed() -> ironic.Node | NotYet:
-        nonlocal tries
-        now = await ironic.node(cloud, node.id)
-        if now.state not in ("enroll", "verifying"):
-            return now
-        if now.state == "enroll" and not now.reserved:
-            if tries == _MANAGE_TRIES:
-                raise SeedvmError(
-                    "Ironic cannot manage the machine",
-                    machine=now.name,
-                    why=now.error,
-                    hint="check its BMC, then run again",
-                )
-            tries += 1
-            await ironic.provision(cloud, node.id, "manage")
-        return NotYet(now.error or now.state)
-
-    return await wait_for(
-        managed,
-        seconds=_MANAGE_SECONDS,
-        what="Ironic did not finish verifying the node",
-        machine=node.name,
-        hint="run again",
-        pause=_LOOK_EVERY,
-        passing=NO_ERROR,
-    )

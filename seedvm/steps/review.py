@@ -14,6 +14,7 @@ from typing import ClassVar
 from seedvm.base.errors import SeedvmError
 from seedvm.base.files import write_private
 from seedvm.cloud import ironic
+from seedvm.cloud.connection import Cloud
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Context, Done, Report, Todo, Verdict
 from seedvm.machines import hardware, inventory
@@ -87,7 +88,7 @@ class ReviewStep:
     async def _review(self) -> Review:
         cloud, site = cloud_of(self.context), self.context.site
         nodes = await ironic.nodes(cloud, site.name)
-        found = {node.bmc: await ironic.hardware(cloud, node) for node in nodes}
+        found = {node.bmc: await _inspected(cloud, node) for node in nodes}
         known = inventory.load(self.context.state_dir).machines
         return build_review(site, nodes, found, known)
 
@@ -101,6 +102,17 @@ class ReviewStep:
             return review, read_confirmed(self.context.state_dir), ""
         except SeedvmError as error:
             return review, None, f". {error.what}: {error.why}"
+
+
+async def _inspected(cloud: Cloud, node: ironic.Node) -> Hardware | None:
+    """What its inspection found. Where that cannot be read, a machine without a part is listed all the same; one with a part ends the
+    review, for nobody could confirm its disks."""
+    try:
+        return await ironic.hardware(cloud, node)
+    except SeedvmError:
+        if node.unfit or not node.role:
+            return None
+        raise
 
 
 def build_review(

@@ -6,8 +6,7 @@ proven or that the operator excluded.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import ClassVar
 
 from seedvm.base.addresses import parse
@@ -22,6 +21,7 @@ from seedvm.cloud import ironic
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Context, Done, Report, Todo, Verdict
 from seedvm.machines import inventory
+from seedvm.machines.each import MachineRemark, each
 from seedvm.machines.inventory import KnownMachine
 from seedvm.provisioning.ownership import cloud_of
 from seedvm.scan.sweep import USUAL_PORTS, Ports
@@ -67,26 +67,28 @@ class RotateStep:
 
     async def apply(self, report: Report) -> None:
         todo = [one for one in self.machines() if self._again or self._waits(one)]
-        failed: list[SeedvmError] = []
-        gate, done = asyncio.Semaphore(AT_ONCE), 0
+        failed: dict[str, MachineRemark] = {}
+        changed: list[KnownMachine] = []
+        done = 0
 
         async def one(machine: KnownMachine) -> None:
             nonlocal done
-            async with gate:
-                try:
-                    await self._rotate(machine)
-                    report.node(machine.bmc, "login", detail="has a unique password, verified by a new login")
-                    if expired(machine):
-                        await self._look_again(machine, report)
-                except SeedvmError as error:
-                    failed.append(error)
-                    report.log(f"{error.what}: {error.why} ({error.hint})", node=machine.bmc)
+            await self._rotate(machine)
+            report.node(machine.bmc, "login", detail="has a unique password, verified by a new login")
+            changed.append(machine)
             done += 1
             report.progress(done, len(todo), "BMCs")
 
-        async with asyncio.TaskGroup() as group:
-            for machine in todo:
-                group.create_task(one(machine))
+        async def look_again(machine: KnownMachine) -> None:
+            await self._look_again(machine, report)
+
+        async def fell(machine: KnownMachine, remark: MachineRemark) -> None:
+            if machine not in changed:
+                failed[machine.bmc] = remark
+            report.log(f"{remark.reason} ({remark.cure})", node=machine.bmc)
+
+        await each(todo, one, fell, where=self.name, at_once=AT_ONCE)
+        await each([one for one in changed if expired(one)], look_again, fell, where=self.name, at_once=AT_ONCE)
         if failed:
             raise SeedvmError(
                 f"{len(failed)} of {len(todo)} passwords were not changed",
@@ -156,22 +158,28 @@ class SettleStep:
 
     async def apply(self, report: Report) -> None:
         ledger = Ledger(self._context.state_dir)
-        failed: list[SeedvmError] = []
-        for address, rotation in self._cut_off().items():
+        failed: dict[str, MachineRemark] = {}
+        cut_off = self._cut_off()
+
+        async def one(address: str) -> None:
+            rotation = cut_off[address]
             machine = inventory.load(self._context.state_dir).machine(address) or KnownMachine(address)
             access = access_of(machine, rotation.user, ledger, self._pace, self._ports)
             store = Store(self._secrets_file, address)
-            try:
-                new = await settle(access, rotation, store, teller(self._context, machine))
-                report.log(f"the {'new' if new else 'old'} password is in force", node=address)
-            except SeedvmError as error:
-                failed.append(error)
-                report.log(f"{error.what}: {error.why} ({error.hint})", node=address)
+            new = await settle(access, rotation, store, teller(self._context, machine))
+            report.log(f"the {'new' if new else 'old'} password is in force", node=address)
+
+        async def fell(address: str, remark: MachineRemark) -> None:
+            failed[address] = remark
+            report.log(f"{remark.reason} ({remark.cure})", node=address)
+
+        await each(cut_off, one, fell, where=self.name, at_once=AT_ONCE)
         if failed:
+            cures = "; ".join(dict.fromkeys(remark.cure for remark in failed.values()))
             raise SeedvmError(
                 f"{len(failed)} interrupted password changes could not be finished",
                 why=_told(failed),
-                hint=f"for each BMC both passwords are kept, and no other step logs in until then; {failed[0].hint}",
+                hint=f"for each BMC both passwords are kept, and no other step logs in until then; {cures}",
             )
 
     def _cut_off(self) -> dict[str, Rotation]:
@@ -181,8 +189,8 @@ class SettleStep:
         return {address: one for address, one in pending if (it := known.machine(address)) is None or not it.silent}
 
 
-def _told(failed: Sequence[SeedvmError]) -> str:
-    return "\n".join(f"{error.machine}: {error.what}: {error.why}" for error in failed)
+def _told(failed: Mapping[str, MachineRemark]) -> str:
+    return "\n".join(f"{bmc}: {remark.reason}" for bmc, remark in failed.items())
 
 
 def teller(context: Context, machine: KnownMachine) -> Callable[[Candidate], Awaitable[None]]:

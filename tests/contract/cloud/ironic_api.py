@@ -34,13 +34,16 @@ _NODE = {
 
 @dataclass
 class Metal:
-    """A machine behind a node, by its BMC: what an inspection finds, in which mode its firmware boots, whether it boots at all."""
+    """A machine behind a node, by its BMC: what an inspection finds, in which mode its firmware boots, whether it boots at all.
 
-    hardware: dict[str, Any]
+    `odd` holds what Ironic answers for its node alone, by method and end of the path ("POST /nodes", "PATCH", "GET /inventory")."""
+
+    hardware: Any
     mode: str = "bios"
     said_mode: str | None = None
     dead: bool = False
     stays_on: bool = False
+    odd: dict[str, Answer] = field(default_factory=dict)
 
 
 @dataclass
@@ -61,6 +64,17 @@ class IronicApi:
 
     def node(self, bmc: str) -> dict[str, Any]:
         return next(one for one in self.nodes.values() if one["extra"]["seedvm_bmc"] == bmc)
+
+    def odd(self, method: str, path: str, body: Any) -> Answer | None:
+        """The answer that this machine's node alone gets."""
+        if path == "/nodes" and method == "POST":
+            bmc = body["extra"]["seedvm_bmc"]
+        elif (node := self.nodes.get(path.split("/")[2] if path.startswith("/nodes/") else "")) is not None:
+            bmc = node["extra"]["seedvm_bmc"]
+        else:
+            return None
+        said = ((key.partition(" "), answer) for key, answer in self.metal[bmc].odd.items())
+        return next((answer for (verb, _, end), answer in said if verb == method and path.endswith(end)), None)
 
     def create(self, body: dict[str, Any]) -> Answer:
         if any(one["name"] == body["name"] for one in self.nodes.values()):
@@ -129,7 +143,7 @@ class IronicApi:
 def ironic_api(metal: dict[str, Metal]) -> Iterator[IronicApi]:
     """The cloud at the VIP, until the block ends."""
     api = IronicApi(metal)
-    with cloud({"baremetal": partial(_baremetal, api), "orchestration": _orchestration, "image": _image}):
+    with cloud({"baremetal": partial(_answered, api), "orchestration": _orchestration, "image": _image}):
         yield api
 
 
@@ -146,6 +160,11 @@ def _image(_: str, path: str, __: Any) -> Answer:
     names = ("seedvm-ramdisk-kernel", "seedvm-ramdisk-initramfs")
     more = {"status": "active", "size": 1, "disk_format": "aki", "seedvm_sha256": DIGEST}
     return 200, {"images": [{**more, "id": f"id-of-{name}", "name": name} for name in names]}
+
+
+def _answered(api: IronicApi, method: str, path: str, body: Any) -> Answer:
+    odd = api.odd(method, path.removeprefix("/v1").partition("?")[0], body)
+    return _baremetal(api, method, path, body) if odd is None else odd
 
 
 def _baremetal(api: IronicApi, method: str, path: str, body: Any) -> Answer:
