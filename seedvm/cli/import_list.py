@@ -62,7 +62,7 @@ def _import(args: argparse.Namespace) -> int:
         for line in taken.refused:
             say(f"refused: {line}")
     if taken.left_out:
-        say(f"left out: {', '.join(taken.left_out)}")
+        say(f"left out: {_some(taken.left_out)}")
     say(
         f"{taken.machines} machines: {len(taken.new)} new, {len(taken.changed)} changed, {len(taken.accounts)} accounts"
     )
@@ -98,15 +98,18 @@ def _checked(args: argparse.Namespace, preview: Preview) -> int:
 
 def _agreed(args: argparse.Namespace, preview: Preview) -> bool:
     """Show what would be taken, and ask. A list that would be refused is not asked about."""
-    for line in lines(preview):
-        say(line)
     if preview.refused and not args.partial:
         raise InvalidFile(args.file.name, preview.refused)
+    for line in lines(preview):
+        say(line)
     taken = preview.taken()
     if not taken.new and not taken.changed and not taken.accounts:
         return True
-    leaves = f" and leave out {', '.join(taken.left_out)}" if taken.left_out else ""
-    return input(f"Take {taken.machines} machines{leaves}? [y/N] ").strip().lower() in ("y", "yes")
+    leaves = f" and leave out {_some(taken.left_out)}" if taken.left_out else ""
+    try:
+        return input(f"Take {taken.machines} machines{leaves}? [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
 
 
 def lines(preview: Preview) -> Iterator[str]:
@@ -118,10 +121,14 @@ def lines(preview: Preview) -> Iterator[str]:
     for problem in preview.refused:
         yield f"refused: {problem}"
     if preview.left_out:
-        yield f"left out: {', '.join(preview.left_out)}"
+        yield f"left out: {_some(preview.left_out)}"
     taken = preview.taken()
     counts = f"{len(taken.new)} new, {len(taken.changed)} changed, {len(taken.accounts)} accounts to store"
     yield f"{taken.machines} machines: {counts}, {len(preview.refused)} problems"
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
 
 
 def _cells(one: ImportedMachine) -> tuple[str, ...]:

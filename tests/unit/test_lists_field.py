@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
+from seedvm.foreign.text import is_clean
 from seedvm.machines.lists.entry import ListEntry, MachineList
 from seedvm.machines.lists.read import read_list
 
@@ -42,13 +45,20 @@ def refused(text: str) -> list[str]:
         ("%BMC_PASSWORD%", "is a shell variable or command that was not replaced by its value"),
         ("<password>", "is a placeholder: put the value in"),
         ("<your password>", "is a placeholder: put the value in"),
-        ("!vault |", "is encrypted or kept in a vault: decrypt the list first"),
-        ("$ANSIBLE_VAULT;1.1;AES256", "is encrypted or kept in a vault: decrypt the list first"),
-        ("vault:secret/bmc#password", "is encrypted or kept in a vault: decrypt the list first"),
-        ("ENC[AES256_GCM data]", "is encrypted or kept in a vault: decrypt the list first"),
+        ("!vault |", "is kept in a vault or elsewhere: put the value in, or decrypt the list first"),
+        ("$ANSIBLE_VAULT;1.1;AES256", "is kept in a vault or elsewhere: put the value in, or decrypt the list first"),
+        ("vault:secret/bmc#password", "is kept in a vault or elsewhere: put the value in, or decrypt the list first"),
+        ("ENC[AES256_GCM data]", "is kept in a vault or elsewhere: put the value in, or decrypt the list first"),
         ("******", "is hidden in this list (stars or a word instead of the value): put the value in"),
         ("REDACTED", "is hidden in this list (stars or a word instead of the value): put the value in"),
         ("[redacted]", "is hidden in this list (stars or a word instead of the value): put the value in"),
+        ("<%= @password %>", "is a placeholder: put the value in"),
+        ("__BMC_PASSWORD__", "is a placeholder: put the value in"),
+        ("@PASSWORD@", "is a placeholder: put the value in"),
+        ("your_password_here", "is a placeholder: put the value in"),
+        ("env:BMC_PASSWORD", "is kept in a vault or elsewhere: put the value in, or decrypt the list first"),
+        ("$6$saltsalt$0123456789abcdef", "is a hash of a password, not the password"),
+        ("{SSHA}0123456789", "is a hash of a password, not the password"),
         ("None", "is a word for nothing, not a password: leave it empty"),
         ("n/a", "is a word for nothing, not a password: leave it empty"),
         ("#REF!", "is an error of the spreadsheet"),
@@ -62,7 +72,23 @@ def test_a_placeholder_is_refused_by_its_line_and_is_not_shown(password: str, re
 
 @pytest.mark.parametrize(
     "password",
-    ["calvin", "0penBmc", "ADMIN", "$ecret1", "pa$$word", "a{b}c", "=secret", "<3", "100%", "x", "P@ss{{w", "$tr0ng$"],
+    [
+        "calvin",
+        "0penBmc",
+        "ADMIN",
+        "$ecret1",
+        "pa$$word",
+        "a{b}c",
+        "=secret",
+        "<3",
+        "100%",
+        "x",
+        "P@ss{{w",
+        "$tr0ng$",
+        "#1#",
+        "@home@9",
+        "my-p4ss",
+    ],
 )
 def test_a_password_that_only_looks_odd_is_taken_as_it_is(password: str) -> None:
     assert only(LOGIN.format(password)).password == Secret(password)
@@ -326,3 +352,119 @@ def test_aliases_do_not_expand_without_bound() -> None:
     lines += [f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
     with pytest.raises(SeedvmError, match="aliases expand"):
         reading("nodes: []\n" + "\n".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            '{"nodes": [{"pm_addr": "192.0.2.1", "pm_password": "a", "pm_user": "x", "pm_password": "b"}]}',
+            "line 1: nodes[0]: the key 'pm_password' is given twice",
+        ),
+        (
+            "nodes:\n- driver_info:\n    ipmi_address: 192.0.2.1\n    ipmi_username: a\n    ipmi_username: b\n",
+            "line 3: nodes[0].driver_info: the key 'ipmi_username' is given twice",
+        ),
+        ("nodes: []\nnodes:\n- pm_addr: 192.0.2.1\n", "line 1: the key 'nodes' is given twice"),
+    ],
+)
+def test_a_key_that_is_given_twice_is_refused(text: str, said: str) -> None:
+    assert [str(one) for one in reading(text).refused] == [said]
+
+
+def test_several_documents_in_one_file_are_said_so() -> None:
+    with pytest.raises(SeedvmError, match="it has several documents"):
+        reading("---\nnodes:\n- pm_addr: 192.0.2.1\n---\nnodes:\n- pm_addr: 192.0.2.2\n")
+
+
+def test_json_that_was_sent_as_a_c_string_is_read() -> None:
+    assert only('{"nodes": [{"pm_addr": "192.0.2.1"}]}\0\0').address == "192.0.2.1"
+
+
+@pytest.mark.parametrize(
+    "address", ["bmc1.example.org", "dhcp", "192.0.2.1-9", "192.0.2.1 192.0.2.2", "10.1", "https://"]
+)
+def test_what_is_not_an_address_is_refused_by_its_place(address: str) -> None:
+    said = refused(json.dumps([{"pm_addr": address}]))
+    assert len(said) == 1
+    assert said[0].startswith("line 1: [0].pm_addr: ")
+
+
+@pytest.mark.parametrize("user", ["{{ user }}", "$USER", "$BMC_USER", "<username>"])
+def test_a_placeholder_is_not_a_user_either(user: str) -> None:
+    assert len(refused(json.dumps([{"pm_addr": "192.0.2.1", "pm_user": user, "pm_password": "x"}]))) == 1
+
+
+def test_a_plain_port_beside_a_plain_ip_is_the_bmcs() -> None:
+    found = reading("host,ip,port\na,192.0.2.1,623\nb,192.0.2.2,6230\nc,192.0.2.3,12\n")
+    assert [one.address for one in found.entries] == ["192.0.2.1", "192.0.2.3"]
+    assert str(found.refused[0]).startswith("line 3: port: port 6230 is not supported")
+    assert "not used: 'port': it does not say that it is the BMC's port" in found.remarks
+
+
+@pytest.mark.parametrize(("keys", "name"), [("", "SN1"), ("hostname: h1", "h1"), ("name: n1, hostname: h1", "n1")])
+def test_a_name_in_a_machine_comes_before_the_key_that_it_is_kept_under(keys: str, name: str) -> None:
+    assert only(f"SN1: {{bmc_ip: 192.0.2.1, {keys}}}\n").name == name
+    assert only(f"[a]\nh9 bmc_ip=192.0.2.1 {keys.replace(': ', '=').replace(',', '')}\n").name == "h9"
+
+
+def test_a_manifest_of_kubernetes_is_not_half_read() -> None:
+    text = "apiVersion: metal3.io/v1alpha1\nkind: BareMetalHost\nspec:\n  bmc: {address: 'ipmi://192.0.2.1'}\n"
+    with pytest.raises(SeedvmError, match="manifests of Kubernetes are not read"):
+        reading(text)
+
+
+_PIECES = st.sampled_from(
+    [
+        *(
+            "\x1b[31m",
+            "\x1b]0;x\x07",
+            "\u202e",
+            "\u2066",
+            "\x00",
+            "\x9b2J",
+            "\r",
+            "\n",
+            "\t",
+            "\u200b",
+            "\ud800",
+            "\x7f",
+        ),
+        *("nodes:", "- ", "{", "}", "[", "]", '"', "'", ",", ";", "|", ": ", "=", "#", "&a ", "*a", "<<: ", "!vault "),
+        *(
+            "BMC IP",
+            "user",
+            "password",
+            "mac",
+            "name",
+            "pm_addr",
+            "driver_info",
+            "hosts",
+            "vars",
+            "Rack",
+            "192.0.2.1",
+            "x",
+        ),
+        *("192.0.2.2", "52:54:00:aa:00:01", "{{ x }}", "sep=;\n", "[all]\n", "all:\n  hosts:\n    h: ", "power_type"),
+    ]
+)
+
+
+@settings(max_examples=250, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(pieces=st.lists(_PIECES, max_size=24))
+def test_no_list_paints_the_terminal(pieces: list[str]) -> None:
+    data = "".join(pieces).encode("utf-8", "surrogatepass")
+    try:
+        found = read_list(data, "list\x1b[31m")
+    except SeedvmError as error:
+        assert all(is_clean(line) for line in str(error).splitlines())
+        return
+    said = [found.form, *found.remarks, *found.left_out, *map(str, found.refused)]
+    said += [text for one in found.entries for text in (one.address, one.user or "", one.name or "", *one.macs)]
+    assert all(map(is_clean, said))
+
+
+def test_a_mac_in_the_place_of_an_address_is_said_so() -> None:
+    assert refused(f'[{{"pm_addr": "{MACS[0]}"}}]') == [
+        f"line 1: [0].pm_addr: '{MACS[0]}' is a MAC address, not the BMC's IP address"
+    ]

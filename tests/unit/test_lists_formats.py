@@ -129,7 +129,7 @@ NOT_USED = {
     "bifrost.csv": ["cpus", "host ip", "uuid"],
     "kayobe.ini": ["rack"],
     "kayobe.yaml": ["ironic_properties", "ironic_driver"],
-    "maas.json": ["fqdn", "power_parameters.mac_address", "architecture", "ip_addresses", "zone"],
+    "maas.json": ["fqdn", "power_parameters.mac_address", "architecture", "ip_addresses", "zone", "interface_set.bond"],
     "inventory.csv": ["IP", "Rack", "U", "Service Tag"],
 }
 

@@ -52,7 +52,7 @@ def told(found: MachineList) -> list[tuple[object, ...]]:
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_a_csv_is_read_in_any_dialect(delimiter: str, encoding: str) -> None:
     expected = [(one.address, one.user, one.password, one.macs, one.name, one.macs[0]) for one in EXPECTED]
-    for header, end, quoted, above in itertools.product(HEADERS, ("\n", "\r\n"), (False, True), (False, True)):
+    for header, end, quoted, above in itertools.product(HEADERS, ("\n", "\r\n", "\r"), (False, True), (False, True)):
         text = (f"sep={delimiter}{end}" if above else "") + csv_text(header, delimiter, end, quoted)
         assert told(read_list(text.encode(encoding), "list.csv")) == expected, (header, end, quoted, above)
 
@@ -215,3 +215,40 @@ def test_a_file_that_cannot_be_read_says_what_it_is(data: bytes, reason: str) ->
     with pytest.raises(SeedvmError) as caught:
         read_list(data, "list")
     assert reason in str(caught.value)
+
+
+def test_an_account_that_is_merged_over_a_rack_is_every_rows() -> None:
+    def fill(sheet: Worksheet, _: openpyxl.Workbook) -> None:
+        sheet.append(["BMC IP", "user", "password"])
+        for number in (1, 2, 3):
+            sheet.append([f"192.0.2.{number}", "admin" if number == 1 else None, "pw" if number == 1 else None])
+        sheet.merge_cells("B2:B3")
+        sheet.merge_cells("C2:C3")
+
+    found = read_list(workbook(fill), "machines.xlsx")
+    assert [(one.user, one.password) for one in found.entries] == [
+        ("admin", Secret("pw")),
+        ("admin", Secret("pw")),
+        (None, None),
+    ]
+
+
+def test_text_that_a_formula_only_wraps_is_its_text() -> None:
+    def fill(sheet: Worksheet, _: openpyxl.Workbook) -> None:
+        sheet.append(["BMC IP", "user", "password"])
+        sheet.append(["192.0.2.1", "admin", '="0123456"'])
+
+    assert read_list(workbook(fill), "machines.xlsx").entries[0].password == Secret("0123456")
+
+
+def test_a_row_with_too_many_cells_shows_no_piece_of_a_password() -> None:
+    found = read_list(b"BMC IP,user,password,mac\n192.0.2.1,admin,ho,rse,52:54:00:aa:00:01\n", "list.csv")
+    assert [str(one) for one in found.refused] == [
+        "line 2: 5 cells for 4 columns: is there a delimiter in a cell without quotes?"
+    ]
+
+
+def test_twenty_thousand_refused_rows_are_all_named() -> None:
+    rows = "".join(f"n{number},nowhere-{number},52:54\n" for number in range(20_000))
+    found = read_list(f"name,BMC IP,mac\n{rows}".encode(), "list.csv")
+    assert (len(found.refused), len(found.left_out)) == (40_000, 20_000)

@@ -5,6 +5,7 @@ A host is a machine where its variables name a BMC's address; the others are nam
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 from collections.abc import Iterator, Mapping
@@ -15,7 +16,7 @@ from seedvm.machines.lists.node import INSIDE, row_of
 from seedvm.machines.lists.rows import Notebook, Row
 from seedvm.machines.lists.tree import NoTree, Value
 
-MOST_HOSTS = 20_000
+MOST_HOSTS = 10_000
 _GROUP = {"hosts", "children", "vars"}
 _SECTION = re.compile(r"\[([^\[\]:\s'\"]+)(?::(hosts|children|vars))?\]\s*(?:[#;].*)?")
 _RANGE = re.compile(r"\[(\w+):(\w+)(?::(\d+))?\]")
@@ -40,9 +41,10 @@ class _Inventory:
         return self.groups.setdefault(name, _Group())
 
     def host(self, pattern: str, at: Value, variables: Mapping[str, Value], group: str) -> None:
-        for name in _expanded(pattern):
-            if len(self.hosts) > MOST_HOSTS:
-                raise NoTree(f"it has more than {MOST_HOSTS} hosts", at.line)
+        names = list(itertools.islice(_expanded(pattern), MOST_HOSTS + 1))
+        if len(self.hosts) + len(names) > MOST_HOSTS:
+            raise NoTree(f"it has more than {MOST_HOSTS} hosts", at.line)
+        for name in names:
             self.hosts.setdefault(name, at)
             self.variables.setdefault(name, {}).update(variables)
             self.group(group).hosts.append(name)
@@ -81,7 +83,7 @@ def read_ini(text: str, notes: Notebook) -> tuple[str, list[Row]]:
     """The rows of an inventory in Ansible's INI form; a line that cannot be read is refused."""
     found = _Inventory()
     group, kind = "ungrouped", "hosts"
-    for number, raw in enumerate(text.splitlines(), 1):
+    for number, raw in enumerate(re.split(r"\r\n|\r|\n", text), 1):
         line = raw.strip()
         if not line or line[0] in "#;":
             continue
@@ -152,7 +154,15 @@ def _rows(found: _Inventory, notes: Notebook) -> list[Row]:
             node = Value(
                 at.line, at.where, items=tuple((key, _replaced(value, mine, host, 0)) for key, value in mine.items())
             )
-            rows.append(row_of(node, notes, plain_ip=False, name=Value(at.line, at.where, text=host)))
+            rows.append(
+                row_of(
+                    node,
+                    notes,
+                    plain_ip=False,
+                    name=Value(at.line, at.where, text=host),
+                    name_called="inventory_hostname",
+                )
+            )
         else:
             others.append(host)
     if others:

@@ -47,11 +47,13 @@ class _Reader:
     def __init__(self, row: Row, notes: Notebook) -> None:
         self._row = row
         self._notes = notes
-        self.failed = False
+        self.failed = row.failed
 
     def read(self) -> _Read | None:
         if self._row.broken:
-            self._refuse(Cell("", self._row.line, self._row.where), self._row.broken)
+            # Nothing else is read: shifted cells would show a password as another column's value.
+            self._notes.refuse(self._row.line, self._row.where, self._row.broken)
+            return None
         driver = self._driver()
         endpoint = self._endpoint(driver)
         user = self._one(MachineField.USER, values.word_of, driver)
@@ -142,16 +144,18 @@ class _Reader:
         return replace(endpoint, port=port or endpoint.port)
 
     def _port(self) -> int | None:
+        """The BMC's port where the list names one. A plain "port" is the BMC's where the address is a plain "ip" too; a small number
+        is a switch's."""
+        plain = not any(one.meaning.strong for one in self._said(MachineField.ADDRESS))
         for one in self._said(MachineField.PORT):
-            text = values.clean(one.cell.text)
-            if re.fullmatch(r"[0-9]{1,5}(\.0)?", text) and 0 < int(text.removesuffix(".0")) < 65536:
-                if one.meaning.strong or int(text.removesuffix(".0")) in (443, 623):
-                    return int(text.removesuffix(".0"))
-                self._notes.unused(one.name, "it does not say that it is the BMC's port")
-            elif one.meaning.strong:
-                self._refuse(one.cell, f"'{text[:20]}' is not a port")
+            text = values.clean(one.cell.text).removesuffix(".0")
+            port = int(text) if re.fullmatch(r"[0-9]{1,5}", text) else 0
+            if one.meaning.strong and not 0 < port < 65536:
+                self._refuse(one.cell, f"'{shown(text, 20)}' is not a port")
+            elif one.meaning.strong or port in (443, 623) or (plain and 128 <= port < 65536):
+                return port
             else:
-                self._notes.unused(one.name)
+                self._notes.unused(one.name, "it does not say that it is the BMC's port")
         return None
 
     def _password(self, driver: str | None) -> Secret | None:

@@ -42,9 +42,11 @@ def decoded(data: bytes, path: str) -> tuple[str, bool]:
     codes: tuple[str, ...] = ("utf-8-sig", "cp1252")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         codes = ("utf-16",)
-    elif b"\0" in data[:400]:
+    elif data[:400].count(0) * 4 > len(data[:400]):
         # UTF-16 without its mark: in Latin text every second byte is 0.
         codes = ("utf-16-le",) if data[1:400:2].count(0) > data[:400:2].count(0) else ("utf-16-be",)
+    else:
+        data = data.rstrip(b"\0")  # a C string that was sent whole
     at = 0
     for code in codes:
         try:

@@ -54,8 +54,9 @@ _PASSWORD = _of("password pass passwd pwd pw passwort kennwort passphrase")
 _MAC = _of("mac macs macaddress macaddresses macaddr hwaddr hwaddress")
 _BOOT = _of("pxe boot provisioning provision deploy deployment")
 _NAMES = (
-    *("name", "hostname", "host name", "node name", "server name", "machine name", "system name", "computer name"),
-    *("host", "node", "server", "machine", "inventory hostname", "fqdn"),
+    "inventory host name",
+    *("name", "host name", "node name", "server name", "machine name", "system name", "computer name"),
+    *("host", "node", "server", "machine", "fqdn"),
 )
 _POSITION = "the position in the rack is not used yet"
 _SERIAL = "the serial number is read from the machine itself"
@@ -107,6 +108,9 @@ _HOST_ACCOUNT = _of("ssh ansible become sudo os root")
 _OF_HOST = _of(
     "host os server node public private internal external data storage service floating primary provisioning pxe"
 )
+_BESIDES = _of(
+    "static default lan network eth ethernet dedicated shared primary main reserved assigned interface nic card controller no nr of the"
+)
 _FILLERS = _of("baremetal ironic")  # before the names of some roles of Ansible
 _PHRASES = re.compile(
     r"lights[ _-]out([ _-]management)?|out[ _-]of[ _-]band([ _-]management)?|service[ _-]processor"
@@ -142,7 +146,7 @@ def meaning(name: str) -> Meaning:
     if found:
         return found
     why = next((_WHY[word] for word in words if word in _WHY), "")
-    return Meaning(None, why=why, of_bmc=bool(bmc) and not {"console", "power", "remote"} & set(bmc))
+    return Meaning(None, why=why, of_bmc=bool(set(bmc) - _NOT_ALONE - {"console", "rac"}))
 
 
 def rank(name: str) -> int:
@@ -181,7 +185,7 @@ def _place(bmc: list[str], rest: set[str]) -> Meaning | None:
             return Meaning(None, why="the BMC is found by its address, not by its MAC", of_bmc=True)
         return Meaning(MachineField.BOOT_MAC if rest & _BOOT else MachineField.MAC)
     if bmc and (rest & (_ADDRESS | {"host"}) or (not rest and not set(bmc) <= _NOT_ALONE)):
-        other = rest - _ADDRESS - {"host", "static", "default", "lan", "network"}
+        other = rest - _ADDRESS - {"host"} - _BESIDES
         return Meaning(MachineField.ADDRESS, True, family=family, of_bmc=True) if not other else None
     if not rest & _ADDRESS:
         return None

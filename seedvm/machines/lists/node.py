@@ -15,7 +15,9 @@ INSIDE = {"driver_info", "ironic_driver_info", "power", "power_parameters", "bmc
 PORTS = {"ports", "nics", "interface_set", "interfaces", "ironic_ports", "ironic_nics", "network_interfaces"}
 GROUPS = {"portgroups"}
 MACS = {"mac", "macs", "mac_address", "mac_addresses", "extra_macs"}
+_ADDRESSES = ("address", "mac", "mac_address")
 FALSE = ("false", "no", "off", "0", "n")
+GIVEN_TWICE = "the key '{}' is given twice"
 VAULT = "is encrypted with ansible-vault: decrypt the list first"
 
 
@@ -27,17 +29,25 @@ class _Walk:
     nics: list[ListedNic] = field(default_factory=list)
 
 
-def row_of(node: Value, notes: Notebook, *, plain_ip: bool = True, name: Value | None = None, lacks: str = "") -> Row:
-    """The row of a node. `plain_ip` allows an `ip` without a word about BMCs; `name` is the node's key where it is kept under one;
+def row_of(
+    node: Value,
+    notes: Notebook,
+    *,
+    plain_ip: bool = True,
+    name: Value | None = None,
+    name_called: str = "key",
+    lacks: str = "",
+) -> Row:
+    """The row of a node. `plain_ip` allows an `ip` without a word about BMCs; `name` is what the node is kept under: `name_called` "key"
+    counts where the node itself has no name, "inventory_hostname" before all others;
     `lacks` is the cure for a node without a BMC's address."""
     walk = _Walk(Row(node.line, node.where, lacks_address=lacks), notes)
-    if node.twice:
-        walk.row.broken = f"the key '{node.twice[0]}' is given twice"
+    for line, where, key in node.given_twice():
+        walk.row.failed = True
+        notes.refuse(line, where, GIVEN_TWICE.format(key))
     _keys(walk, node, "", inside=False)
     if name is not None:
-        named = NamedCell("name", Meaning(MachineField.NAME), Cell(name.text or "", name.line, name.where))
-        if not any(one.meaning.field is MachineField.NAME and one.name.lower() == "name" for one in walk.cells):
-            walk.cells.append(named)
+        walk.cells.append(NamedCell(name_called, Meaning(MachineField.NAME), _cell(name)))
     put(walk.row, walk.cells, plain_ip and not is_about_bmcs(one.meaning for one in walk.cells), notes)
     walk.row.nics += walk.nics
     return walk.row
@@ -102,13 +112,16 @@ def _groups(walk: _Walk, groups: Value, label: str) -> None:
 
 def _ports(walk: _Walk, ports: Value, label: str) -> None:
     """NICs. Ironic boots from each port that is not `pxe_enabled: false`; where no port of a node says so, it is not known."""
-    found = list(ports.elements or (value for _, value in ports.items or ()))
+    alone = ports.items is not None and any(ports.get(key) for key in _ADDRESSES)
+    found = [ports] if alone else list(ports.elements or (value for _, value in ports.items or ()))
     said = any(port.get("pxe_enabled") for port in found)
     for port in found:
         if port.text is not None:
             walk.nics.append(ListedNic(_cell(port)))
-        at = next((one for key in ("address", "mac", "mac_address") if (one := port.get(key))), None)
+        at = next((one for key in _ADDRESSES if (one := port.get(key))), None)
         if at is None or _is_virtual(port):
+            if at is not None:
+                walk.notes.unused(f"{label}.{(port.get('type') or at).text}", "virtual interfaces do not boot")
             continue
         pxe = port.get("pxe_enabled")
         boots = None if not said else pxe is None or (pxe.text or "").strip().lower() not in FALSE

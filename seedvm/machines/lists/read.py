@@ -14,6 +14,7 @@ from seedvm.machines.lists.csv_text import decoded, read_csv
 from seedvm.machines.lists.entry import ListEntry, MachineList
 from seedvm.machines.lists.ironic import read_ironic
 from seedvm.machines.lists.maas import read_maas
+from seedvm.machines.lists.node import GIVEN_TWICE
 from seedvm.machines.lists.rows import Notebook, Row
 from seedvm.machines.lists.table import NoHeading
 from seedvm.machines.lists.tree import NoTree, Value, parse_json, parse_yaml
@@ -54,14 +55,14 @@ def read_list(data: bytes, path: str) -> MachineList:
             text, certain = decoded(data, path)
             form, rows = _read_text(text, path, notes)
     except (NoHeading, NoWorkbook) as error:
-        raise InvalidFile(path, (Problem(0, "", str(error)), *notes.refused)) from None
+        raise InvalidFile(path, (Problem(0, "", shown(error, 400)), *notes.refused)) from None
     entries, left_out = entries_of(rows, notes)
     if not certain:
         entries, more = _certain(entries, notes)
         left_out += more
     if not rows and not notes.refused:
         notes.refuse(0, "", f"{form}: it contains no machine")
-    return MachineList(form, entries, tuple(sorted(notes.refused, key=lambda one: one.line)), notes.remarks(), left_out)
+    return MachineList(form, entries, notes.refused, notes.remarks(), left_out)
 
 
 def _read_text(text: str, path: str, notes: Notebook) -> tuple[str, list[Row]]:
@@ -83,7 +84,7 @@ def _read_text(text: str, path: str, notes: Notebook) -> tuple[str, list[Row]]:
         try:
             return _shape(parse_yaml(_spaces(text)), path, notes)
         except NoTree as error:
-            raise InvalidFile(path, (Problem(error.line, "", f"not YAML: {error}"),)) from None
+            raise InvalidFile(path, (Problem(error.line, "", shown(f"not YAML: {error}", 400)),)) from None
     return read_csv(text, notes)
 
 
@@ -96,16 +97,20 @@ def _json_or_yaml(text: str, path: str) -> Value:
         return parse_yaml(_spaces(text))
     except NoTree as error:
         said = f"not JSON: {json_error}; not YAML either: {error}"
-        raise InvalidFile(path, (Problem(json_error.line or error.line, "", said),)) from None
+        raise InvalidFile(path, (Problem(json_error.line or error.line, "", shown(said, 400)),)) from None
 
 
 def _shape(root: Value, path: str, notes: Notebook) -> tuple[str, list[Row]]:
+    for line, where, key in root.given_twice():
+        notes.refuse(line, where, GIVEN_TWICE.format(key))
+    if root.get("apiversion") and root.get("kind"):
+        raise InvalidFile(path, (Problem(root.line, "", f"manifests of Kubernetes are not read; these are: {KNOWN}"),))
     for read_shape in SHAPES:
         tried = Notebook()
         try:
             found = read_shape(root, tried)
         except (NoTree, ValueError) as error:
-            raise InvalidFile(path, (Problem(0, "", str(error)),)) from None
+            raise InvalidFile(path, (Problem(0, "", shown(error, 400)),)) from None
         if found is not None:
             notes.take(tried)
             return found

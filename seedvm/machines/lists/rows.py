@@ -47,7 +47,8 @@ class ListedNic:
 @dataclass
 class Row:
     """What is said of one machine: candidates for each field, the NICs, and where the row is. `lacks_address` is the cure of a row
-    without a BMC's address, in the words of its format; `broken` says why the row as a whole cannot be read."""
+    without a BMC's address, in the words of its format; `broken` says why the row as a whole cannot be read, `failed` that
+    something of it is refused already."""
 
     line: int
     where: str
@@ -55,6 +56,7 @@ class Row:
     nics: list[ListedNic] = field(default_factory=list)
     lacks_address: str = ""
     broken: str = ""
+    failed: bool = False
 
     def add(self, named: NamedCell) -> None:
         assert named.meaning.field is not None
@@ -65,14 +67,17 @@ class Notebook:
     """Collects what is refused by place, and what is not used by name: each name once, with the number of rows."""
 
     def __init__(self) -> None:
-        self.refused: list[Problem] = []
+        self._refused: dict[Problem, None] = {}
         self._remarks: list[str] = []
         self._unused: dict[tuple[str, str], int] = {}
 
     def refuse(self, line: int, where: str, message: str) -> None:
-        problem = Problem(line, shown(where), shown(message, 400))
-        if problem not in self.refused:
-            self.refused.append(problem)
+        self._refused.setdefault(Problem(line, shown(where), shown(message, 400)))
+
+    @property
+    def refused(self) -> tuple[Problem, ...]:
+        """Each problem once, by line."""
+        return tuple(sorted(self._refused, key=lambda one: one.line))
 
     def refuse_cell(self, cell: Cell, message: str) -> None:
         self.refuse(cell.line, cell.where, message)
@@ -87,7 +92,7 @@ class Notebook:
 
     def take(self, other: Notebook) -> None:
         """Everything that another notebook holds."""
-        self.refused += other.refused
+        self._refused |= other._refused
         self._remarks += other._remarks
         self._unused.update(other._unused)
 

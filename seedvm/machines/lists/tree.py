@@ -49,6 +49,14 @@ class Value(NamedTuple):
         found = next((value for name, value in self.items or () if name.lower() == key), None)
         return None if found is None or found.is_null else found
 
+    def given_twice(self) -> Iterator[tuple[int, str, str]]:
+        """Line, path and key of every key that a mapping has twice, here and below."""
+        for key in self.twice:
+            yield self.line, self.where, key
+        for one in (*(value for _, value in self.items or ()), *(self.elements or ())):
+            if one.text is None:
+                yield from one.given_twice()
+
     def mappings(self) -> Iterator[Value]:
         """The elements that are mappings."""
         return (one for one in self.elements or () if one.items is not None)
@@ -74,7 +82,10 @@ def parse_yaml(text: str, where: str = "", line: int = 1) -> Value:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         at = mark.line + line if mark else 0
-        raise NoTree(f"{error.problem or error.context or 'not YAML'}" + (f" (line {at})" if at else ""), at) from None
+        said = error.problem or error.context or "not YAML"
+        if "another document" in said:
+            said = "it has several documents: import each of them from a file of its own"
+        raise NoTree(said + (f" (line {at})" if at else ""), at) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise NoTree(" ".join(str(error).split())[:120]) from None
     if node is None:

@@ -59,14 +59,18 @@ _SHELL = re.compile(
     r"\$\(.*\)|\$\{.*\}|`[^`]+`|\$[A-Za-z]\w*_\w*|\$\w*(?:PASS|PWD|SECRET|TOKEN|CRED|USER)\w*|%[A-Z][A-Z_]*%", re.DOTALL
 )
 _VAULT = re.compile(
-    r"!vault\b.*|\$ANSIBLE_VAULT;.*|vault:.*|op://.*|ref\+\w+:.*|ENC\[.*\]|\{cipher\}.*|lookup\(.*\)", re.DOTALL | re.I
+    r"!vault\b.*|\$ANSIBLE_VAULT;.*|vault:.*|op://.*|env:.*|file://.*|ref\+\w+:.*|ENC\[.*\]|\{cipher\}.*|lookup\(.*\)",
+    re.DOTALL | re.I,
 )
 _HIDDEN = re.compile(
     r"\*{3,}|[\u2022\u25cf]{3,}|[xX]{4,}|[\[<(]?(redacted|hidden|masked|removed|censored)[\]>)]?", re.I
 )
-_BRACKETED = re.compile(
-    r"<[\w .:-]+>|\[(?:your |bmc |ipmi )?(?:password|user|username|secret)\]|your[ _-]?\w*[ _-]?password", re.I
+_MARKED = re.compile(
+    r"<[\w .:-]+>|<%.*%>|\[(?:your |bmc |ipmi )?(?:password|user|username|secret)\]|__[A-Z_]+__|@@?[A-Z_]+@@?|##?[A-Z_]+##?"
+    r"|(?:enter[ _-]|insert[ _-]|put[ _-])?(?:your|the|my)[ _-]\w*pass(?:word)?\w*|(?:enter|insert)[ _-]\w*password\w*",
+    re.IGNORECASE | re.DOTALL,
 )
+_HASH = re.compile(r"\$(?:1|2[abxy]?|5|6|7|y|apr1|argon2\w*)\$.{8,}|\{S?SHA\d*\}.+")
 _EXCEL_TEXT = re.compile(r'="((?:[^"]|"")*)"')
 _EXCEL_ERROR = re.compile(r"#(?:N/A|REF!|NAME\?|VALUE!|DIV/0!|NULL!|NUM!|SPILL!|CALC!)")
 _FORMULA = re.compile(r"=[A-Z][A-Z0-9.]*\(.*\)|=\$?[A-Z]{1,3}\$?[0-9]+", re.DOTALL)
@@ -101,10 +105,11 @@ def refuse_placeholder(text: str) -> None:
     """Raise ValueError for what a tool should have replaced by a value, or hid: it would be tried as it stands."""
     text = text.strip()
     for pattern, reason in (
-        (_VAULT, "is encrypted or kept in a vault: decrypt the list first"),
+        (_VAULT, "is kept in a vault or elsewhere: put the value in, or decrypt the list first"),
         (_SHELL, "is a shell variable or command that was not replaced by its value"),
         (_HIDDEN, "is hidden in this list (stars or a word instead of the value): put the value in"),
-        (_BRACKETED, "is a placeholder: put the value in"),
+        (_MARKED, "is a placeholder: put the value in"),
+        (_HASH, "is a hash of a password, not the password"),
         (_EXCEL_ERROR, "is an error of the spreadsheet"),
         (_FORMULA, "is a formula: save its value"),
     ):
@@ -136,6 +141,8 @@ def endpoint_of(text: str) -> BmcEndpoint:
     raw = clean(text)
     refuse_placeholder(raw)
     said = f"'{shown(text, 60)}'"
+    if identity.mac(raw):
+        raise ValueError(f"{said} is a MAC address, not the BMC's IP address")
     if re.fullmatch(r"[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*(?:%[\w.-]+)?", raw) and raw.count(":") > 1:
         return BmcEndpoint(_ip(raw, said))
     scheme, _, rest = raw.rpartition("://")
@@ -155,6 +162,8 @@ def _ip(text: str, said: str) -> str:
         return str(ipaddress.ip_address(text))
     except ValueError:
         pass
+    if text.lower() in ("dhcp", "static", "auto", "dynamic"):
+        raise ValueError(f"{said} is not an address: enter the BMC's IP address")
     if re.fullmatch(r"(?=.*[A-Za-z])[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?", text):
         raise ValueError(f"{said} is a host name, not an address: enter the BMC's IP address")
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?(E\+[0-9]+)?", text):

@@ -11,6 +11,7 @@ import re
 import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from xml.etree import ElementTree
@@ -20,9 +21,10 @@ import openpyxl
 from seedvm.foreign.text import shown
 from seedvm.machines.lists.rows import Notebook, Row
 from seedvm.machines.lists.table import DATE, FORMULA, NUMBER, NoHeading, TableLine, heading_of, rows_of
+from seedvm.machines.lists.values import unwrapped
 
 MOST_UNPACKED = 64 << 20
-MOST_ROWS, MOST_COLUMNS = 20_000, 256
+MOST_ROWS, MOST_COLUMNS, MOST_MERGED = 20_000, 256, 2000
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 
@@ -49,13 +51,14 @@ def read_workbook(data: bytes, notes: Notebook) -> tuple[str, list[Row]]:
 def _read(data: bytes, notes: Notebook) -> tuple[str, list[Row]]:
     said = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
     meant = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=False, keep_links=False)
-    hidden = _hidden_rows(data)
+    marks = _marks(data)
     rows: list[Row] = []
     taken: list[str] = []
     reasons: list[str] = []
     why = ""
     for sheet, formulas in zip(said.worksheets, meant.worksheets, strict=True):
-        lines = list(_lines(sheet, formulas))
+        mark = marks.get(sheet.title, _Marks())
+        lines = _filled(list(_lines(sheet, formulas)), mark.merged)
         if sheet.sheet_state != "visible":
             notes.remark(f"sheet '{sheet.title}' is hidden and was not read")
             continue
@@ -64,7 +67,7 @@ def _read(data: bytes, notes: Notebook) -> tuple[str, list[Row]]:
             reasons.append(sheet.title)
             why = why or _reason(lines)
             continue
-        rows += rows_of(_visible(sheet.title, lines, hidden.get(sheet.title, set()), notes), _where(sheet.title), notes)
+        rows += rows_of(_visible(sheet.title, lines, mark.hidden, notes), _where(sheet.title), notes)
         taken.append(sheet.title)
     if not taken:
         raise NoHeading(f"{_names(reasons)}: {why}" if reasons else "no sheet is visible")
@@ -89,7 +92,10 @@ def _lines(sheet: Any, formulas: Any) -> Iterator[TableLine]:
 def _cell(value: object, formula: object) -> tuple[str, str]:
     """A cell as text, and its kind."""
     if value is None:
-        return ("", FORMULA) if isinstance(formula, str) and formula.startswith("=") else ("", "")
+        if isinstance(formula, str) and formula.startswith("="):
+            text = unwrapped(formula)
+            return ("", FORMULA) if text == formula else (text, "")
+        return "", ""
     if isinstance(value, bool):
         return str(value).upper(), NUMBER
     if isinstance(value, datetime | date | time | timedelta):
@@ -100,7 +106,23 @@ def _cell(value: object, formula: object) -> tuple[str, str]:
     return str(value), ""
 
 
-def _visible(title: str, lines: Sequence[TableLine], hidden: set[int], notes: Notebook) -> list[TableLine]:
+def _filled(lines: Sequence[TableLine], merged: Sequence[tuple[int, int, int]]) -> list[TableLine]:
+    """Lines in which each row of a range merged downwards has its value: one account for a whole rack is often written so."""
+    by_number = {line.number: line for line in lines}
+    for at, top, bottom in merged:
+        first = by_number.get(top)
+        if first is None or at >= len(first.texts):
+            continue
+        for number in range(top + 1, bottom + 1):
+            line = by_number.get(number)
+            if line is not None and at < len(line.texts):
+                texts, kinds = list(line.texts), list(line.kinds)
+                texts[at], kinds[at] = first.texts[at], first.kinds[at]
+                by_number[number] = TableLine(number, tuple(texts), tuple(kinds))
+    return list(by_number.values())
+
+
+def _visible(title: str, lines: Sequence[TableLine], hidden: frozenset[int], notes: Notebook) -> list[TableLine]:
     gone = [str(line.number) for line in lines if line.number in hidden and not line.is_empty]
     if gone:
         notes.remark(f"sheet '{title}': hidden rows were not taken: {', '.join(gone[:20])}; unhide them to import them")
@@ -151,9 +173,18 @@ def _refuse_size(data: bytes) -> None:
         raise NoWorkbook(f"unpacks to more than {MOST_UNPACKED >> 20} MiB: save only the machines, as CSV UTF-8")
 
 
-def _hidden_rows(data: bytes) -> dict[str, set[int]]:
-    """The hidden rows of each sheet by its title, which openpyxl does not give where it reads only."""
-    hidden: dict[str, set[int]] = {}
+@dataclass(frozen=True)
+class _Marks:
+    """What openpyxl does not give where it reads only: hidden rows, and ranges that are merged downwards as (column from 0, first and
+    last row)."""
+
+    hidden: frozenset[int] = frozenset()
+    merged: tuple[tuple[int, int, int], ...] = ()
+
+
+def _marks(data: bytes) -> dict[str, _Marks]:
+    """The marks of each sheet by its title."""
+    found: dict[str, _Marks] = {}
     with zipfile.ZipFile(io.BytesIO(data)) as packed:
         relations = ElementTree.fromstring(packed.read("xl/_rels/workbook.xml.rels"))
         targets = {one.get("Id"): one.get("Target") or "" for one in relations}
@@ -162,10 +193,27 @@ def _hidden_rows(data: bytes) -> dict[str, set[int]]:
             target = targets.get(sheet.get(_RELATION), "")
             path = target.lstrip("/") if target.startswith("/") else posixpath.normpath(f"xl/{target}")
             if path in packed.namelist():
-                # An attribute of a row's tag; the sheet has been parsed whole by now.
-                tags = re.findall(rb"<(?:\w+:)?row\b[^>]*>", packed.read(path))
-                rows = (
-                    re.search(rb'\br="(\d{1,7})"', tag) for tag in tags if re.search(rb'\bhidden="(?:1|true)"', tag)
-                )
-                hidden[sheet.get("name") or ""] = {int(row[1]) for row in rows if row}
-    return hidden
+                found[sheet.get("name") or ""] = _marks_of(packed.read(path))
+    return found
+
+
+def _marks_of(sheet: bytes) -> _Marks:
+    """From the attributes of a sheet's tags; openpyxl has parsed it whole by now."""
+    tags = re.findall(rb"<(?:\w+:)?row\b[^>]*>", sheet)
+    rows = (re.search(rb'\br="(\d{1,7})"', tag) for tag in tags if re.search(rb'\bhidden="(?:1|true)"', tag))
+    ranges = re.findall(rb'<(?:\w+:)?mergeCell\b[^>]*\bref="([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})"', sheet)
+    merged = [
+        (_column(left), int(top), min(int(bottom), MOST_ROWS))
+        for left, top, right, bottom in ranges[:MOST_MERGED]
+        if left == right
+    ]
+    if sum(bottom - top for _, top, bottom in merged) > 10 * MOST_ROWS:
+        merged = []
+    return _Marks(frozenset(int(row[1]) for row in rows if row), tuple(merged))
+
+
+def _column(letters: bytes) -> int:
+    at = 0
+    for letter in letters:
+        at = at * 26 + letter - ord("A") + 1
+    return at - 1
