@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -33,7 +34,8 @@ class StatusRequest:
 class MemberStatus:
     """A part that was not looked at is None, and so is a broken one: `broken` says why, by part.
 
-    `booted` is another value after another boot; `apis` says "up" or why not, by service.
+    `booted` is another value after another boot; `apis` says "up" or why not, by service; `clock` is this member's time when it was asked,
+    in seconds since the epoch.
     """
 
     host: str
@@ -43,6 +45,7 @@ class MemberStatus:
     rabbit: tuple[str, ...] | None = None
     holds_vip: bool | None = None
     apis: Mapping[str, str] | None = None
+    clock: float | None = None
 
 
 def status(request: StatusRequest) -> MemberStatus:
@@ -60,6 +63,7 @@ def status(request: StatusRequest) -> MemberStatus:
 
     address, virtual = request.address or "", request.vip or ""
     return MemberStatus(
+        clock=time.time(),
         host=socket.gethostname(),
         booted=booted(),
         broken=broken,

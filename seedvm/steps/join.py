@@ -6,6 +6,7 @@ Nodes do all of it themselves; `apply` waits and reports what is still missing. 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -23,6 +24,7 @@ from seedvm.member.status import MemberStatus
 
 _WORKERS = ("ironic-conductor", "heat-engine", "nova-conductor", "nova-scheduler")
 _JOIN_SECONDS = 420.0
+_CLOCK_SECONDS = 3.0  # Ironic takes a conductor that is 20 s behind for dead
 _IMAGE_SECONDS = 900.0
 
 
@@ -84,8 +86,10 @@ class Join:
     async def _missing(self) -> list[str]:
         """What keeps the members from being whole."""
         seed, nodes = self.members.seed, self.members.nodes
+        before = time.time()
         statuses = await self.members.status(seed=True)
-        found = missing_of_members(statuses, [node.name for node in nodes], seed.name)
+        found = clocks_apart(statuses, before, time.time())
+        found += missing_of_members(statuses, [node.name for node in nodes], seed.name)
         if found:
             return found
         api = await self.members.login(nodes[0].address)
@@ -110,6 +114,21 @@ class Join:
         """Image id -> SHA-512 as Glance knows it."""
         api = await self.members.login(self.members.seed.address)
         return {one.id: one.sha512 for one in await asyncio.to_thread(services.images, api)}
+
+
+def clocks_apart(statuses: Mapping[str, MemberStatus], before: float, after: float) -> list[str]:
+    """Members whose clock is further from the seed's than the services bear; they were asked between `before` and `after` (the seed's
+    clock, seconds since the epoch)."""
+    found = []
+    for name, said in statuses.items():
+        behind = before - said.clock if said.clock is not None else 0.0
+        ahead = said.clock - after if said.clock is not None else 0.0
+        if max(behind, ahead) > _CLOCK_SECONDS:
+            way = "behind" if behind > ahead else "ahead of"
+            found.append(
+                f"{name}: its clock is {max(behind, ahead):.0f} s {way} the seed's; on it: systemctl restart chrony"
+            )
+    return found
 
 
 def missing_of_members(statuses: Mapping[str, MemberStatus], nodes: Sequence[str], seed: str) -> list[str]:

@@ -11,6 +11,7 @@ import contextlib
 import os
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from typing import ClassVar
 
@@ -95,6 +96,7 @@ class PreflightStep:
         if os.geteuid() != 0:
             troubles.append(Trouble("the engine does not run as root", "start it with: systemctl start seedvm-engine"))
         free, memory = free_bytes(limits.STORE), memory_mib()
+        facts["clock"] = datetime.now(UTC).isoformat(timespec="seconds")
         facts["disk_free_gib"], facts["memory_mib"] = round(free / 2**30, 1), memory
         found = (
             limits.disk(free, files.golden.stored, stored=stored),
