@@ -114,8 +114,14 @@ def votes(connection: Connection) -> int:
 
 
 def give_up_votes(connection: Connection) -> None:
-    """This member's failure takes nothing from the others' majority any more. Until its next start; galera-prepare sees to that one."""
-    rows(connection, "SET GLOBAL wsrep_provider_options = 'pc.weight=0'")
+    """This member's failure takes nothing from the others' majority any more. Until its next start; galera-prepare sees to that one.
+
+    MariaDB 11 makes a variable of each option and refuses the text of all of them (1210); 10.11 knows the text alone.
+    """
+    if rows(connection, "SHOW GLOBAL VARIABLES LIKE 'wsrep_provider_pc_weight'"):
+        rows(connection, "SET GLOBAL wsrep_provider_pc_weight = 0")
+    else:
+        rows(connection, "SET GLOBAL wsrep_provider_options = 'pc.weight=0'")
 
 
 def seqno(connection: Connection) -> int:

@@ -100,6 +100,9 @@ class Member:
     def _answer(self, sql: str) -> list[bytes]:
         for pattern, answer in _STATEMENTS:
             if found := re.match(pattern, sql, re.IGNORECASE):
+                if answer is None:  # MariaDB 11, as it is in the image
+                    refused = b"wsrep_provider_options cannot be changed while the wsrep-provider plugin is loaded"
+                    return [b"\xff" + struct.pack("<H", 1210) + b"#HY000" + refused]
                 return _result(answer(self, *found.groups()))
         return [b"\xff" + struct.pack("<H", 1064) + b"#42000" + f"not known in the lab: {sql[:80]}".encode()]
 
@@ -122,6 +125,9 @@ class Member:
                 f"gcache.size = 64M; pc.wait_prim = true; pc.weight = {self.weight}; pc.version = 0; ",
             )
         ]
+
+    def votes(self) -> list[tuple[Any, ...]]:
+        return [("wsrep_provider_pc_weight", str(self.weight))]
 
     def weigh(self, votes: str) -> int:
         self.weight = int(votes)
@@ -150,7 +156,9 @@ class Member:
 _STATEMENTS: Sequence[tuple[str, Any]] = (
     (r"SHOW GLOBAL STATUS LIKE '(.+)'", Member.status),
     (r"SHOW GLOBAL VARIABLES LIKE 'wsrep_provider_options'", Member.options),
-    (r"SET GLOBAL wsrep_provider_options = 'pc.weight=(\d+)'", Member.weigh),
+    (r"SHOW GLOBAL VARIABLES LIKE 'wsrep_provider_pc_weight'", Member.votes),
+    (r"SET GLOBAL wsrep_provider_pc_weight = (\d+)", Member.weigh),
+    (r"SET GLOBAL wsrep_provider_options = ", None),
     (r"SELECT table_schema, table_name .* IN \((.+)\)", Member.listed),
     (r"(SELECT '[\w.]+', COUNT\(\*\) FROM .+)", Member.counts),
     (r"CHECKSUM TABLE (.+) EXTENDED", Member.checksums),
