@@ -72,13 +72,15 @@ class Receipt:
         record: Record,
         rehearsal: Rehearsal,
         silent: Mapping[str, str] = _NONE,
+        references: Sequence[Doubt] = (),
         words: Sequence[Accepted] = (),
     ) -> Receipt:
-        """From what the phases measured. `silent` are controllers that do not answer now, `words` all that the operator accepted."""
+        """From what the phases measured. `silent` are controllers that do not answer now, `references` are places that still name the
+        seed, `words` all that the operator accepted."""
         owned, committed = record.owned, record.committed
         if owned is None:
             raise SeedvmError("measurements for the receipt are missing", why="OWN", hint="run again: seedvm run")
-        found = doubts_of(record, owned, rehearsal, silent)
+        found = (*doubts_of(record, owned, rehearsal, silent), *references)
         return cls(
             site=site,
             time=time,

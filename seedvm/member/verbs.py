@@ -13,7 +13,21 @@ from typing import Any, Generic, TypeVar
 from seedvm.base.errors import SeedvmError
 from seedvm.base.json_tree import JSON
 from seedvm.base.typed_json import decode, encode
-from seedvm.member import boot, digest, hold, images, launch, leave, mute, notes, rehearse, secrets, status, watch
+from seedvm.member import (
+    boot,
+    digest,
+    hold,
+    images,
+    launch,
+    leave,
+    mute,
+    notes,
+    references,
+    rehearse,
+    secrets,
+    status,
+    watch,
+)
 
 R = TypeVar("R")
 A_co = TypeVar("A_co", covariant=True)
@@ -47,13 +61,14 @@ KEPT = Verb("kept", notes.KeptRequest, dict[str, str], notes.kept)
 MUTE = Verb("mute", mute.MuteRequest, mute.Muted, mute.mute)
 REHEARSE = Verb("rehearse", rehearse.RehearseRequest, rehearse.Rehearsal, rehearse.rehearse)
 REHEARSAL = Verb("rehearsal", rehearse.RehearsalRequest, rehearse.Rehearsal, rehearse.rehearsal)
+REFERENCES = Verb("references", references.ReferencesRequest, tuple[references.Reference, ...], references.references)
 CLEANUP = Verb("cleanup", leave.CleanupRequest, dict[str, int], leave.cleanup)
 
 VERBS: Mapping[str, Verb[Any, Any]] = {
     verb.name: verb
     for verb in (
         *(STATUS, HOLDER, DIGEST, SECRETS, IMAGES, RELEASE, LAUNCH, STOP, WATCH, GAPS, PROBE, NOTE, NOTES, KEEP, KEPT),
-        *(MUTE, REHEARSE, REHEARSAL, CLEANUP),
+        *(MUTE, REHEARSE, REHEARSAL, REFERENCES, CLEANUP),
     )
 }
 

@@ -16,6 +16,7 @@ from seedvm.base.errors import SeedvmError
 from seedvm.base.files import write_private
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Done, Report, Todo, Verdict
+from seedvm.handoff import references
 from seedvm.handoff.members import Members
 from seedvm.handoff.receipt import Member, Receipt, sign
 from seedvm.handoff.receipt_page import page
@@ -87,5 +88,6 @@ class WriteReceipt:
             record=record,
             rehearsal=passed,
             silent=heard.silent,
+            references=await references.scan(self.members),
             words=accepted(self.members.state_dir),
         )

@@ -70,6 +70,9 @@ class Cloud:
     others: list[dict[str, Any]] = field(default_factory=list)
     fails_update: bool = False
     lists_all_projects: bool = True
+    endpoints: list[dict[str, Any]] = field(default_factory=list)
+    networking: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    deployments: list[dict[str, Any]] = field(default_factory=list)
     _made: int = 0
 
     def answer(self, asked: Asked) -> Answer:
@@ -119,7 +122,8 @@ def _identity(cloud: Cloud, asked: Asked, path: str) -> Answer:
         return 200, {"credential": {**found, "blob": "?"} if asked.machine in cloud.strange else found}
     if kind == "OS-TRUST":
         return 200, {"trust": {"id": one}}
-    return 200, {"users": [{"id": "admin", "name": "admin"}], "projects": [{"id": "project", "name": "admin"}]}
+    users, projects = [{"id": "admin", "name": "admin"}], [{"id": "project", "name": "admin"}]
+    return 200, {"users": users, "projects": projects, "endpoints": cloud.endpoints}
 
 
 def _token() -> dict[str, Any]:
@@ -147,6 +151,8 @@ def _orchestration(cloud: Cloud, asked: Asked, path: str) -> Answer:
         alive = {name: "up" if "heat-engine" in cloud.alive(name) else "down" for name in sorted(cloud.rows["heat"])}
         engines = [{"hostname": name, "status": status} for name, status in alive.items()]
         return 200, {"services": engines}
+    if rest == "/software_deployments":
+        return 200, {"software_deployments": cloud.deployments}
     if rest == "/stacks" and asked.method == "POST":
         return _made_stack(cloud, asked)
     if rest == "/stacks":
@@ -205,8 +211,11 @@ def _compute(cloud: Cloud, asked: Asked, path: str) -> Answer:
 def _network(cloud: Cloud, asked: Asked, path: str) -> Answer:
     if "/agents" in path:
         return _workers(cloud, asked, path, "agents", ("ironic-neutron-agent",))
-    if path.endswith("/ports"):
-        return 200, {"ports": [{"id": "port-1", "mac_address": "52:54:00:00:00:01"}]}
+    kind = path.rpartition("/")[2]
+    if kind == "ports":
+        return 200, {"ports": [{"id": "port-1", "mac_address": "52:54:00:00:00:01"}, *cloud.networking.get(kind, [])]}
+    if kind in ("subnets", "routers"):
+        return (200, {kind: cloud.networking[kind]}) if kind in cloud.networking else (404, None)
     if path.endswith("/networks"):
         return 200, {"networks": [{"id": "net-1", "name": "provisioning", "subnets": ["subnet-1"]}]}
     return versions("network", "/v2.0/", "v2.0")
