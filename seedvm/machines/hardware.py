@@ -1,6 +1,7 @@
 """What an inspection from within found of a machine: the agent's inventory and what our own collector adds, as frozen types.
 
-Pure. Everything in it comes from a machine that nobody trusts yet: text is cut and cleaned, what is missing is None or empty. It
+Pure. Everything in it comes from a machine that nobody trusts yet: what is shown is cut and cleaned; what is compared or handed on (names,
+serial numbers, World Wide Names, models) is exact or empty, and firmware's placeholders are empty; what is missing is None or empty. It
 refuses to call a disk empty that was not read (`contents`, see elements/deploy-ramdisk, seedvm_collector.py).
 """
 
@@ -13,10 +14,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from seedvm.base.json_tree import subtree
+from seedvm.foreign.identity import is_placeholder, mac, serial
+from seedvm.foreign.numbers import integer, real
+from seedvm.foreign.text import exact, shown
 from seedvm.wire import WireError
 from seedvm.wire.ether import Lldp, parse_lldp
 
 NOT_READ = "not read"
+HINTS = ("serial", "wwn_with_extension", "wwn")  # by what Ironic can find a disk again, in this order
+MOST_HINT, MOST_NAME = 1024, 255
 _MOST_SHOWN = 4
 _KINDS = {
     "LVM2_member": "LVM physical volume",
@@ -32,7 +38,8 @@ _KINDS = {
 @dataclass(frozen=True)
 class Disk:
     """A disk. Its serial number and World Wide Names, called as Ironic's root device hints are, may be empty; `size` is in bytes;
-    `holds` says in words what is on it now."""
+    `holds` says in words what is on it now; `unreadable` names those that no hint can hold: too long, or with control
+    characters."""
 
     device: str
     serial: str
@@ -41,6 +48,7 @@ class Disk:
     wwn: str = ""
     wwn_with_extension: str = ""
     holds: str = NOT_READ
+    unreadable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,14 +97,18 @@ class Hardware:
         return cls(
             cpus=_number(cpu.get("count")),
             memory_mib=total,
-            architecture=text(cpu.get("architecture")),
+            architecture=exact(cpu.get("architecture"), MOST_NAME),
             disks=tuple(_disk(one, contents.get(str(one.get("name")))) for one in _trees(tree.get("disks"))),
-            serial=text(vendor.get("serial_number")),
-            product=" ".join(text(vendor[key]) for key in ("manufacturer", "product_name") if vendor.get(key)),
+            serial=serial(vendor.get("serial_number")),
+            product=" ".join(
+                filter(None, (shown(serial(vendor.get(key))) for key in ("manufacturer", "product_name")))
+            ),
             nics=tuple(_nic(one, links, lldp) for one in _trees(tree.get("interfaces"))),
             boot_mac=_mac(boot.get("pxe_interface")),
-            boot_mode=text(boot.get("current_boot_mode")),
-            firmware=" ".join(text(firmware[key]) for key in ("vendor", "version", "build_date") if firmware.get(key)),
+            boot_mode=exact(boot.get("current_boot_mode"), MOST_NAME),
+            firmware=" ".join(
+                filter(None, (shown(firmware.get(key), 60) for key in ("vendor", "version", "build_date")))
+            ),
             clock_ahead=_ahead(ours.get("clock"), finished_at),
         )
 
@@ -106,41 +118,46 @@ def holds(contents: object) -> str:
     if not isinstance(contents, dict):
         return NOT_READ
     if contents.get("error"):
-        return f"not readable: {text(contents['error'], 80)}"
+        return f"not readable: {shown(contents['error'], 80)}"
     if contents.get("table"):
         parts = [_partition(one) for one in _trees(contents.get("partitions"))]
         more = f" and {len(parts) - _MOST_SHOWN} more" if len(parts) > _MOST_SHOWN else ""
         listed = ", ".join(parts[:_MOST_SHOWN]) + more if parts else "no partitions"
-        return f"{text(contents['table'], 10)}: {listed}"
+        return f"{shown(contents['table'], 10)}: {listed}"
     if found := subtree(contents, "found"):
         return _signature(found)
     return "nothing" if contents.get("blank") is True else "unknown data"
 
 
-def text(value: object, most: int = 60) -> str:
-    """A machine's own words, fit to be shown: printable, on one line, cut."""
-    return "".join(char for char in str(value or "") if char.isprintable()).strip()[:most]
-
-
 def _partition(one: Mapping[str, object]) -> str:
     size = f"{_number(one.get('bytes')) / 2**30:.1f} GiB"
-    name = text(one.get("name"), 24)
+    name = shown(one.get("name"), 24)
     what = _signature(one) if one.get("type") else f"'{name}', content unknown" if name else "content unknown"
     return f"{what} {size}"
 
 
 def _signature(found: Mapping[str, object]) -> str:
-    kind, label = text(found.get("type"), 24), text(found.get("label"), 32)
+    kind, label = shown(found.get("type"), 24), shown(found.get("label"), 32)
     return _KINDS.get(kind, kind) + (f" '{label}'" if label else "")
 
 
 def _disk(one: Mapping[str, object], contents: object) -> Disk:
-    said = {name: text(one.get(name)) for name in ("serial", "model", "wwn", "wwn_with_extension")}
-    return Disk(device=text(one.get("name")), size=_number(one.get("size")), holds=holds(contents), **said)
+    names = {name: serial(one.get(name), MOST_HINT) for name in HINTS}
+    lost = tuple(
+        name for name in HINTS if one.get(name) and not names[name] and not is_placeholder(exact(one.get(name)))
+    )
+    return Disk(
+        device=exact(one.get("name"), MOST_NAME),
+        size=_number(one.get("size")),
+        model=exact(one.get("model"), MOST_HINT),
+        holds=holds(contents),
+        unreadable=lost,
+        **names,
+    )
 
 
 def _nic(one: Mapping[str, object], links: Mapping[str, object], lldp: Mapping[str, object]) -> Nic:
-    name = text(one.get("name"))
+    name = exact(one.get("name"), MOST_NAME)
     speed = links.get(name)
     neighbour = _neighbour(lldp.get(name))
     return Nic(
@@ -164,21 +181,22 @@ def _neighbour(tlvs: object) -> Lldp | None:
 
 
 def _mac(value: object) -> str:
-    """Colons and lower case; pxelinux writes 01-aa-bb-..."""
-    said = text(value).lower().replace("-", ":")
-    return said[3:] if said.count(":") == 6 else said
+    """Colons and lower case; pxelinux writes 01-aa-bb-... "" for what is no NIC's."""
+    said = exact(value, 64)
+    return mac(said[3:] if said.count("-") == 6 else said) or ""
 
 
 def _ahead(clock: object, finished_at: str) -> float | None:
+    if (seconds := real(clock, 0, 2**40)) is None:
+        return None
     with contextlib.suppress(ValueError, OverflowError):
-        if isinstance(clock, int | float):
-            return round(float(clock) - datetime.fromisoformat(finished_at).timestamp())
+        return round(seconds - datetime.fromisoformat(finished_at).timestamp())
     return None
 
 
 def _number(value: object) -> int:
     """A size or a count; 0 for what is none."""
-    return value if isinstance(value, int) and value > 0 else 0
+    return integer(value, 0, 2**63) or 0
 
 
 def _trees(value: object) -> list[Mapping[str, object]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from seedvm.machines.hardware import Disk, Hardware
+from seedvm.machines.hardware import HINTS, Disk, Hardware
 from seedvm.site.model import Needs, Site
 
 Given: TypeAlias = Literal["undercloud", "spare"]
@@ -17,6 +18,9 @@ LEAST_MBPS = 1000
 # The agent's certificate is valid from an hour before its own clock's time to 90 days after it; the boot takes some of that.
 CLOCK_AHEAD_SECONDS, CLOCK_BEHIND_SECONDS = 3000.0, 80 * 86400.0
 CLOCK_REMARK_SECONDS = 600.0
+_OPERATOR = re.compile(
+    r"\s*(s?(==|!=|<=|>=|<|>)|=|<(in|or|all-in|range-in)>)", re.IGNORECASE
+)  # of oslo.utils' specs_matcher
 _GROW = "add what is missing, or exclude the machine"
 _MEMORY_KEPT_BACK = 0.05  # firmware and kernel keep some of what was bought
 
@@ -81,6 +85,11 @@ def remarks(found: Hardware) -> tuple[str, ...]:
         said.append(f"{_of_clock(ahead)}: set it to UTC")
     slow = [one for one in found.nics if one != found.boot_nic and one.mbps is not None and one.mbps < LEAST_MBPS]
     said += [f"{one.name} has a link of {one.mbps} Mb/s" for one in slow]
+    said += [
+        f"{one.device}: its {' and '.join(one.unreadable)} cannot identify it: too long, or with control characters"
+        for one in found.disks
+        if one.unreadable
+    ]
     return tuple(said)
 
 
@@ -110,17 +119,27 @@ def root_disk(found: Hardware, needs: Needs) -> Disk | None:
 
 
 def root_hint(found: Hardware, disk: Disk) -> Mapping[str, str] | None:
-    """By what Ironic finds the disk again: its serial number, else its WWN (World Wide Name); None where neither is its alone."""
-    for name in ("serial", "wwn_with_extension", "wwn"):
-        value = getattr(disk, name)
-        if value and [getattr(one, name) for one in found.disks].count(value) == 1:
+    """By what Ironic finds the disk again: its serial number, else its WWN (World Wide Name); None where neither is its alone.
+
+    Ironic compares without regard to case and to spaces at the ends, and reads a value that begins with one of its operators as one.
+    """
+    for name in HINTS:
+        value = str(getattr(disk, name))
+        if not value or _OPERATOR.match(value):
+            continue
+        if [_compared(getattr(one, name)) for one in found.disks].count(_compared(value)) == 1:
             return {name: value}
     return None
 
 
 def is_root(disk: Disk, hint: Mapping[str, object]) -> bool:
     """Whether a node's `root_device`, as root_hint makes it, means this disk."""
-    return bool(hint) and all(getattr(disk, name, None) == value for name, value in hint.items())
+    return bool(hint) and all(_compared(getattr(disk, name, None)) == _compared(value) for name, value in hint.items())
+
+
+def _compared(value: object) -> str:
+    """As ironic-python-agent's device_hints compares."""
+    return str(value).strip().lower()
 
 
 def assign(site: Site, fit: Sequence[str]) -> Assignment:
