@@ -124,7 +124,7 @@ async def test_a_bmc_that_refuses_power_on_leaves_its_machine_alone(state_dir: P
     async with bmc_with(None, **more) as bmc:
         machine, _ = await learned(state_dir, site, bmc)
         assert len(bmc.asked("POST", RESET)) == 1
-    assert "power on" in (machine.unfit_reason or "")
+    assert "power On: HTTP 409" in (machine.unfit_reason or "")
     assert not machine.powered_by_us
 
 
@@ -152,7 +152,7 @@ async def test_a_machine_that_cannot_be_powered_off_again_keeps_its_mark(state_d
         machine, _ = await learned(state_dir, site, bmc)
         assert orders[:2] == ["On", "ForceOff"]
         assert machine.powered_by_us
-        assert "power off" in (machine.unfit_reason or "")
+        assert "ForceOff: HTTP 500" in (machine.unfit_reason or "")
     async with bmc_with(state("On")) as bmc:
         again, _ = await learned(state_dir, site, bmc, unfit_reason=machine.unfit_reason, powered_by_us=True)
         assert bmc.asked("POST", RESET)
