@@ -20,7 +20,6 @@ from seedvm.bmc.credentials import prove, still_opens
 from seedvm.bmc.findings import WIRE, login_findings
 from seedvm.bmc.ledger import Ledger
 from seedvm.bmc.login_result import EXPIRED, Proven, Unproven
-from seedvm.bmc.power import redfish_power
 from seedvm.bmc.quirks import vendor
 from seedvm.bmc.rate_limit import RateLimit
 from seedvm.bmc.redfish import RedfishBmc
@@ -144,7 +143,7 @@ def with_account(machine: KnownMachine, answer: Proven) -> KnownMachine:
             serial=system.serial or machine.serial,
             vendor=system.manufacturer or machine.vendor,
             model=system.model or machine.model,
-            power=redfish_power(system.power).noted,
+            power=system.power.noted,
             macs=system.macs,
         )
         if system.boot_nic.mac and changed.boot_mac is None:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from seedvm.base.errors import SeedvmError
 from seedvm.base.json_tree import subtree
 from seedvm.bmc.nics import BootNic, RedfishNic, boot_nic, macs_of, nic_of, unread
+from seedvm.bmc.power import Power, redfish_power
 from seedvm.bmc.redfish_account import RedfishAccount, Rejected
 from seedvm.bmc.redfish_answer import error_of, link, number, text
 from seedvm.bmc.redfish_errors import PasswordChangeRequired, SeveralSystems, Unauthorized
@@ -42,7 +43,7 @@ class System:
     serial: str
     manufacturer: str
     model: str
-    power: str
+    power: Power
     nics: tuple[RedfishNic, ...]
     boot_nic: BootNic
     cpus: int
@@ -89,7 +90,7 @@ class RedfishBmc(RedfishAccount):
             serial=serial(said.get("SerialNumber")),
             manufacturer=serial(said.get("Manufacturer")),
             model=serial(said.get("Model")),
-            power=text(said, "PowerState").lower(),
+            power=redfish_power(said.get("PowerState")),
             nics=nics,
             boot_nic=_boot_nic(nics, ports, listed=bool(link(said, "EthernetInterfaces"))),
             cpus=int(number(processors, "LogicalProcessorCount") or number(processors, "Count")),
