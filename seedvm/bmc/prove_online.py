@@ -183,7 +183,7 @@ async def _one_by_one(
     users = ", ".join(dict.fromkeys(wrong or [one.user for one in candidates]))
     if wait and len({one.user for one in candidates}) < len(candidates):
         return Unproven(
-            f"{protocol} refused {users}; the next candidate is postponed to avoid locking the account",
+            f"{told + '; ' if told else ''}{protocol} refused {users}; the next candidate is postponed to avoid locking the account",
             f"run again in {minutes(wait)}, or list only the correct password",
             retry_seconds=wait,
         )

@@ -144,11 +144,16 @@ ODDITIES: dict[str, Oddity] = {
         says="must be changed|password.*expired",
     ),
     "default-password-at-the-session": Oddity(
-        {f"POST {SESSIONS}": Reply(403, error(DEFAULT_PASSWORD, "IDRAC.2.9.SWC1908"))},
+        {f"POST {SESSIONS}": Reply(403, error(DEFAULT_PASSWORD, "IDRAC.2.9.SWC1908"), first=True)},
         proven=False,
         says="must be changed|password.*expired",
     ),
-    "session-refused": Oddity({f"POST {SESSIONS}": Reply(401, first=True)}, proven=False, says="session service"),
+    "session-refused": Oddity(
+        {f"POST {SESSIONS}": Reply(401, body={}, first=True)}, proven=False, says="session service"
+    ),
+    "no-session-service": Oddity(
+        {V1: Reply(fields={"Links": ..., "SessionService": ...}), f"POST {SESSIONS}": Reply(404)}
+    ),
     "session-without-a-name": Oddity({f"POST {SESSIONS}": Reply(without=["Location"], fields={"@odata.id": ...})}),
     "session-elsewhere": Oddity(
         {

@@ -1,7 +1,8 @@
 """The visitor's hour: finds every BMC of the datacenter and proves its password, by the same steps as the engine.
 
 `python -m tests.datacenter.prove FOLDER [RANGE...]` runs discover and credentials with `population.CANDIDATES`, then looks at the
-accounts again as a later run would. FOLDER/proved.json: a `row` for each address, seconds of each step, memory.
+accounts again as a later run would. FOLDER/proved.json: a `row` for each address, seconds of each step and when it began,
+memory.
 """
 
 from __future__ import annotations
@@ -56,18 +57,23 @@ async def visit(folder: Path, ranges: Sequence[str]) -> dict[str, object]:
     file = folder / "secrets.yaml"
     store_candidates(file, tuple(Candidate(user, Secret(password)) for user, password in CANDIDATES))
     context = Context(site(ranges), ensure_generated(file), folder, folder)
-    seconds = {}
+    seconds, began = {}, {}
     discover, credentials = DiscoverStep(context), CredentialsStep(context)
     for name, work in (
         ("discover", lambda: discover.apply(Quiet())),
         ("credentials", lambda: credentials.apply(Quiet())),
         ("again", credentials.check),
     ):
-        started = time.monotonic()
+        began[name] = started = time.monotonic()
         await work()
         seconds[name] = round(time.monotonic() - started, 1)
     machines = inventory.load(folder).machines
-    return {"machines": {one.bmc: row(one) for one in machines}, "seconds": seconds, "rss_mib": peak_mib()}
+    return {
+        "machines": {one.bmc: row(one) for one in machines},
+        "seconds": seconds,
+        "began": began,
+        "rss_mib": peak_mib(),
+    }
 
 
 def row(machine: KnownMachine) -> dict[str, object]:

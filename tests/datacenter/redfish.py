@@ -105,7 +105,8 @@ class Redfish:
         if refused:
             return refused
         own = f"{V1}/AccountService/Accounts/{list(self._accounts.passwords).index(user) + 1}"
-        if user in self._accounts.expired and (path != own or request.method not in ("GET", "PATCH")):
+        leaves = request.method == "DELETE" and path.startswith(f"{V1}/SessionService/Sessions/")
+        if user in self._accounts.expired and not leaves and (path != own or request.method not in ("GET", "PATCH")):
             return answer(403, {"error": {"code": "Base.1.8.GeneralError", "message": "-", **change_first(own)}})
         return self._resource(request, path, user)
 
@@ -194,9 +195,16 @@ class Redfish:
         links = {
             name: {"@odata.id": f"{V1}/{name}"} for name in ("Systems", "Managers", "AccountService", "SessionService")
         }
-        said = {"@odata.id": f"{V1}/", "Id": "RootService", "Name": "Root Service", "RedfishVersion": "1.11.0", **links}
+        said: dict[str, Any] = {
+            "@odata.id": f"{V1}/",
+            "Id": "RootService",
+            "Name": "Root Service",
+            "RedfishVersion": "1.11.0",
+            **links,
+        }
         said["UUID"] = str(uuid.UUID(bytes_le=bytes.fromhex(self._host.guid)))
         said["Vendor"] = self._host.vendor
+        said["Links"] = {"Sessions": {"@odata.id": f"{V1}/SessionService/Sessions"}}
         return said
 
     def _tree(self, rest: str) -> dict[str, Any] | None:

@@ -19,6 +19,8 @@ from tests.datacenter.others import OTHERS, others
 from tests.datacenter.population import CANDIDATES, population
 
 MOST_MIB = 300
+NAMELESS = ("session-without-a-name", "session-elsewhere")
+"""Whose sessions nobody can end: the service does not say where they are."""
 REFUSED = ("wrong", "unknown", "locked", "blocked")
 
 
@@ -46,7 +48,8 @@ def remarks(there: Datacenter, seen: Seen, machines: dict[str, Any]) -> Counter[
         remarks_of = {
             "an account was locked by us": record.locked_by_visitor,
             "our address was blocked": record.blocked_visitor,
-            f"{record.leaked_slots} session slots were not given back": record.leaked_slots,
+            f"{record.leaked_slots} session slots were not given back": record.leaked_slots
+            and host.odd not in NAMELESS,
             "something was changed": record.changes,
             "a message tag 0xFF was sent": record.bad_tags,
             "what is no BMC got a credential": host.stranger and record.logins,

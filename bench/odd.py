@@ -1,0 +1,123 @@
+"""800 plain BMCs alone, then with 200 odd ones among them: what the odd cost the others, and what becomes of them. Part of bench.scan.
+
+The odd ones are the rows of `tests.datacenter.oddities`, each several times: drips without end, slow TLS, floods of headers, and the rest.
+A machine's time is that from the beginning of the credentials step to the login by which its account was proven.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench.common import Figure
+from tests.datacenter.cable import datacenter
+from tests.datacenter.model import Host
+from tests.datacenter.oddities import ODDITIES
+from tests.datacenter.population import BOTH, CANDIDATES, host_of, odd
+from tests.datacenter.record import Record
+
+PLAIN, ODD = 800, 200
+RANGE = "10.66.0.1-10.66.3.254"
+KINDS: tuple[Mapping[str, Any], ...] = (
+    {"ipmi": BOTH, "users": dict([CANDIDATES[0]])},
+    {"redfish": "tls", "users": dict([CANDIDATES[0]])},
+    {"ipmi": BOTH, "redfish": "tls", "users": dict([CANDIDATES[0]])},
+)
+UNCHANGED = 0.9  # the ratio of times that counts as unchanged: a run differs from the next by a few parts in a hundred
+OUR_FAULT = ("blocks this address",)
+
+
+@dataclass(frozen=True)
+class Visit:
+    """Seconds of discovery and of the credentials, and the rows of the machines, by address."""
+
+    scan: float
+    prove: float
+    machines: Mapping[str, Mapping[str, Any]]
+    records: Mapping[str, Record]
+    times: Mapping[str, float]
+
+    def last(self, hosts: Sequence[Host]) -> float:
+        """The second at which the last of these was proven."""
+        return max((self.times[host.address] for host in hosts if host.address in self.times), default=0.0)
+
+    def middle(self, hosts: Sequence[Host]) -> float:
+        return median(self.times.get(host.address, self.prove) for host in hosts)
+
+
+def plain_hosts() -> list[Host]:
+    dice = random.Random(800)
+    places = sorted(dice.sample(range(PLAIN + ODD), PLAIN))
+    hosts = [host_of(at, {**KINDS[number % 3], "species": "plain"}, dice) for number, at in enumerate(places)]
+    return [replace(host, lock_after=3) for host in hosts]
+
+
+def odd_hosts(others: Sequence[Host]) -> list[Host]:
+    """200 in the places that are free, each oddity as often as there is room."""
+    dice = random.Random(200)
+    taken = {host.address for host in others}
+    made = (host_of(at, {**odd(name), "species": f"odd-{name}"}, dice) for at, name in enumerate(_names(PLAIN + ODD)))
+    return [host for host in made if host.address not in taken]
+
+
+def _names(count: int) -> list[str]:
+    names = list(ODDITIES)
+    shuffled = [name for _ in range(count // len(names) + 1) for name in names]
+    random.Random(7).shuffle(shuffled)
+    return shuffled[:count]
+
+
+async def visit(hosts: Sequence[Host]) -> Visit:
+    with tempfile.TemporaryDirectory(prefix="seedvm-bench-odd-") as name:
+        async with datacenter(Path(name), hosts) as there:
+            state = Path(name) / "state"
+            state.mkdir(mode=0o700)
+            await there.run([sys.executable, "-m", "tests.datacenter.prove", str(state), RANGE], timeout=1800)
+            said = json.loads((state / "proved.json").read_text())
+            seen = await there.seen()
+    seconds = said["seconds"]
+    first = {a: [one.at for one in record.logins if one.outcome == "in"][:1] for a, record in seen.hosts.items()}
+    times = {address: at[0] - said["began"]["credentials"] for address, at in first.items() if at}
+    return Visit(seconds["discover"], seconds["credentials"], said["machines"], seen.hosts, times)
+
+
+async def measure_odd(figures: list[Figure]) -> None:
+    """Both visits, one after the other."""
+    plain = plain_hosts()
+    strange = odd_hosts(plain)
+    alone, among = await visit(plain), await visit([*plain, *strange])
+    everyone = [*plain, *strange]
+    listed = sum(host.address in among.machines for host in everyone)
+    right = [host for host in everyone if not host.odd or ODDITIES[host.odd].proven]
+    proven = sum(bool(among.machines.get(host.address, {}).get("user")) for host in right)
+    locked = sum(one.locked_by_visitor or one.blocked_visitor for one in among.records.values())
+    held = sum(any(word in str(row) for word in OUR_FAULT) for row in among.machines.values())
+    there, count = "there are", "BMCs"
+    figures += [
+        Figure(
+            f"{len(everyone)} BMCs, {len(strange)} of them odd: listed", listed, len(everyone), there, count, True, 1.0
+        ),
+        Figure("of them proven, of those that can be", proven, len(right), there, count, True, 1.0),
+        Figure("accounts locked or our address blocked", locked, 0, "limit", count, aim=1.0),
+        Figure("BMCs that are said to block us", held, 0, "limit", count, aim=1.0),
+        Figure(
+            "the others proven, half of them after",
+            among.middle(plain),
+            alone.middle(plain),
+            "alone",
+            "s",
+            aim=UNCHANGED,
+        ),
+        Figure(
+            "the others proven, all of them after", among.last(plain), alone.last(plain), "alone", "s", aim=UNCHANGED
+        ),
+        Figure("discovery of all", among.scan, alone.scan, "the others alone", "s"),
+        Figure("all accounts judged", among.prove, alone.prove, "the others alone", "s"),
+    ]
