@@ -21,10 +21,11 @@ from seedvm.handoff.record import Compared, Owned, Quiesced, Record
 from seedvm.handoff.services import Lost
 from seedvm.member.rehearse import Rehearsal
 from seedvm.site.doubts import Accepted, Doubt, open_of, words_on
-from seedvm.site.receipt import sign_tree
+from seedvm.site.evidence import SignedEvidence
+from seedvm.site.receipt import FORMAT, sign_tree
 
 _NONE: Mapping[str, str] = MappingProxyType({})
-_CHANGING = ("time", "verdict", "doubts", "signature", "evidence")
+_CHANGING = ("time", "verdict", "doubts", "signature", "evidence", "format")
 REMAINS = "clouds.yaml in the seed's state folder: the operator's access (admin password), kept on purpose, mode 0600"
 
 
@@ -59,6 +60,7 @@ class Receipt:
     rehearsal: Rehearsal
     doubts: tuple[Doubt, ...]
     accepted: tuple[Accepted, ...]
+    evidence: tuple[SignedEvidence, ...] = ()
 
     @classmethod
     def of(
@@ -74,6 +76,7 @@ class Receipt:
         silent: Mapping[str, str] = _NONE,
         references: Sequence[Doubt] = (),
         words: Sequence[Accepted] = (),
+        evidence: Sequence[SignedEvidence] = (),
     ) -> Receipt:
         """From what the phases measured. `silent` are controllers that do not answer now, `references` are places that still name the
         seed, `words` all that the operator accepted."""
@@ -97,6 +100,7 @@ class Receipt:
             rehearsal=rehearsal,
             doubts=found,
             accepted=words_on(found, words, record.attempt),
+            evidence=tuple(evidence),
         )
 
     @property
@@ -172,6 +176,7 @@ class Receipt:
             "write_pause_seconds": self.write_pause_seconds,
             "rehearsal": encode(self.rehearsal),
             "remains": REMAINS,
+            **({"format": FORMAT, "evidence": encode(self.evidence)} if self.evidence else {}),
         }
 
     def _compared(self) -> JSON:

@@ -13,8 +13,8 @@ _KINDS = {
 """The kinds of secret (`seedvm.member.secrets.KINDS`) in the page's words."""
 
 
-def page(receipt: Receipt) -> str:
-    """The whole page."""
+def page(receipt: Receipt, key: str = "") -> str:
+    """The whole page; `key` is the fingerprint of the site's receipt key."""
     head = [
         f"RECEIPT of site {receipt.site}",
         "",
@@ -27,7 +27,7 @@ def page(receipt: Receipt) -> str:
         f"VIP:      {receipt.vip}, moved to {receipt.vip_holder or 'a node that is not known any more'}",
         "Members:  " + ", ".join(f"{one.name} ({one.address})" for one in receipt.members),
     ]
-    parts = (_doubted(receipt), _measured(receipt), _compared(receipt), _rehearsed(receipt))
+    parts = (_doubted(receipt), _measured(receipt), _compared(receipt), _rehearsed(receipt), _signed(receipt, key))
     return "\n".join([*head, *(line for part in parts if part for line in ("", *part))]) + "\n"
 
 
@@ -86,5 +86,12 @@ def _rehearsed(receipt: Receipt) -> list[str]:
         *(f"  {name}: {part.said} ({part.seconds} s)" for name, part in rehearsal.parts.items()),
         "",
         f"Remains:  {REMAINS}",
-        "Signed:   receipt.json contains the ed25519 signature; every member keeps a copy in /var/lib/seedvm",
+    ]
+
+
+def _signed(receipt: Receipt, key: str) -> list[str]:
+    return [
+        f"Signed:   receipt.json, ed25519, by the site's key {key or 'in receipt.pub'}",
+        f"          and by {len(receipt.evidence)} members with their own keys; each keeps a copy in /var/lib/seedvm",
+        f"Verify:   seedvm receipt verify receipt.json --key {key or 'FINGERPRINT'} (on any machine)",
     ]

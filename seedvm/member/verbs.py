@@ -26,8 +26,10 @@ from seedvm.member import (
     rehearse,
     secrets,
     status,
+    testify,
     watch,
 )
+from seedvm.site.evidence import SignedEvidence
 
 R = TypeVar("R")
 A_co = TypeVar("A_co", covariant=True)
@@ -62,13 +64,14 @@ MUTE = Verb("mute", mute.MuteRequest, mute.Muted, mute.mute)
 REHEARSE = Verb("rehearse", rehearse.RehearseRequest, rehearse.Rehearsal, rehearse.rehearse)
 REHEARSAL = Verb("rehearsal", rehearse.RehearsalRequest, rehearse.Rehearsal, rehearse.rehearsal)
 REFERENCES = Verb("references", references.ReferencesRequest, tuple[references.Reference, ...], references.references)
+TESTIFY = Verb("testify", testify.TestifyRequest, SignedEvidence, testify.testify)
 CLEANUP = Verb("cleanup", leave.CleanupRequest, dict[str, int], leave.cleanup)
 
 VERBS: Mapping[str, Verb[Any, Any]] = {
     verb.name: verb
     for verb in (
         *(STATUS, HOLDER, DIGEST, SECRETS, IMAGES, RELEASE, LAUNCH, STOP, WATCH, GAPS, PROBE, NOTE, NOTES, KEEP, KEPT),
-        *(MUTE, REHEARSE, REHEARSAL, REFERENCES, CLEANUP),
+        *(MUTE, REHEARSE, REHEARSAL, REFERENCES, TESTIFY, CLEANUP),
     )
 }
 

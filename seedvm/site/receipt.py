@@ -22,8 +22,11 @@ from seedvm.base.json_tree import JSON
 from seedvm.base.secret import Secret
 from seedvm.base.typed_json import decode
 from seedvm.site.doubts import COMMAND, Accepted, Doubt, open_of
+from seedvm.site.evidence import EvidenceNeeds, SignedEvidence, canonical, fingerprint, wrong_evidence
 from seedvm.site.secrets_file import load_receipt_key
 
+FORMAT = 2
+"""Receipts of this format have the members' own evidence; those of older versions have no format, and none."""
 FILE = "receipt.json"
 PAGE = "receipt.txt"
 KEY = "receipt.pub"
@@ -74,9 +77,26 @@ def sign_tree(tree: Mapping[str, JSON], key: Secret) -> str:
     public = private.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    value = base64.b64encode(private.sign(_canonical(tree))).decode()
+    value = base64.b64encode(private.sign(canonical(tree))).decode()
     signature = {"algorithm": "ed25519", "public_key": public.decode(), "value": value}
     return json.dumps({**tree, "signature": signature}, indent=1) + "\n"
+
+
+@dataclass(frozen=True)
+class _Member:
+    name: str
+
+
+@dataclass(frozen=True)
+class _Witnessed:
+    """What a receipt says of its members and their evidence."""
+
+    site: str
+    format: int = 1
+    attempt: str = ""
+    members: tuple[_Member, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
+    evidence: tuple[SignedEvidence, ...] = ()
 
 
 def verify(text: str, *, public_key: str | None = None) -> Statement:
@@ -84,15 +104,49 @@ def verify(text: str, *, public_key: str | None = None) -> Statement:
     return decode(Statement, _signed(text, public_key), "the receipt")
 
 
-def doubt(text: str, *, key: str, site: str) -> str:
-    """Why a receipt is not to be believed, in a few words for the operator; empty where it is the genuine one of this site."""
+def doubt(text: str, *, key: str, site: str, attempt: str = "") -> str:
+    """Why a receipt is not to be believed, in a few words for the operator; empty where it is the genuine one of this site and, where that
+    is known, of the hand-off `attempt`. One without the members' evidence, as older versions wrote it, is believed where it is not."""
     if not key:
         return f"this site's receipt key is not known ({KEY} is missing)"
     try:
-        tree = _signed(text, key)
+        said = decode(_Witnessed, _signed(text, key), "the receipt")
     except SeedvmError as error:
         return error.what
-    return "" if tree.get("site") == site else f"the receipt is for site {tree.get('site')}, but this is {site}"
+    if said.site != site:
+        return f"the receipt is for site {said.site}, but this is {site}"
+    if not attempt:
+        return ""
+    if said.format < FORMAT:
+        return "the members' own evidence is missing from the receipt"
+    return "" if said.attempt == attempt else "the receipt is of an earlier hand-off of this site"
+
+
+def signer(text: str) -> str:
+    """The fingerprint of the key that a receipt says to be signed by; whoever made the receipt chose it."""
+    try:
+        return fingerprint(str(json.loads(text)["signature"]["public_key"]))
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def witnesses(text: str) -> dict[str, str]:
+    """Member -> the fingerprint of its own key, of a receipt that was verified."""
+    given = decode(_Witnessed, json.loads(text), "the receipt").evidence
+    return {str(json.loads(one.statement).get("member")): fingerprint(one.public_key) for one in given}
+
+
+def this_attempt(state_dir: Path) -> str:
+    """The hand-off that this state folder knows of; empty where it knows none."""
+    try:
+        return str(json.loads((state_dir / "handoff.json").read_text()).get("attempt") or "")
+    except (OSError, ValueError, AttributeError):
+        return ""
+
+
+def doubt_here(text: str, state_dir: Path, site: str) -> str:
+    """`doubt` by what this state folder knows: its key and its hand-off. The screen and every step that leaves ask here."""
+    return doubt(text, key=site_key(state_dir), site=site, attempt=this_attempt(state_dir))
 
 
 def site_key(state_dir: Path) -> str:
@@ -108,7 +162,7 @@ def site_key(state_dir: Path) -> str:
 def trusted(state_dir: Path, site: str) -> Statement:
     """What this site's genuine receipt says; a SeedvmError where there is none."""
     text = (state_dir / FILE).read_text()
-    if wrong := doubt(text, key=site_key(state_dir), site=site):
+    if wrong := doubt_here(text, state_dir, site):
         raise SeedvmError(wrong, hint=f"compare {state_dir / FILE} with /var/lib/seedvm/{FILE} on a node")
     return verify(text)
 
@@ -146,13 +200,21 @@ def _signed(text: str, public_key: str | None) -> dict[str, object]:
     if not isinstance(public, Ed25519PublicKey):
         raise SeedvmError("the receipt's key is not ed25519")
     try:
-        public.verify(value, _canonical(tree))
+        public.verify(value, canonical(tree))
     except InvalidSignature as error:
         raise SeedvmError(
             "the receipt has been changed since it was signed", hint="compare it with the one on a node"
         ) from error
+    if wrong := _unwitnessed(tree):
+        raise SeedvmError(wrong, hint="compare it with the one on a node")
     return dict(tree)
 
 
-def _canonical(tree: Mapping[str, object]) -> bytes:
-    return json.dumps(tree, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+def _unwitnessed(tree: Mapping[str, object]) -> str:
+    """What is wrong with the members' evidence; nothing in a receipt of a version that had none."""
+    said = decode(_Witnessed, tree, "the receipt")
+    if said.format < FORMAT and not said.evidence:
+        return ""
+    silent = frozenset(one.machine for one in said.doubts if one.name == f"silent-{one.machine}")
+    needs = EvidenceNeeds(said.site, said.attempt, tuple(one.name for one in said.members), silent)
+    return wrong_evidence(said.evidence, needs)

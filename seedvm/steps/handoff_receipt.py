@@ -23,7 +23,9 @@ from seedvm.handoff.receipt_page import page
 from seedvm.member import verbs
 from seedvm.member.notes import KeepRequest, KeptRequest
 from seedvm.member.rehearse import RehearsalRequest
+from seedvm.member.testify import TestifyRequest
 from seedvm.site.doubts import accepted
+from seedvm.site.evidence import fingerprint
 from seedvm.site.receipt import FILE, KEY, PAGE, trusted
 
 
@@ -61,8 +63,9 @@ class WriteReceipt:
     async def apply(self, report: Report) -> None:
         report.phase("RECEIPT", "started")
         receipt = await self._receipt()
+        public = self.members.secrets.generated.receipt_public_key
         text = sign(receipt, self.members.secrets.generated.receipt_key)
-        files = {KEY: self.members.secrets.generated.receipt_public_key, PAGE: page(receipt), FILE: text}
+        files = {KEY: public, PAGE: page(receipt, fingerprint(public)), FILE: text}
         await self.members.ask_most(verbs.KEEP, KeepRequest(files))
         for name, content in files.items():
             write_private(self.members.state_dir / name, content)
@@ -79,6 +82,7 @@ class WriteReceipt:
         passed = next((one for one in rehearsals if one.passed), None)
         if passed is None:
             raise SeedvmError("no receipt can be written: no rehearsal has passed")
+        signed = await self.members.hear_most(verbs.TESTIFY, lambda node: self._asked(node.name, record.attempt))
         return Receipt.of(
             site=self.members.site.name,
             time=datetime.now(UTC),
@@ -87,7 +91,11 @@ class WriteReceipt:
             members=[Member(node.name, node.address) for node in self.members.nodes],
             record=record,
             rehearsal=passed,
-            silent=heard.silent,
+            silent={**signed.silent, **heard.silent},
             references=await references.scan(self.members),
             words=accepted(self.members.state_dir),
+            evidence=tuple(signed.said[name] for name in sorted(signed.said)),
         )
+
+    def _asked(self, name: str, attempt: str) -> TestifyRequest:
+        return TestifyRequest(self.members.site.name, attempt, name, self.members.vip)

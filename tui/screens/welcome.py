@@ -44,7 +44,10 @@ keeps running, and every wizard shows its current state.
 Enter  continues: to the preflight page and the site settings if the site is
        not described yet, otherwise to the progress page. It starts the
        engine if it is not running.
-F2     goes to any other page."""
+F2     goes to any other page.
+
+Note the key that signs the receipt. With it the receipt can be checked on
+any machine: seedvm receipt verify receipt.json --key SHA256:..."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "go_on", "Continue", key_display="Enter"),
@@ -70,6 +73,8 @@ F2     goes to any other page."""
         if state.steps:
             took = sum(step.seconds or 0 for step in state.steps)
             lines.append(f"Steps     {state.finished} of {len(state.steps)} done, {duration(took)} of work")
+        if view.receipt_key:
+            lines.append(f"Receipt   will be signed by {view.receipt_key}")
         if view.notice:
             lines.append(f"Note      {view.notice}")
         if not self.shell.replaying and ACCESS.exists():

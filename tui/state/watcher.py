@@ -17,6 +17,7 @@ from seedvm.engine.lock import engine_pid
 from seedvm.engine.reducer import fold
 from seedvm.engine.state import State
 from seedvm.site import doubts, receipt
+from seedvm.site.evidence import fingerprint
 from seedvm.site.load import parse_site
 from seedvm.site.orders import pending
 from seedvm.site.review import Confirmation, Review, parse_confirmed, parse_review
@@ -33,7 +34,8 @@ _CHUNK_BYTES = 1 << 16
 class View:
     """All that a screen may show: the journal's State, the files beside it, and whether the engine works.
 
-    `lacks` are the pages at which something is missing or wrong before an engine can begin: networks, credentials.
+    `lacks` are the pages at which something is missing or wrong before an engine can begin: networks, credentials. `receipt_key` is the
+    fingerprint of the key that signs this site's receipt, empty until it is made.
     """
 
     state: State = field(default_factory=State)
@@ -46,6 +48,7 @@ class View:
     orders: Mapping[str, str] = field(default_factory=dict)
     notice: str = ""
     lacks: tuple[str, ...] = ()
+    receipt_key: str = ""
 
 
 class _File(Generic[Parsed]):
@@ -97,8 +100,15 @@ class FolderWatch:
             state_dir / receipt.FILE,
             self._receipt_of,
             None,
-            beside=[state_dir / name for name in (receipt.PAGE, receipt.KEY, doubts.FILE, "secrets.yaml", "site.yaml")],
+            beside=[
+                state_dir / name
+                for name in (receipt.PAGE, receipt.KEY, doubts.FILE, "secrets.yaml", "site.yaml", "handoff.json")
+            ],
         )
+        self._keys = [
+            _File[str](state_dir / name, lambda _text: fingerprint(receipt.site_key(state_dir)), "")
+            for name in ("secrets.yaml", receipt.KEY)
+        ]
         self._confirmed = _File[Confirmation | None](state_dir / "confirmed.json", parse_confirmed, None)
         self._asked = {
             "networks": _File[bool](state_dir / "site.yaml", _is_right, False),
@@ -112,7 +122,7 @@ class FolderWatch:
             self._state = fold(State() if batch.from_start else self._state, batch.entries, batch.damaged)
             fresh = fresh or bool(batch.entries)
         files: tuple[_File[Any], ...] = (self._inventory, self._review, self._receipt, self._confirmed)
-        for file in (*files, *self._asked.values()):
+        for file in (*files, *self._keys, *self._asked.values()):
             file.look()
         review, confirmed = self._review.value, self._confirmed.value
         view = View(
@@ -126,6 +136,7 @@ class FolderWatch:
             orders=self._orders(),
             notice="; ".join(file.trouble for file in files if file.trouble),
             lacks=tuple(page for page, file in self._asked.items() if not file.value),
+            receipt_key=next((file.value for file in self._keys if file.value), ""),
         )
         return view, fresh
 
@@ -141,7 +152,7 @@ class FolderWatch:
 
     def _receipt_of(self, text: str) -> ShownReceipt:
         page = self._dir / receipt.PAGE
-        doubt = receipt.doubt(text, key=receipt.site_key(self._dir), site=self._site_name())
+        doubt = receipt.doubt_here(text, self._dir, self._site_name())
         shown = page.read_text() if page.exists() else ""
         return parse_receipt(text, shown, doubt=doubt, words=doubts.accepted(self._dir))
 
