@@ -18,14 +18,17 @@ def _status(args: argparse.Namespace) -> int:
     from seedvm.cli.text import status_lines, status_tree
     from seedvm.engine.lock import engine_pid
     from seedvm.engine.reducer import read_state
+    from seedvm.site.bundle import is_current
 
     state, pid = read_state(args.state_dir), engine_pid(args.state_dir)
     if not state.steps:
         why = f"{args.state_dir}/journal.jsonl contains no runs"
         raise SeedvmError("no deployment has been run yet", why=why, hint="start the deployment: seedvm run")
     if args.json:
-        answer(status_tree(state, pid))
+        answer({**status_tree(state, pid), "bundle_current": is_current(args.state_dir)})
     else:
         for line in status_lines(state, pid):
             say(line)
+        if is_current(args.state_dir) is False:
+            say("bundle: passwords or keys changed since it was written; write another: seedvm bundle site")
     return EXIT_DONE

@@ -37,11 +37,6 @@ def shown_bytes(raw: bytes | None, most: int = MOST_SHOWN) -> str:
     return shown((raw or b"").partition(b"\0")[0].decode("utf-8", "replace"), most)
 
 
-def lines_shown(text: str, most: int = MOST_SHOWN) -> str:
-    """Each line on its own as `shown`: for texts of several lines, such as a log."""
-    return "\n".join(shown(line, most) for line in text.splitlines())
-
-
 def printable(line: str) -> str:
     """A finished line as a terminal may get it: its spaces stay and it is never cut, but nothing in it moves, colours, hides or ends it.
 

@@ -18,7 +18,7 @@ from seedvm.foreign.certificate import certificate
 from seedvm.foreign.identity import is_locally_administered, is_placeholder, mac, serial, uuid_of
 from seedvm.foreign.json_document import NotJson, dumps, parse, parse_object
 from seedvm.foreign.numbers import decimal, integer, real
-from seedvm.foreign.text import cells, exact, fitted, is_clean, lines_shown, printable, shown, shown_bytes
+from seedvm.foreign.text import cells, exact, fitted, is_clean, printable, shown, shown_bytes
 from seedvm.foreign.url import Elsewhere, Origin
 
 BMC = Origin("https", "192.0.2.1", 443)
@@ -62,10 +62,6 @@ def test_a_cut_is_seen() -> None:
 
 def test_marks_do_not_pile_up() -> None:
     assert len(shown("a" + "\u0301" * 100)) <= 6
-
-
-def test_lines_stay_lines() -> None:
-    assert lines_shown("one\x1b[2J\ntwo\r\nthree") == "one\ntwo\nthree"
 
 
 def test_bytes_end_at_their_nul() -> None:
