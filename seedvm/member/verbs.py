@@ -22,6 +22,7 @@ from seedvm.member import (
     leave,
     mute,
     notes,
+    ready,
     references,
     rehearse,
     secrets,
@@ -45,6 +46,7 @@ class Verb(Generic[R, A_co]):
     run: Callable[[R], A_co]
 
 
+READY = Verb("ready", ready.ReadyRequest, type(None), ready.ready)
 STATUS = Verb("status", status.StatusRequest, status.MemberStatus, status.status)
 HOLDER = Verb("holder", hold.HolderRequest, hold.Holder, hold.holder)
 DIGEST = Verb("digest", digest.DigestRequest, digest.Digest, digest.digest)
@@ -70,6 +72,7 @@ CLEANUP = Verb("cleanup", leave.CleanupRequest, dict[str, int], leave.cleanup)
 VERBS: Mapping[str, Verb[Any, Any]] = {
     verb.name: verb
     for verb in (
+        READY,
         *(STATUS, HOLDER, DIGEST, SECRETS, IMAGES, RELEASE, LAUNCH, STOP, WATCH, GAPS, PROBE, NOTE, NOTES, KEEP, KEPT),
         *(MUTE, REHEARSE, REHEARSAL, REFERENCES, TESTIFY, CLEANUP),
     )

@@ -43,7 +43,12 @@ listen {name}
     bind 10.0.0.9:{port} transparent
     http-request return status 503 content-type text/plain hdr Retry-After 60 string {text} if {{ method POST PUT PATCH DELETE }} \
 !{{ path /v3/auth/tokens }} {{ str(writes),map(/etc/haproxy/hold.map,off) -m str on }}
-    option httpchk GET {check}
+    option httpchk
+    http-check connect port 9200
+    http-check send meth GET uri /{name}
+    http-check expect status 200
+    http-check connect
+    http-check send meth GET uri {check}
     http-check expect rstatus ^(2|3|401)
     balance first
     server node-1 10.0.0.1:{port} check maxconn 500
@@ -141,6 +146,7 @@ def test_a_configuration_run_waits_for_its_api_and_its_worker(merged: Path, tmp_
         "ironic-dnsmasq.service",
         "ironic-httpd.service",
         "heat-engine.service",
+        "controller-ready.service",
         "haproxy.service",
         "keepalived.service",
     ]

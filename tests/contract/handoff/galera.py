@@ -54,7 +54,7 @@ class Member:
     def __init__(self, cluster: Cluster, path: Path) -> None:
         self.cluster = cluster
         self.different: set[str] = set()
-        self.state, self.gone, self.weight = "Synced", False, 1
+        self.state, self.component, self.gone, self.weight = "Synced", "Primary", False, 1
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.bind(str(path))
         self._socket.listen(16)
@@ -111,7 +111,7 @@ class Member:
         said = {
             "wsrep_cluster_size": cluster.size(),
             "wsrep_local_state_comment": self.state,
-            "wsrep_cluster_status": "Primary",
+            "wsrep_cluster_status": self.component,
             "wsrep_ready": "ON",
             "wsrep_last_committed": cluster.seqno(id(self)),
             "wsrep_cluster_state_uuid": "u",

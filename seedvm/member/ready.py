@@ -1,0 +1,132 @@
+"""`member ready`: what this controller can do right now, told by HTTP to HAProxy's checks and to keepalived. Runs as a unit for ever.
+
+An API answers its version page without a database, and HAProxy took a controller whose database was stopped for the best one. Here
+each service is ready (200) where what it stands on works, else it is not (503, with the reason). It refuses to repair, to hold a request up
+while it looks, and to call anything ready that it has not seen lately.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from seedvm.base.errors import SeedvmError
+from seedvm.controller import galera
+from seedvm.services.load import installed
+
+PORT = 9200
+VIP = "vip"
+"""The name of what the VIP's holder must have: a database in the primary component."""
+_EVERY_SECONDS = 1.0
+_STALE_SECONDS = 10.0
+_AMQP = b"AMQP\x00\x00\x09\x01"  # AMQP 0-9-1, section 4.2.2: the server answers with a method frame, Connection.Start
+_MESSAGES = ("127.0.0.1", 5672)
+_STORE = Path("/var/lib/rabbitmq")
+_LEAST_FREE = 200_000_000  # elements/rabbitmq: disk_free_limit, below which publishers are blocked
+
+
+@dataclass(frozen=True)
+class ReadyRequest:
+    """At which address and port to answer, and how often to look."""
+
+    address: str
+    port: int = PORT
+    every: float = _EVERY_SECONDS
+
+
+@dataclass(frozen=True)
+class Looks:
+    """Why the database, or the messages, do not work; empty where they do. `at` is monotonic."""
+
+    database: str
+    messages: str
+    at: float
+
+    def missing(self, name: str) -> str:
+        """Why `name` (a service, or the VIP) is not ready; empty where it is."""
+        if time.monotonic() - self.at > _STALE_SECONDS:
+            return f"nothing was seen for {_STALE_SECONDS:g} s"
+        needs = (self.database, self.messages) if name in with_messages() else (self.database,)
+        return "; ".join(why for why in needs if why)
+
+
+def ready(request: ReadyRequest) -> None:
+    """Answer until the process is ended."""
+    with server(request) as serving:
+        serving.serve_forever()
+
+
+def server(request: ReadyRequest) -> ThreadingHTTPServer:
+    """The server, which has looked once; `serve_forever` has it answer."""
+    seen = [look()]
+
+    def watch() -> None:
+        while True:
+            time.sleep(request.every)
+            seen[0] = look()
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            name = self.path.strip("/")
+            known = name == VIP or name in installed().apis
+            missing = seen[0].missing(name) if known else f"no service is called {name[:40]}"
+            text = f"{missing or 'ready'}\n".encode()
+            self.send_response(503 if missing else 200)
+            self.send_header("Content-Type", "text/plain; charset=utf-8")
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """HAProxies ask many times a second."""
+
+    made = _Server((request.address, request.port), Answer)
+    threading.Thread(target=watch, daemon=True).start()
+    return made
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """HAProxy ends a connection once it has read the status: no error of ours."""
+
+
+def look() -> Looks:
+    """What works right now. Takes seconds where something hangs."""
+    return Looks(_database(), _messages(), time.monotonic())
+
+
+def with_messages() -> frozenset[str]:
+    """The services that send messages to workers: without RabbitMQ they accept work that nobody does."""
+    return frozenset(one.name for one in installed() if one.api and any(unit.role == "worker" for unit in one.units))
+
+
+def _database() -> str:
+    try:
+        with galera.connect(timeout=3) as connection:
+            said = galera.status(connection)
+    except SeedvmError as error:
+        return f"{error.what}: {error.why}"
+    # A donor serves: it is the seed's lot while the nodes join.
+    works = said.ready and said.cluster_status == "Primary"
+    return "" if works else f"the database is {said.state} in a component that is {said.cluster_status}"
+
+
+def _messages() -> str:
+    try:
+        with socket.create_connection(_MESSAGES, timeout=3) as line:
+            line.sendall(_AMQP)
+            if line.recv(1) != b"\x01":
+                return "RabbitMQ does not speak AMQP 0-9-1"
+        disk = os.statvfs(_STORE)
+    except OSError as error:
+        return f"RabbitMQ does not answer: {error}"
+    free = disk.f_bavail * disk.f_frsize
+    return "" if free > _LEAST_FREE else f"RabbitMQ blocks publishers: {free // 1_000_000} MB are free in {_STORE}"

@@ -1,0 +1,94 @@
+"""What a controller tells HAProxy and keepalived of itself: by its own database and its own RabbitMQ, not by a version page."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from seedvm.services.load import installed
+from tests.contract.handoff.lab import Lab, in_a_lab
+from tests.contract.isolated import child, until
+
+MESSAGES = {"heat", "ironic", "neutron", "nova"}
+
+
+@contextlib.contextmanager
+def rabbit(answer: bytes = b"\x01") -> Iterator[None]:
+    """RabbitMQ as far as its first byte goes (AMQP 0-9-1, section 4.2.2)."""
+    with socket.create_server(("127.0.0.1", 5672)) as door:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    line, _ = door.accept()
+                    with line, contextlib.suppress(OSError):
+                        line.sendall(answer if line.recv(8) == b"AMQP\x00\x00\x09\x01" else b"")
+
+        threading.Thread(target=serve, daemon=True).start()
+        try:
+            yield
+        finally:
+            door.shutdown(socket.SHUT_RDWR)
+
+
+@contextlib.contextmanager
+def ready(lab: Lab) -> Iterator[None]:
+    """The unit's own command."""
+    Path("/var/lib/rabbitmq").mkdir(exist_ok=True)
+    request = Path("/run/ready.json")
+    request.write_text(json.dumps({"address": lab.seed.address, "every": 0.05}))
+    with child(["seedvm", "member", "ready", "--request", str(request)]):
+        yield
+
+
+def asked(lab: Lab, name: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"http://{lab.seed.address}:9200/{name}", timeout=20) as answer:
+            return answer.status, answer.read().decode().strip()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode().strip()
+    except OSError:
+        return 0, ""
+
+
+def well(lab: Lab) -> set[str]:
+    return {name for name in (*installed().apis, "vip") if asked(lab, name)[0] == 200}
+
+
+@in_a_lab
+async def test_each_service_is_ready_where_what_it_stands_on_works(lab: Lab) -> None:
+    every = {*installed().apis, "vip"}
+    with ready(lab):
+        with rabbit():
+            await until(lambda: well(lab) == every)
+            assert asked(lab, "keystone") == (200, "ready")
+            assert asked(lab, "../etc/passwd") == (503, "no service is called ../etc/passwd")
+        await until(lambda: well(lab) == every - MESSAGES)
+        assert asked(lab, "nova")[1].startswith("RabbitMQ does not answer: ")
+        with rabbit(answer=b""):
+            await until(lambda: asked(lab, "nova")[1] == "RabbitMQ does not speak AMQP 0-9-1")
+        with rabbit():
+            await until(lambda: well(lab) == every)
+
+
+@in_a_lab
+async def test_no_service_is_ready_and_no_vip_wanted_without_a_database_in_the_primary_component(lab: Lab) -> None:
+    database, every = lab.galera["seed"], {*installed().apis, "vip"}
+    with rabbit(), ready(lab):
+        await until(lambda: well(lab) == every)
+        database.component = "non-Primary"
+        await until(lambda: well(lab) == set())
+        assert asked(lab, "vip")[1] == "the database is Synced in a component that is non-Primary"
+        database.component, database.state = "Primary", "Donor/Desynced"
+        await until(lambda: well(lab) == every)  # the seed, while the nodes join
+        database.gone = True
+        await until(lambda: well(lab) == set())
+        assert asked(lab, "keystone")[1].startswith("MariaDB does not answer on this machine")
+        database.gone = False
+        await until(lambda: well(lab) == every)
