@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import json
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -42,6 +43,7 @@ _APPLIANCE = Path("/var/lib/seedvm")
 _UNIT_FOLDERS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 _POLL_SECONDS = 0.25
 _BEGIN_SECONDS = 60.0
+_UNDO_SECONDS = 300.0
 
 
 class EngineClient:
@@ -192,6 +194,33 @@ class EngineClient:
             )
         text = confirmation(self.view.review, typed, datetime.now(UTC).isoformat(timespec="seconds"))
         await asyncio.to_thread(write_atomic, self.state_dir / "confirmed.json", text)
+
+    async def undo(self, typed: str) -> str:
+        """Take the hand-off back by `seedvm handoff undo`, which stops the engine; what it says of it. Raises SeedvmError on a wrong name,
+        and where it is refused."""
+        site = self.view.state.site
+        if typed.strip() != site:
+            raise SeedvmError("Not undone", why=f"the site's name is {site}", hint="type it exactly, or press Esc")
+        words = [
+            sys.executable,
+            "-m",
+            "seedvm",
+            "handoff",
+            "undo",
+            "--json",
+            "--state-dir",
+            str(self.state_dir.absolute()),
+        ]
+        done = await process.arun(words, timeout=_UNDO_SECONDS, check=False)
+        try:
+            told = json.loads(done.stdout or done.stderr)
+            if done.returncode == 0:
+                return str(told["told"])
+            error = told["error"]
+            raise SeedvmError(str(error["what"]), why=str(error["why"]), hint=str(error["hint"]))
+        except (ValueError, KeyError, TypeError):
+            why = (done.stderr or done.stdout).strip()[-300:]
+            raise SeedvmError("Not undone", why=why or f"exit code {done.returncode}") from None
 
     async def seed_checks(self) -> tuple[Look, ...]:
         """What can be seen of the seed itself, right now."""

@@ -123,6 +123,10 @@ class Replay(EngineClient):
         """Refused."""
         raise SeedvmError("Not accepted", why=_REFUSED)
 
+    async def undo(self, typed: str) -> str:
+        """Refused."""
+        raise SeedvmError("Not undone", why=_REFUSED)
+
     async def confirm(self, typed: str) -> None:
         """Refused."""
         raise SeedvmError("Not confirmed", why=_REFUSED)

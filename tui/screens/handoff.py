@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import Static
+from textual.containers import Horizontal
+from textual.widgets import Input, Static
 
+from seedvm.base.errors import SeedvmError
 from tui.screens.page import Page, put
 from tui.state.watcher import View
 from tui.text.dashboard import evidence_lines, no_return_line
@@ -15,6 +18,7 @@ from tui.text.progress import failure_lines, log_lines, names, phase_lines
 from tui.widgets.lines import Lines
 
 _STEPS = ("handoff", "leave", "join")
+_UNDONE = ("QUIESCE", "COMPARE", "FENCE", "COMMIT")
 
 
 class HandoffPage(Page):
@@ -37,12 +41,15 @@ written only after the undercloud has worked without the seed. What can no
 longer be measured is a doubt; the receipt page (c) takes your word on it.
 
 r   after a stop: start the engine again; it checks the state and resumes
+z   before COMMIT: undo the hand-off. The engine stops, changes are accepted
+    again, the seed's services run. You confirm by typing the site name
 c   the receipt      h  the progress      /  searches the log"""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("c", "app.go('receipt')", "Receipt", key_display="c"),
         Binding("h", "app.go('progress')", "Progress", key_display="h"),
         Binding("r", "retry", "Retry", key_display="r"),
+        Binding("z", "undo", "Undo", key_display="z"),
         Binding("m", "app.go('networks')", "Modify site", key_display="m", show=False),
         Binding("b", "bundle", "Bundle", key_display="b", show=False),
     ]
@@ -53,6 +60,11 @@ c   the receipt      h  the progress      /  searches the log"""
         yield Lines(id="commit")
         yield Lines(id="evidence")
         yield Lines(id="failure", classes="hidden")
+        yield Static(id="offer", classes="hidden", markup=False)
+        with Horizontal(id="prompt", classes="hidden"):
+            yield Static("> ", classes="mark", markup=False)
+            yield Input(id="typed", max_length=64)
+        yield Static(id="answer", classes="hidden", markup=False)
         yield Static("Hand-off log", id="log-head", classes="head", markup=False)
         yield Lines(id="log", follow=True)
 
@@ -83,6 +95,61 @@ c   the receipt      h  the progress      /  searches the log"""
             "Hand-off log" + (f", matching '{self.wanted}'" if self.wanted else ""),
         )
         lines["log"].fill(lambda width: log_lines(log, named, "", self.wanted, width))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Nothing to undo before the hand-off, and no way back after COMMIT."""
+        if action == "undo":
+            phases = self.shell.view.state.phases
+            begun = any(name in phases and phases[name].state != "undone" for name in _UNDONE)
+            return begun and not ("COMMIT" in phases and phases["COMMIT"].state == "done")
+        return super().check_action(action, parameters)
+
+    def action_undo(self) -> None:
+        """Ask for the site's name."""
+        question = (
+            "This undoes the hand-off: the engine stops, changes are accepted again, and the seed's services run."
+        )
+        put(
+            self.query_one("#offer", Static),
+            f"{question} To confirm, type the site's name: {self.shell.view.state.site}",
+        )
+        for name in ("offer", "prompt"):
+            self.query_one(f"#{name}").remove_class("hidden")
+        self.query_one("#typed", Input).focus()
+
+    def action_back(self) -> None:
+        """End the question, else go back."""
+        if self.query_one("#prompt").has_class("hidden"):
+            super().action_back()
+        else:
+            self._end()
+
+    def _end(self) -> None:
+        self.query_one("#typed", Input).value = ""
+        for name in ("offer", "prompt"):
+            self.query_one(f"#{name}").add_class("hidden")
+        self.query_one("#log", Lines).focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter in the question."""
+        if event.input.id == "typed":
+            event.stop()
+            self.undo(event.value)
+        else:
+            super().on_input_submitted(event)
+
+    @work(exit_on_error=False, exclusive=True, group="undo")
+    async def undo(self, typed: str) -> None:
+        """Have it undone, and say what came of it."""
+        self.query_one("#answer").remove_class("hidden")
+        self.answer("Undoing the hand-off ...")
+        try:
+            told = await self.shell.link.undo(typed)
+        except (SeedvmError, OSError) as error:
+            self.answer(str(error), bad=True)
+            return
+        self._end()
+        self.answer(f"{told[:1].upper()}{told[1:]}.")
 
     def action_retry(self) -> None:
         """Start the engine again."""
