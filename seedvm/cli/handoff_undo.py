@@ -48,7 +48,7 @@ def _undo(args: argparse.Namespace) -> int:
         if done.undone:
             _journal(args.state_dir, site)
     if args.json:
-        answer({"site": site.name, **asdict(done), "engine_stopped": stopped, "told": _sentence(done)})
+        answer({"site": site.name, **asdict(done), "engine_stopped": stopped, "summary": _sentence(done)})
     else:
         say(_sentence(done))
     return EXIT_DONE

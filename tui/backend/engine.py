@@ -215,7 +215,7 @@ class EngineClient:
         try:
             told = json.loads(done.stdout or done.stderr)
             if done.returncode == 0:
-                return str(told["told"])
+                return str(told["summary"])
             error = told["error"]
             raise SeedvmError(str(error["what"]), why=str(error["why"]), hint=str(error["hint"]))
         except (ValueError, KeyError, TypeError):
