@@ -129,11 +129,12 @@ def grid(app: Any) -> str:
     return "\n".join(strip.text.rstrip() for strip in app.screen._compositor.render_strips()) + "\n"
 
 
-async def same_as_stored(pilot: Pilot[None], name: str) -> None:
-    """Compare the screen with tests/tui/snapshots/NAME.txt as soon as it is equal; SEEDVM_SNAPSHOTS=write stores it once it is quiet.
+async def same_as_stored(pilot: Pilot[None], name: str, folder: str = "snapshots") -> None:
+    """Compare the screen with tests/tui/FOLDER/NAME.txt as soon as it is equal; SEEDVM_SNAPSHOTS=write stores it once it is quiet.
+    The folder `states` has pages in one state of theirs.
 
     A page whose file is read in a thread may stand without it for seconds on a busy machine: only a screen that stays different fails."""
-    stored = HERE / "snapshots" / f"{name}.txt"
+    stored = HERE / folder / f"{name}.txt"
     writing = os.environ.get("SEEDVM_SNAPSHOTS") == "write"
     wanted = stored.read_text() if stored.exists() else None
     quiet = AT_REST if writing or wanted is None else HANGS

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from seedvm.base.secret import Secret
+from seedvm.site.evidence import fingerprint
 from seedvm.site.generate import generate
 from seedvm.site.receipt import sign_tree
 from seedvm.site.secrets_file import ensure_generated
-from tests.tui.helpers import EXAMPLE, grid, loaded, state_dir, until, wizard
+from tests.tui.helpers import EXAMPLE, grid, loaded, same_as_stored, state_dir, until, wizard
 from tui.state.watcher import FolderWatch
 from tui.text.progress import light
 
@@ -81,3 +82,11 @@ async def test_a_receipt_that_is_edited_puts_the_light_out_on_the_page(tmp_path:
         (tmp_path / "receipt.json").write_text(edited())
         await until(pilot, lambda: "SAFE TO LEAVE: NO, because the receipt has been changed" in grid(app), "no light")
         assert "NOT TRUSTED" in grid(app)
+
+
+async def test_the_first_page_names_the_key_that_signs_the_receipt(tmp_path: Path) -> None:
+    folder = state_dir(tmp_path / "site", receipt=True)
+    async with wizard(folder).run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        await until(pilot, lambda: fingerprint((folder / "receipt.pub").read_text()) in grid(pilot.app), "the key")
+        await same_as_stored(pilot, "welcome-key-80x24", "states")

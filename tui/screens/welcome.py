@@ -74,7 +74,7 @@ any machine: seedvm receipt verify receipt.json --key SHA256:..."""
             took = sum(step.seconds or 0 for step in state.steps)
             lines.append(f"Steps     {state.finished} of {len(state.steps)} done, {duration(took)} of work")
         if view.receipt_key:
-            lines.append(f"Receipt   will be signed by {view.receipt_key}")
+            lines.append(f"Receipt   key {view.receipt_key}")
         if view.notice:
             lines.append(f"Note      {view.notice}")
         if not self.shell.replaying and ACCESS.exists():
