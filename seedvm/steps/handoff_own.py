@@ -16,6 +16,7 @@ from typing import ClassVar
 from seedvm.base.errors import SeedvmError
 from seedvm.base.waiting import wait_for
 from seedvm.cloud.client import Client
+from seedvm.cloud.connection import in_thread
 from seedvm.controller import units
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
@@ -49,7 +50,7 @@ class Own:
         if not await self.members.committed():
             return Todo("the seed still holds the VIP")
         api = await self.members.login()
-        stack = await asyncio.to_thread(_stack, api)
+        stack = await in_thread(lambda: _stack(api))
         owned = self.members.record().owned
         unconfirmed = next((one for one in owned.doubts if one.name == f"stack-{STACK}"), None) if owned else None
         if not stack.omits_seed and (unconfirmed is None or stack.seed_is_member):
@@ -96,7 +97,7 @@ class Own:
         cannot complete: that it was made is a doubt then."""
 
         async def rested() -> _Stack | None:
-            stack = await asyncio.to_thread(_stack, api)
+            stack = await in_thread(lambda: _stack(api))
             return stack if not stack.status.endswith("IN_PROGRESS") else None
 
         stack: _Stack = await wait_for(
@@ -113,7 +114,7 @@ class Own:
         path = f"/stacks/{STACK}/{stack.id}"
 
         async def begun() -> bool:
-            await asyncio.to_thread(api.send, "PATCH", "heat", path, body)
+            await in_thread(lambda: api.send("PATCH", "heat", path, body))
             return True
 
         await wait_for(begun, seconds=60, what=f"Heat did not start the update of stack {STACK}", hint=_FORWARD)

@@ -5,7 +5,6 @@ A rehearsal that fails says which part and why; from here the hand-off only goes
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -54,7 +53,7 @@ class Rehearse:
     async def check(self) -> Verdict:
         if not await self.members.committed():
             return Todo("the seed still holds the VIP")
-        if await asyncio.to_thread(launch.running, "mute"):
+        if await in_thread(lambda: launch.running("mute")):
             return Todo("the seed is mute, the rehearsal is running")
         passed = [one for one in await self._rehearsals() if one.passed]
         if not passed:
@@ -67,7 +66,7 @@ class Rehearse:
         report.phase("REHEARSE", "started")
         known = self.members.record()
         self.members.save(replace(known, began=known.begun("REHEARSE", time.time())))
-        if not await asyncio.to_thread(launch.running, "mute"):
+        if not await in_thread(lambda: launch.running("mute")):
             await self._begin(report)
         await self._wait(report)
         token = self.members.record().rehearsal_token
@@ -113,7 +112,7 @@ class Rehearse:
             "REHEARSE", "started", f"the seed is mute; {member.name} works alone and will broadcast its verdict"
         )
         report.log("the seed is being muted; it sends nothing until it hears the verdict", node=member.name)
-        await asyncio.to_thread(launch.launch, silence)
+        await in_thread(lambda: launch.launch(silence))
 
     async def _request(self, member: SshHost, token: str, silent: tuple[str, ...]) -> RehearseRequest:
         site, generated = self.members.site, self.members.secrets.generated
@@ -146,9 +145,9 @@ class Rehearse:
         if not self.members.site.undercloud.rehearse_on_spare:
             return None
         api = await self.members.login()
-        free = await asyncio.to_thread(api.list_all, "ironic", f"/nodes?{_AVAILABLE}", "nodes")
-        begun = await asyncio.to_thread(api.list_all, "heat", f"/stacks?name={SPARE_STACK}", "stacks")
-        keys = await asyncio.to_thread(api.list_all, "nova", "/os-keypairs", "keypairs")
+        free = await in_thread(lambda: api.list_all("ironic", f"/nodes?{_AVAILABLE}", "nodes"))
+        begun = await in_thread(lambda: api.list_all("heat", f"/stacks?name={SPARE_STACK}", "stacks"))
+        keys = await in_thread(lambda: api.list_all("nova", "/os-keypairs", "keypairs"))
         if not free and not begun:  # one that was begun by an earlier rehearsal is gone through with
             return None
         golden = max(images, key=lambda one: one.size)
@@ -160,7 +159,7 @@ class Rehearse:
 
         async def heard() -> bool:
             report.progress(min(time.monotonic() - began, _SILENT_SECONDS), _SILENT_SECONDS, "s of silence at most")
-            return not await asyncio.to_thread(launch.running, "mute")
+            return not await in_thread(lambda: launch.running("mute"))
 
         await wait_for(
             heard,
@@ -207,7 +206,7 @@ class Rehearse:
 
         async def deployed() -> tuple[Item, ...]:
             api = await self.members.login()
-            return await asyncio.to_thread(api.list_all, "ironic", f"/nodes?{_ACTIVE}", "nodes")
+            return await in_thread(lambda: api.list_all("ironic", f"/nodes?{_ACTIVE}", "nodes"))
 
         found = await wait_for(
             deployed, seconds=60, what="the VIP does not answer the seed after the rehearsal", hint=_AGAIN

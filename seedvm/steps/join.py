@@ -9,11 +9,13 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.waiting import wait_for
 from seedvm.cloud.client import Client
+from seedvm.cloud.connection import in_thread
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
 from seedvm.handoff import services
@@ -93,7 +95,7 @@ class Join:
         if found:
             return found
         api = await self.members.login(nodes[0].address)
-        found = missing_workers(await asyncio.to_thread(services.alive, api), [node.name for node in nodes])
+        found = missing_workers(await in_thread(lambda: services.alive(api)), [node.name for node in nodes])
         found = found or await self._untold(api)
         return found or missing_images(
             await self._images(), await self.members.ask(verbs.IMAGES, ImagesRequest(), timeout=_IMAGE_SECONDS)
@@ -101,8 +103,8 @@ class Join:
 
     async def _untold(self, api: Client) -> list[str]:
         """Nodes whose own APIs do not list the very same things as the seed's."""
-        seed = await asyncio.to_thread(services.ids, api.at(self.members.seed.address, name=self.members.seed.name))
-        looks = [asyncio.to_thread(services.ids, api.at(node.address, name=node.name)) for node in self.members.nodes]
+        seed = await in_thread(lambda: services.ids(api.at(self.members.seed.address, name=self.members.seed.name)))
+        looks = [in_thread(partial(services.ids, api.at(node.address, name=node.name))) for node in self.members.nodes]
         listed = dict(zip((node.name for node in self.members.nodes), await asyncio.gather(*looks), strict=True))
         return [
             f"{name}: its APIs do not list {what}"
@@ -113,7 +115,7 @@ class Join:
     async def _images(self) -> dict[str, str]:
         """Image id -> SHA-512 as Glance knows it."""
         api = await self.members.login(self.members.seed.address)
-        return {one.id: one.sha512 for one in await asyncio.to_thread(services.images, api)}
+        return {one.id: one.sha512 for one in await in_thread(lambda: services.images(api))}
 
 
 def clocks_apart(statuses: Mapping[str, MemberStatus], before: float, after: float) -> list[str]:

@@ -6,7 +6,6 @@ that is started again afterwards finds nothing to do.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from dataclasses import dataclass
 from typing import ClassVar, TypeVar
@@ -16,7 +15,7 @@ from seedvm.base.errors import SeedvmError
 from seedvm.base.files import write_private
 from seedvm.base.typed_json import decode, encode
 from seedvm.base.waiting import wait_for
-from seedvm.cloud.connection import CloudAccess, write_clouds
+from seedvm.cloud.connection import CloudAccess, in_thread, write_clouds
 from seedvm.controller import units
 from seedvm.controller.boot import booted
 from seedvm.engine.stages import Stage
@@ -81,7 +80,7 @@ class LeaveCluster:
         if wrong := await self._wrong():
             return Todo(wrong)
         api = await self.members.login()
-        if lists := await asyncio.to_thread(services.known, api, self.members.seed.name):
+        if lists := await in_thread(lambda: services.known(api, self.members.seed.name)):
             return Todo(f"{', '.join(lists)} still list the seed")
         return Done({"members": len(self.members.nodes), "status": "Primary", "rows_of_the_seed": 0})
 
@@ -165,9 +164,9 @@ class WipeStep:
         file = self.members.state_dir / "secrets.yaml"
         now = load_secrets(file)  # as it is: BMC passwords were proven and changed since the engine began
         sweep = SecretSweep.of(now, keep=(self.members.state_dir / "clouds.yaml", file))
-        gone = await asyncio.to_thread(sweep.wipe)
+        gone = await in_thread(sweep.wipe)
         report.log(f"wiped {len(gone)} files with secrets and {len(FOLDERS)} folders")
-        if left := await asyncio.to_thread(sweep.find):
+        if left := await in_thread(sweep.find):
             raise SeedvmError(
                 "secrets remain on the seed",
                 why=", ".join(str(path) for path in left[:8]),

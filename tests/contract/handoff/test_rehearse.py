@@ -70,7 +70,7 @@ async def test_a_part_that_fails_is_named_the_seed_is_heard_again_and_the_next_r
 @in_a_lab
 async def test_killed_between_the_nodes_work_and_the_silence_the_next_run_has_a_rehearsal_of_its_own(lab: Lab) -> None:
     await committed(lab)
-    await lab.killed("handoff_rehearse.Rehearse", "await asyncio.to_thread(launch.launch, silence)")
+    await lab.killed("handoff_rehearse.Rehearse", "await in_thread(lambda: launch.launch(silence))")
     old = lab.record.rehearsal_token
     assert lab.nodes[0].unit("seedvm-rehearse.service") == "active" and not launch.running("mute")
     step = Rehearse(lab.members)
