@@ -52,7 +52,7 @@ def refused(text: str) -> list[str]:
         ("******", "is hidden in this list (stars or a word instead of the value): put the value in"),
         ("REDACTED", "is hidden in this list (stars or a word instead of the value): put the value in"),
         ("[redacted]", "is hidden in this list (stars or a word instead of the value): put the value in"),
-        ("<%= @password %>", "is a placeholder: put the value in"),
+        ("<%= @password %>", "is a template that was not replaced by its value"),
         ("__BMC_PASSWORD__", "is a placeholder: put the value in"),
         ("@PASSWORD@", "is a placeholder: put the value in"),
         ("your_password_here", "is a placeholder: put the value in"),

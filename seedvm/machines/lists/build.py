@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -37,8 +37,18 @@ def entries_of(rows: Sequence[Row], notes: Notebook) -> tuple[tuple[ListEntry, .
     for one in read:
         if one.entry is not None and one.endpoint.address not in refused:
             kept.setdefault(one.entry.address, one.entry)
+    _names_twice(kept.values(), notes)
     taken = {id(one.row) for one in read if one.entry is not None and one.entry.address in kept}
     return tuple(kept.values()), tuple(_called(row) for row in rows if id(row) not in taken)
+
+
+def _names_twice(entries: Iterable[ListEntry], notes: Notebook) -> None:
+    first_of: dict[str, ListEntry] = {}
+    for entry in entries:
+        first = first_of.setdefault(entry.name or entry.address, entry)
+        if first is not entry:
+            said = f"the name '{shown(entry.name, 60)}' is also in line {first.line}, for {first.address}"
+            notes.remark(f"line {entry.line}: {said}")
 
 
 class _Reader:
@@ -59,7 +69,7 @@ class _Reader:
         user = self._one(MachineField.USER, values.word_of, driver)
         password = self._password(driver)
         name = self._one(MachineField.NAME, values.word_of, None)
-        system = self._one(MachineField.SYSTEM, values.word_of, None) or ""
+        system = self._one(MachineField.SYSTEM, values.word_of, None) or (endpoint.system if endpoint else "")
         for one in self._said(MachineField.SYSTEM):
             self._notes.unused(one.name, "a BMC with one system is supported, and that one is used")
         self._bridging()
@@ -141,6 +151,11 @@ class _Reader:
                 values.refuse_port(replace(said, port=port or said.port), driver)
             except ValueError as error:
                 self._refuse(self._row.cells[MachineField.PORT][0].cell if port else one.cell, str(error))
+        first = self._said(MachineField.ADDRESS)[0].name
+        if endpoint.system:
+            self._notes.unused(f"{first}: the path", "a BMC with one system is supported, and that one is used")
+        if endpoint.prefix:
+            self._notes.unused(f"{first}: the prefix length", "network settings of a BMC or a switch are not used")
         return replace(endpoint, port=port or endpoint.port)
 
     def _port(self) -> int | None:
@@ -225,14 +240,16 @@ def _differs(first: _Read, other: _Read) -> str:
 
 def _called(row: Row) -> str:
     """A row's name or address, and where it is."""
+    if row.broken:
+        return _line(row)  # its cells are shifted: what stands under the name may be a password
     cells = [*row.cells.get(MachineField.NAME, ()), *row.cells.get(MachineField.ADDRESS, ())]
-    name = next((shown(one.cell.text, 60) for one in cells if one.cell.text.strip()), "")
+    name = next((shown(one.cell.text, 60) for one in cells if one.cell.text.strip() and "@" not in one.cell.text), "")
     return f"{name} ({_line(row)})" if name else _line(row)
 
 
 def _line(row: Row) -> str:
     """A row's line, and its place where the list has places: a JSON file may be one line."""
-    return f"line {row.line} ({row.where})" if row.where else f"line {row.line}"
+    return f"line {row.line} ({shown(row.where)})" if row.where else f"line {row.line}"
 
 
 def _places(row: Row) -> Places:

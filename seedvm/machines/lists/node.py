@@ -97,6 +97,10 @@ def _single(walk: _Walk, bare: str, label: str, value: Value, inside: bool) -> N
 def _tagged(walk: _Walk, bare: str, label: str, value: Value) -> None:
     """A value with a tag of its own, as !vault: it is not what its text says."""
     fault = VAULT if value.tag in ("!vault", "!vault-encrypted") else f"has the tag {value.tag}, which is not supported"
+    if bare in INSIDE | PORTS | GROUPS:
+        walk.row.failed = True
+        walk.notes.refuse(value.line, value.where, fault)
+        return
     walk.cells.append(NamedCell(label, meaning(bare), Cell(value.text or "", value.line, value.where, fault)))
 
 

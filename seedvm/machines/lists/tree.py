@@ -16,8 +16,13 @@ import yaml
 MOST_ALIASED = 50_000
 MOST_NESTED = 64
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml: a list of MAAS has megabytes
-_NULL = "tag:yaml.org,2002:null"
-_MERGE = "tag:yaml.org,2002:merge"
+_YAML_ORG = "tag:yaml.org,2002:"
+_NULL = f"{_YAML_ORG}null"
+_MERGE = f"{_YAML_ORG}merge"
+_PLAIN_TAGS = {
+    _YAML_ORG + name for name in ("str", "int", "float", "bool", "null", "timestamp", "merge", "value", "map", "seq")
+}
+_LAST_MARKS = re.compile(r"\n(?:---|\.\.\.)[ \t\r]*(?:#[^\n]*)?(?:\n(?:---|\.\.\.)?[ \t\r]*(?:#[^\n]*)?)*\Z")
 _TOKEN = re.compile(r'[ \t\r\n]*(?:"((?:[^"\\]|\\.)*)"|([{}\[\]:,])|([^\s{}\[\]:,"]+))')
 
 
@@ -68,17 +73,25 @@ def parse_json(text: str) -> Value:
     try:
         json.loads(text, parse_int=str, parse_float=str)
     except json.JSONDecodeError as error:
-        raise NoTree(f"{error.msg} (line {error.lineno}, column {error.colno})", error.lineno) from None
+        raise NoTree(f"{_said(error)} (line {error.lineno}, column {error.colno})", error.lineno) from None
     except RecursionError:
         raise NoTree("it is nested too deeply") from None
     return _Json(text).value("", 0)
+
+
+def _said(error: json.JSONDecodeError) -> str:
+    if error.msg == "Extra data" and error.doc[error.pos : error.pos + 1] in ("{", "["):
+        return "it has several documents: put them into one list, as `jq -s .` does"
+    if re.match(r"//|/\*|#", error.doc[error.pos :].lstrip()):
+        return "JSON has no comments: remove them"
+    return error.msg
 
 
 def parse_yaml(text: str, where: str = "", line: int = 1) -> Value:
     """One YAML document, merged as a safe loader does; `where` and `line` are its place in the list. Raises NoTree."""
     _refuse_depth(text)
     try:
-        node = yaml.compose(text, Loader=_LOADER)
+        node = yaml.compose(_LAST_MARKS.sub("\n", text), Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         at = mark.line + line if mark else 0
@@ -88,7 +101,7 @@ def parse_yaml(text: str, where: str = "", line: int = 1) -> Value:
         raise NoTree(said + (f" (line {at})" if at else ""), at) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise NoTree(" ".join(str(error).split())[:120]) from None
-    if node is None:
+    if node is None or (not where and node.tag == _NULL):
         raise NoTree("it is empty")
     return _Builder(line - 1).value(node, where, 0)
 
@@ -167,7 +180,7 @@ class _Builder:
     def value(self, node: yaml.Node, where: str, depth: int) -> Value:
         self._visit(node, depth)
         line = node.start_mark.line + 1 + self._above
-        tag = "" if node.tag.startswith("tag:yaml.org,2002:") else str(node.tag)
+        tag = "" if node.tag in _PLAIN_TAGS else str(node.tag).replace(_YAML_ORG, "!!")
         if isinstance(node, yaml.ScalarNode):
             return Value(line, where, None if node.tag == _NULL else str(node.value), tag=tag)
         if isinstance(node, yaml.SequenceNode):

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 from seedvm.base.secret import Secret
 from seedvm.foreign import identity
 from seedvm.foreign.text import is_clean, shown
+from seedvm.machines.lists import placeholders
+from seedvm.machines.lists.placeholders import refuse_placeholder
 
 DRIVERS = {
     "ipmi": "ipmi",
@@ -50,30 +52,14 @@ FAMILIES = {
 }
 """The words of a driver's own keys: a node may have those of several protocols."""
 USUAL_PORTS = {"ipmi": (623,), "redfish": (443,), "idrac": (443, 623)}
+# Metal3's schemes too; those that say http are refused.
+_SCHEME = re.compile(
+    r"(?:https|ipmi|ipmitool|irmc|ibmc|(?:redfish|idrac|ilo[456]?)(?:-redfish)?(?:-virtualmedia|-uefihttp)?)?"
+)
 _DIRT = str.maketrans(
     {"\u00a0": " ", "\u2007": " ", "\u202f": " ", "\u200b": "", "\ufeff": "", "\u201c": '"', "\u201d": '"'}
 )
-_NOTHING = re.compile(r"-{1,3}|n/?a|none|null|nil|tbd|tba|todo|unknown|\?+|\u2013|\u2014", re.IGNORECASE)
-_TEMPLATE = re.compile(r"\{\{.*\}\}|\{%.*%\}", re.DOTALL)
-_SHELL = re.compile(
-    r"\$\(.*\)|\$\{.*\}|`[^`]+`|\$[A-Za-z]\w*_\w*|\$\w*(?:PASS|PWD|SECRET|TOKEN|CRED|USER)\w*|%[A-Z][A-Z_]*%", re.DOTALL
-)
-_VAULT = re.compile(
-    r"!vault\b.*|\$ANSIBLE_VAULT;.*|vault:.*|op://.*|env:.*|file://.*|ref\+\w+:.*|ENC\[.*\]|\{cipher\}.*|lookup\(.*\)",
-    re.DOTALL | re.I,
-)
-_HIDDEN = re.compile(
-    r"\*{3,}|[\u2022\u25cf]{3,}|[xX]{4,}|[\[<(]?(redacted|hidden|masked|removed|censored)[\]>)]?", re.I
-)
-_MARKED = re.compile(
-    r"<[\w .:-]+>|<%.*%>|\[(?:your |bmc |ipmi )?(?:password|user|username|secret)\]|__[A-Z_]+__|@@?[A-Z_]+@@?|##?[A-Z_]+##?"
-    r"|(?:enter[ _-]|insert[ _-]|put[ _-])?(?:your|the|my)[ _-]\w*pass(?:word)?\w*|(?:enter|insert)[ _-]\w*password\w*",
-    re.IGNORECASE | re.DOTALL,
-)
-_HASH = re.compile(r"\$(?:1|2[abxy]?|5|6|7|y|apr1|argon2\w*)\$.{8,}|\{S?SHA\d*\}.+")
 _EXCEL_TEXT = re.compile(r'="((?:[^"]|"")*)"')
-_EXCEL_ERROR = re.compile(r"#(?:N/A|REF!|NAME\?|VALUE!|DIV/0!|NULL!|NUM!|SPILL!|CALC!)")
-_FORMULA = re.compile(r"=[A-Z][A-Z0-9.]*\(.*\)|=\$?[A-Z]{1,3}\$?[0-9]+", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -83,6 +69,10 @@ class BmcEndpoint:
     address: str
     scheme: str = field(default="", compare=False)
     port: int | None = field(default=None, compare=False)
+    system: str = field(default="", compare=False)
+    """The path of one system, where the URL names one."""
+    prefix: str = field(default="", compare=False)
+    """The prefix length, as NetBox writes it behind an address."""
 
 
 def clean(text: str) -> str:
@@ -98,25 +88,7 @@ def unwrapped(text: str) -> str:
 
 def is_nothing(text: str) -> bool:
     """Whether a cell is empty, or holds a word for that."""
-    return not clean(text) or bool(_NOTHING.fullmatch(clean(text)))
-
-
-def refuse_placeholder(text: str) -> None:
-    """Raise ValueError for what a tool should have replaced by a value, or hid: it would be tried as it stands."""
-    text = text.strip()
-    for pattern, reason in (
-        (_VAULT, "is kept in a vault or elsewhere: put the value in, or decrypt the list first"),
-        (_SHELL, "is a shell variable or command that was not replaced by its value"),
-        (_HIDDEN, "is hidden in this list (stars or a word instead of the value): put the value in"),
-        (_MARKED, "is a placeholder: put the value in"),
-        (_HASH, "is a hash of a password, not the password"),
-        (_EXCEL_ERROR, "is an error of the spreadsheet"),
-        (_FORMULA, "is a formula: save its value"),
-    ):
-        if pattern.fullmatch(text):
-            raise ValueError(reason)
-    if _TEMPLATE.search(text):
-        raise ValueError("is a template that was not replaced by its value")
+    return not clean(text) or placeholders.is_nothing(clean(text))
 
 
 def word_of(text: str) -> str:
@@ -129,7 +101,7 @@ def word_of(text: str) -> str:
 def password_of(text: str) -> Secret:
     """A password exactly as it is written: never cleaned, never shown."""
     refuse_placeholder(text)
-    if _NOTHING.fullmatch(text.strip()):
+    if placeholders.is_nothing(text):
         raise ValueError("is a word for nothing, not a password: leave it empty")
     if text != text.strip() or text.translate(_DIRT) != text:
         raise ValueError("has a space at its start or end, or a special space or curly quote in it: remove it")
@@ -143,18 +115,38 @@ def endpoint_of(text: str) -> BmcEndpoint:
     said = f"'{shown(text, 60)}'"
     if identity.mac(raw):
         raise ValueError(f"{said} is a MAC address, not the BMC's IP address")
-    if re.fullmatch(r"[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*(?:%[\w.-]+)?", raw) and raw.count(":") > 1:
+    if re.fullmatch(r"[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*", raw) and raw.count(":") > 1:
         return BmcEndpoint(_ip(raw, said))
+    if "%" in raw and ":" in raw:
+        raise ValueError(f"{said} is valid on one link only: enter an address without a zone")
     scheme, _, rest = raw.rpartition("://")
+    if not scheme and "/" in rest:
+        return _with_prefix(rest, said)
     try:
         parts = urlsplit(f"//{rest}")
         port = parts.port
     except ValueError:
+        _ip(rest, said)  # says why
         raise ValueError(f"{said} is not an address") from None
     if parts.username is not None:
         raise ValueError("contains a user name in the URL: put it into the user's own field")
-    scheme = scheme.lower().rpartition("+")[2]
-    return BmcEndpoint(_ip(parts.hostname or "", said), scheme, port)
+    if re.search(r"[,; ]", rest.strip()):
+        raise ValueError(
+            f"{said} is not an address alone: each BMC needs a row of its own, with nothing else in the cell"
+        )
+    system = parts.path.rstrip("/") if "/systems/" in parts.path.lower() else ""
+    return BmcEndpoint(_ip(parts.hostname or "", said), scheme.lower().rpartition("+")[2], port, system)
+
+
+def _with_prefix(text: str, said: str) -> BmcEndpoint:
+    """An address with its prefix length: a host's, not a whole network."""
+    try:
+        found = ipaddress.ip_interface(text)
+    except ValueError:
+        raise ValueError(f"{said} is not an address") from None
+    if found.ip == found.network.network_address and found.network.num_addresses > 2:
+        raise ValueError(f"{said} is a network, not an address: enter the address of one BMC")
+    return BmcEndpoint(str(found.ip), prefix=text.partition("/")[2])
 
 
 def _ip(text: str, said: str) -> str:
@@ -166,6 +158,10 @@ def _ip(text: str, said: str) -> str:
         raise ValueError(f"{said} is not an address: enter the BMC's IP address")
     if re.fullmatch(r"(?=.*[A-Za-z])[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?", text):
         raise ValueError(f"{said} is a host name, not an address: enter the BMC's IP address")
+    if re.fullmatch(r"[0-9.]+\s*(?:-|to|\.\.)\s*[0-9.]+|.*\[\d+-\d+\].*", text):
+        raise ValueError(f"{said} is a range: each BMC needs a row of its own")
+    if re.fullmatch(r"0*[0-9]{1,3}(?:\.0*[0-9]{1,3}){3}", text) and re.search(r"\b0[0-9]", text):
+        raise ValueError(f"{said} is not an address: enter its numbers without leading zeros")
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?(E\+[0-9]+)?", text):
         raise ValueError(f"{said} is not an address; a spreadsheet may have made a number of it: format it as text")
     raise ValueError(f"{said} is not an address")
@@ -173,7 +169,7 @@ def _ip(text: str, said: str) -> str:
 
 def refuse_port(endpoint: BmcEndpoint, driver: str | None) -> None:
     """Raise ValueError for a port or scheme on which no BMC is contacted."""
-    if endpoint.scheme not in ("", "https", "ipmi", "redfish", "idrac", "ilo5"):
+    if not _SCHEME.fullmatch(endpoint.scheme):
         raise ValueError(f"{endpoint.scheme}:// is not supported: a login is sent by https or IPMI only")
     usual = USUAL_PORTS.get(driver or "", (443, 623))
     if endpoint.port is not None and endpoint.port not in usual:
