@@ -72,6 +72,15 @@ def read_inventory(root: Value, notes: Notebook) -> tuple[str, list[Row]] | None
     return "an inventory of Ansible", _rows(found, notes)
 
 
+def read_host_vars(root: Value, notes: Notebook) -> tuple[str, list[Row]] | None:
+    """The row of one machine whose variables are the root, as in a file of host_vars; None where no variable names its BMC's address."""
+    mine = dict(root.items or ())
+    if not any(_names_bmc(key, value) for key, value in mine.items()):
+        return None
+    items = tuple((key, _replaced(value, mine, "{{ inventory_hostname }}", 0)) for key, value in mine.items())
+    return "the variables of one machine", [row_of(root._replace(items=items), notes, plain_ip=False)]
+
+
 def is_ini(text: str) -> bool:
     """Whether text is an inventory in Ansible's INI form: its first line is a group, or a host with variables."""
     lines = (line.strip() for line in text.splitlines())

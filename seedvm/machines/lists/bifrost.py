@@ -17,6 +17,9 @@ def read_bifrost(root: Value, notes: Notebook) -> tuple[str, list[Row]] | None:
     if not any(_is_machine(one) for _, one in machines):
         return None
     rows = []
+    for key, one in root.items or ():
+        if one is not under and not one.is_null and (under is not root or one.items is None):
+            notes.unused(key)
     for key, one in machines:
         if _is_machine(one):
             name = Value(one.line, one.where, text=key)

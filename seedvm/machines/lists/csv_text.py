@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from seedvm.base.errors import SeedvmError
 from seedvm.foreign import identity
@@ -40,9 +41,15 @@ def decoded(data: bytes, path: str) -> tuple[str, bool]:
     Raises SeedvmError with the line and the byte that is not text.
     """
     codes: tuple[str, ...] = ("utf-8-sig", "cp1252")
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+    if data[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff"):
+        codes = ("utf-32",)
+    elif data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         codes = ("utf-16",)
-    elif data[:400].count(0) * 4 > len(data[:400]):
+    elif (
+        max(data[:400:2].count(0), data[1:400:2].count(0)) * 4
+        > len(data[:400])
+        > 8 * min(data[:400:2].count(0), data[1:400:2].count(0))
+    ):
         # UTF-16 without its mark: in Latin text every second byte is 0.
         codes = ("utf-16-le",) if data[1:400:2].count(0) > data[:400:2].count(0) else ("utf-16-be",)
     else:
@@ -50,9 +57,16 @@ def decoded(data: bytes, path: str) -> tuple[str, bool]:
     at = 0
     for code in codes:
         try:
-            return data.decode(code), code != "cp1252"
+            text = data.decode(code)
         except UnicodeDecodeError as error:
             at = error.start
+            continue
+        if "\0" in text:
+            line = text[: text.index("\0")].count("\n") + 1
+            raise SeedvmError(
+                f"{path} is not text", why=f"line {line}: it has a zero byte", hint="save it as CSV UTF-8"
+            )
+        return text, code != "cp1252"
     line = data[:at].count(b"\n") + 1
     why = f"line {line}: byte {data[at]:#04x} is not a character"
     raise SeedvmError(f"{path} is not text", why=why, hint="save it as CSV UTF-8") from None
@@ -68,10 +82,9 @@ def read_csv(text: str, notes: Notebook) -> tuple[str, list[Row]]:
             lines.append(line)
     except csv.Error as error:
         raise NoHeading(f"not CSV: {error}") from None
-    for line in [line for line in lines if _has_open_quote(line)]:
-        why = "a quote is opened here and not closed, or a cell holds several lines: check the quotes"
-        notes.refuse(line.number, "", why)
-        lines.remove(line)
+    width = max((text.count(delimiter) for text in text.splitlines()[:60]), default=0)
+    why = "a quote is opened here and not closed: check the quotes"
+    lines = [replace(line, broken=why) if _has_open_quote(line, delimiter, width) else line for line in lines]
     form = f"CSV ({DELIMITERS[delimiter]})"
     full = [line for line in lines if not line.is_empty]
     if full and heading_of(full) is None and all(_is_bifrost(line) for line in full if not line.is_comment):
@@ -112,9 +125,9 @@ def _records(text: str, delimiter: str, above: int) -> Iterator[TableLine]:
         first = reader.line_num + 1
 
 
-def _has_open_quote(line: TableLine) -> bool:
-    """Whether a cell holds several lines, as one does whose quote is never closed: it has swallowed rows."""
-    return any(text.strip("\r\n").count("\n") > 1 for text in line.texts)
+def _has_open_quote(line: TableLine, delimiter: str, width: int) -> bool:
+    """Whether a cell has swallowed rows, as one does whose quote is never closed. A comment may have several lines."""
+    return any(inner.count(delimiter) >= max(1, width // 2) for text in line.texts for inner in text.split("\n")[1:])
 
 
 def _is_bifrost(line: TableLine) -> bool:

@@ -25,6 +25,7 @@ class MachineField(Enum):
     PORT = "the BMC's port"
     SYSTEM = "the system behind the BMC"
     BRIDGING = "IPMI bridging"
+    PXE = "whether the NIC boots"
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,8 @@ def meaning(name: str) -> Meaning:
     """What a column or key of this name holds."""
     words = _words(name)
     joined = " ".join(words)
+    if joined in ("pxe enabled", "pxe"):
+        return Meaning(MachineField.PXE)
     if joined in _EXACT:
         return Meaning(None, why=_EXACT[joined])
     if joined in _NAMES:

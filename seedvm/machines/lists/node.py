@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from seedvm.machines.lists import tree
 from seedvm.machines.lists.headings import UNKNOWN, MachineField, Meaning, meaning
-from seedvm.machines.lists.rows import Cell, ListedNic, NamedCell, Notebook, Row, is_about_bmcs, put
+from seedvm.machines.lists.rows import FALSE, Cell, ListedNic, NamedCell, Notebook, Row, is_about_bmcs, put
 from seedvm.machines.lists.tree import Value
 
 INSIDE = {"driver_info", "ironic_driver_info", "power", "power_parameters", "bmc"}
@@ -16,7 +16,6 @@ PORTS = {"ports", "nics", "interface_set", "interfaces", "ironic_ports", "ironic
 GROUPS = {"portgroups"}
 MACS = {"mac", "macs", "mac_address", "mac_addresses", "extra_macs"}
 _ADDRESSES = ("address", "mac", "mac_address")
-FALSE = ("false", "no", "off", "0", "n")
 GIVEN_TWICE = "the key '{}' is given twice"
 VAULT = "is encrypted with ansible-vault: decrypt the list first"
 

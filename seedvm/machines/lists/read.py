@@ -26,7 +26,14 @@ KNOWN = (
     " MAAS (JSON)"
 )
 _Shape = Callable[[Value, Notebook], tuple[str, list[Row]] | None]
-SHAPES: tuple[_Shape, ...] = (ansible.read_inventory, read_maas, read_ironic, read_bifrost, read_plain)
+SHAPES: tuple[_Shape, ...] = (
+    ansible.read_inventory,
+    read_maas,
+    read_ironic,
+    ansible.read_host_vars,
+    read_bifrost,
+    read_plain,
+)
 # A key at the start of the first line, with no delimiter before its colon: a CSV does not begin so.
 _YAML = re.compile(r"---|%YAML|- |-$|[\w.'\"][^,;\t|]*:(\s|$)")
 _NOT_TEXT = {
@@ -35,6 +42,12 @@ _NOT_TEXT = {
     b"%PDF": "a PDF: save the table as .xlsx or CSV UTF-8",
     b"\x28\xb5\x2f\xfd": "compressed with zstd: decompress it first",
     b"\xfd7zXZ": "compressed with xz: decompress it first",
+    b"BZh": "compressed with bzip2: decompress it first",
+    b"7z\xbc\xaf": "an archive (7z): extract it first",
+    b"Rar!": "an archive (rar): extract it first",
+    b"{\\rtf": "a text document (RTF): save the table as .xlsx or CSV UTF-8",
+    b"-----BEGIN PGP": "encrypted with OpenPGP: decrypt it first",
+    b"Salted__": "encrypted: decrypt it first",
 }
 
 

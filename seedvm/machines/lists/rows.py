@@ -10,6 +10,7 @@ from seedvm.foreign.text import shown
 from seedvm.machines.lists.headings import MachineField, Meaning, rank
 
 MOST_NAMES = 12
+FALSE = ("false", "no", "off", "0", "n", "nein")
 HOSTS = "it is taken for the host's address, because other names in the list are about the BMC"
 
 
@@ -116,6 +117,7 @@ def put(row: Row, cells: Sequence[NamedCell], plain_ip: bool, notes: Notebook) -
     sure = {one.meaning.field for one in cells if one.meaning.strong}
     names = [one for one in cells if one.meaning.field is MachineField.NAME and not one.is_empty]
     first = min(names, key=lambda one: rank(one.name), default=None)
+    never = any(one.meaning.field is MachineField.PXE and one.cell.text.strip().lower() in FALSE for one in cells)
     for one in cells:
         what = one.meaning.field
         reason = _passed_by(one, sure, plain_ip, first)
@@ -126,7 +128,9 @@ def put(row: Row, cells: Sequence[NamedCell], plain_ip: bool, notes: Notebook) -
         if reason is not None:
             notes.unused(one.name, reason)
         elif what in (MachineField.MAC, MachineField.BOOT_MAC):
-            row.nics.append(ListedNic(one.cell, True if what is MachineField.BOOT_MAC else None))
+            row.nics.append(ListedNic(one.cell, True if what is MachineField.BOOT_MAC else False if never else None))
+        elif what is MachineField.PXE:
+            continue
         else:
             row.add(one)
 

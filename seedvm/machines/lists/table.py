@@ -33,6 +33,8 @@ class TableLine:
     number: int
     texts: tuple[str, ...]
     kinds: tuple[str, ...] = ()
+    broken: str = ""
+    """Why the line cannot be read as cells."""
 
     @property
     def is_empty(self) -> bool:
@@ -76,6 +78,8 @@ def heading_of(lines: Sequence[TableLine]) -> Heading | None:
             break
         names = tuple(values.clean(text) for text in line.texts)
         made = Heading(at, names, tuple(meaning(name) for name in names))
+        if (under := _under(made, lines[at + 1 : at + 2])) is not None:
+            return under
         if made.has_address:
             return made
         if made.known and (best is None or made.known > best.known):
@@ -83,16 +87,43 @@ def heading_of(lines: Sequence[TableLine]) -> Heading | None:
     return best
 
 
+def _under(groups: Heading, following: Sequence[TableLine]) -> Heading | None:
+    """A heading of two lines: names of groups over several columns ("BMC"), and under them the names of the columns ("IP")."""
+    if not following or any(_is_data(text) for text in following[0].texts) or len(following[0].texts) < 2:
+        return None
+    names, group = [], ""
+    for at, text in enumerate(following[0].texts):
+        group = (groups.names[at] if at < len(groups.names) else "") or group
+        names.append(f"{group} {values.clean(text)}".strip() if values.clean(text) else "")
+    made = Heading(groups.at + 1, tuple(names), tuple(meaning(name) for name in names))
+    own = sum(meaning(values.clean(text)).field is not None for text in following[0].texts)
+    spans = sum(bool(name) for name in groups.names) < sum(bool(name) for name in names)
+    return made if spans and own > 1 and made.has_address and made.known > groups.known else None
+
+
+def _is_total(line: TableLine, heading: Heading) -> bool:
+    """Whether a line sums up a column: it says so, and has nothing in the columns of the BMC."""
+    said = [text for text in map(values.clean, line.texts) if text]
+    login = (MachineField.ADDRESS, MachineField.USER, MachineField.PASSWORD)
+    own = [text for text, one in zip(line.texts, heading.meanings, strict=False) if one.field in login]
+    is_named = re.match(
+        r"(?:grand |sub)?(?:total|sum|summe|gesamt|count|anzahl)\b", said[0] if said else "", re.IGNORECASE
+    )
+    return bool(is_named) and all(re.fullmatch(r"\d*", values.clean(text)) for text in own)
+
+
 def rows_of(lines: Sequence[TableLine], where: Where, notes: Notebook) -> list[Row]:
     """The rows under the heading; raises NoHeading."""
     full = [line for line in lines if not line.is_empty]
     heading = heading_of(full)
-    if heading is None or not heading.has_address:
+    if heading is None or not heading.has_address or _by_spaces(full).startswith("it is a table of"):
         raise NoHeading(_lacks(full, heading))
     rows = []
     for line in full[heading.at + 1 :]:
         again = tuple(values.clean(text) for text in line.texts) == heading.names
-        if not again and not line.is_comment:
+        if not line.broken and _is_total(line, heading):
+            notes.remark(f"line {line.number} is a total and was not taken")
+        elif not again and not line.is_comment:
             rows.append(_row(line, heading, where, notes))
     return rows
 
@@ -114,6 +145,7 @@ def _row(line: TableLine, heading: Heading, where: Where, notes: Notebook) -> Ro
     if any(values.clean(text) for text in line.texts[len(heading.names) :]):
         count = f"{len(line.texts)} cells for {len(heading.names)} columns"
         row.broken = f"{count}: is there a delimiter in a cell without quotes?"
+    row.broken = line.broken or row.broken
     put(row, cells, heading.plain_ip, notes)
     return row
 
@@ -128,6 +160,8 @@ def _lacks(lines: Sequence[TableLine], heading: Heading | None) -> str:
     how = f"the BMC's address may be in a column called, for example: {ACCEPTED}"
     if not lines:
         return "the list is empty"
+    if spaces := _by_spaces(lines):
+        return spaces
     if heading is not None:
         plain = [
             name for name, one in zip(heading.names, heading.meanings, strict=True) if one.field is MachineField.ADDRESS
@@ -140,11 +174,28 @@ def _lacks(lines: Sequence[TableLine], heading: Heading | None) -> str:
             )
         if any(name.lower() == "driver info" for name in heading.names):
             return f"{said}; 'Driver Info' contains it, but is not read from a table: use -f json"
-        return f"{said} among {', '.join(_quoted(heading.names))}; {how}"
+        names = heading.names
+        if heading.known < 2:  # a single word may be chance: then this is a row, and one of its cells a password
+            names = tuple(name for name, one in zip(names, heading.meanings, strict=True) if one.field)
+        more = f" and {len(heading.names) - len(names)} more" if len(names) < len(heading.names) else ""
+        return f"{said} among {', '.join(_quoted(names))}{more}; {how}"
     first = lines[0]
     if any(_is_data(text) for line in lines[:MOST_ABOVE] for text in line.texts):
         return f"no header: line {first.number} already holds data; add a line above it that names the columns; {how}"
-    return f"no header: none of {', '.join(_quoted(first.texts))} is a known name of a column; {how}"
+    start = ", ".join(_quoted(first.texts[:1]))
+    return f"no header: line {first.number}, which starts with {start}, has no known name of a column; {how}"
+
+
+def _by_spaces(lines: Sequence[TableLine]) -> str:
+    """The cure of a table that a program printed for people, or that is written in Markdown; empty where it is none."""
+    if any(sum(bool(re.fullmatch(r"\s*:?-{2,}:?\s*", text)) for text in line.texts) > 1 for line in lines[:3]):
+        return "it is a table of Markdown: save it as CSV"
+    first = lines[0].texts
+    if len(first) == 1 and sum(meaning(word).field is not None for word in first[0].split()) > 1:
+        return "the columns are separated by spaces: separate them by commas or semicolons"
+    if re.match(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22} ", first[0]):
+        return "it is a list as the OpenStack client prints it with -f value: use -f json"
+    return ""
 
 
 def _quoted(names: Sequence[str]) -> Iterator[str]:
