@@ -20,7 +20,6 @@ from seedvm.bmc.ipmi import IpmiBmc
 from seedvm.bmc.power import PATIENCE, NotSwitched, Patience, Power, no_mark, redfish_power, start_dark
 from seedvm.bmc.rate_limit import RateLimit
 from seedvm.bmc.redfish import RedfishBmc
-from seedvm.bmc.redfish_errors import RedfishUnreachable
 from seedvm.machines.each import MachineRemark, each
 
 QUIET_SECONDS = 10.0  # who asks while the machine is dark is somebody else
@@ -82,8 +81,7 @@ class RedfishSwitch:
         await self._bmc.request("PATCH", self._path, boot)
 
     async def power_on(self) -> None:
-        with contextlib.suppress(RedfishUnreachable):
-            await self._bmc.reset(self._path, "On")
+        await self._bmc.start(self._path)
 
     async def start(self) -> None:
         async with self._bmc.session():

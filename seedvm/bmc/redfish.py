@@ -18,10 +18,11 @@ from seedvm.bmc.nics import BootNic, RedfishNic, boot_nic, macs_of, nic_of, unre
 from seedvm.bmc.power import Power, redfish_power
 from seedvm.bmc.redfish_account import RedfishAccount, Rejected
 from seedvm.bmc.redfish_answer import error_of, link, number, text
-from seedvm.bmc.redfish_errors import PasswordChangeRequired, SeveralSystems, Unauthorized
+from seedvm.bmc.redfish_errors import PasswordChangeRequired, RedfishUnreachable, SeveralSystems, Unauthorized
 from seedvm.bmc.redfish_read import OptionalMembers
 from seedvm.foreign.identity import serial, uuid_of
 from seedvm.foreign.text import exact
+from seedvm.transport.errors import TransportError
 
 __all__ = ["PasswordChangeRequired", "RedfishBmc", "Rejected", "System", "Unauthorized"]
 
@@ -102,7 +103,19 @@ class RedfishBmc(RedfishAccount):
 
     async def reset(self, path: str, kind: str) -> None:
         """Send a ResetType ("On", "ForceOff", ...) to the system at `path`, to the target that the service names."""
-        answer = await self.request("POST", await self._reset_target(path), {"ResetType": kind})
+        await self._reset(await self._reset_target(path), kind)
+
+    async def start(self, path: str) -> None:
+        """Power on the system at `path`. An order whose answer was lost counts as given, one that could not be sent raises."""
+        target = await self._reset_target(path)
+        try:
+            await self._reset(target, RESET["on"])
+        except (RedfishUnreachable, TransportError) as error:
+            if not error.answer_lost:
+                raise
+
+    async def _reset(self, target: str, kind: str) -> None:
+        answer = await self.request("POST", target, {"ResetType": kind})
         if answer.status >= 300:
             raise error_of(self.address, f"power {kind}", answer)
 

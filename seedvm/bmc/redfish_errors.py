@@ -45,6 +45,7 @@ class RedfishUnreachable(SeedvmError):
         why = ": ".join(one for one in (error.what, error.why) if one)
         why = why if command in why else f"{command}: {why}"
         super().__init__("Redfish does not answer", machine=address, why=why, hint=error.hint)
+        self.answer_lost = error.answer_lost
 
 
 class Busy(SeedvmError):

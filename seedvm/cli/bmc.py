@@ -15,6 +15,7 @@ from seedvm.cli.common import EXIT_DONE, EXIT_FAILED, EXIT_USAGE, Commands, answ
 if TYPE_CHECKING:
     from seedvm.base.json_tree import JSON
     from seedvm.engine.step import Context
+    from seedvm.machines.each import MachineRemark
     from seedvm.machines.inventory import KnownMachine
     from seedvm.steps.rotate import RotateStep
 
@@ -75,6 +76,7 @@ def _test(args: argparse.Namespace) -> int:
     from seedvm.bmc.clients import BmcPorts, expired, opens
     from seedvm.bmc.ledger import Ledger
     from seedvm.bmc.rate_limit import RateLimit
+    from seedvm.machines.each import each
     from seedvm.site.secrets_file import load_proven
     from seedvm.steps.rotate import RotateStep
 
@@ -83,19 +85,20 @@ def _test(args: argparse.Namespace) -> int:
     ledger, pace = Ledger(args.state_dir), RateLimit(args.state_dir)
     ports = BmcPorts(old_tls=context.site.bmc.allow_old_tls)
 
-    async def one(machine: KnownMachine) -> tuple[str, str]:
-        try:
-            opened = await opens(machine, proven[machine.bmc], ledger, pace, ports)
-        except SeedvmError as error:
-            return machine.bmc, f"unknown: {error.what}: {error.why}"
+    machines = _known(args, RotateStep(context))
+    said = {machine.bmc: "" for machine in machines}
+
+    async def one(machine: KnownMachine) -> None:
+        opened = await opens(machine, proven[machine.bmc], ledger, pace, ports)
+        text = "opens" if opened else "no longer opens"
         if opened and expired(machine):
-            return machine.bmc, f"opens, but the BMC requires a new password: seedvm bmc rotate {machine.bmc}"
-        return machine.bmc, "opens" if opened else "no longer opens"
+            text = f"opens, but the BMC requires a new password: seedvm bmc rotate {machine.bmc}"
+        said[machine.bmc] = text
 
-    async def every() -> dict[str, str]:
-        return dict(await asyncio.gather(*(one(machine) for machine in _known(args, RotateStep(context)))))
+    async def fell(machine: KnownMachine, remark: MachineRemark) -> None:
+        said[machine.bmc] = f"unknown: {remark.reason}. To fix: {remark.cure}"
 
-    said = asyncio.run(every())
+    asyncio.run(each(machines, one, fell, where="bmc test", at_once=64))
     if args.json:
         answer(said)
     else:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from seedvm.base import trace
+from seedvm.base.endings import ENDINGS
 from seedvm.base.errors import SeedvmError
 from seedvm.base.json_tree import JSON
 from seedvm.base.waiting import may_pass, noticed_by
@@ -56,7 +57,9 @@ async def survey(steps: Sequence[Step]) -> AsyncIterator[Checked]:
     for step in steps:
         try:
             yield Checked(step, await step.check())
-        except Exception as error:
+        except ENDINGS:
+            raise
+        except BaseException as error:
             trace.error(error, step.name)
             yield Checked(step, _explained(step, error))
 
@@ -98,7 +101,7 @@ class _Patience:
     _step: str = ""
     _since: float = 0.0
 
-    def allows(self, step: Step, error: Exception) -> bool:
+    def allows(self, step: Step, error: BaseException) -> bool:
         """Whether this failure is waited out. The time counts anew for another step."""
         if step.name != self._step:
             self._step, self._since = step.name, time.monotonic()
@@ -121,7 +124,9 @@ async def _once(steps: Sequence[Step], journal: Journal, patience: _Patience, un
         try:
             with noticed_by(JournalReport(journal, step.name).log):
                 verdict = await _bring_about(step, journal)
-        except Exception as error:
+        except ENDINGS:
+            raise
+        except BaseException as error:
             trace.error(error, step.name)
             failure = _explained(step, error)
             if patience.allows(step, error):
@@ -170,11 +175,11 @@ async def _check(step: Step, journal: Journal) -> Verdict:
     return verdict
 
 
-def _explained(step: Step, error: Exception) -> SeedvmError:
+def _explained(step: Step, error: BaseException) -> SeedvmError:
     """Any failure as one that an operator can read. A group of failures is told by its first one, the others counted."""
     if isinstance(error, SeedvmError):
         return error
-    if isinstance(error, ExceptionGroup):
+    if isinstance(error, BaseExceptionGroup):
         first = _explained(step, error.exceptions[0])
         others = len(error.exceptions) - 1
         why = f"{first.why} (and {others} more failed)" if others else first.why

@@ -1,7 +1,8 @@
 """The work on many machines at once, where what happens to one is that machine's remark and stops no other.
 
 Every step that acts on machines uses this, so that a BMC with bad JSON, a closed connection or a value that nobody thought of costs its
-own machine and no more. Cancellation passes through; so does a failure to note the remark, which concerns everybody.
+own machine and no more; so does a panic of a library in Rust. Cancellation passes through; so does a failure to note the remark,
+which concerns everybody.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from seedvm.base import trace
+from seedvm.base.endings import ENDINGS
 from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import strike_known
 from seedvm.foreign.text import shown
@@ -30,9 +32,9 @@ class MachineRemark:
     passing: bool = False
 
 
-def remark_of(error: Exception) -> MachineRemark:
+def remark_of(error: BaseException) -> MachineRemark:
     """Of what was raised: an expected error says its cure, any other one is named by its type and counts as ours."""
-    while isinstance(error, ExceptionGroup):
+    while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     if isinstance(error, SeedvmError):
         parts = (shown(part, 600) for part in (error.what, error.why))
@@ -57,7 +59,9 @@ async def each(
         async with gate:
             try:
                 await work(machine)
-            except Exception as error:
+            except ENDINGS:
+                raise
+            except BaseException as error:
                 trace.error(error, where)
                 await fell(machine, remark_of(error))
 

@@ -46,7 +46,8 @@ class KnownMachine:
     `driver` is "ipmi" or "redfish" once a login was proven; `proven_user` is the account's name, the password is in secrets.yaml.
     `boot_mac` is set only when it is certain, `boot_mode` ("bios", "uefi") when the machine's own DHCP request said it.
     `unfit_reason` says why the machine cannot be used, `cure` what the operator does about it. `node` is the Ironic node's id, `name`
-    what the operator's own list calls the machine. `powered_by_us` is set while we learn the boot MAC. `tried` is the digest of the
+    what the operator's own list calls the machine. `powered_by_us` is set while we learn the boot MAC,
+    with `powered_at` (seconds since the epoch), when that was. `tried` is the digest of the
     candidates that were tested when no account could be proven, `retry_at` (seconds since the epoch) when a new try makes sense
     although the candidates are the same.
     """
@@ -69,6 +70,7 @@ class KnownMachine:
     boot_mac_source: str | None = None
     boot_mode: str | None = None
     powered_by_us: bool = False
+    powered_at: float | None = None
     silent: bool = False
     findings: tuple[Finding, ...] = ()
     unfit_reason: str | None = None

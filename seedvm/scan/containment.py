@@ -7,11 +7,11 @@ pipe) passes, and so do cancellation and the end of the program.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
 
 from seedvm.base import trace
+from seedvm.base.endings import ENDINGS
 from seedvm.foreign.text import shown
 
 MOST_REASON = 160
@@ -29,7 +29,9 @@ def contained(
     as well: a parser's own refusal."""
     try:
         yield
-    except (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit, OwnFailure, passing):
+    except ENDINGS:
+        raise
+    except (OwnFailure, passing):
         raise
     except BaseException as error:
         trace.error(error, f"scan of {host}: {doing}")

@@ -7,8 +7,10 @@ that is theirs alone. What was powered on is powered off again. Refuses doubtful
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import partial
 from typing import ClassVar
 
@@ -43,6 +45,7 @@ BY_UUID = "DHCP request with the BMC's UUID (option 97)"
 BY_POWER = "DHCP request while only this machine was powered on, twice"
 ALONE = Alone()
 AT_ONCE = 64
+OURS_SECONDS = 1800.0  # a run that is not killed powers a machine off after a third of it
 PC_BIOS, ARM64 = (0, 20), (11, 19)
 
 
@@ -153,7 +156,7 @@ class BootMacStep:
             )
 
     def _mark(self, bmc: str, on: bool) -> None:
-        inventory.change(self._state_dir, bmc, powered_by_us=on)
+        inventory.change(self._state_dir, bmc, powered_by_us=on, powered_at=time.time() if on else None)
 
     def _contradictions(self, report: Report) -> None:
         """A MAC that two machines claim is nobody's."""
@@ -197,7 +200,7 @@ class BootMacStep:
             switch = self._switch(machine, pair) if pair else None
             reason, cure = f"{UNTRIED} powering it on to detect the MAC is not allowed", ALLOW_IT
             if pair and switch and (self._allowed or machine.powered_by_us):
-                busy = await self._busy(machine, pair, switch)
+                busy = await self._busy(machine, pair, switch, report)
                 reason, cure = (f"{UNTRIED} {busy}", FREE_IT) if busy else (reason if not self._allowed else "", cure)
             if machine.boot_mac is None and reason:
                 self._unfit(machine.bmc, reason, report, cure)
@@ -211,8 +214,9 @@ class BootMacStep:
         await each(machines, one, fell, where=self.name, at_once=AT_ONCE)
         return {one.bmc: switches[one.bmc] for one in machines if one.bmc in switches}
 
-    async def _busy(self, machine: KnownMachine, pair: Candidate, switch: Switch) -> str:
-        """Why a machine must not be started, empty where it is dark; one that a killed run of ours left on is switched off first. The
+    async def _busy(self, machine: KnownMachine, pair: Candidate, switch: Switch, report: Report) -> str:
+        """Why a machine must not be started, empty where it is dark; one that a killed run of ours left on a moment ago is
+        switched off first, and after `OURS_SECONDS` it may be somebody's. The
         first login is a counted one: what follows it is sent only with a pair that has just opened the BMC."""
         old_tls = self._site.bmc.allow_old_tls
         ports = BmcPorts(self._ports.ipmi, self._ports.redfish, self._ports.redfish_clear or 80, old_tls)
@@ -220,13 +224,18 @@ class BootMacStep:
             cure = "add the correct password to the candidates in secrets.yaml and run again"
             raise SeedvmError("the BMC no longer accepts the account", machine=machine.bmc, hint=cure)
         seen = await settled(switch.power, self._alone.power)
+        doubt = ""
         if seen.state is PowerState.ON and machine.powered_by_us:
-            await switch.stop()
-            seen = await switch.power()
+            doubt = not_ours(machine.powered_at, time.time())
+            if not doubt:
+                await switch.stop()
+                seen = await switch.power()
         if seen.steady:
             self._mark(machine.bmc, False)  # off again, or somebody else's
         inventory.change(self._state_dir, machine.bmc, power=seen.noted)
-        return seen.objection
+        if doubt:
+            report.log(f"{seen.objection}: {doubt}; it is left on", node=machine.bmc)
+        return f"{seen.objection}: {doubt}" if doubt else seen.objection
 
     def _switch(self, machine: KnownMachine, pair: Candidate) -> Switch:
         mark = partial(self._mark, machine.bmc, True)
@@ -242,6 +251,17 @@ class BootMacStep:
     def _unfit(self, bmc: str, reason: str, report: Report, cure: str = TYPE_IT) -> None:
         inventory.change(self._state_dir, bmc, unfit_reason=reason, cure=cure)
         report.node(bmc, "unfit", detail=f"{reason}. To fix: {cure}")
+
+
+def not_ours(powered_at: float | None, now: float) -> str:
+    """Why a machine that a killed run powered on at `powered_at` must not be powered off `now`, empty where it may be: nobody else can
+    have taken it over in so short a time. A clock that went back, and a mark without a time, say nothing."""
+    if powered_at is None:
+        return "an earlier run of seedvm powered it on, it is not known when, and it may be in use since"
+    if 0 <= now - powered_at <= OURS_SECONDS:
+        return ""
+    when = datetime.fromtimestamp(powered_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return f"an interrupted run of seedvm powered it on at {when}, and it may be in use since"
 
 
 def own_uuid(bmc: str, guids: Mapping[str, bytes]) -> bool:

@@ -28,6 +28,7 @@ class Fault(Enum):
 
 
 TURNED_AWAY = (Fault.REFUSED, Fault.SILENT, Fault.CLOSED, Fault.TLS_CLOSED)
+ASKED = (Fault.SILENT, Fault.CLOSED, Fault.SLOW, Fault.CUT, Fault.TOO_LARGE, Fault.NOT_HTTP)
 
 
 class TransportError(SeedvmError):
@@ -41,6 +42,11 @@ class TransportError(SeedvmError):
     def turned_away(self) -> bool:
         """Whether the connection itself was refused, ignored or closed before a byte of an answer."""
         return self.fault in TURNED_AWAY
+
+    @property
+    def answer_lost(self) -> bool:
+        """Whether the server may have done what was asked, and only its answer is missing."""
+        return self.fault in ASKED
 
 
 class OldTls(TransportError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import unicodedata
 import uuid
+import warnings
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -20,6 +21,7 @@ from seedvm.foreign.json_document import NotJson, dumps, parse, parse_object
 from seedvm.foreign.numbers import decimal, integer, real
 from seedvm.foreign.text import cells, exact, fitted, is_clean, printable, shown, shown_bytes
 from seedvm.foreign.url import Elsewhere, Origin
+from tests.datacenter.certificates import make
 
 BMC = Origin("https", "192.0.2.1", 443)
 
@@ -322,3 +324,11 @@ def test_what_is_written_as_json_is_the_same_document_and_acts_on_no_terminal(tr
 def test_json_keeps_letters_readable_and_writes_what_is_no_number_as_null() -> None:
     assert dumps({"Gerät": "\u202e\x7f\ud800"}) == '{"Gerät": "\\u202e\\u007f\\ud800"}'
     assert dumps([float("inf"), float("nan"), 1.5], compact=True) == "[null,null,1.5]"
+
+
+@pytest.mark.parametrize("kind", ["serial-negative", "serial-zero", "serial-huge", "country-of-five", "v1"])
+def test_an_odd_certificate_writes_no_warning_of_a_library(kind: str) -> None:
+    with warnings.catch_warnings(record=True) as written:
+        warnings.simplefilter("always")
+        certificate(make(kind)[0])
+    assert not [str(one.message) for one in written]

@@ -6,6 +6,7 @@ The BMC is the datacenter's, with a script for the power state of its machine.
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -138,6 +139,54 @@ async def test_what_we_powered_on_is_powered_off_again(state_dir: Path, site: Si
     assert not machine.powered_by_us
 
 
+@pytest.mark.parametrize(
+    "lost",
+    [Reply(end="drop"), Reply(cut=10, end="drop"), Reply(raw=b"\x00\x01 nonsense\r\n\r\n")],
+    ids=["closed without a byte", "cut in the middle", "no HTTP"],
+)
+@isolated
+async def test_a_power_on_whose_answer_is_lost_counts_as_given(state_dir: Path, site: Site, lost: Reply) -> None:
+    """It may be on by our hand: it is powered off again."""
+    wire()
+    on = on_since(lambda request: request.path.endswith("Reset") and request.tree().get("ResetType") == "On")
+    orders: list[object] = []
+
+    def rule(request: Request) -> Reply | None:
+        if request.path.endswith("Reset"):
+            orders.append(request.tree().get("ResetType"))
+            on(request)
+            return None if orders[-1] == "ForceOff" else lost
+        return state("Off") if "ForceOff" in orders and request.path.rstrip("/") == SYSTEM else on(request)
+
+    async with bmc_with(None, **{"*": rule}) as bmc:
+        machine, _ = await learned(state_dir, site, bmc)
+    assert orders[:2] == ["On", "ForceOff"]
+    assert not machine.powered_by_us
+
+
+@isolated
+async def test_a_power_on_that_could_not_be_sent_is_nobodys_order(state_dir: Path, site: Site) -> None:
+    """On a moment later, by somebody else's hand: not ours to power off."""
+    wire()
+    reads: list[bool] = []
+    patched: list[int] = []
+
+    def rule(request: Request) -> Reply | None:
+        if request.method == "GET" and request.path.rstrip("/") == SYSTEM:
+            reads.append(True)
+            if patched and len(reads) > patched[0] + 1:  # the look before power on was answered, the target is not
+                return Reply(end="drop") if len(reads) == patched[0] + 2 else state("On")
+        if request.method == "PATCH" and not patched:
+            patched.append(len(reads))
+        return None
+
+    async with bmc_with(None, **{"*": rule}) as bmc:
+        machine, _ = await learned(state_dir, site, bmc)
+        assert not bmc.asked("POST", RESET)
+    assert "Redfish does not answer" in (machine.unfit_reason or "")
+    assert not machine.powered_by_us
+
+
 @isolated
 async def test_a_machine_that_cannot_be_powered_off_again_keeps_its_mark(state_dir: Path, site: Site) -> None:
     """So that the next run powers it off, and says so meanwhile."""
@@ -154,9 +203,31 @@ async def test_a_machine_that_cannot_be_powered_off_again_keeps_its_mark(state_d
         assert machine.powered_by_us
         assert "ForceOff: HTTP 500" in (machine.unfit_reason or "")
     async with bmc_with(state("On")) as bmc:
-        again, _ = await learned(state_dir, site, bmc, unfit_reason=machine.unfit_reason, powered_by_us=True)
+        mark = {"powered_by_us": True, "powered_at": machine.powered_at}
+        again, _ = await learned(state_dir, site, bmc, unfit_reason=machine.unfit_reason, **mark)
         assert bmc.asked("POST", RESET)
     assert again.boot_mac is None
+
+
+@pytest.mark.parametrize(
+    ("age", "said"),
+    [(3 * 86400.0, "powered it on at 20"), (-3600.0, "powered it on at 20"), (None, "it is not known when")],
+    ids=["days ago", "by another clock", "by an earlier version"],
+)
+@isolated
+async def test_a_machine_that_a_run_left_on_long_ago_may_be_in_use_and_stays_on(
+    state_dir: Path, site: Site, age: float | None, said: str
+) -> None:
+    wire()
+    at = None if age is None else time.time() - age
+    async with bmc_with(state("On")) as bmc:
+        machine, notes = await learned(state_dir, site, bmc, powered_by_us=True, powered_at=at)
+        assert not bmc.asked("POST", RESET)
+    reason = machine.unfit_reason or ""
+    assert "the machine is running" in reason and said in reason and "may be in use since" in reason
+    assert "make sure that it is not in use" in (machine.cure or "")
+    assert any("it is left on" in line for line in notes.lines)
+    assert not machine.powered_by_us
 
 
 @isolated

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from dataclasses import replace
 from ipaddress import IPv4Address
@@ -107,7 +108,7 @@ async def test_a_machine_that_a_killed_run_left_on_is_switched_off_and_learned(
     async with ipmi_sim(tmp_path, "172.22.1.22", on_power=firmware()) as sim:
         for step in (DiscoverStep(here), CredentialsStep(here)):
             await bring_about(step, Notes())
-        inventory.change(state_dir, sim.address, powered_by_us=True)
+        inventory.change(state_dir, sim.address, powered_by_us=True, powered_at=time.time())
         sim.power.write_text("1")
         await bring_about(BootMacStep(here, alone=Alone(seconds=120)), Notes())
         machine = inventory.load(state_dir).machine(sim.address)
