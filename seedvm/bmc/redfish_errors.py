@@ -68,10 +68,15 @@ class SeveralSystems(SeedvmError):
     """The service stands for several machines, or for none: which one would be written?"""
 
     def __init__(self, address: str, count: int) -> None:
-        if count:
+        if count == 1:
+            why = "its list has one entry, without a reference to the system"
+            hint = "update the BMC's firmware; reset the BMC if this continues"
+        elif count:
             why = "only one machine per BMC is supported"
             hint = "exclude the machine, or give each system a BMC address of its own: Redfish does not say which one is meant"
         else:
             why = "the BMC has not listed its system, or does not show it to this account"
             hint = "give the account the Administrator privilege; power the machine on once, then run again"
-        super().__init__(f"Redfish shows {count} systems", machine=address, why=why, hint=hint)
+        super().__init__(
+            f"Redfish shows {count} system{'' if count == 1 else 's'}", machine=address, why=why, hint=hint
+        )

@@ -50,6 +50,7 @@ __all__ = [
 
 ANSWER_SECONDS = 30.0
 ROOT = "/redfish/v1/"
+BUSY = (429, 503)
 NO_SESSIONS = (404, 405, 501)
 SESSIONS_FULL = ("sessionlimitexceeded", "createlimitreachedforresource", "maximum number of user sessions")
 WRONG_PAIR = (400, 401, 403)  # iLO answers 400 with UnauthorizedLoginAttempt to a session with a wrong password
@@ -163,6 +164,10 @@ class RedfishHttp:
         """Open a session and return its resource; "" where basic has to do, or where the service does not name it."""
         self.logged_in = False
         root = await self._send("GET", ROOT, None, {})
+        if root.status in BUSY:
+            raise Busy(
+                self.address, root.status, _wait(root) or 60.0
+            )  # basic, where sessions are unknown, might be refused and counted
         self._root = root.body if root.status == 200 else {}
         sessions = link(subtree(self._root, "Links"), "Sessions")
         if not sessions:
@@ -183,15 +188,14 @@ class RedfishHttp:
         return ""
 
     def _session_of(self, answer: RedfishAnswer, sessions: str) -> str:
-        """The session's resource, also by a name that the service has for itself; "" where it is named nowhere: nothing is deleted."""
+        """The session's resource, also by a name that the service has for itself; "" where it is named nowhere, or by what is no session:
+        nothing is deleted."""
         for named in (answer.headers.get("location"), answer.body.get("@odata.id")):
-            if not exact(named):
-                continue
-            with contextlib.suppress(SeedvmError):
-                return self.path(named, sessions)
-            own = urllib.parse.urlsplit(exact(named)).path
-            if own.startswith(sessions.rstrip("/") + "/"):
-                return own
+            with contextlib.suppress(SeedvmError, ValueError):  # a URL that cannot be read names nothing
+                own = self.path(urllib.parse.urlsplit(exact(named)).path, sessions)
+                parent = own.rstrip("/").rpartition("/")[0]
+                if parent == sessions.rstrip("/") or parent.lower().endswith("/sessions"):
+                    return own
         self.doubt("session-not-named", f"POST {sessions} names no session: it is left to expire")
         return ""
 
@@ -205,7 +209,7 @@ class RedfishHttp:
         if tokenless or answer.status in NO_SESSIONS or any(word in answer.text for word in SESSIONS_FULL):
             return
         self._judge_lock(answer)
-        if answer.status in (429, 503):
+        if answer.status in BUSY:
             raise Busy(self.address, answer.status, _wait(answer) or 60.0)
         ours = answer.status == 400 and any(word in answer.text for word in OUR_FAULT)
         if answer.status in WRONG_PAIR and not ours:
@@ -236,7 +240,7 @@ class RedfishHttp:
         if quirks.must_change(status, answer.text):
             raise self._change_first(answer)
         self._judge_lock(answer)
-        if status in (429, 503):
+        if status in BUSY:
             raise Busy(self.address, status, _wait(answer) or 60.0)
         if status == 401 or (status == 400 and "unauthorizedloginattempt" in answer.text):
             raise Unauthorized(self.address, self.user)

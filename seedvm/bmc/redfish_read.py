@@ -70,16 +70,17 @@ class RedfishReader(RedfishHttp):
         """A collection over all its pages; a page that comes again ends it."""
         found: dict[str, None] = {}
         seen: set[str] = set()
-        page, count, entries = path, 0, 0
+        page, count, nameless = path, 0, 0
         while page not in seen and len(seen) < PAGES and len(found) < MOST_MEMBERS:
             seen.add(page)
             body = await self.get(page)
             count = max(count, integer(body.get("Members@odata.count"), 0, MOST_COUNT) or 0)
-            entries += _length(body)
-            found |= {self.path(one, page): None for one in links(body, "Members")}
+            named = links(body, "Members")
+            nameless += _length(body) - len(named)
+            found |= {self.path(one, page): None for one in named}
             following = exact(body.get("Members@odata.nextLink")) or link(body, "Members@odata.nextLink")
             page = self.path(following, page) if following else page
-        return Collection(tuple(found), max(count, entries))
+        return Collection(tuple(found), max(count, len(found) + nameless))
 
     def begin_extras(self) -> None:
         """From here on optional resources have their time."""

@@ -257,11 +257,11 @@ def not_ours(powered_at: float | None, now: float) -> str:
     """Why a machine that a killed run powered on at `powered_at` must not be powered off `now`, empty where it may be: nobody else can
     have taken it over in so short a time. A clock that went back, and a mark without a time, say nothing."""
     if powered_at is None:
-        return "an earlier run of seedvm powered it on, it is not known when, and it may be in use since"
+        return "an earlier run powered it on, it is not known when, and it may be in use since"
     if 0 <= now - powered_at <= OURS_SECONDS:
         return ""
     when = datetime.fromtimestamp(powered_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return f"an interrupted run of seedvm powered it on at {when}, and it may be in use since"
+    return f"an interrupted run powered it on at {when}, and it may be in use since"
 
 
 def own_uuid(bmc: str, guids: Mapping[str, bytes]) -> bool:

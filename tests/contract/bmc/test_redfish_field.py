@@ -35,7 +35,7 @@ V1 = "/redfish/v1"
 SESSIONS = f"{V1}/SessionService/Sessions"
 LINKED = {"Links": {"Sessions": {"@odata.id": SESSIONS}}}
 SYSTEM, NICS = f"{V1}/Systems/1", f"{V1}/Systems/1/EthernetInterfaces"
-both_logins = pytest.mark.parametrize("root", [LINKED, {}], ids=["by a session", "by basic"])
+both_logins = pytest.mark.parametrize("root", [LINKED, {"Links": ...}], ids=["by a session", "by basic"])
 
 
 class Tried:
@@ -120,7 +120,7 @@ async def test_the_plain_service_is_proven_without_a_finding(tmp_path: Path, roo
     seen = await tried(tmp_path, {}, root=root)
     assert (seen.findings, seen.counted) == ({}, 0)
     assert seen.machine().boot_mac == "52:54:00:aa:00:01"
-    assert bool(seen.bmc.asked("POST", SESSIONS)) == bool(root)
+    assert bool(seen.bmc.asked("POST", SESSIONS)) == (root is LINKED)
     assert seen.bmc.record.leaked_slots == 0
 
 
@@ -499,6 +499,35 @@ async def test_a_session_somewhere_else_is_not_deleted(tmp_path: Path) -> None:
     )
     seen = await tried(tmp_path, {f"POST {SESSIONS}": reply})
     assert seen.proven.system and not seen.bmc.asked("DELETE")
+
+
+@pytest.mark.parametrize(
+    "named", ["https://[bad/x", SYSTEM, SESSIONS, "https://192.0.2.9:8443/redfish/v1/Systems/1", "?", "http://h:x/y"]
+)
+async def test_what_is_no_session_is_not_deleted_and_does_not_undo_the_login(tmp_path: Path, named: str) -> None:
+    reply = Reply(without=["Location"], fields={"@odata.id": ...}, headers=[("Location", named)])
+    seen = await tried(tmp_path, {f"POST {SESSIONS}": reply})
+    assert seen.proven.system and not seen.bmc.asked("DELETE")
+    assert SESSIONS in seen.findings["session-not-named"]
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_root_that_is_busy_gets_no_password(tmp_path: Path, status: int) -> None:
+    """The way to log in is not known, and basic may be refused where sessions are not."""
+    seen = await tried(tmp_path, {V1: Reply(status, {}, headers=[("Retry-After", "120")], first=True)})
+    assert "busy" in seen.unproven.reason and seen.unproven.retry_seconds == 120
+    assert (seen.bmc.record.logins, seen.counted) == ([], 0)
+
+
+async def test_a_system_that_is_listed_twice_is_one(tmp_path: Path) -> None:
+    twice = {f"{V1}/Systems": Reply(fields={"Members": [{"@odata.id": SYSTEM}, {"@odata.id": SYSTEM}]})}
+    assert (await tried(tmp_path, twice)).proven.system
+
+
+async def test_a_system_without_a_reference_is_not_called_several(tmp_path: Path) -> None:
+    seen = await tried(tmp_path, {f"{V1}/Systems": Reply(fields={"Members": [None]})})
+    assert "1 system: its list has one entry, without a reference" in seen.unproven.reason
+    assert "exclude" not in seen.unproven.cure
 
 
 async def test_a_proven_pair_still_opens_although_the_systems_cannot_be_read(tmp_path: Path) -> None:
