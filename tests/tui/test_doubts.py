@@ -48,7 +48,7 @@ async def test_the_name_is_typed_and_who_gave_the_word_is_kept(tmp_path: Path) -
         app.go("receipt")
         await until(pilot, lambda: REBOOT.name in grid(app), "the question")
         await same_as_stored(pilot, "receipt-doubts-80x24", "states")
-        await pilot.press("a", *"reboot", "enter")
+        await pilot.press("y", *"reboot", "enter")
         await until(pilot, lambda: "no open doubt is named 'reboot'" in grid(app), "the refusal")
         assert accepted(folder) == ()
         await pilot.press(*REBOOT.name.removeprefix("reboot"), "enter")

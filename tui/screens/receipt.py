@@ -36,15 +36,15 @@ worked with the seed cut off. SAFE TO LEAVE: YES is shown only if the receipt
 says so. The files receipt.json and receipt.txt have the same content.
 
 What could not be measured is a doubt with a name. The laptop stays until
-each doubt is gone or accepted. To accept one press a, type its name exactly
+each doubt is gone or accepted. To accept one press y, type its name exactly
 and press Enter: who did so and when is signed into the receipt. After the
 last one the engine starts again and writes the receipt again.
 
-a   accept a doubt      r  start the engine again, which measures again
+y   accept a doubt      r  start the engine again, which measures again
 / searches, arrows and PageUp/PageDown scroll, Esc goes back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("a", "accept", "Accept a doubt", key_display="a"),
+        Binding("y", "accept", "Accept a doubt", key_display="y"),
         Binding("r", "retry", "Retry", key_display="r"),
     ]
 
@@ -95,7 +95,7 @@ a   accept a doubt      r  start the engine again, which measures again
             self.query_one(f"#{name}").set_class(not doubts, "hidden")
         self.refresh_bindings()
         names = ", ".join(one.name for one in doubts)
-        put(self.query_one("#question", Static), f"To accept a doubt, press a and type its name: {names}")
+        put(self.query_one("#question", Static), f"To accept a doubt, press y and type its name: {names}")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Nothing to accept, or to measure again, where no doubt is open."""
