@@ -177,7 +177,8 @@ def _lacks(lines: Sequence[TableLine], heading: Heading | None) -> str:
         names = heading.names
         if heading.known < 2:  # a single word may be chance: then this is a row, and one of its cells a password
             names = tuple(name for name, one in zip(names, heading.meanings, strict=True) if one.field)
-        more = f" and {len(heading.names) - len(names)} more" if len(names) < len(heading.names) else ""
+        hidden = sum(bool(name) for name in heading.names) - sum(bool(name) for name in names)
+        more = f" and {hidden} more" if hidden else ""
         return f"{said} among {', '.join(_quoted(names))}{more}; {how}"
     first = lines[0]
     if any(_is_data(text) for line in lines[:MOST_ABOVE] for text in line.texts):
