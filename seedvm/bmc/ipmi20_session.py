@@ -43,7 +43,7 @@ class IpmiRefused(SeedvmError):
 
 
 class _Forgotten(IpmiRefused):
-    """The BMC's first answer was lost, and it knows nothing of the handshake any more."""
+    """The BMC knows nothing of the handshake any more, and its first answer, which says why, did not come."""
 
 
 Guard = Callable[[Secret], AbstractAsyncContextManager["Counted"]]
@@ -98,12 +98,14 @@ async def _exchange_once(link: UdpSocket, user: str, suites: Sequence[rakp.Suite
 
     def two(raw: bytes) -> rakp.Rakp2 | None:
         said = _expect(raw, rakp.PAYLOAD_RAKP2, rakp.Rakp2.decode)
+        if said.status in UNKNOWN_SESSION and sent == 1:
+            return None  # what a copy that the wire made is told: the answer to the message itself is under way
         return said if said.tag == one.tag and (said.status or said.console_id == console_id) else None
 
     try:
         answer = await link.ask(ask, two, f"RAKP 1 for user {user}")
         if answer.status:
-            kind = _Forgotten if sent > 1 and answer.status in UNKNOWN_SESSION else IpmiRefused
+            kind = _Forgotten if answer.status in UNKNOWN_SESSION else IpmiRefused
             raise kind(link.address, f"user {user}", answer.status)
     except BaseException:
         give_back(link, opened.bmc_id)
@@ -154,25 +156,39 @@ async def _ask_open(link: UdpSocket, suite: rakp.Suite, privilege: int) -> rakp.
     console_id = int.from_bytes(os.urandom(4), "little") or 1
     request = rakp.OpenRequest(_tag(), console_id, suite, privilege)
     packet = rakp.setup_packet(rakp.PAYLOAD_OPEN_REQUEST, request.encode())
-    heard: list[rakp.OpenResponse] = []
+    granted: list[rakp.OpenResponse] = []
+    sent = 0
 
     def ask() -> bytes:
+        nonlocal sent
+        sent += 1
         link.owe(1)
         return packet
 
-    def overhear(raw: bytes) -> None:
-        """A question that was sent again has a slot of its own for each time that it arrived: keep the first, give back the rest."""
-        with contextlib.suppress(WireError):
-            said = _expect(raw, rakp.PAYLOAD_OPEN_RESPONSE, rakp.OpenResponse.decode)
-            if said.tag == request.tag and (said.status or said.console_id == console_id):
-                link.owe(-1)
-                if said not in heard:
-                    heard.append(said)
-                    if not said.status and said is not heard[0]:
-                        give_back(link, said.bmc_id)
+    def mine(raw: bytes) -> rakp.OpenResponse | None:
+        said = _expect(raw, rakp.PAYLOAD_OPEN_RESPONSE, rakp.OpenResponse.decode)
+        return said if said.tag == request.tag and (said.status or said.console_id == console_id) else None
 
-    link.overhear = overhear  # it goes on hearing when the question has its answer
-    return await link.ask(ask, lambda raw: heard[0] if heard else None, "a session request")
+    def overhear(raw: bytes) -> None:
+        """A question that arrived more than once has a slot of its own for each time: keep the first, give back the rest."""
+        with contextlib.suppress(WireError):
+            said = mine(raw)
+            if said is None or said in granted:
+                return
+            link.owe(-1)
+            if not said.status:
+                granted.append(said)
+                if said is not granted[0]:
+                    give_back(link, said.bmc_id)
+
+    def first(raw: bytes) -> rakp.OpenResponse | None:
+        said = granted[0] if granted else mine(raw)
+        if said and said.status == rakp.STATUS_NO_RESOURCES and sent == 1:
+            return None  # a copy that the wire made may have found the slot taken by the question itself
+        return said
+
+    link.overhear.append(overhear)  # it goes on hearing when the question has its answer
+    return await link.ask(ask, first, "a session request")
 
 
 class Ipmi20Session:

@@ -26,7 +26,7 @@ class Silent(SeedvmError):
 class UdpSocket(asyncio.DatagramProtocol):
     """A connected UDP socket. A packet that the open question's decoder refuses is passed over.
 
-    `overhear` hears every packet, also one that comes too late for its question; `farewell` is done once more before the socket
+    `overhear` hear every packet, also one that comes too late for its question; `farewell` is done once more before the socket
     closes; `owe` counts answers that may still come and must be heard before that.
     """
 
@@ -35,7 +35,7 @@ class UdpSocket(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
         self._hear: Callable[[bytes], None] | None = None
         self._turn = asyncio.Lock()
-        self.overhear: Callable[[bytes], None] | None = None
+        self.overhear: list[Callable[[bytes], None]] = []
         self.farewell: list[Callable[[], None]] = []
         self._owed = 0
         self._settled = asyncio.Event()
@@ -45,8 +45,8 @@ class UdpSocket(asyncio.DatagramProtocol):
         self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        if self.overhear:
-            self.overhear(data)
+        for hear in self.overhear:
+            hear(data)
         if self._hear:
             self._hear(data)
 
@@ -73,12 +73,24 @@ class UdpSocket(asyncio.DatagramProtocol):
                 async with asyncio.timeout(LATE_SECONDS):
                     await self._settled.wait()
         finally:
-            for again in self.farewell:
-                again()
+            self._say_farewell()
 
     def close(self) -> None:
+        """At once, or where late packets matter LATE_SECONDS from now: nobody waits for an answer that only a doubled packet has."""
+        if self.overhear:
+            asyncio.get_running_loop().call_later(LATE_SECONDS, self._close)
+        else:
+            self._close()
+
+    def _close(self) -> None:
+        self._say_farewell()
         if self._transport:
             self._transport.close()
+
+    def _say_farewell(self) -> None:
+        said, self.farewell = self.farewell, []
+        for again in said:
+            again()
 
     async def ask(
         self,

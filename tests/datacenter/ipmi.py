@@ -143,6 +143,7 @@ class Ipmi:
             number = self.slots.take("ipmi-1.5")
             if number is not None:
                 self._old[number] = _Old(known.user, None)
+                del self._old[session]  # the temporary number is used up: a copy of this packet opens nothing
             status, said = (0x81, b"") if number is None else (0, bytes((2,)) + struct.pack("<II", number, 1) + b"\x04")
         elif not right:
             return []
