@@ -34,10 +34,12 @@ _PLACEHOLDER_UUIDS = frozenset(
     )
 )
 _PLACEHOLDERS = re.compile(
-    r"(to be )?filled (in )?by (o\.?e\.?m\.?|system manufacturer|manufacturer)\.?"
+    r"(to be )?fill(ed)? (in )?by (o\.?e\.?m\.?|system manufacturer|manufacturer)\.?"
     r"|(system|chassis|chasis|base ?board|board|product|module|asset|mb)?[ -]*"
     r"(serial|version|name|manufacturer|product|asset|part|tag|sku)[ -]*(number|num|no\.?|name|tag|s/?n|#)?"
-    r"|default( string)?|o\.?e\.?m\.?( default.*| string| specified.*)?|not (specified|applicable|available|present|provided|set|settable)"
+    r"|default( string)?|o\.?e\.?m\.?( default.*| string| specified.*)?"
+    r"|(not|none) (specified|applicable|available|present|provided|defined|set|settable)"
+    r"|no (serial|asset)([ -](number|no\.?|tag))?|unset|unavailable|system ?serial ?numb"
     r"|n/?a|none|null|nil|empty|unknown|undefined|invalid|unspecified|type\d* ?- ?.*|sn|s/n|xxx+|serial|tbd|test|string"
     r"|(0|\.|-|_|x|f|#|\*| )+|(0?123456789?(0|a.*)?)|1234567|abcdefg.*",
     re.IGNORECASE,
@@ -48,12 +50,12 @@ def mac(value: object) -> str | None:
     """A NIC's address in any notation (colons, dashes, dots, bare) as aa:bb:cc:dd:ee:ff; None for groups, zeros and anything else."""
     text = exact(value, 64)
     if not re.fullmatch(
-        r"[0-9A-Fa-f]{12}|([0-9A-Fa-f]{1,2}([:-]))(?:[0-9A-Fa-f]{1,2}\2){4}[0-9A-Fa-f]{1,2}|(?:[0-9A-Fa-f]{4}\.){2}[0-9A-Fa-f]{4}",
+        r"[0-9A-Fa-f]{12}|([0-9A-Fa-f]{1,2}([:-]))(?:[0-9A-Fa-f]{1,2}\2){4}[0-9A-Fa-f]{1,2}|(?:[0-9A-Fa-f]{4}\.){2}[0-9A-Fa-f]{4}|[0-9A-Fa-f]{6}-[0-9A-Fa-f]{6}",
         text,
     ):
         return None
     parts = re.split(r"[:-]", text)
-    digits = "".join(part.zfill(2) for part in parts) if len(parts) == 6 else text.replace(".", "")
+    digits = "".join(part.zfill(2) for part in parts) if len(parts) == 6 else re.sub("[.-]", "", text)
     raw = bytes.fromhex(digits)
     return mac_of_bytes(raw)
 
@@ -100,4 +102,8 @@ def serial(value: object, most: int = 256) -> str:
 
 def is_placeholder(text: str) -> bool:
     """Whether a text identifies nothing: reference firmware's fillers, one character repeated, digits that count up."""
-    return bool(_PLACEHOLDERS.fullmatch(text.strip())) or (len(text) > 1 and len(set(text)) == 1 and not text.isalnum())
+    words = text.strip().removeprefix("$").strip("()<>[]'\" ")
+    spaced = re.sub(r"(?<=[A-Za-z])[_-](?=[A-Za-z])", " ", words)
+    return any(_PLACEHOLDERS.fullmatch(one) for one in (text.strip(), words, spaced)) or (
+        len(text) > 1 and len(set(text)) == 1 and not text.isalnum()
+    )

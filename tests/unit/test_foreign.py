@@ -332,3 +332,38 @@ def test_an_odd_certificate_writes_no_warning_of_a_library(kind: str) -> None:
         warnings.simplefilter("always")
         certificate(make(kind)[0])
     assert not [str(one.message) for one in written]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "$(DEFAULT_STRING)",
+        "SystemSerialNumb",
+        "No Serial",
+        "Fill By OEM",
+        "Unset",
+        "None Provided",
+        "not defined",
+        "Unavailable",
+        "(none)",
+        "<none>",
+        "[None]",
+        "'N/A'",
+        "Not-Available",
+        "not_available",
+        "No Asset Tag",
+    ],
+)
+def test_more_that_firmware_has_where_nobody_filled_it_in(text: str) -> None:
+    assert serial(text) == ""
+
+
+@pytest.mark.parametrize(
+    "text", ["NA-1234", "NO7SERIAL", "UN-SET-9", "Asset-0042", "(21)0399", "FILL42", "NONE7", "1A-2B"]
+)
+def test_a_serial_that_only_looks_like_a_placeholder_is_one(text: str) -> None:
+    assert serial(text) == text
+
+
+def test_a_mac_in_two_halves_is_one() -> None:
+    assert mac("525400-AA0001") == "52:54:00:aa:00:01"

@@ -359,7 +359,7 @@ SENTENCE = {"error": {"code": "Oem.1.0.Error", "message": "Your password has exp
 async def test_a_demand_for_a_new_password_is_known_in_vendors_words(
     tmp_path: Path, where: str, body: dict[str, object], root: Mapping[str, object]
 ) -> None:
-    if where.startswith("POST") and not root:
+    if where.startswith("POST") and root is not LINKED:
         where = f"{V1}/Systems"
     seen = await tried(tmp_path, {where: Reply(403, body=body, first=True)}, root=root)
     assert (seen.unproven.finding, seen.counted) == (EXPIRED, 0)
