@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from seedvm import __version__
 from seedvm.base import install, trace
@@ -43,6 +44,7 @@ from seedvm.cli import (
 )
 from seedvm.cli.common import EXIT_BUSY, EXIT_FAILED, EXIT_USAGE, fail
 from seedvm.engine.lock import EngineBusy
+from seedvm.foreign.text import printable
 
 # As `seedvm --help` lists them.
 COMMANDS = (
@@ -110,9 +112,16 @@ def _in_words(error: Exception) -> SeedvmError | None:
     return None
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors quote the command line and do not act on the terminal: an argument may come from a script."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(printable(message))
+
+
 def parser() -> argparse.ArgumentParser:
     """The parser of every command, for those who run, complete or document it. It loads no library."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="seedvm",
         description="Deploys OpenStack on bare metal, from a rack of powered-off machines to a cloud that runs without this seed.",
         parents=[_shared()],

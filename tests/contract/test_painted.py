@@ -32,6 +32,9 @@ COMMANDS = (
     "run --json",
     "plan",
     "bmc test 172.22.1.21",
+    "wizard \x1b[31mx",
+    "import no\x1b]0;x\x07",
+    "nosuch\x9b2J",
 )
 
 
