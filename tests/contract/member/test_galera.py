@@ -31,15 +31,17 @@ pytestmark = [
 
 @contextmanager
 def member(folder: Path, number: int, peers: str, *, votes: int = 1) -> Iterator[Path]:
-    """A MariaDB that is a Galera member on the loopback; its socket."""
+    """A MariaDB that is a Galera member on the loopback; its socket. Its tmpdir is its own: a starting server deletes what is in it."""
     home = folder / f"m{number}"
-    home.mkdir()
-    shutil.chown(home, "mysql")
-    data, sock, port = home / "data", home / "sock", 20000 + 10 * number
-    install = ["mariadb-install-db", "--no-defaults", f"--datadir={data}", "--user=mysql", "--skip-test-db"]
-    process.run([*install, "--auth-root-authentication-method=socket"], timeout=120)
+    data, sock, port, temporary = home / "data", home / "sock", 20000 + 10 * number, home / "tmp"
+    for path in (home, temporary):
+        path.mkdir()
+        shutil.chown(path, "mysql")
+    own = ("--no-defaults", "--user=mysql", f"--datadir={data}", f"--tmpdir={temporary}")
+    install = ["mariadb-install-db", *own, "--skip-test-db", "--auth-root-authentication-method=socket"]
+    process.run(install, timeout=120)
     argv = [
-        *("mariadbd", "--no-defaults", "--user=mysql", f"--datadir={data}", f"--socket={sock}", f"--port={port}"),
+        *("mariadbd", *own, f"--socket={sock}", f"--port={port}"),
         *("--bind-address=127.0.0.1", "--binlog-format=ROW", "--innodb-autoinc-lock-mode=2", "--wsrep-on=ON"),
         *(f"--wsrep-provider={PROVIDER}", f"--wsrep-cluster-address=gcomm://{peers}", "--wsrep-cluster-name=t"),
         *(f"--wsrep-node-address=127.0.0.1:{port + 1}", f"--wsrep-node-name=m{number}", "--wsrep-sst-method=rsync"),
