@@ -87,7 +87,9 @@ def test_every_line_fits_its_width() -> None:
 def test_words() -> None:
     assert [duration(s) for s in (None, 0, 59.4, 59.6, 3599, 3600)] == ["-", "0 s", "59 s", "1:00", "59:59", "1:00:00"]
     assert bar(0.5, 12) == "[#####.....]" and bar(7, 4) == "[##]" and bar(-1, 4) == "[..]"
-    assert fit("abc", 5) == "abc  " and fit("abcdef", 4) == "abc~" and fit("a\x1b[2Jb\n", 8) == "a [2Jb  "
+    assert fit("abc", 5) == "abc  " and fit("abcdef", 4) == "abc~"
+    assert fit("a\x1b[2Jb\n", 8) == "ab      ", "an escape sequence goes as a whole"
+    assert fit("漢字", 5) == "漢字 " and fit("漢字", 3) == "漢~" and fit("漢字", 2) == "~ ", "wide characters take two"
 
 
 def test_console_terminals_and_locales_without_utf8_get_ascii() -> None:
