@@ -47,7 +47,7 @@ def cloud(
     def handler(name: str, answer: Service) -> type[BaseHTTPRequestHandler]:
         return _handler(answer, lock, issued, accepts if name != "identity" else None)
 
-    servers = [ThreadingHTTPServer((address, _PORTS[name]), handler(name, one)) for name, one in everyone.items()]
+    servers = [_Server((address, _PORTS[name]), handler(name, one)) for name, one in everyone.items()]
     for server in servers:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     try:
@@ -56,6 +56,12 @@ def cloud(
         for server in servers:
             server.shutdown()
             server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = (
+        511  # Apache's ListenBacklog. With Python's five the kernel drops connections of forty callers at once
+    )
 
 
 def versions(service: str, path: str, name: str, **more: Any) -> Answer:
