@@ -8,11 +8,15 @@ import pytest
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
+from seedvm.base.secret import Secret
+from seedvm.controller import mute
 from seedvm.engine.step import Done, Todo
 from seedvm.member import launch
+from seedvm.member.mute import MuteRequest
 from seedvm.steps.handoff_rehearse import Rehearse
 from tests.contract.handoff.lab import IMAGE, Lab, in_a_lab
 from tests.contract.handoff.stages import committed
+from tests.contract.isolated import until
 
 pytestmark = pytest.mark.skipif(not shutil.which("nft"), reason="nftables is not installed")
 
@@ -77,6 +81,20 @@ async def test_killed_between_the_nodes_work_and_the_silence_the_next_run_has_a_
     await step.apply(lab.told)
     assert isinstance(await step.check(), Done)
     assert lab.record.rehearsal is not None and lab.record.rehearsal.token == lab.record.rehearsal_token != old
+
+
+@in_a_lab
+async def test_a_mute_that_is_stopped_is_over_when_the_stop_returns_and_the_next_one_stays_silent(lab: Lab) -> None:
+    def silence(token: str) -> launch.TransientUnit:
+        return launch.launch(launch.LaunchRequest("mute", 60, MuteRequest(Secret("ab" * 32), token, 60)))
+
+    silence("first")
+    await until(mute.muted)
+    assert silence("second").state == "started"
+    await until(mute.muted)
+    assert launch.running("mute")
+    launch.stop(launch.StopRequest("mute"))
+    assert not mute.muted() and not launch.running("mute")
 
 
 @in_a_lab
