@@ -20,7 +20,8 @@ from seedvm.wire import rmcp
 
 PING, CAPABILITIES = "ping", "capabilities"
 ROUNDS = (PING, CAPABILITIES, PING)  # some BMCs answer no ping
-LAST_ROUNDS = (CAPABILITIES,) * 4  # for who is there by ARP and has not answered: the wire may lose packets
+# For who is there by ARP and has not answered: the wire may lose packets. Some answer no ping, of others only the pong can be read.
+LAST_ROUNDS = (CAPABILITIES, PING) * 4
 KERNEL_ARP = 1  # before the first packet to a host on link the kernel asks by ARP for itself
 
 Then = Callable[[str], Awaitable[None]]

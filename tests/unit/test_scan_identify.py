@@ -61,9 +61,9 @@ async def halves(interview: Interview) -> None:
     await identify(interview, HALVES)
 
 
-async def last(interview: Interview) -> None:
+async def last(interview: Interview, address: str = NOBODY) -> None:
     on_wire = Wires()
-    await Sweep(interview, on_wire, ArpRounds(on_wire, interview.pace, 1), Turns(on_wire))._last([NOBODY])
+    await Sweep(interview, on_wire, ArpRounds(on_wire, interview.pace, 1), Turns(on_wire))._last([address])
 
 
 def test_what_is_not_answered_is_asked_a_few_times_where_the_wire_loses_nothing() -> None:
@@ -81,6 +81,18 @@ def test_it_is_asked_often_where_the_wire_has_lost_one_packet() -> None:
     radio = Bmcs(lost=(3,))
     interviewed(radio, last)
     assert radio.asked[NOBODY] == len(LAST_ROUNDS)
+
+
+def test_who_answers_pings_alone_is_found_although_every_earlier_pong_was_lost() -> None:
+    radio = Bmcs(lost=(3,))
+    found: list[str] = []
+
+    async def last_of_halves(interview: Interview) -> None:
+        await last(interview, HALVES)
+        found.extend(interview.found)
+
+    interviewed(radio, last_of_halves)
+    assert HALVES in found
 
 
 def test_it_is_asked_often_where_too_few_have_answered_to_know_the_wire() -> None:

@@ -59,9 +59,7 @@ def cloud(
 
 
 class _Server(ThreadingHTTPServer):
-    request_queue_size = (
-        511  # Apache's ListenBacklog. With Python's five the kernel drops connections of forty callers at once
-    )
+    request_queue_size = 511  # Apache's ListenBacklog; of forty callers at once Python's five lets the kernel drop some
 
 
 def versions(service: str, path: str, name: str, **more: Any) -> Answer:

@@ -225,7 +225,7 @@ async def test_nothing_that_a_host_says_reaches_the_terminal_as_a_command(tmp_pa
     assert not any(line.startswith("10.0.0.1 hijacked") for line in text.splitlines())
     assert f"{address(15)}: port 443: GET /redfish/v1/ is redirected elsewhere" in text
     cure = "update the BMC's firmware, or add its address to bmc.allow_old_tls in site.yaml"
-    assert f"{address(8)}: old-tls: its HTTPS is too old for a password: TLS 1.0 only; {cure}" in text
+    assert f"{address(8)}: old-tls: the BMC's TLS is too old for a password: TLS 1.0 only; {cure}" in text
 
 
 async def test_the_old_tls_of_a_host_costs_it_the_turns_of_two_connections() -> None:
