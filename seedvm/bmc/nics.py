@@ -77,12 +77,12 @@ def unread(path: str, why: str) -> RedfishNic:
 
 
 def boot_nic(nics: Sequence[RedfishNic], *, more: int = 0) -> BootNic:
-    """The boot NIC, where it is certain. `more` are the NICs that the service counts beyond those that it listed."""
+    """The boot NIC, where it is certain. `more` are the NICs, at least, that the service has beyond those that it listed."""
     own = [one for one in nics if not one.host_interface]
     if not own and not more:
         return BootNic(None, "Redfish lists no NIC of the machine")
     if more:
-        return BootNic(None, f"Redfish counts {more} more NICs than it lists")
+        return BootNic(None, f"Redfish has {more} NICs or more that it does not list")
     if unreadable := [one for one in own if one.address is None]:
         why = next((f" ({one.fault})" for one in unreadable if one.fault), "")
         return BootNic(None, f"Redfish tells no MAC address of {_named(unreadable)}{why}")

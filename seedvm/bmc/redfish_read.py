@@ -35,10 +35,12 @@ class OptionalResource:
 
 @dataclass(frozen=True)
 class Collection:
-    """A collection's members that are named, and how many it says that there are: more, where one has no reference."""
+    """A collection's members that are named, and how many it says that there are: more, where one has no reference. `whole` is false
+    where it names a further page that cannot be had: one that came before, or one too many."""
 
     members: tuple[str, ...]
     count: int
+    whole: bool
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class RedfishReader(RedfishHttp):
         """A collection over all its pages; a page that comes again ends it."""
         found: dict[str, None] = {}
         seen: set[str] = set()
-        page, count, nameless = path, 0, 0
+        page, following, count, nameless = path, "", 0, 0
         while page not in seen and len(seen) < PAGES and len(found) < MOST_MEMBERS:
             seen.add(page)
             body = await self.get(page)
@@ -79,8 +81,10 @@ class RedfishReader(RedfishHttp):
             nameless += _length(body) - len(named)
             found |= {self.path(one, page): None for one in named}
             following = exact(body.get("Members@odata.nextLink")) or link(body, "Members@odata.nextLink")
-            page = self.path(following, page) if following else page
-        return Collection(tuple(found), max(count, len(found) + nameless))
+            if not following:
+                break
+            page = self.path(following, page)
+        return Collection(tuple(found), max(count, len(found) + nameless), whole=not following)
 
     def begin_extras(self) -> None:
         """From here on optional resources have their time."""
@@ -109,7 +113,7 @@ class RedfishReader(RedfishHttp):
             raise
         except SeedvmError as error:
             return OptionalMembers(fault=self.unread(shown(reference, 100), error))
-        more = max(listed.count - most, listed.count - len(listed.members), 0)
+        more = max(listed.count - most, listed.count - len(listed.members), 0 if listed.whole else 1)
         if more and len(listed.members) > most:
             self.doubt(f"{UNREAD} {path}", f"{path} lists {listed.count} members: the first {most} are read")
         return OptionalMembers(tuple([await self.part(one) for one in listed.members[:most]]), more)

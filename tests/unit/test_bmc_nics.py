@@ -76,7 +76,7 @@ def test_a_nic_that_could_not_be_read_or_was_not_listed_takes_the_certainty() ->
     broken = boot_nic([first, unread("/redfish/v1/Systems/1/EthernetInterfaces/2", "HTTP 500")])
     assert broken.mac is None
     assert broken.why == "Redfish tells no MAC address of 2 (HTTP 500)"
-    assert boot_nic([first], more=1).why == "Redfish counts 1 more NICs than it lists"
+    assert boot_nic([first], more=1).why == "Redfish has 1 NICs or more that it does not list"
 
 
 def test_a_service_that_has_no_link_status_at_all_is_taken_at_its_only_nic() -> None:
