@@ -6,9 +6,14 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from seedvm.site.load import parse_site
 from seedvm.site.model import Site
+
+# How quick a machine is says nothing about the code: no limit of time, and the same examples every time.
+settings.register_profile("house", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 SITE_TEXT = """\
 site: demo
