@@ -16,7 +16,7 @@ import re
 import socket
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ from seedvm.scan.containment import ours
 from seedvm.scan.evidence import REDFISH, REDFISH_CLEAR
 from seedvm.scan.pace import Pace
 from seedvm.scan.radio import NO_ROOM_SECONDS, NO_ROOM_TRIES
-from seedvm.transport.dial import connect
+from seedvm.transport.dial import connect, segments_sent
 
 if TYPE_CHECKING:
     from seedvm.transport.http import HttpAnswer, HttpClient
@@ -41,6 +41,7 @@ TALK_SECONDS = 8.0
 LONGEST_SECONDS = 120.0  # with the turns and connections in between, for which TALK_SECONDS stands still
 TALK_PACKETS = 12  # handshake, request, answer, close
 CLOSING = 2  # segments that leave after the last count: FIN and an acknowledgement
+PAY_SECONDS = 0.1
 HEADERS = {"Accept": "application/json", "OData-Version": "4.0"}
 LOGIN = "asks for a login"
 REFUSED = (401, 403, 500, 503)
@@ -96,8 +97,8 @@ def _import() -> None:
 async def probe_root(address: str, port: int, *, tls: bool, pace: Pace) -> Probe:
     """Ask for the service root.
 
-    Waits for the connection so shortly that the kernel sends one SYN and not a second one past the pace. What a long answer took in
-    acknowledgements beyond the usual is paid to the pace afterwards.
+    Waits for the connection so shortly that the kernel sends one SYN and not a second one past the pace. What a long answer takes in
+    acknowledgements beyond the usual is paid to the pace while it comes.
     """
     dialler = _Dialler(pace)
     try:
@@ -122,6 +123,8 @@ class _Dialler:
     waiting: socket.socket | None = None
     limit: asyncio.Timeout | None = None
     connections: int = 0
+    paid: int = 0
+    sent: dict[socket.socket, int] = field(default_factory=dict)
 
     async def __call__(self, address: str, port: int) -> socket.socket:
         made, self.waiting = self.waiting, None
@@ -150,6 +153,7 @@ class _Dialler:
         else:
             raise TimeoutError
         self.connections += 1
+        self.sent[made] = 0
         try:
             await self.pace.turn(TALK_PACKETS)
         except BaseException:
@@ -162,12 +166,19 @@ class _Dialler:
         if self.waiting is not None:
             self.waiting.close()
 
-    async def settle(self, segments: int) -> None:
-        """Pay the pace for what left beyond the usual; `segments` are those of all connections, as far as they were counted."""
-        more = segments + self.connections * (
-            CLOSING - 1 - TALK_PACKETS
-        )  # each had its turns for a SYN and TALK_PACKETS
+    async def pay(self) -> None:
+        """Pay the pace for what leaves beyond the usual, while it leaves: a server that drips has each piece acknowledged."""
+        while True:
+            await asyncio.sleep(PAY_SECONDS)
+            self.sent = {one: max(before, segments_sent(one)) for one, before in self.sent.items()}
+            await self.settle(sum(self.sent.values()), closing=0)
+
+    async def settle(self, segments: int, *, closing: int = CLOSING) -> None:
+        """Pay for what left beyond the usual and is not paid yet; `segments` are those of all connections, as far as they were counted."""
+        # Each connection had its turns for a SYN and TALK_PACKETS.
+        more = segments + self.connections * (closing - 1 - TALK_PACKETS) - self.paid
         if more > 0:
+            self.paid += more
             await self.pace.turn(more)
 
 
@@ -177,6 +188,7 @@ async def _talk(address: str, port: int, *, tls: bool, dialler: _Dialler) -> Pro
     from seedvm.transport.http import HttpClient
 
     client = HttpClient(Endpoint(address, port, tls, old_tls=True), dial=dialler, most=MOST_BYTES)
+    paying = asyncio.create_task(dialler.pay())
     try:
         async with asyncio.timeout(TALK_SECONDS) as dialler.limit:
             answer = await client.request("GET", PATH, headers=HEADERS, seconds=LONGEST_SECONDS)
@@ -191,6 +203,7 @@ async def _talk(address: str, port: int, *, tls: bool, dialler: _Dialler) -> Pro
         words = f"{error.what} ({error.why})" if error.why else error.what
         return Probe(remark=f"port {port}: {words}{'; not followed' if elsewhere else ''}")
     finally:
+        paying.cancel()
         await client.close()
         await dialler.settle(client.segments_sent)
 

@@ -7,11 +7,9 @@ Refuses names: a BMC is an address. Leaves no socket open, whatever ends it, and
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import socket
 import ssl
-import struct
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,10 +19,9 @@ from aiohttp.client_reqrep import ClientRequest
 
 from seedvm.foreign.certificate import certificate
 from seedvm.transport import tls
-from seedvm.transport.dial import Dial
+from seedvm.transport.dial import Dial, segments_sent
 from seedvm.transport.errors import Fault, OldTls, TransportError
 
-TCP_INFO_BYTES, SEGMENTS_SENT = 144, 136  # tcpi_segs_out in struct tcp_info, linux/tcp.h
 MOST_HEADERS, MOST_HEADER = 512, 16 * 1024  # lines, bytes of one
 
 
@@ -53,12 +50,12 @@ class Heard(ResponseHandler):
     @property
     def segments_sent(self) -> int:
         """Acknowledgements among them; 0 where the kernel does not say."""
-        self._segments = max(self._segments, _segments_sent(self.made))
+        self._segments = max(self._segments, segments_sent(self.made))
         return self._segments
 
     def data_received(self, data: bytes) -> None:
         self.heard = True
-        self._segments = _segments_sent(self.made)
+        self._segments = segments_sent(self.made)
         super().data_received(data)
 
 
@@ -123,13 +120,6 @@ class Connection:
         await asyncio.sleep(0)  # the loop closes it in its next round
 
 
-def _segments_sent(made: socket.socket) -> int:
-    with contextlib.suppress(OSError, struct.error):
-        said = made.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_BYTES)
-        return int(struct.unpack_from("=I", said, SEGMENTS_SENT)[0])
-    return 0
-
-
 class Opener:
     """Makes the connections of one client; `stage` is what it is at, for who gives up waiting."""
 
@@ -182,7 +172,7 @@ class Opener:
                 lambda: protocol, sock=made, ssl=context, server_hostname=hostname
             )
         except BaseException:
-            self.segments_sent += _segments_sent(made)
+            self.segments_sent += segments_sent(made)
             made.close()
             raise
         self.stage = "answer"

@@ -33,7 +33,8 @@ from tests.datacenter.ipmi import Ipmi
 from tests.datacenter.model import Host
 from tests.datacenter.record import Record
 from tests.datacenter.redfish import Redfish
-from tests.datacenter.server import Datacenter, place
+from tests.datacenter.server import place
+from tests.datacenter.tls import Tls, serve
 
 ADDRESS = "fe80::77%near0"
 PAIR = Candidate("admin", Secret("horse-42"))
@@ -69,8 +70,8 @@ async def link_local(**spoken: Any) -> AsyncIterator[Record]:
             )
             stack.callback(port.close)
         if host.redfish:
-            service, context = Redfish(ipmi.accounts, ipmi.slots), Datacenter._context(host)
-            stack.callback((await asyncio.start_server(service.connected, *place(host, 443), ssl=context)).close)
+            service = Redfish(ipmi.accounts, ipmi.slots)
+            stack.callback((await serve(service.connected, *place(host, 443), Tls())).close)
         yield record
 
 
