@@ -172,7 +172,7 @@ ODDITIES: dict[str, Oddity] = {
     "tls-1.3": Oddity(tls=Tls("1.3")),
     "tls-no-rfc-5746": Oddity(tls=Tls(rfc5746=False), proven=False, says="renegotiation"),
     "tls-1.0-with-ipmi": Oddity(tls=Tls("1.0"), host=WITH_IPMI),
-    "tls-slow": Oddity(tls=Tls(drip=0.002)),
+    "tls-slow": Oddity(tls=Tls(drip=0.05, piece=25)),
     "tls-for-ever": Oddity(tls=Tls(drip=1.0), host=WITH_IPMI, root=False),
     "json-ends-in-nul": Oddity(body(lambda raw: raw + b"\0")),
     "json-starts-with-bom": Oddity(body(lambda raw: b"\xef\xbb\xbf" + raw)),

@@ -25,8 +25,9 @@ class Tls:
     """`version` alone ("1.0", "1.1", "1.2", "1.3"), or with "" 1.2 and 1.3. `certificate` is a kind of `certificates.CERTIFICATES`,
     `ciphers` are OpenSSL's names of the only ones up to TLS 1.2.
 
-    Without `rfc5746` OpenSSL's clients say "unsafe legacy renegotiation disabled". `drip` are seconds between two bytes of the
-    server's handshake: at 0.05 one takes half a minute. These two and odd certificates are served by TLS 1.2 alone.
+    Without `rfc5746` OpenSSL's clients say "unsafe legacy renegotiation disabled". `drip` are seconds between two pieces (of `piece`
+    bytes) of the server's handshake: byte by byte at 0.05 one takes half a minute. These two and odd certificates are served by TLS 1.2
+    alone.
     """
 
     version: str = ""
@@ -34,6 +35,7 @@ class Tls:
     ciphers: str = ""
     rfc5746: bool = True
     drip: float = 0.0
+    piece: int = 1
 
     @property
     def by_hand(self) -> bool:
@@ -50,7 +52,7 @@ async def serve(connected: Connected, host: str, port: int, tls: Tls | None, nam
         return await asyncio.start_server(connected, host, port, ssl=context, backlog=64)
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        layer = OpenSsl(context) if context else Tls12(der, key, rfc5746=tls.rfc5746, drip=tls.drip)
+        layer = OpenSsl(context) if context else Tls12(der, key, rfc5746=tls.rfc5746, drip=tls.drip, piece=tls.piece)
         try:
             within = await layer.accept(reader, writer)
         except (Refused, OSError, EOFError):

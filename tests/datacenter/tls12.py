@@ -50,8 +50,10 @@ class Sealer:
 class Tls12:
     """One handshake; then `reader` and `writer` speak in clear."""
 
-    def __init__(self, der: bytes, key: ec.EllipticCurvePrivateKey, *, rfc5746: bool, drip: float) -> None:
-        self._der, self._key, self._rfc5746, self._drip = der, key, rfc5746, drip
+    def __init__(
+        self, der: bytes, key: ec.EllipticCurvePrivateKey, *, rfc5746: bool, drip: float, piece: int = 1
+    ) -> None:
+        self._der, self._key, self._rfc5746, self._drip, self._piece = der, key, rfc5746, drip, piece
         self._said = b""
         self._messages = b""
 
@@ -99,8 +101,8 @@ class Tls12:
         return b"".join(_records(HANDSHAKE, message) for message in messages)
 
     async def _send(self, writer: asyncio.StreamWriter, data: bytes) -> None:
-        for at in range(len(data)) if self._drip else ():
-            writer.write(data[at : at + 1])
+        for at in range(0, len(data), self._piece) if self._drip else ():
+            writer.write(data[at : at + self._piece])
             await writer.drain()
             await asyncio.sleep(self._drip)
         writer.write(b"" if self._drip else data)
