@@ -28,7 +28,7 @@ from seedvm.scan.sweep import USUAL_PORTS, Ports
 from seedvm.site.accounts import Candidate
 from seedvm.site.secrets_file import load_proven, store_proven
 
-AT_ONCE = 64
+AT_ONCE = 256  # BMCs; slow ones hold a place for up to a minute each, and the others must not wait for them
 RETRY_SECONDS = 60.0  # after what nobody thought of
 KEEP_REST = 0.5  # seconds; to write a thousand machines takes a fifth of one
 _Kept = tuple[KnownMachine, Candidate | None]  # with the account that opened it
