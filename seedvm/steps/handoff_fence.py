@@ -34,7 +34,7 @@ class Fence:
     """The seed's DHCP, TFTP, conductor, compute and engines are stopped, and a node saw them silent."""
 
     members: Members
-    silent_seconds: float = 60.0
+    silent_seconds: float = 90.0  # Ironic lists a conductor that was killed for 60 s
     name: ClassVar[str] = "handoff-fence"
     title: ClassVar[str] = "FENCE: the seed's workers are silent on the network"
     stage: ClassVar[Stage] = "handoff"

@@ -26,7 +26,7 @@ from seedvm.member.status import MemberStatus
 
 _WORKERS = ("ironic-conductor", "heat-engine", "nova-conductor", "nova-scheduler")
 _JOIN_SECONDS = 420.0
-_CLOCK_SECONDS = 3.0  # Ironic takes a conductor that is 20 s behind for dead
+_CLOCK_SECONDS = 3.0  # Ironic takes a conductor that is 60 s behind for dead, tokens and leases bear less
 _IMAGE_SECONDS = 900.0
 
 

@@ -28,8 +28,8 @@ def machine(tmp_path: Path) -> Machine:
 
     def fill() -> None:
         for name, text in (
-            ("/etc/controller/node.env", "NODE_ADDRESS=127.0.0.1\nBOOTSTRAP=true\n"),
-            ("/etc/controller/galera.env", "GALERA_HOSTS=127.0.0.1,127.0.0.2\n"),
+            ("/etc/controller/node.env", "NODE_NAME=seed\nNODE_ADDRESS=127.0.0.1\nBOOTSTRAP=true\n"),
+            ("/etc/controller/galera.env", 'GALERA_HOSTS=127.0.0.1,127.0.0.2\nGALERA_NAMES="seed node-0 node-1 "\n'),
             ("/etc/mysql/mariadb.conf.d/90-controller.cnf", rendered.replace("{{node.address}}", "127.0.0.1")),
             ("/var/lib/mysql/grastate.dat", "safe_to_bootstrap: 1\n"),
         ):
@@ -60,6 +60,8 @@ def test_a_seed_begins_its_cluster_and_once_it_has_handed_over_it_begins_none(ma
     code, left, _ = prepared(machine)
     assert code == 0 and left["wsrep-new-cluster"] == "_WSREP_NEW_CLUSTER=--wsrep-new-cluster"
     assert "wsrep-votes" not in left
+    # HAProxy's last backend copies first, the comma at the end is any other: the first backend is blocked only where it is alone.
+    assert left["wsrep-donors"] == "_WSREP_DONORS=--wsrep-sst-donor=node-1,node-0,"
     machine.do(lambda: handed_over.mark("demo", "a"))
     code, left, said = prepared(machine)
     assert code == 1 and left == {} and "this seed has handed over, and no member" in said
