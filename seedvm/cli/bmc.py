@@ -130,13 +130,32 @@ def _rotate(args: argparse.Namespace) -> int:
         try:
             asyncio.run(step.apply(lines))
         finally:
+            told = _handed_to_the_nodes(context)
             if args.json:
                 answer(lines.done)
     if not args.json:
-        say(
-            "The new passwords are in secrets.yaml under 'proven'. The undercloud's nodes keep this file when the seed leaves."
-        )
+        say(f"The new passwords are in secrets.yaml under 'proven'. {told}")
     return EXIT_DONE
+
+
+def _handed_to_the_nodes(context: Context) -> str:
+    """Once the controllers keep the site they are given it again, as it is now; what became of that, and what else to do, in words."""
+    from dataclasses import replace
+
+    from seedvm.handoff import kept
+    from seedvm.handoff.members import Members
+    from seedvm.site.sealed import FILE
+    from seedvm.site.secrets_file import load_secrets
+
+    if not (context.state_dir / FILE).exists():
+        return "They are nowhere else: save them (seedvm bundle site)."
+    now = replace(context, secrets=load_secrets(context.state_dir / "secrets.yaml"))
+    try:
+        heard = asyncio.run(kept.keep(Members.of(now)))
+    except SeedvmError as error:
+        return f"The controllers do not have them yet ({error.what}): save them (seedvm bundle site), or run again."
+    late = f"; not {', '.join(heard.silent)}, which the next run gives them" if heard.silent else ""
+    return f"The controllers keep them, sealed{late}."
 
 
 def _confirmed(args: argparse.Namespace, site: str) -> bool:

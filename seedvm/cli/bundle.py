@@ -1,4 +1,4 @@
-"""`seedvm bundle site|open`: the site in one encrypted file, from which a second laptop continues."""
+"""`seedvm bundle site|open|key`: the site in one encrypted file, from which a second laptop continues."""
 
 from __future__ import annotations
 
@@ -29,6 +29,10 @@ def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
     write.add_argument("--output", type=Path, metavar="FILE", help="default: SITE-TIME.age in the current folder")
     take = verbs.add_parser("open", parents=[shared], help="continue on this laptop with the site of a bundle")
     take.add_argument("file", type=Path, metavar="FILE", help="the file that bundle site wrote")
+    key = verbs.add_parser(
+        "key", parents=[shared], help="show the recovery key, which opens what the controllers keep of the site"
+    )
+    key.set_defaults(handler=_key)
     for part, handler in ((write, _write), (take, _open)):
         part.add_argument(
             "--passphrase-file", type=Path, metavar="FILE", help="read the passphrase from the first line of this file"
@@ -66,6 +70,28 @@ def _open(args: argparse.Namespace) -> int:
         return EXIT_DONE
     for line in _next(manifest):
         say(line)
+    return EXIT_DONE
+
+
+def _key(args: argparse.Namespace) -> int:
+    """On a terminal only: it opens everything, and belongs on paper, not into a log."""
+    from seedvm.site import recovery
+    from seedvm.site.load import load_site
+    from seedvm.site.secrets_file import load_secrets
+
+    generated = load_secrets(args.state_dir / "secrets.yaml").generated
+    if not generated.recovery_key.reveal():
+        raise SeedvmError(
+            "this site has no recovery key yet", why="its keys are of an older version", hint="make it with seedvm run"
+        )
+    if not sys.stdout.isatty():
+        raise SeedvmError("there is no terminal to show the recovery key on", hint="run it on a terminal")
+    say(f"The recovery key of {load_site(args.state_dir / 'site.yaml').name}.")
+    say("Write it down, and keep it apart from this laptop: whoever has it can read every password of the site.")
+    say(f"\n  {recovery.grouped(generated.recovery_key)}\n")
+    say("If this laptop is lost once the nodes have joined, it opens what every controller keeps of the site.")
+    if recovery.ssh_public(generated.recovery_key) not in generated.ssh_public_key:
+        say("This site's SSH key is older than its recovery key: keep a bundle as well (seedvm bundle site).")
     return EXIT_DONE
 
 

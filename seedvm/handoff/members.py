@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -212,9 +213,11 @@ class Members:
     async def note(
         self, phase: HandoffPhase, state: PhaseState, *, vip: str | None = None, verdict: str | None = None
     ) -> None:
-        """One line in the record of every node that answers; NoMajority where those are too few."""
-        line = Line(phase, state, SEED_NAME, vip=vip, verdict=verdict, attempt=self.record().attempt or None)
-        await self.ask_most(verbs.NOTE, NoteRequest(line))
+        """One line in the record of every node that answers, with what was measured so far; NoMajority where those are too few."""
+        known = self.record()
+        line = Line(phase, state, SEED_NAME, vip=vip, verdict=verdict, attempt=known.attempt or None)
+        files = {record.FILE: record.carried(known, time.time(), self.secrets.generated.recovery_key)}
+        await self.ask_most(verbs.NOTE, NoteRequest(line, files=files))
 
     def record(self) -> Record:
         """What earlier phases measured."""

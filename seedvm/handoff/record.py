@@ -14,12 +14,14 @@ from typing import Any
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.files import write_private
-from seedvm.base.typed_json import decode, encode_record
+from seedvm.base.secret import Secret
+from seedvm.base.typed_json import decode, encode, encode_record
 from seedvm.handoff.compare import DatabaseDigest
 from seedvm.handoff.services import Ids, ListedImage
 from seedvm.member.rehearse import Rehearsal
 from seedvm.member.watch import Gap
 from seedvm.site.doubts import Doubt
+from seedvm.site.recovery import proof
 
 FILE = "handoff.json"
 _FORMAT = 2
@@ -99,6 +101,15 @@ class Owned:
 
 
 @dataclass(frozen=True)
+class Adopted:
+    """This seed has taken the hand-off up from the nodes, because the first one was lost: when (UTC, ISO 8601), and what the nodes had
+    noted last by then ("PHASE state")."""
+
+    time: str
+    last: str
+
+
+@dataclass(frozen=True)
 class Record:
     """What is known so far; None is what was not measured yet.
 
@@ -117,6 +128,7 @@ class Record:
     owned: Owned | None = None
     rehearsal_token: str | None = None
     rehearsal: Rehearsal | None = None
+    adopted: Adopted | None = None
 
     def begun(self, phase: str, at: float) -> dict[str, float]:
         """`began` with this phase in it; the first time counts."""
@@ -151,6 +163,35 @@ def load(state_dir: Path) -> Record:
 def save(state_dir: Path, record: Record) -> None:
     """On the disk when it returns."""
     write_private(state_dir / FILE, json.dumps({"format": _FORMAT, **encode_record(record)}, indent=1) + "\n")
+
+
+@dataclass(frozen=True)
+class _Carried:
+    """The record as a node keeps it: when it was written (epoch, the seed's clock), and the recovery key's word that it is the seed's."""
+
+    saved: float
+    record: Record
+    proof: str
+
+
+def carried(record: Record, saved: float, key: Secret) -> str:
+    """The record for a node to keep; only who has the recovery key can make it."""
+    return json.dumps(encode(_Carried(saved, record, _proof(record, saved, key)))) + "\n"
+
+
+def brought(text: str, key: Secret, source: str) -> tuple[float, Record]:
+    """When a record that a node kept was written, and the record; a SeedvmError where it was not made with this recovery key."""
+    try:
+        kept = decode(_Carried, json.loads(text), source)
+    except ValueError as error:
+        raise SeedvmError(f"{source} cannot be read", why=str(error)) from None
+    if kept.proof != _proof(kept.record, kept.saved, key):
+        raise SeedvmError(f"{source} was not made by this site", why="its proof is not by the recovery key")
+    return kept.saved, kept.record
+
+
+def _proof(record: Record, saved: float, key: Secret) -> str:
+    return proof(key, json.dumps([saved, encode(record)], sort_keys=True).encode())
 
 
 def _of_format_1(tree: Mapping[str, Any]) -> dict[str, Any]:

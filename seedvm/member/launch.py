@@ -86,6 +86,11 @@ def stop(request: StopRequest) -> TransientUnit:
     return TransientUnit(unit(request.verb), "stopped")
 
 
+def forget(verb: str) -> None:
+    """The request of a verb that has done its work is not kept: it holds secrets."""
+    (RUN / f"{verb}.request.json").unlink(missing_ok=True)
+
+
 def running(verb: str) -> bool:
     """Does its unit run?"""
     said = process.run(["systemctl", "is-active", unit(verb)], timeout=10, check=False)

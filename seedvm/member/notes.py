@@ -1,4 +1,4 @@
-"""`member note`, `notes`, `keep`, `kept`: the member's own record of the hand-off, and what the seed leaves with it.
+"""`member note`, `notes`, `keep`, `kept`, `fetch`: the member's own record of the hand-off, and what the seed leaves with it.
 
 All of it lives in /var/lib/seedvm, files 0600. It refuses names that lead out of that folder.
 """
@@ -10,7 +10,7 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -45,10 +45,11 @@ class Line:
 
 @dataclass(frozen=True)
 class NoteRequest:
-    """The line to add."""
+    """The line to add, and files to store before it."""
 
     event: Line
     folder: str = str(FOLDER)
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,11 @@ class NotesRequest:
 
 @dataclass(frozen=True)
 class KeepRequest:
-    """Files to store whole: plain name -> text."""
+    """Files to store whole: plain name -> text; and names that are not kept any more."""
 
     files: Mapping[str, str]
     folder: str = str(FOLDER)
+    gone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,17 @@ class KeptRequest:
     folder: str = str(FOLDER)
 
 
+@dataclass(frozen=True)
+class FetchRequest:
+    """Which files to hand out."""
+
+    names: tuple[str, ...]
+    folder: str = str(FOLDER)
+
+
 def note(request: NoteRequest) -> Line:
-    """Add one line to the member's record and bring it to the disk."""
+    """Store the files, then add one line to the member's record; on the disk when it returns."""
+    keep(KeepRequest(request.files, request.folder))
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     line = replace(request.event, time=now, at=round(time.monotonic(), 3), boot=boot.booted())
     descriptor = os.open(_folder(request.folder) / _RECORD, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -108,9 +119,9 @@ def keep(request: KeepRequest) -> dict[str, str]:
     """Store files whole. Answer: name -> SHA-256."""
     folder = _folder(request.folder)
     for name, text in request.files.items():
-        if Path(name).name != name or name.startswith("."):
-            raise SeedvmError(f"{name!r} is not a plain file name")
-        write_private(folder / name, text)
+        write_private(folder / _plain(name), text)
+    for name in request.gone:
+        (folder / _plain(name)).unlink(missing_ok=True)
     return kept(KeptRequest(tuple(request.files), request.folder))
 
 
@@ -119,6 +130,18 @@ def kept(request: KeptRequest) -> dict[str, str]:
     folder = _folder(request.folder)
     found = {name: (folder / name).read_bytes() for name in request.names if (folder / name).is_file()}
     return {name: hashlib.sha256(text).hexdigest() for name, text in found.items() if text}
+
+
+def fetch(request: FetchRequest) -> dict[str, str]:
+    """Name -> text of each named file that is there."""
+    folder = _folder(request.folder)
+    return {name: (folder / name).read_text() for name in map(_plain, request.names) if (folder / name).is_file()}
+
+
+def _plain(name: str) -> str:
+    if Path(name).name != name or name.startswith("."):
+        raise SeedvmError(f"{name!r} is not a plain file name")
+    return name
 
 
 def _folder(name: str) -> Path:

@@ -20,6 +20,7 @@ from seedvm.base.files import write_private
 from seedvm.base.secret import Secret
 from seedvm.base.typed_json import decode, encode
 from seedvm.base.waiting import wait_for_sync
+from seedvm.member import launch
 from seedvm.member.work import PowerRead, ServedImage, SpareStack, Work, work_of
 from seedvm.site.doubts import Doubt
 from seedvm.wire.verdict import PORT, Verdict, pack
@@ -103,6 +104,7 @@ def rehearse(request: RehearseRequest) -> Rehearsal:
         parts=parts,
     )
     write_private(OUTCOME, json.dumps(encode(outcome)))
+    launch.forget("rehearse")
     _tell(request, Verdict(request.token, request.member, not failed, outcome.why))
     return outcome
 

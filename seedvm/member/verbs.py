@@ -62,6 +62,7 @@ NOTE = Verb("note", notes.NoteRequest, notes.Line, notes.note)
 NOTES = Verb("notes", notes.NotesRequest, tuple[notes.Line, ...], notes.notes)
 KEEP = Verb("keep", notes.KeepRequest, dict[str, str], notes.keep)
 KEPT = Verb("kept", notes.KeptRequest, dict[str, str], notes.kept)
+FETCH = Verb("fetch", notes.FetchRequest, dict[str, str], notes.fetch)
 MUTE = Verb("mute", mute.MuteRequest, mute.Muted, mute.mute)
 REHEARSE = Verb("rehearse", rehearse.RehearseRequest, rehearse.Rehearsal, rehearse.rehearse)
 REHEARSAL = Verb("rehearsal", rehearse.RehearsalRequest, rehearse.Rehearsal, rehearse.rehearsal)
@@ -73,8 +74,8 @@ VERBS: Mapping[str, Verb[Any, Any]] = {
     verb.name: verb
     for verb in (
         READY,
-        *(STATUS, HOLDER, DIGEST, SECRETS, IMAGES, RELEASE, LAUNCH, STOP, WATCH, GAPS, PROBE, NOTE, NOTES, KEEP, KEPT),
-        *(MUTE, REHEARSE, REHEARSAL, REFERENCES, TESTIFY, CLEANUP),
+        *(STATUS, HOLDER, DIGEST, SECRETS, IMAGES, RELEASE, LAUNCH, STOP, WATCH, GAPS, PROBE, NOTE, NOTES),
+        *(KEEP, KEPT, FETCH, MUTE, REHEARSE, REHEARSAL, REFERENCES, TESTIFY, CLEANUP),
     )
 }
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
+from seedvm.base.files import write_private
 from seedvm.base.first import first
 from seedvm.base.item import Item
 from seedvm.base.secret import Secret
@@ -23,7 +24,7 @@ from seedvm.base.waiting import Hopeless, wait_for_sync
 from seedvm.cloud.client import Client, login
 from seedvm.site.doubts import COMMAND, Doubt
 
-SITE_KEY = Path("/var/lib/seedvm/site_key")
+_SPARE_KEY = Path("/run/seedvm/spare_key")
 MANIFEST = Path("/etc/seedvm-image.json")
 _POWER_SECONDS = 60.0
 _ALL_POWER_SECONDS = 240.0
@@ -43,11 +44,12 @@ class ServedImage:
 
 @dataclass(frozen=True)
 class SpareStack:
-    """The stack that deploys a free machine: its name, its server's, and the Heat template as JSON."""
+    """The stack that deploys a free machine: its name, its server's, the Heat template as JSON, and the key that opens the machine."""
 
     stack: str
     server: str
     template: Mapping[str, object]
+    key: Secret
 
 
 @dataclass(frozen=True)
@@ -206,12 +208,16 @@ class Work:
             what="the spare machine does not accept SSH connections",
             machine=address,
         )
-        manifest = wait_for_sync(
-            lambda: _manifest(address),
-            seconds=120,
-            what="logging in to the spare machine over SSH failed",
-            machine=address,
-        )
+        write_private(_SPARE_KEY, spare.key.reveal().rstrip("\n") + "\n")
+        try:
+            manifest = wait_for_sync(
+                lambda: _manifest(address),
+                seconds=120,
+                what="logging in to the spare machine over SSH failed",
+                machine=address,
+            )
+        finally:
+            _SPARE_KEY.unlink()
         own = Item.of(json.loads(MANIFEST.read_text()), str(MANIFEST))
         if manifest.text("hash") != own.text("hash"):
             raise SeedvmError("the spare machine runs another image", machine=address, why=manifest.text("hash"))
@@ -296,7 +302,7 @@ def work_of(vip: str, password: Secret) -> Work:
 def _manifest(address: str) -> Item:
     said = process.run(
         [
-            *("ssh", "-i", SITE_KEY, "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-o", "ConnectTimeout=5"),
+            *("ssh", "-i", _SPARE_KEY, "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-o", "ConnectTimeout=5"),
             *("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"),
             *(f"root@{address}", "cat", MANIFEST),
         ],

@@ -31,7 +31,7 @@ _FORMAT = 1
 _MANIFEST = "manifest.json"
 _LAST = "site.yaml"  # a folder has a site once it has this file: it is put in place after all others
 _NOT_TAKEN = re.compile(
-    r"\..*|.*\.lock|engine\.log|trace\.jsonl.*|clouds\.yaml|seed-off|seedvm-bundle-.*|.*\.age|web[-.].*|bundle\.json"
+    r"\..*|.*\.lock|engine\.log|trace\.jsonl.*|clouds\.yaml|seed-off|seedvm-bundle-.*|.*\.age|web[-.].*|(bundle|sealed)\.json"
 )
 _MARKS = ("site.yaml", "secrets.yaml", "journal.jsonl", "inventory.json")
 
@@ -65,16 +65,14 @@ def write_bundle(state_dir: Path, site: str, target: Path, passphrase: Secret) -
             why=f"{state_dir} has no secrets.yaml",
             hint="fill in the site first (seedvm wizard), or name its folder with --state-dir",
         )
-    time = datetime.now(UTC).isoformat(timespec="seconds")
-    manifest = Manifest(site, time, __version__, "handoff.json" in files, len(files))
-    head = json.dumps({"format": _FORMAT, **encode_record(manifest)}).encode()
+    manifest = manifest_of(site, files)
     try:
-        write_private(target, _encrypted(_packed({_MANIFEST: head, **files}), passphrase))
+        write_private(target, _encrypted(packed(manifest, files), passphrase))
     except OSError as error:
         raise SeedvmError(
             f"{target} cannot be written", why=error.strerror or str(error), hint="name another file"
         ) from None
-    write_private(state_dir / NOTE, json.dumps(encode(_Note(time, _digest(files["secrets.yaml"])))) + "\n")
+    write_private(state_dir / NOTE, json.dumps(encode(_Note(manifest.time, _digest(files["secrets.yaml"])))) + "\n")
     return manifest
 
 
@@ -107,14 +105,37 @@ def read_bundle(source: Path, passphrase: Secret) -> tuple[Manifest, Mapping[str
         raise SeedvmError(
             f"{source} cannot be read", why=error.strerror or str(error), hint="name the bundle's file"
         ) from None
-    files = dict(unpack(_decrypted(raw, passphrase, source), source))
-    try:
-        manifest = _manifest(files.pop(_MANIFEST))
-    except (KeyError, ValueError, SeedvmError) as error:
-        raise _damaged(source, f"its manifest cannot be read: {error}") from None
+    manifest, files = unpacked(_decrypted(raw, passphrase, source), source)
     if len(files) != manifest.files or _LAST not in files:
         raise _damaged(source, f"it holds {len(files)} files of {manifest.files}")
     return manifest, files
+
+
+def manifest_of(site: str, files: Mapping[str, bytes]) -> Manifest:
+    """What says of these files what they are, as of now."""
+    time = datetime.now(UTC).isoformat(timespec="seconds")
+    return Manifest(site, time, __version__, "handoff.json" in files, len(files))
+
+
+def packed(manifest: Manifest, files: Mapping[str, bytes]) -> bytes:
+    """The tar of a bundle, before it is encrypted."""
+    head = json.dumps({"format": _FORMAT, **encode_record(manifest)}).encode()
+    tarred = io.BytesIO()
+    with tarfile.open(fileobj=tarred, mode="w:gz") as tar:
+        for name, data in {_MANIFEST: head, **files}.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(data), 0o600
+            tar.addfile(member, io.BytesIO(data))
+    return tarred.getvalue()
+
+
+def unpacked(raw: bytes, source: Path) -> tuple[Manifest, Mapping[str, bytes]]:
+    """The manifest and the files of a bundle's tar; `source` is named in errors."""
+    files = dict(unpack(raw, source))
+    try:
+        return _manifest(files.pop(_MANIFEST)), files
+    except (KeyError, ValueError, SeedvmError) as error:
+        raise _damaged(source, f"its manifest cannot be read: {error}") from None
 
 
 def is_current(state_dir: Path) -> bool | None:
@@ -140,21 +161,11 @@ def _taken(state_dir: Path) -> Iterator[tuple[str, bytes]]:
             yield name.as_posix(), path.read_bytes()
 
 
-def _packed(files: Mapping[str, bytes]) -> bytes:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
-        for name, data in files.items():
-            member = tarfile.TarInfo(name)
-            member.size, member.mode = len(data), 0o600
-            tar.addfile(member, io.BytesIO(data))
-    return packed.getvalue()
-
-
-def unpack(packed: bytes, source: Path) -> Iterator[tuple[str, bytes]]:
+def unpack(raw: bytes, source: Path) -> Iterator[tuple[str, bytes]]:
     """The files of a bundle's tar by name; `source` is named in errors. Refuses links and names outside of the folder."""
     room = MOST_BYTES
     try:
-        with tarfile.open(fileobj=io.BytesIO(packed), mode="r:gz") as tar:
+        with tarfile.open(fileobj=io.BytesIO(raw), mode="r:gz") as tar:
             for member in tar:
                 name = PurePosixPath(member.name)
                 room -= member.size
@@ -166,10 +177,10 @@ def unpack(packed: bytes, source: Path) -> Iterator[tuple[str, bytes]]:
         raise _damaged(source, str(error)) from None
 
 
-def _encrypted(packed: bytes, passphrase: Secret) -> bytes:
+def _encrypted(raw: bytes, passphrase: Secret) -> bytes:
     import pyrage.passphrase
 
-    return pyrage.passphrase.encrypt(packed, passphrase.reveal())
+    return pyrage.passphrase.encrypt(raw, passphrase.reveal())
 
 
 def _decrypted(raw: bytes, passphrase: Secret, source: Path) -> bytes:

@@ -9,13 +9,16 @@ from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from seedvm.base.secret import Secret
+from seedvm.site import recovery
+
 _LETTERS = "abcdefghijkmnpqrstuvwxyzACDEFGHJKLMNPQRTUVWXY34679"
 _CRYPT64 = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 def generate() -> dict[str, str | list[str]]:
     """Every secret of a site, plain, under the names of `seedvm.site.secrets_file.Generated`."""
-    ssh = Ed25519PrivateKey.generate()
+    key = Secret(recovery.make())
     receipt = Ed25519PrivateKey.generate()
     console = _password(16)
     return {
@@ -30,13 +33,9 @@ def generate() -> dict[str, str | list[str]]:
         "fernet_keys": [_fernet(), _fernet()],
         "credential_keys": [_fernet(), _fernet()],
         "handoff_key": secrets.token_hex(32),
-        "ssh_private_key": ssh.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
-        ).decode(),
-        "ssh_public_key": ssh.public_key()
-        .public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
-        .decode()
-        + " seedvm",
+        "recovery_key": key.reveal(),
+        "ssh_private_key": recovery.ssh_private(key).reveal(),
+        "ssh_public_key": recovery.ssh_public(key) + " seedvm",
         "receipt_key": receipt.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         ).decode(),

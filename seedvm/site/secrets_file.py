@@ -29,12 +29,16 @@ _Tree: TypeAlias = Mapping[str, object]
 """The file as it is; `_section` checks the part that is asked for. It is kept whole, so that a write changes nothing but that part."""
 
 
+_NO_KEY = Secret("")
+
+
 @dataclass(frozen=True)
 class Generated:
     """What is made once per site. Names and shapes are those of the metadata's `secrets`, see docs/architecture.md.
 
     Beyond the metadata: `ssh_private_key` (OpenSSH, ed25519; the engine's way into nodes), `receipt_key` (PEM, ed25519; signs the
-    receipt) with its public half, and the console's password itself.
+    receipt) with its public half, the console's password itself, and `recovery_key` (seedvm.site.recovery; empty in a file of an older
+    version until the next run).
     """
 
     admin_password: Secret
@@ -54,6 +58,7 @@ class Generated:
     receipt_public_key: str
     console_password: Secret
     console_password_hash: Secret
+    recovery_key: Secret = _NO_KEY
 
     def metadata(self) -> dict[str, JSON]:
         """The `secrets` of a node's metadata, in the open: for a 0600 file or Heat only."""
@@ -96,7 +101,7 @@ class _Rotating:
 _METADATA_NAMES = tuple(
     item.name
     for item in fields(Generated)
-    if item.name not in ("ssh_private_key", "receipt_key", "receipt_public_key", "console_password")
+    if item.name not in ("ssh_private_key", "receipt_key", "receipt_public_key", "console_password", "recovery_key")
 )
 
 
@@ -287,8 +292,8 @@ def _candidates(path: Path, tree: _Tree) -> tuple[Candidate, ...]:
 
 def _generated(path: Path, stored: Mapping[str, object]) -> Generated:
     names = {item.name for item in fields(Generated)}
-    if set(stored) != names:
-        wrong = ", ".join(sorted(set(stored) ^ names))
+    if wrong_names := (set(stored) ^ names) - {"recovery_key"}:
+        wrong = ", ".join(sorted(wrong_names))
         raise SeedvmError(
             f"{path}: section 'generated' is incomplete",
             why=f"missing or unknown: {wrong}",

@@ -152,7 +152,8 @@ class Rehearse:
             return None
         golden = max(images, key=lambda one: one.size)
         key_name = first(keys, "Nova has no key pair").item("keypair").text("name")
-        return SpareStack(SPARE_STACK, "spare-0", spare_template(golden.id, key_name, self.members.site.name))
+        template = spare_template(golden.id, key_name, self.members.site.name)
+        return SpareStack(SPARE_STACK, "spare-0", template, self.members.secrets.generated.ssh_private_key)
 
     async def _wait(self, report: Report) -> None:
         began = time.monotonic()

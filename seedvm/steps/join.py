@@ -18,7 +18,7 @@ from seedvm.cloud.client import Client
 from seedvm.cloud.connection import in_thread
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
-from seedvm.handoff import services
+from seedvm.handoff import kept, services
 from seedvm.handoff.members import Members
 from seedvm.member import verbs
 from seedvm.member.images import ImagesRequest, StoredImage
@@ -53,6 +53,8 @@ class Join:
             return Todo(str(error))
         if missing:
             return Todo("; ".join(missing[:4]))
+        if lacking := await kept.lacking(self.members):
+            return Todo(f"not on every node yet: {', '.join(lacking)}")
         members = [self.members.seed.name, *(node.name for node in self.members.nodes)]
         return Done({"cluster_size": len(members), "members": members, "images": len(await self._images())})
 
@@ -80,6 +82,12 @@ class Join:
             what="the nodes did not join",
             hint="on a node: seedvm member status",
             pause=self.look_every,
+        )
+        # From here on the seed may be lost: what the hand-off needs of it is on every node, and the recovery key opens it.
+        await kept.keep(self.members)
+        await self.members.note("JOIN", "done")
+        report.log(
+            "every node keeps the site, sealed: if this seed is lost, its recovery key opens it (seedvm bundle key)"
         )
         report.fact("members_whole", f"{len(self.members.nodes)} of {len(self.members.nodes)}")
         report.fact("vip_holder", self.members.seed.name)

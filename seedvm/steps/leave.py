@@ -26,7 +26,7 @@ from seedvm.handoff.wipe import FOLDERS, SecretSweep, holds_anything
 from seedvm.member import verbs
 from seedvm.member.leave import CleanupRequest
 from seedvm.services.load import installed
-from seedvm.site import receipt
+from seedvm.site import receipt, sealed
 from seedvm.site.secrets_file import load_secrets
 
 _VIEW_SECONDS = 60.0
@@ -173,6 +173,7 @@ class WipeStep:
                 hint="wipe these files manually, then run again",
             )
         report.log("searched the seed again for every secret of the site: none found")
+        sealed.forget(self.members.state_dir)
         # What proves the receipt from now on; a receipt of an older seedvm has no such file beside it.
         write_private(self.members.state_dir / receipt.KEY, now.generated.receipt_public_key)
         file.unlink()

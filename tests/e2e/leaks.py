@@ -23,7 +23,7 @@ def secrets_of(world: World) -> list[str]:
     rack = yaml.safe_load((world.demo / "rack.yaml").read_text())
     found = {machine["bmc"]["password"] for machine in rack["machines"]}
     node = next(iter(world.undercloud().values()))
-    found.update(_leaves(yaml.safe_load(world.on_machine(node, "cat", "/var/lib/seedvm/secrets.yaml"))))
+    found.update(_leaves(yaml.safe_load(world.kept(node)["secrets.yaml"])))
     return sorted(found)
 
 

@@ -66,7 +66,7 @@ def test_the_first_failure_was_told_with_machine_and_cause_while_the_others_went
 
 def test_two_bmcs_have_passwords_of_their_own_and_ironic_works_with_them(finished: World) -> None:
     node = next(iter(finished.undercloud().values()))
-    proven = yaml.safe_load(finished.on_machine(node, "cat", "/var/lib/seedvm/secrets.yaml"))["proven"]
+    proven = yaml.safe_load(finished.kept(node)["secrets.yaml"])["proven"]
     rack = yaml.safe_load((finished.demo / "rack.yaml").read_text())
     given = {one["bmc"]["address"]: one["bmc"]["password"] for one in rack["machines"]}
     rows = finished.on_machine(node, "mariadb", "-N", "-r", "-e", "SELECT extra, driver_info FROM ironic.nodes")

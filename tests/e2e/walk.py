@@ -105,6 +105,7 @@ class Walk:
         desk.until("Type the site name (demo)", within=STRETCH_LIMIT_SECONDS, unless=ENDED)
         self.tell("the review is on the screen")
         self.rotate()
+        self.world.note_recovery_key()
         for machine in (FAILS_ONCE, FAILS_FOR_GOOD):
             self.supply(machine, "dead-power")
         desk.type("dmeo")

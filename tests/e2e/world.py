@@ -6,11 +6,16 @@ It reads only; what changes the world is in the tests, by name.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from seedvm.base import process
+from seedvm.base.files import write_private
+from seedvm.site.recovery import parse
+from seedvm.site.sealed import open_sealed
+from seedvm.site.secrets_file import load_secrets
 
 VIP = "172.22.0.5"
 NAMESPACE = "seedvm-demo"
@@ -108,6 +113,16 @@ class World:
             if any(entry.get("local") == address for link in links for entry in link.get("addr_info", [])):
                 return f"m{number}"
         raise AssertionError(f"no machine of the rack holds {address}")
+
+    def note_recovery_key(self) -> None:
+        """As the operator writes it down, while the seed has it."""
+        secrets = load_secrets(self.state / "secrets.yaml")
+        write_private(self.demo / "recovery.key", secrets.generated.recovery_key.reveal())
+
+    def kept(self, machine: str) -> Mapping[str, bytes]:
+        """What a controller keeps of the site, opened with the recovery key."""
+        text = self.on_machine(machine, "cat", "/var/lib/seedvm/sealed.age")
+        return open_sealed(text, parse((self.demo / "recovery.key").read_text()), machine)[1]
 
     def undercloud(self) -> dict[str, str]:
         """Address and machine of each undercloud node."""

@@ -7,7 +7,12 @@ import asyncio
 import pytest
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.secret import Secret
 from seedvm.engine.step import Done, Todo
+from seedvm.site import recovery
+from seedvm.site.accounts import Candidate
+from seedvm.site.sealed import open_sealed
+from seedvm.site.secrets_file import load_secrets, store_proven
 from seedvm.steps.join import Join
 from tests.contract.handoff.lab import IMAGE, Lab, in_a_lab
 from tests.contract.handoff.stages import committed
@@ -21,9 +26,38 @@ def step(lab: Lab, seconds: float = 60.0) -> Join:
 @in_a_lab
 async def test_whole_members_are_told_and_nothing_is_left_to_do(lab: Lab) -> None:
     everybody = ["seed", "demo-undercloud-0", "demo-undercloud-1", "demo-undercloud-2"]
-    assert await step(lab).check() == Done({"cluster_size": 4, "members": everybody, "images": 1})
+    assert await step(lab).check() == Todo("not on every node yet: clouds.yaml, sealed.age, site.yaml")
     await step(lab).apply(lab.told)
+    assert await step(lab).check() == Done({"cluster_size": 4, "members": everybody, "images": 1})
     assert lab.told.phases[-1] == "JOIN done" and lab.told.facts["members_whole"] == "3 of 3"
+
+
+@in_a_lab
+async def test_from_here_on_every_node_keeps_the_site_and_root_of_a_node_reads_no_secret_of_it(lab: Lab) -> None:
+    await step(lab).apply(lab.told)
+    secrets, key = load_secrets(lab.state_dir / "secrets.yaml"), lab.secrets.generated.recovery_key
+    own = (secrets.generated.ssh_private_key, secrets.generated.receipt_key, key)  # the rest is in a node's metadata
+    for node in lab.nodes:
+        there = [path for path in (node.lib / "seedvm").rglob("*") if path.is_file()]
+        assert not [path for path in there for one in own if one.reveal().strip() in path.read_text()]
+        manifest, files = open_sealed((node.lib / "seedvm/sealed.age").read_text(), key, node.name)
+        assert manifest.site == "demo" and files["secrets.yaml"] == (lab.state_dir / "secrets.yaml").read_bytes()
+        with pytest.raises(SeedvmError, match="does not open"):
+            open_sealed((node.lib / "seedvm/sealed.age").read_text(), recovery.parse(recovery.make()), node.name)
+
+
+@in_a_lab
+async def test_what_changes_on_the_seed_later_reaches_the_nodes_and_what_older_versions_kept_in_the_open_goes(
+    lab: Lab,
+) -> None:
+    await step(lab).apply(lab.told)
+    store_proven(lab.state_dir / "secrets.yaml", {"172.22.1.21": Candidate("root", Secret("rotated"))})
+    (lab.nodes[1].lib / "seedvm/site_key").write_text("PRIVATE KEY")
+    assert await step(lab).check() == Todo("not on every node yet: sealed.age, site_key")
+    await step(lab).apply(lab.told)
+    assert isinstance(await step(lab).check(), Done) and not (lab.nodes[1].lib / "seedvm/site_key").exists()
+    text = (lab.nodes[2].lib / "seedvm/sealed.age").read_text()
+    assert b"rotated" in open_sealed(text, lab.secrets.generated.recovery_key, "node")[1]["secrets.yaml"]
 
 
 @in_a_lab

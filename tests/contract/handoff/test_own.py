@@ -15,7 +15,7 @@ from tests.contract.handoff.lab import Lab, in_a_lab
 from tests.contract.handoff.stages import committed, quiesced
 
 SERVICES, WORKERS, DATABASE = (installed().units(role) for role in ("server", "worker", "database"))
-KEPT = {"site.yaml", "secrets.yaml", "clouds.yaml", "site_key"}
+KEPT = {"site.yaml", "sealed.age", "clouds.yaml", "handoff.json"}
 
 
 @in_a_lab
@@ -43,8 +43,8 @@ async def test_a_file_that_one_node_lacks_and_figures_that_are_not_there_are_to_
     await committed(lab)
     step = Own(lab.members)
     await step.apply(lab.told)
-    (lab.nodes[1].lib / "seedvm/site_key").unlink()
-    assert await step.check() == Todo("not on every node yet: site_key")
+    (lab.nodes[1].lib / "seedvm/sealed.age").unlink()
+    assert await step.check() == Todo("not on every node yet: sealed.age")
     await step.apply(lab.told)
     lab.members.save(replace(lab.record, owned=None))
     assert await step.check() == Todo("ids, reboots and API gaps have not been measured yet")

@@ -100,7 +100,9 @@ async def test_the_undercloud_does_its_own_work() -> None:
         assert str(work.read_power()) == "2 BMCs answered the undercloud's conductors"
         assert sorted(rack.power) == ["/v1/nodes/n0/states/power power on", "/v1/nodes/n1/states/power power on"]
         assert work.update_stack("undercloud", "mine") == "stack undercloud UPDATE_COMPLETE with tag mine"
-        assert work.begin_spare(SpareStack("spare", "spare-0", {"resources": {}})) == "stack spare started"
+        assert (
+            work.begin_spare(SpareStack("spare", "spare-0", {"resources": {}}, Secret("key"))) == "stack spare started"
+        )
         held = b'{"bytes": "of the image"}'
         image = ServedImage("i", "seedvm-golden", len(held), hashlib.sha512(held).hexdigest())
         assert work.serve_image(image) == f"seedvm-golden: {len(held)} bytes, SHA-512 matches the upload"
