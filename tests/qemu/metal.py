@@ -21,7 +21,8 @@ from seedvm.base.files import write_private
 from seedvm.image.build import build
 from seedvm.rack import rack
 from seedvm.rack.demo_site import site_tree
-from seedvm.rack.model import RackSpec, load_rack
+from seedvm.rack.model import RackSpec
+from tests.contract.rack.desk import rack_in
 from tests.qemu.laptop import SOURCE
 
 SITE = "metal"
@@ -100,23 +101,15 @@ def metal(scratch: Path) -> Iterator[Metal]:
     """The rack up: its machines dark, its seed on."""
     images = build(SOURCE / "build/cache").folder
     password = secrets.token_hex(8)
-    before = Path.cwd()
-    os.chdir(scratch)  # a rack keeps its disks below the current folder
     state = scratch / "seed"
     state.mkdir(mode=0o700)
-    write_private(scratch / "rack.yaml", yaml.safe_dump(_rack(images, state, password)))
     write_private(state / "secrets.yaml", yaml.safe_dump({"bmc_candidates": [{"user": "admin", "password": password}]}))
     (state / "site.yaml").write_text(yaml.safe_dump(_site()))
-    spec = load_rack(scratch / "rack.yaml")
-    try:
+    with rack_in(scratch, yaml.safe_dump(_rack(images, state, password))) as spec:
         here = Metal(spec)
         rack.up(spec)
         here.says("the rack is up")
         yield here
-    finally:
-        os.chdir(scratch)  # after a Ctrl-C pytest is back in its own folder
-        rack.wipe(spec)
-        os.chdir(before)
 
 
 def _rack(images: Path, state: Path, password: str) -> dict[str, Any]:

@@ -5,7 +5,6 @@ The sequence number goes on while somebody looks, as heartbeats make it do. Sour
 
 from __future__ import annotations
 
-import contextlib
 import re
 import socket
 import struct
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from seedvm.services.load import installed
+from tests.contract.handoff.unix_server import UnixServer
 
 BEAT = 0.2
 DATABASES = installed().databases
@@ -55,28 +55,10 @@ class Member:
         self.cluster = cluster
         self.different: set[str] = set()
         self.state, self.component, self.gone, self.weight = "Synced", "Primary", False, 1
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.bind(str(path))
-        self._socket.listen(16)
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def close(self) -> None:
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                line, _ = self._socket.accept()
-            except OSError:
-                return
-            if self.gone:
-                line.close()
-            else:
-                threading.Thread(target=self._talk, args=(line,), daemon=True).start()
+        self.close = UnixServer(path, self._talk).close
 
     def _talk(self, line: socket.socket) -> None:
-        with line, contextlib.suppress(ConnectionError):
+        if not self.gone:
             salt = b"12345678", b"123456789012\0"
             caps = 0x1 | 0x200 | 0x2000 | 0x8000 | 0x80000
             head = (

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import socket
-import threading
 from collections.abc import Callable
 from pathlib import Path
+
+from tests.contract.handoff.unix_server import UnixServer
 
 MAP = "/etc/haproxy/hold.map"
 
@@ -16,24 +17,11 @@ class Haproxy:
     def __init__(self, path: Path, on_hold: Callable[[], None] = lambda: None) -> None:
         self.on_hold = on_hold
         self.held = self.down = self.odd = False
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.bind(str(path))
-        self._socket.listen(16)
-        threading.Thread(target=self._serve, daemon=True).start()
+        self.close = UnixServer(path, self._talk).close
 
-    def close(self) -> None:
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                line, _ = self._socket.accept()
-            except OSError:
-                return
-            with line:
-                if not self.down:
-                    line.sendall(self._answer(line.recv(4096).decode().split()).encode())
+    def _talk(self, line: socket.socket) -> None:
+        if not self.down:
+            line.sendall(self._answer(line.recv(4096).decode().split()).encode())
 
     def _answer(self, words: list[str]) -> str:
         if self.odd:

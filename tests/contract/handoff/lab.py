@@ -12,7 +12,6 @@ import json
 import signal
 import socket
 import sys
-import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -37,6 +36,7 @@ from tests.contract.handoff.galera import Cluster, Member
 from tests.contract.handoff.haproxy import Haproxy
 from tests.contract.handoff.machine import REPOSITORY, Machine, leave, mount
 from tests.contract.handoff.openstack import Cloud, Servers
+from tests.contract.handoff.unix_server import UnixServer
 from tests.contract.handoff.wire import Told, Wire
 from tests.contract.isolated import run_isolated
 
@@ -75,10 +75,7 @@ class Lab:
         self.wire = Wire(Path("/run/wire"))
         self.members = Members(self.site, self.secrets, self.state_dir, connect=self.connect)
         self.context = Context(self.site, self.secrets, self.state_dir, self.state_dir)
-        self._door = socket.socket(socket.AF_UNIX)
-        self._door.bind("/run/wire")
-        self._door.listen(64)
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._door = UnixServer(Path("/run/wire"), self._member)
 
     def connect(self, _: Secret) -> Wire:
         return self.wire
@@ -145,7 +142,6 @@ class Lab:
         return [f"{line['phase']} {line['state']}" for line in lines]
 
     def close(self) -> None:
-        self._door.shutdown(socket.SHUT_RDWR)
         self._door.close()
         self.servers.close()
         for one in (*self.haproxy.values(), *self.galera.values()):
@@ -252,23 +248,14 @@ class Lab:
     def _databases(self) -> int:
         return sum(one.unit("mariadb.service") == "active" for one in self.machines)
 
-    def _serve(self) -> None:
-        while True:
-            try:
-                line, _ = self._door.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._member, args=(line,), daemon=True).start()
-
     def _member(self, line: socket.socket) -> None:
-        with line, contextlib.suppress(OSError), line.makefile("rb") as lines:
+        with line.makefile("rb") as lines:
             line_of_request = lines.readline()
-            if not line_of_request:  # whoever asked has given up
-                return
-            asked = json.loads(line_of_request)
-            machine = next(one for one in self.machines if one.name == asked["machine"])
-            if machine.name in self.down:
-                return
+        if not line_of_request:  # whoever asked has given up
+            return
+        asked = json.loads(line_of_request)
+        machine = next(one for one in self.machines if one.name == asked["machine"])
+        if machine.name not in self.down:
             line.sendall(json.dumps(self.do(machine, lambda: _run(asked))).encode())
 
 

@@ -17,7 +17,7 @@ from seedvm.steps.handoff_receipt import WriteReceipt
 from seedvm.steps.handoff_rehearse import Rehearse
 from seedvm.steps.leave import LeaveCluster, WipeStep
 from tests.contract.handoff.lab import Lab, in_a_lab
-from tests.contract.handoff.stages import committed, owned, rehearsed, watched
+from tests.contract.handoff.stages import committed, owned, proven, rehearsed, watched
 
 LAST = "demo-undercloud-2"
 
@@ -158,8 +158,7 @@ async def test_a_controller_that_comes_back_is_measured_again(lab: Lab) -> None:
 
 @in_a_lab
 async def test_no_majority_is_no_doubt_and_says_who_is_missing(lab: Lab) -> None:
-    await owned(lab)
-    rehearsed(lab)
+    await proven(lab)
     lab.down |= {"demo-undercloud-1", LAST}
     with pytest.raises(Exception, match="only 1 of 3 nodes answer"):
         await WriteReceipt(lab.members).apply(lab.told)
@@ -167,8 +166,7 @@ async def test_no_majority_is_no_doubt_and_says_who_is_missing(lab: Lab) -> None
 
 @in_a_lab
 async def test_a_controller_that_goes_after_the_receipt_is_not_passed_over(lab: Lab) -> None:
-    await owned(lab)
-    rehearsed(lab)
+    await proven(lab)
     step = WriteReceipt(lab.members)
     await step.apply(lab.told)
     lab.down.add(LAST)
@@ -197,8 +195,7 @@ async def test_a_dead_bmc_and_a_machine_in_maintenance_do_not_block_the_rehearsa
 
 @in_a_lab
 async def test_a_record_that_was_lost_ends_in_doubts(lab: Lab) -> None:
-    await owned(lab)
-    rehearsed(lab)
+    await proven(lab)
     (lab.state_dir / "handoff.json").unlink()
     step = Own(lab.members)
     assert await step.check() == Todo("ids, reboots and API gaps have not been measured yet")
@@ -209,8 +206,7 @@ async def test_a_record_that_was_lost_ends_in_doubts(lab: Lab) -> None:
 
 @in_a_lab
 async def test_a_rotation_after_own_is_kept_before_the_seed_is_wiped(lab: Lab) -> None:
-    await owned(lab)
-    rehearsed(lab)
+    await proven(lab)
     await WriteReceipt(lab.members).apply(lab.told)
     secrets = lab.state_dir / "secrets.yaml"
     secrets.write_text(secrets.read_text() + "proven: {172.22.1.21: {user: root, password: rotated}}\n")

@@ -14,13 +14,12 @@ from seedvm.site.receipt import verify
 from seedvm.steps.handoff_receipt import WriteReceipt
 from seedvm.steps.leave import LeaveCluster, SeedOff, WipeStep
 from tests.contract.handoff.lab import Lab, in_a_lab
-from tests.contract.handoff.stages import owned, rehearsed
+from tests.contract.handoff.stages import owned, proven, rehearsed
 
 
 @in_a_lab
 async def test_a_hand_off_that_went_well_is_safe_to_leave_everywhere(lab: Lab) -> None:
-    await owned(lab)
-    rehearsed(lab)
+    await proven(lab)
     step = WriteReceipt(lab.members)
     assert await step.check() == Todo("there is no receipt")
     await step.apply(lab.told)
@@ -39,8 +38,7 @@ async def test_a_hand_off_that_went_well_is_safe_to_leave_everywhere(lab: Lab) -
 
 @in_a_lab
 async def test_a_node_that_lost_it_gets_it_again(lab: Lab) -> None:
-    await owned(lab)
-    rehearsed(lab)
+    await proven(lab)
     step = WriteReceipt(lab.members)
     await step.apply(lab.told)
     (lab.nodes[2].lib / "seedvm/receipt.json").unlink()
@@ -63,8 +61,7 @@ async def test_without_a_rehearsal_that_passed_or_with_a_figure_missing_there_is
 
 @in_a_lab
 async def test_figures_that_were_lost_are_doubts_and_no_dead_end(lab: Lab) -> None:
-    await owned(lab)
-    rehearsed(lab)
+    await proven(lab)
     lab.members.save(replace(lab.record, committed=Committed("demo-undercloud-0"), compared=None))
     step = WriteReceipt(lab.members)
     await step.apply(lab.told)
@@ -76,8 +73,7 @@ async def test_figures_that_were_lost_are_doubts_and_no_dead_end(lab: Lab) -> No
 
 @in_a_lab
 async def test_a_receipt_that_was_edited_is_not_believed_and_is_written_again(lab: Lab) -> None:
-    await owned(lab)
-    rehearsed(lab)
+    await proven(lab)
     step = WriteReceipt(lab.members)
     await step.apply(lab.told)
     path = lab.state_dir / "receipt.json"
@@ -93,8 +89,7 @@ async def test_a_receipt_that_was_edited_is_not_believed_and_is_written_again(la
 
 @in_a_lab
 async def test_killed_between_the_nodes_and_the_seed_it_is_written_again(lab: Lab) -> None:
-    await owned(lab)
-    rehearsed(lab)
+    await proven(lab)
     await lab.killed("handoff_receipt.WriteReceipt", "write_private(self.members.state_dir")
     assert (lab.nodes[0].lib / "seedvm/receipt.json").exists()
     step = WriteReceipt(lab.members)

@@ -15,10 +15,10 @@ from seedvm.image.build import build
 from seedvm.rack import rack
 from seedvm.rack.firmware import disk as disks
 from seedvm.rack.firmware import gpt
-from seedvm.rack.model import RackSpec, load_rack
+from seedvm.rack.model import RackSpec
 from seedvm.rack.sandbox import loop
 from tests.contract import config_drive
-from tests.contract.rack.test_machines import until
+from tests.contract.rack.desk import rack_in, until
 
 CACHE = Path(__file__).parents[3] / "build/cache"
 ADDRESS = "172.22.0.11"
@@ -80,19 +80,12 @@ class Machine:
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     golden = build(CACHE).folder / "golden.raw"
     scratch = tmp_path_factory.mktemp("imb")
-    before = Path.cwd()
-    os.chdir(scratch)
-    (scratch / "rack.yaml").write_text(RACK)
-    spec = load_rack(scratch / "rack.yaml")
-    spec.folder("m1").mkdir(parents=True)
-    disks.write(golden, spec.folder("m1") / "disk.img", 20)
-    config_drive.add(spec.folder("m1") / "disk.img", scratch, mac="52:54:00:aa:01:01", address=ADDRESS)
-    try:
+    with rack_in(scratch, RACK) as spec:
+        spec.folder("m1").mkdir(parents=True)
+        disks.write(golden, spec.folder("m1") / "disk.img", 20)
+        config_drive.add(spec.folder("m1") / "disk.img", scratch, mac="52:54:00:aa:01:01", address=ADDRESS)
         rack.up(spec)
         yield Machine(spec)
-    finally:
-        rack.wipe(spec)
-        os.chdir(before)
 
 
 def test_a_node_has_its_static_address_when_the_metadata_service_is_silent(machine: Machine) -> None:

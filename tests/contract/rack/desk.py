@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from typing import Any
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
+from seedvm.base.files import write_private
 from seedvm.rack import events, rack
 from seedvm.rack.model import CHILD_ENVIRONMENT, RackSpec, load_rack
 from tests.boot_servers import boot_servers
@@ -86,12 +86,21 @@ def until(what: str, condition: Callable[[], bool], timeout: float = 40) -> None
 
 
 @contextlib.contextmanager
+def rack_in(folder: Path, text: str) -> Iterator[RackSpec]:
+    """The rack of a rack file, which keeps its disks below this folder; not up yet, and wiped at the end."""
+    with contextlib.chdir(folder):
+        write_private(folder / "rack.yaml", text)
+        spec = load_rack(folder / "rack.yaml")
+        try:
+            yield spec
+        finally:
+            with contextlib.chdir(folder):  # after a Ctrl-C pytest is back in its own folder
+                rack.wipe(spec)
+
+
+@contextlib.contextmanager
 def open_desk(scratch: Path) -> Iterator[Desk]:
     """The rack up, with dnsmasq and a web server on its router."""
-    before = Path.cwd()
-    os.chdir(scratch)
-    (scratch / "rack.yaml").write_text(RACK)
-    spec = load_rack(scratch / "rack.yaml")
     tree = make_tree(scratch / "tree")
     served = scratch / "served"
     served.mkdir()
@@ -99,7 +108,7 @@ def open_desk(scratch: Path) -> Iterator[Desk]:
     (served / "kernel").write_text("a kernel that nobody runs")
     (served / "undionly.kpxe").write_bytes(bytes(50_000))
     (served / "boot.ipxe").write_text(SCRIPT)
-    try:
+    with rack_in(scratch, RACK) as spec:
         rack.up(spec)
         commands = boot_servers(served, "--dhcp-boot=tag:!ipxe,undionly.kpxe")
         servers = [
@@ -111,6 +120,3 @@ def open_desk(scratch: Path) -> Iterator[Desk]:
         finally:
             for server in servers:
                 process.stop(server)
-    finally:
-        rack.wipe(spec)
-        os.chdir(before)
