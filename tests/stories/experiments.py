@@ -6,11 +6,13 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from tests.stories.handoff_storm import figures, table
-from tests.stories.story import SOURCE, Figures, Story
+from tests.stories.handoff_storm import ROUNDS, concluded
+from tests.stories.story import Figures, Story
 from tests.storm.experiments import EXPERIMENTS
 from tests.storm.point import ready
-from tests.storm.round import Script, play
+from tests.storm.round import Stage, play
+from tests.storm.script import Blow, Script
+from tests.storm.table import keep
 
 TAKES = "Takes about 8 minutes, and 15 more where no rack is saved yet."
 
@@ -27,10 +29,12 @@ def runner(name: str) -> Callable[[Story], Figures]:
 
 def _run(story: Story, *, name: str) -> Figures:
     one = EXPERIMENTS[name]
-    world, point = ready(Path("build"), story.folder, story.say)
-    script = Script(one.moment, one.strike, name, spare=one.spare, also=one.also)
-    folder = (SOURCE / story.folder / "round").resolve()
-    outcome = play(world, point, script, 1, story.number("SEED", 1), folder, story.say)
-    table(story.folder, [outcome])
-    assert not outcome.wrong, f"{outcome.line}\nright is: {one.right}"
-    return figures([outcome])
+    world, point = ready(Path("build"), story.folder, story.say, story.environment.get("POINT", ""))
+    script = Script((Blow(one.moment, one.strike, name),), spare=one.spare, also=one.also)
+    stage = Stage(world, point, ROUNDS / f"handoff-{name}", story.say)
+    outcome = play(stage, script, 1, story.number("SEED", 1))
+    keep(outcome, ROUNDS / "experiments.jsonl")
+    try:
+        return concluded(story.folder, [outcome])
+    except AssertionError as error:
+        raise AssertionError(f"{error}\nright is: {one.right}") from None

@@ -2,52 +2,56 @@
 
 Takes about 8 minutes a round (ROUNDS, usually 1), and 15 more where no rack is saved yet; needs root, 24 GB of memory and 60 GB of disk.
 
-SEED (usually 1) chooses moment and blow: 150 seeds in a row have every blow in every step. Round n of a run is SEED + n - 1, so a round
-that failed is played again by its own SEED with ROUNDS=1. SPARE=1 lets the rehearsal deploy a spare, as the demo does, which takes two
-minutes more. Each round restores the rack as it was just before QUIESCE. It must end with SAFE TO LEAVE: YES, without two holders of the
-VIP that can reach each other, without the loss of a row that was acknowledged to a writer, and with every id as before. The table is in
-build/stories/handoff-storm/rounds.txt; the folder of a round that failed has journal and logs.
+SEED (usually 1) chooses moments and blows. BLOWS (usually 1) is how many fall in one hand-off, each in its own part of it: 150 seeds in a
+row have every blow in every step with BLOWS=1, 45 with BLOWS=4. Round n of a run is SEED + n - 1, so a round that failed is played again by
+its own SEED with ROUNDS=1. SPARE=1 lets the rehearsal deploy a spare, as the demo does, which takes two minutes more. Each round restores
+the rack as it was just before QUIESCE; POINT=name takes another saved rack (`seedvm rack saved`), whatever the images are now. It must end
+with SAFE TO LEAVE: YES, without two holders of the VIP that can reach each other, without the loss of a row that was acknowledged to a
+writer, and with every id as before. All rounds ever played are kept in build/storm, with journal and logs of each; `python -m
+tests.storm.table` prints them, and which blow has fallen in which step.
 """
 
 from __future__ import annotations
 
-import json
-import random
 from pathlib import Path
 
 from tests.stories.story import SOURCE, Figures, Story
-from tests.storm.blows import BLOWS, STEPS, Moment
 from tests.storm.point import ready
-from tests.storm.round import Outcome, Script, play
+from tests.storm.round import Stage, play
+from tests.storm.script import chosen
+from tests.storm.table import Outcome, keep, markdown
+
+ROUNDS = SOURCE / "build/storm"
 
 
 def run(story: Story) -> Figures:
-    rounds, seed, spare = story.number("ROUNDS", 1), story.number("SEED", 1), story.number("SPARE", 0)
-    world, point = ready(Path("build"), story.folder, story.say)
+    rounds, seed = story.number("ROUNDS", 1), story.number("SEED", 1)
+    blows, spare = story.number("BLOWS", 1), story.number("SPARE", 0)
+    world, point = ready(Path("build"), story.folder, story.say, story.environment.get("POINT", ""))
     outcomes: list[Outcome] = []
     for number in range(rounds):
-        script = chosen(seed + number, spare=bool(spare))
-        folder = (SOURCE / story.folder / f"round-{seed + number}").resolve()
-        outcomes.append(play(world, point, script, number + 1, seed + number, folder, story.say))
-        table(story.folder, outcomes)
+        folder = ROUNDS / f"round-{seed + number}-{blows}"
+        script = chosen(seed + number, count=blows, spare=bool(spare))
+        outcomes.append(play(Stage(world, point, folder, story.say), script, number + 1, seed + number))
+        keep(outcomes[-1])
+    return concluded(story.folder, outcomes)
+
+
+def concluded(folder: Path, outcomes: list[Outcome]) -> Figures:
+    """The table of one run; AssertionError names each round that was wrong."""
+    (folder / "rounds.md").write_text(markdown(outcomes) + "\n")
     failed = [one for one in outcomes if one.wrong]
     assert not failed, "\n".join(one.line for one in failed)
     return figures(outcomes)
 
 
-def chosen(seed: int, *, spare: bool) -> Script:
-    """What happens in the round of this seed. So many seeds in a row as there are pairs have every blow in every step once."""
-    steps, blows = list(STEPS), list(BLOWS)
-    turn = seed - 1
-    step = steps[turn % len(steps)]
-    blow = blows[(turn // len(steps) + 4 * (turn % len(steps))) % len(blows)]
-    after = round(random.Random(f"moment {seed}").uniform(0, STEPS[step]), 1)
-    return Script(Moment(step, after), BLOWS[blow], blow, spare=spare)
-
-
 def figures(outcomes: list[Outcome]) -> dict[str, float]:
     """The worst of all rounds."""
-    found = {"rounds": len(outcomes), "rows_lost": sum(one.rows_lost for one in outcomes)}
+    found = {
+        "rounds": len(outcomes),
+        "blows": sum(len(one.blows) for one in outcomes),
+        "rows_lost": sum(one.rows_lost for one in outcomes),
+    }
     worst = {
         "handoff_longest_gap_seconds": [one.gap for one in outcomes if one.gap is not None],
         "handoff_write_pause_seconds": [one.pause for one in outcomes if one.pause is not None],
@@ -55,9 +59,3 @@ def figures(outcomes: list[Outcome]) -> dict[str, float]:
         "seconds": [round(one.seconds) for one in outcomes],
     }
     return found | {name: max(values) for name, values in worst.items() if values}
-
-
-def table(folder: Path, outcomes: list[Outcome]) -> None:
-    """The rounds so far, for people and for programs."""
-    (folder / "rounds.txt").write_text("\n".join(one.line for one in outcomes) + "\n")
-    (folder / "rounds.json").write_text(json.dumps([vars(one) for one in outcomes], indent=1) + "\n")

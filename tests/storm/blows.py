@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import signal
 from collections.abc import Callable, Mapping
@@ -25,6 +26,11 @@ def _fault(
     return words + (f" for {seconds:g} s" if seconds else "")
 
 
+def _seconds(chance: random.Random, least: float, most: float) -> int:
+    """As often from 10 to 30 s as from 30 to 90 s: how long trouble lasts spans orders of magnitude."""
+    return round(math.exp(chance.uniform(math.log(least), math.log(most))))
+
+
 def _a_controller(world: World, chance: random.Random) -> str:
     """Any of the three; the VIP's holder as often as one of the others."""
     members = world.controllers()
@@ -43,8 +49,9 @@ def engine_terminated(world: World, chance: random.Random) -> str:
 
 
 def engine_stopped(world: World, chance: random.Random) -> str:
-    """The engine alone stands still, longer than writes may be held."""
-    seconds = 250 if chance.random() < 0.5 else chance.randint(5, 120)
+    """The engine alone stands still; before the mark half of the times for longer than writes may be held."""
+    held = not (world.state / "handed-over").exists()
+    seconds = 250 if held and chance.random() < 0.5 else _seconds(chance, 5, 60)
     if not world.signal_engine(signal.SIGSTOP):
         return "no engine to stop"
     words = ["sh", "-c", "(sleep $1; pkill -CONT -f /usr/local/bin/seedvm) >/dev/null 2>&1 &", "sh", str(seconds)]
@@ -53,7 +60,7 @@ def engine_stopped(world: World, chance: random.Random) -> str:
 
 
 def seed_power_cut(world: World, chance: random.Random) -> str:
-    return _fault(world, "power-off", SEED, seconds=chance.randint(3, 60))
+    return _fault(world, "power-off", SEED, seconds=_seconds(chance, 3, 60))
 
 
 def seed_reset(world: World, chance: random.Random) -> str:
@@ -71,41 +78,41 @@ def controller_reset(world: World, chance: random.Random) -> str:
 
 def controller_away(world: World, chance: random.Random) -> str:
     """Power is gone and does not come back for minutes, whatever Ironic asks its BMC."""
-    machine, seconds = _a_controller(world, chance), chance.randint(120, 300)
+    machine, seconds = _a_controller(world, chance), _seconds(chance, 120, 300)
     _fault(world, "dead-power", machine, seconds=seconds - 5)
     return _fault(world, "power-off", machine, seconds=seconds)
 
 
 def cable_cut(world: World, chance: random.Random) -> str:
     machine = SEED if chance.random() < 0.5 else _a_controller(world, chance)
-    return _fault(world, "cut", machine, seconds=chance.randint(10, 300))
+    return _fault(world, "cut", machine, seconds=_seconds(chance, 10, 300))
 
 
 def partition(world: World, chance: random.Random) -> str:
     """A minority, with or without the seed."""
     group = chance.choice([(SEED,), (_a_controller(world, chance),), (SEED, _a_controller(world, chance))])
-    return _fault(world, "partition", *group, seconds=chance.randint(10, 180))
+    return _fault(world, "partition", *group, seconds=_seconds(chance, 10, 180))
 
 
 def bmc_dark(world: World, chance: random.Random) -> str:
     return _fault(
-        world, "bmc-dark", chance.choice([one.name for one in world.spec.machines]), seconds=chance.randint(60, 300)
+        world, "bmc-dark", chance.choice([one.name for one in world.spec.machines]), seconds=_seconds(chance, 60, 300)
     )
 
 
 def bmc_wire_cut(world: World, chance: random.Random) -> str:
     """The seed's own cable on the BMCs' wire."""
-    return _fault(world, "cut", SEED, seconds=chance.randint(60, 300), wire="bmc")
+    return _fault(world, "cut", SEED, seconds=_seconds(chance, 60, 300), wire="bmc")
 
 
 def disk_full(world: World, chance: random.Random) -> str:
     machine = SEED if chance.random() < 0.5 else _a_controller(world, chance)
-    return _fault(world, "disk-full", machine, seconds=chance.randint(30, 120), leave_mb=chance.choice([0, 1, 40]))
+    return _fault(world, "disk-full", machine, seconds=_seconds(chance, 30, 120), leave_mb=chance.choice([0, 1, 40]))
 
 
 def freeze(world: World, chance: random.Random) -> str:
     machine = SEED if chance.random() < 0.5 else _a_controller(world, chance)
-    return _fault(world, "freeze", machine, seconds=chance.randint(5, 90))
+    return _fault(world, "freeze", machine, seconds=_seconds(chance, 5, 90))
 
 
 def database_kill(world: World, chance: random.Random) -> str:

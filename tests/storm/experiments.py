@@ -20,9 +20,11 @@ from seedvm.rack import rack
 from seedvm.rack.inject import FaultRequest, inject
 from seedvm.rack.model import CHILD_ENVIRONMENT
 from tests.storm.blows import Moment, Strike
+from tests.storm.judge import ROOT, galera
 from tests.storm.world import ENGINE, MEMBERS, SEED, VIP, World, wait
 
 _SOON = 120.0
+_LOGIN_SECONDS = 10.0
 
 
 def _nothing_more(_world: World) -> list[str]:
@@ -101,6 +103,28 @@ def keystone_silent(world: World, _: random.Random) -> str:
     return "engine killed, Keystone stopped on every node for 100 s"
 
 
+def first_controller_loses_database(world: World, _: random.Random) -> str:
+    """The controller that is asked first has no database; what a login costs then is measured from outside."""
+    _end_engine(world)
+    machine = _controller(world, 0)
+    world.on(machine, "systemctl", "stop", "mariadb", seconds=90)
+    script = (
+        "import sys, time\n"
+        "from tests.storm.writer import Keystone\n"
+        "keystone, began = Keystone(*sys.stdin.read().split()), time.monotonic()\n"
+        "while not keystone.token and time.monotonic() - began < 60:\n"
+        "    try: keystone.login()\n"
+        "    except Exception: time.sleep(0.1)\n"
+        "print(round(time.monotonic() - began, 1))\n"
+    )
+    seconds = float(_python(world, script))
+    world.on(machine, "systemctl", "start", "--no-block", "mariadb")
+    wait("its database is a member again", lambda: galera(world, machine) == 4, _SOON, every=1)
+    _free_engine(world)
+    assert seconds <= _LOGIN_SECONDS, f"a login took {seconds:g} s with the first controller's database stopped"
+    return f"engine killed, database of {machine} stopped; a login took {seconds:g} s"
+
+
 def new_image(world: World, _: random.Random) -> str:
     """Writes pass again, and a user makes something."""
     _end_engine(world)
@@ -118,10 +142,11 @@ def new_image(world: World, _: random.Random) -> str:
     return "engine killed, a user creates an image"
 
 
-def _python(world: World, script: str) -> None:
-    account = world.password()
-    command = process.Command([sys.executable, "-c", script], netns=world.spec.namespace, env=CHILD_ENVIRONMENT)
-    process.run(command, timeout=60, input=f"{VIP} {account}")
+def _python(world: World, script: str) -> str:
+    """What a script prints that runs on the rack's router, with VIP and password on its standard input."""
+    environment = {**CHILD_ENVIRONMENT, "PYTHONPATH": str(ROOT)}
+    command = process.Command([sys.executable, "-c", script], netns=world.spec.namespace, env=environment)
+    return process.run(command, timeout=90, input=f"{VIP} {world.password()}").stdout
 
 
 def watcher_resets(world: World, _: random.Random) -> str:
@@ -216,6 +241,11 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         "A dead BMC of a spare is named, and a receipt is possible.",
         Moment("handoff-retire"),
         spare_bmc_dark,
+    ),
+    "f6": Experiment(
+        "With the database of the first controller stopped a login works within 10 s.",
+        Moment("handoff-commit", 0, "done"),
+        first_controller_loses_database,
     ),
     "f9": Experiment(
         "A node that is lost after FENCE leaves no stopped worker behind on the seed.",

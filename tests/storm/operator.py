@@ -16,7 +16,7 @@ from seedvm.rack import rack
 from tests.storm.world import SEED, World, last, wait
 
 _RUN_SECONDS = 25 * 60.0
-_PAUSE_SECONDS = 15.0
+_PAUSE_SECONDS = 5.0
 _READY_SECONDS = 150.0
 _MARK = "handed-over"
 _WORKERS = ("heat-engine", "ironic-conductor", "nova-scheduler")
@@ -26,11 +26,15 @@ _ACCEPT = re.compile(r"seedvm handoff accept ([\w.-]+)")
 
 @dataclass
 class Operator:
-    """`tries` are the reasons and hints of each run that did not end with the seed off; `wrong` is what such a run left behind."""
+    """`tries` are the reasons and hints of each run that did not end with the seed off; `wrong` is what such a run left behind.
+
+    `calm` returns when it may look: a blow of several steps has been struck.
+    """
 
     world: World
     say: Callable[[str], None]
     most: int
+    calm: Callable[[], None] = lambda: None
     tries: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
@@ -38,6 +42,7 @@ class Operator:
         """Run again until the seed has left; False when that was not so after so many tries."""
         while True:
             self.until_engine_ends()
+            self.calm()
             if self.world.seed_has_left():
                 return True
             if len(self.tries) >= self.most:

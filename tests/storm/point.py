@@ -20,10 +20,12 @@ _DEPLOY_SECONDS = 40 * 60.0
 _FIRST_OF_HANDOFF = "handoff-quiesce"
 
 
-def ready(build_dir: Path, folder: Path, say: Callable[[str], None]) -> tuple[World, str]:
-    """The rack and the name of its saved point, made now if there is none for these images."""
-    build(build_dir / "cache", on_progress=lambda _: None)
+def ready(build_dir: Path, folder: Path, say: Callable[[str], None], wanted: str = "") -> tuple[World, str]:
+    """The rack and the name of its saved point, made now if there is none for these images; `wanted` names one that is there."""
     world = World(build_dir)
+    if wanted:
+        return world, wanted
+    build(build_dir / "cache", on_progress=lambda _: None)
     name = f"before-handoff-{world.paths.images.resolve().name}"
     if world.paths.rack_file.exists() and any(one.name == name for one in saved.saved(world.spec)):
         return world, name
