@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import shutil
 import time
@@ -26,10 +27,13 @@ from seedvm.provisioning.ownership import cloud_of, look, silent
 from seedvm.services.load import installed
 
 LOCAL_DATA = Path("/var/lib/os-collect-config/local-data/seedvm.json")
+CONFIGURED = Path("/var/lib/os-collect-config/seedvm-configured")
+"""The SHA-256 of the metadata with which the seed's configuration went well."""
 NETWORK_UNITS = Path("/etc/systemd/network")
 _CONFIGURE = "seedvm-configure"
 _CONFIGURE_SECONDS = 900.0
 _ANSWER_SECONDS = 420.0
+_BOOT_SECONDS = 90.0
 _REHEARSAL_SECONDS = 1800.0
 _LOOK_EVERY = 2.0
 
@@ -122,6 +126,7 @@ class SeedServicesStep:
 
     context: Context
     answer_seconds: float = _ANSWER_SECONDS
+    boot_seconds: float = _BOOT_SECONDS
     look_every: float = _LOOK_EVERY
     name: ClassVar[str] = "seed-services"
     title: ClassVar[str] = "Start OpenStack on the seed"
@@ -152,15 +157,30 @@ class SeedServicesStep:
             vip.hold_writes(False)
             # Its FENCE stopped them, and not all of them are os-refresh-config's to start.
             await units.start(installed().units("worker"))
+        if _configured() == _digest(self._tree()) and await self._boots(report):
+            return
         report.log("configuring the seed's services")
+        CONFIGURED.unlink(missing_ok=True)
         async with asyncio.TaskGroup() as group:
             configuring = group.create_task(process.arun(configure_command(), timeout=_CONFIGURE_SECONDS))
             await self._answering(configuring, report)
+        write_private(CONFIGURED, _digest(self._tree()))
+
+    async def _boots(self, report: Report) -> bool:
+        """Whether a seed that was configured like this comes up by itself; configuring it again restarts what is just starting."""
+        deadline, total = time.monotonic() + self.boot_seconds, _total()
+        while lacking := await lacks(cloud_of(self.context)):
+            if time.monotonic() > deadline:
+                report.log(f"not up after {self.boot_seconds:g} s: {', '.join(lacking)}")
+                return False
+            report.progress(total - min(len(lacking), total), total, "services")
+            await asyncio.sleep(self.look_every)
+        return True
 
     async def _answering(self, configuring: asyncio.Task[process.Completed], report: Report) -> None:
         """Tell how many services answer until all do; the clock runs from the end of the configuration."""
         cloud, reported, deadline = cloud_of(self.context), "", 0.0
-        total = len(installed().apis) + len(_WORKERS)
+        total = _total()
         while (lacking := await lacks(cloud)) or not configuring.done():
             if not configuring.done():
                 deadline = time.monotonic() + self.answer_seconds
@@ -184,6 +204,10 @@ class SeedServicesStep:
 
 
 _WORKERS = ("ironic-conductor", "nova-compute", "heat-engine", "provisioning network")
+
+
+def _total() -> int:
+    return len(installed().apis) + len(_WORKERS)
 
 
 async def lacks(cloud: Cloud) -> tuple[str, ...]:
@@ -224,6 +248,17 @@ def write_local_data(tree: str) -> None:
     """The seed's metadata where os-collect-config's local collector finds it; it holds every secret."""
     LOCAL_DATA.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_private(LOCAL_DATA, tree)
+
+
+def _digest(tree: str) -> str:
+    return hashlib.sha256(tree.encode()).hexdigest()
+
+
+def _configured() -> str:
+    try:
+        return CONFIGURED.read_text()
+    except OSError:
+        return ""
 
 
 def _stored() -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,10 +14,11 @@ from seedvm.base.errors import SeedvmError
 from seedvm.controller import handed_over
 from seedvm.engine.step import Blocked, Done, Todo
 from seedvm.plan import build_plan
+from seedvm.provisioning.ownership import cloud_of
 from seedvm.services.load import installed
 from seedvm.steps.departed import Past
 from seedvm.steps.preflight import PreflightStep
-from seedvm.steps.seed import LOCAL_DATA, SeedNetworkStep, SeedServicesStep
+from seedvm.steps.seed import LOCAL_DATA, SeedNetworkStep, SeedServicesStep, lacks
 from tests.conftest import SITE_TEXT
 from tests.contract.handoff.lab import Lab, in_a_lab, in_a_lab_of
 from tests.contract.handoff.stages import owned, quiesced
@@ -80,6 +83,25 @@ async def test_a_configuration_that_fails_says_why_and_is_done_again(lab: Lab) -
     await lab.killed("seed.SeedServicesStep", 'report.log("configuring the seed')
     await services(lab).apply(lab.told)
     assert isinstance(await services(lab).check(), Done)
+
+
+@in_a_lab
+async def test_a_seed_that_boots_again_is_waited_for_and_configured_only_when_it_does_not_come_up(lab: Lab) -> None:
+    await services(lab).apply(lab.told)
+    configured = Path("/run/configured")
+    configured.unlink()
+    for machine in lab.machines:
+        machine.units("heat-engine.service", state="inactive")
+    async with asyncio.TaskGroup() as group:
+        booting = group.create_task(replace(services(lab), boot_seconds=60.0).apply(lab.told))
+        while "heat-engine" not in await lacks(cloud_of(lab.context)):
+            await asyncio.sleep(0)
+        assert not booting.done()
+        lab.start("heat-engine.service")
+    assert not configured.exists() and isinstance(await services(lab).check(), Done)
+    lab.seed.units("heat-engine.service", state="inactive")
+    await replace(services(lab), boot_seconds=0.0).apply(lab.told)
+    assert configured.exists() and isinstance(await services(lab).check(), Done)
 
 
 @in_a_lab
