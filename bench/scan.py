@@ -4,8 +4,9 @@ nmap is measured for the same answer (who speaks what, with certificates) on the
 with --quick on a /22 only. FreeIPMI's ipmidetectd pings a list of hosts again and again: its time is that until it has seen every
 BMC, at its fastest. ipmiutil asks one address after the other, so it gets a /26.
 
-The odd ones are the oddities of tests/datacenter among plain BMCs: those 800 are scanned and proven alone, and then with the 200. Each of
-the thousand must be listed, none locked, and none blocked or held by our own fault; the ratio of the times of the 800 is printed.
+The odd ones are the oddities of tests/datacenter among 800 plain BMCs. Their times are compared with those among 200 more plain ones, which
+is what the oddity costs, and with those of the 800 alone, which has no aim: 200 more hosts are more work, odd or not. Each of
+the thousand must be listed, none locked, and none blocked or held by our own fault.
 """
 
 from __future__ import annotations
