@@ -29,6 +29,7 @@ from seedvm.site.accounts import Candidate
 from seedvm.site.secrets_file import load_proven, store_proven
 
 AT_ONCE = 256  # BMCs; slow ones hold a place for up to a minute each, and the others must not wait for them
+STRAGGLERS = 10  # one BMC in so many may still be at it when those begin that only a login can test
 RETRY_SECONDS = 60.0  # after what nobody thought of
 KEEP_REST = 0.5  # seconds; to write a thousand machines takes a fifth of one
 _Kept = tuple[KnownMachine, Candidate | None]  # with the account that opened it
@@ -77,14 +78,34 @@ class CredentialsStep:
         closed = set(await self._closed([one for one in machines if not self._waits(one, proven)], proven))
         todo = [one for one in machines if one.bmc in closed or self._waits(one, proven)]
         ipmi_first = [one for one in todo if "ipmi-2.0" in one.protocols]
-        done = 0
-        for wave in (ipmi_first, [one for one in todo if one not in ipmi_first]):
-            work = partial(
-                self._prove, proven=proven, pairs=self._opened(), gate=asyncio.Semaphore(AT_ONCE), report=report
-            )
-            await each(wave, work, partial(self._fell, report=report), where=self.name)
-            done += len(wave)
-            report.progress(done, len(todo), "BMCs")
+        gate, enough = asyncio.Semaphore(AT_ONCE), asyncio.Event()
+        left = len(ipmi_first)
+        most = left // STRAGGLERS
+
+        async def one(machine: KnownMachine, pairs: Sequence[Candidate]) -> None:
+            await self._prove(machine, proven, pairs, gate, report)
+
+        async def first(machine: KnownMachine) -> None:
+            nonlocal left
+            try:
+                await one(machine, pairs)
+            finally:
+                left -= 1
+                if left <= most:
+                    enough.set()
+
+        async def second() -> None:
+            """Those that only a login can test: with the pairs that opened the others, while the last of those are still at it."""
+            if ipmi_first:
+                await enough.wait()
+            work = partial(one, pairs=self._opened())
+            await each([one for one in todo if one not in ipmi_first], work, fell, where=self.name)
+
+        fell, pairs = partial(self._fell, report=report), self._opened()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(each(ipmi_first, first, fell, where=self.name))
+            group.create_task(second())
+        report.progress(len(todo), len(todo), "BMCs")
 
     def _machines(self) -> list[KnownMachine]:
         """The machines that may be logged in to: in the ranges, answering, not excluded."""
