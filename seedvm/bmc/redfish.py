@@ -71,7 +71,7 @@ class RedfishBmc(RedfishAccount):
     async def system(self) -> System:
         """The one system of the service."""
         async with self.session():
-            systems = await self.collection(self.root_link("Systems"))
+            systems = (await self.collection(self.root_link("Systems"))).sure()
             if systems.count != 1 or len(systems.members) != 1:
                 raise SeveralSystems(self.address, systems.count)
             [path] = systems.members

@@ -51,6 +51,7 @@ __all__ = [
 ANSWER_SECONDS = 30.0
 ROOT = "/redfish/v1/"
 BUSY = (429, 503)
+CLOSED = (401, 403)  # of a root that wants a login itself
 NO_SESSIONS = (404, 405, 501)
 SESSIONS_FULL = ("sessionlimitexceeded", "createlimitreachedforresource", "maximum number of user sessions")
 WRONG_PAIR = (400, 401, 403)  # iLO answers 400 with UnauthorizedLoginAttempt to a session with a wrong password
@@ -165,9 +166,9 @@ class RedfishHttp:
         self.logged_in = False
         root = await self._send("GET", ROOT, None, {})
         if root.status in BUSY:
-            raise Busy(
-                self.address, root.status, _wait(root) or 60.0
-            )  # basic, where sessions are unknown, might be refused and counted
+            raise Busy(self.address, root.status, _wait(root) or 60.0)  # basic might be refused, and counted
+        if root.status != 200 and root.status not in CLOSED:
+            raise error_of(self.address, f"GET {ROOT}", root)  # nothing is known of it: basic is no answer to that
         self._root = root.body if root.status == 200 else {}
         sessions = link(subtree(self._root, "Links"), "Sessions")
         if not sessions:

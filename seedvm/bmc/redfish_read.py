@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from seedvm.base.errors import SeedvmError
 from seedvm.bmc.redfish_answer import error_of, link, links
-from seedvm.bmc.redfish_errors import PasswordChangeRequired
+from seedvm.bmc.redfish_errors import PasswordChangeRequired, Unauthorized
 from seedvm.bmc.redfish_http import RedfishHttp
 from seedvm.foreign.numbers import integer
 from seedvm.foreign.text import exact, shown
@@ -36,11 +36,21 @@ class OptionalResource:
 @dataclass(frozen=True)
 class Collection:
     """A collection's members that are named, and how many it says that there are: more, where one has no reference. `whole` is false
-    where it names a further page that cannot be had: one that came before, or one too many."""
+    where it names a further page that cannot be had: one that came before, one too many, or one that fails, with `fault`. `elsewhere` are
+    the members that are not in this service, as they were written, each with its error."""
 
     members: tuple[str, ...]
     count: int
     whole: bool
+    elsewhere: Mapping[str, SeedvmError] = field(default_factory=dict)
+    fault: SeedvmError | None = None
+
+    def sure(self) -> Collection:
+        """Itself, for who must have all of it. Raises what is wrong with it."""
+        for error in (*self.elsewhere.values(), self.fault):
+            if error is not None:
+                raise error
+        return self
 
 
 @dataclass(frozen=True)
@@ -66,25 +76,39 @@ class RedfishReader(RedfishHttp):
 
     async def members(self, path: str) -> tuple[str, ...]:
         """The paths of a collection's members, of all its pages."""
-        return (await self.collection(path)).members
+        return (await self.collection(path)).sure().members
 
     async def collection(self, path: str) -> Collection:
-        """A collection over all its pages; a page that comes again ends it."""
+        """A collection over all its pages; a page that comes again ends it, and one that fails after the first. Raises what the first does,
+        and at each page a refusal of the login."""
         found: dict[str, None] = {}
-        seen: set[str] = set()
-        page, following, count, nameless = path, "", 0, 0
-        while page not in seen and len(seen) < PAGES and len(found) < MOST_MEMBERS:
-            seen.add(page)
-            body = await self.get(page)
+        elsewhere: dict[str, SeedvmError] = {}
+        seen: dict[str, None] = {}
+        following, count, nameless = path, 0, 0
+        fault = None
+        while following and len(seen) < PAGES and len(found) < MOST_MEMBERS:
+            try:
+                page = self.path(following, next(reversed(seen), path))
+                if page in seen:
+                    break
+                body = await self.get(page)
+            except SeedvmError as error:
+                if not seen or isinstance(error, Unauthorized | PasswordChangeRequired):
+                    raise
+                fault = error
+                break
+            seen[page] = None
             count = max(count, integer(body.get("Members@odata.count"), 0, MOST_COUNT) or 0)
             named = links(body, "Members")
             nameless += _length(body) - len(named)
-            found |= {self.path(one, page): None for one in named}
+            for one in named:
+                try:
+                    found[self.path(one, page)] = None
+                except SeedvmError as error:
+                    elsewhere[shown(one, 100)] = error
             following = exact(body.get("Members@odata.nextLink")) or link(body, "Members@odata.nextLink")
-            if not following:
-                break
-            page = self.path(following, page)
-        return Collection(tuple(found), max(count, len(found) + nameless), whole=not following)
+        count = max(count, len(found) + len(elsewhere) + nameless)
+        return Collection(tuple(found), count, not following, elsewhere, fault)
 
     def begin_extras(self) -> None:
         """From here on optional resources have their time."""
@@ -113,10 +137,15 @@ class RedfishReader(RedfishHttp):
             raise
         except SeedvmError as error:
             return OptionalMembers(fault=self.unread(shown(reference, 100), error))
-        more = max(listed.count - most, listed.count - len(listed.members), 0 if listed.whole else 1)
+        if listed.fault:
+            self.unread(f"a further page of {path}", listed.fault)
+        foreign = [
+            OptionalResource(one, None, self.unread(f"{one} in {path}", why)) for one, why in listed.elsewhere.items()
+        ][:most]
+        more = max(listed.count - most, listed.count - len(listed.members) - len(foreign), 0 if listed.whole else 1)
         if more and len(listed.members) > most:
             self.doubt(f"{UNREAD} {path}", f"{path} lists {listed.count} members: the first {most} are read")
-        return OptionalMembers(tuple([await self.part(one) for one in listed.members[:most]]), more)
+        return OptionalMembers((*[await self.part(one) for one in listed.members[:most]], *foreign), more)
 
     def need_time(self, path: str) -> None:
         if self._extra_until and time.monotonic() > self._extra_until:

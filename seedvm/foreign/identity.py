@@ -13,7 +13,7 @@ import uuid
 from seedvm.foreign.text import exact
 
 _PLACEHOLDER_UUIDS = frozenset(
-    uuid.UUID(text)
+    bytes(sorted(uuid.UUID(text).bytes))  # firmware and tools disagree on the order of bytes in each field
     for text in (
         "03000200-0400-0500-0006-000700080009",  # AMI's reference BIOS
         "12345678-1234-5678-90ab-cddeefaabbcc",  # reference boards, Supermicro samples among them
@@ -45,19 +45,23 @@ _PLACEHOLDERS = re.compile(
     re.IGNORECASE,
 )
 
+_MAC = re.compile(
+    r"(?:0[xX])?[0-9A-Fa-f]{12}|[0-9A-Fa-f]{1,2}([:. -])(?:[0-9A-Fa-f]{1,2}\1){4}[0-9A-Fa-f]{1,2}"
+    r"|[0-9A-Fa-f]{4}([:.-])[0-9A-Fa-f]{4}\2[0-9A-Fa-f]{4}|[0-9A-Fa-f]{6}[:-][0-9A-Fa-f]{6}"
+)
+_UUID = re.compile(
+    r"(?:urn:)?(?:uuid[:=]? ?)?[({]?(?:0x)?([0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})[)}]?"
+)
+
 
 def mac(value: object) -> str | None:
-    """A NIC's address in any notation (colons, dashes, dots, bare) as aa:bb:cc:dd:ee:ff; None for groups, zeros and anything else."""
+    """A NIC's address in any notation (colons, dashes, dots, spaces, bare) as aa:bb:cc:dd:ee:ff; None for groups, zeros and all else."""
     text = exact(value, 64)
-    if not re.fullmatch(
-        r"[0-9A-Fa-f]{12}|([0-9A-Fa-f]{1,2}([:-]))(?:[0-9A-Fa-f]{1,2}\2){4}[0-9A-Fa-f]{1,2}|(?:[0-9A-Fa-f]{4}\.){2}[0-9A-Fa-f]{4}|[0-9A-Fa-f]{6}-[0-9A-Fa-f]{6}",
-        text,
-    ):
+    if not _MAC.fullmatch(text):
         return None
-    parts = re.split(r"[:-]", text)
-    digits = "".join(part.zfill(2) for part in parts) if len(parts) == 6 else re.sub("[.-]", "", text)
-    raw = bytes.fromhex(digits)
-    return mac_of_bytes(raw)
+    parts = re.split(r"[:. -]", text.removeprefix("0x").removeprefix("0X"))
+    digits = "".join(part.zfill(2) for part in parts) if len(parts) == 6 else "".join(parts)
+    return mac_of_bytes(bytes.fromhex(digits))
 
 
 def mac_of_bytes(raw: bytes) -> str | None:
@@ -73,25 +77,24 @@ def is_locally_administered(address: str) -> bool:
 
 
 def uuid_of(value: object) -> uuid.UUID | None:
-    """A UUID in text, with or without dashes, braces or urn:uuid:; None for placeholders."""
-    text = exact(value, 64).lower().removeprefix("urn:uuid:").strip("{}")
-    digits = text.replace("-", "")
-    if not re.fullmatch(r"[0-9a-f]{32}", digits):
-        return None
-    found = uuid.UUID(digits)
-    return None if is_placeholder_uuid(found) else found
+    """A UUID in text, in any notation of `any_uuid`; None for placeholders."""
+    found = any_uuid(value)
+    return None if found is None or is_placeholder_uuid(found) else found
+
+
+def any_uuid(value: object) -> uuid.UUID | None:
+    """A UUID in text, a placeholder too: with or without dashes, brackets, 0x, uuid: and urn:uuid:."""
+    found = _UUID.fullmatch(exact(value, 64).lower())
+    return uuid.UUID(found[1]) if found else None
 
 
 def is_placeholder_uuid(value: uuid.UUID) -> bool:
-    """Whether firmware puts this UUID into many machines, in any byte order: one byte repeated, bytes that count, nothing but F after the
-    first four bytes, known samples. 00112233-4455-6677-8899-aabbccddeeff is none of them: emulators have it, no firmware is known to."""
-    readings = (value.bytes, value.bytes_le, value.bytes[::-1], uuid.UUID(bytes=value.bytes[::-1]).bytes_le)
-    return any(_meaningless(raw) or uuid.UUID(bytes=raw) in _PLACEHOLDER_UUIDS for raw in readings)
-
-
-def _meaningless(raw: bytes) -> bool:
-    steps = {(after - before) % 256 for before, after in itertools.pairwise(raw)}
-    return steps <= {0} or steps == {1} or raw[4:] == b"\xff" * 12
+    """Whether firmware puts this UUID into many machines, whatever the order of its bytes: one byte repeated, bytes that count, nothing
+    but F after the first four bytes, known samples. Two bytes, or the halves of a field, are swapped in many ways, and no genuine UUID has
+    the same sixteen bytes in another order. 00112233-4455-6677-8899-aabbccddeeff is none: emulators have it, no firmware is known to."""
+    raw = bytes(sorted(value.bytes))
+    steps = {after - before for before, after in itertools.pairwise(raw)}
+    return steps <= {0} or steps == {1} or raw.count(0xFF) >= 12 or raw in _PLACEHOLDER_UUIDS
 
 
 def serial(value: object, most: int = 256) -> str:

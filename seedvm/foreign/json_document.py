@@ -67,6 +67,15 @@ def _escaped(found: re.Match[str]) -> str:
     return "".join(one if is_clean(one) else "\\u007f" if one == "\x7f" else json.dumps(one)[1:-1] for one in found[0])
 
 
+def is_json(raw: bytes) -> bool:
+    """Whether the bytes are a document of any kind."""
+    try:
+        parse(raw)
+    except NotJson:
+        return False
+    return True
+
+
 def parse_object(raw: bytes) -> Mapping[str, object]:
     """The document where it is an object. Raises NotJson."""
     document = parse(raw)

@@ -21,9 +21,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from seedvm.base import addresses as addr
+from seedvm.base.json_tree import subtree
 from seedvm.foreign.certificate import certificate
-from seedvm.foreign.identity import serial, uuid_of
-from seedvm.foreign.json_document import NotJson, parse
+from seedvm.foreign.identity import any_uuid, is_placeholder_uuid, serial
+from seedvm.foreign.json_document import NotJson, is_json, parse, parse_object
 from seedvm.foreign.text import exact, shown
 from seedvm.scan.containment import ours
 from seedvm.scan.evidence import REDFISH, REDFISH_CLEAR
@@ -44,8 +45,9 @@ CLOSING = 2  # segments that leave after the last count: FIN and an acknowledgem
 PAY_SECONDS = 0.1
 HEADERS = {"Accept": "application/json", "OData-Version": "4.0"}
 LOGIN = "asks for a login"
-REFUSED = (401, 403, 500, 503)
 ORDINARY = (200, 404, 405)  # of any web server
+ROOT_TYPE = re.compile(r"#?ServiceRoot\b")
+RESOURCES = ("Systems", "Managers", "Chassis", "SessionService", "AccountService")
 OUR_OWN = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.EACCES, errno.EPERM)
 """What is at fault on this machine, and not on the host."""
 
@@ -236,25 +238,32 @@ def parse_root(
         said = parse(body)
     except NotJson:
         said = None
-    if status in REFUSED:
+    if status >= 400:
         sign = _is_redfish_error(said) or (status == 401 and "odata-version" in headers)
         how = LOGIN if status == 401 else f"answers HTTP {status}"
         return RedfishRoot(protocol, "", closed=how) if sign else None
-    if status != 200 or not isinstance(said, dict):
+    if status != 200 or not isinstance(said, dict) or not _is_root(said):
         return None
     version = said.get("RedfishVersion")
-    if not isinstance(version, str) and not str(said.get("@odata.type")).startswith("#ServiceRoot."):
-        return None
-    number = exact(said.get("UUID"), 64)
-    known = uuid_of(number)
-    placeholder = number if known is None and re.fullmatch(r"[0-9A-Fa-f-]{32,36}", number) else ""
+    number = any_uuid(said.get("UUID"))
+    meaningless = number is not None and is_placeholder_uuid(number)
     return RedfishRoot(
         protocol,
-        shown(version if isinstance(version, str) else ""),
-        uuid=str(known or ""),
+        shown(version) if isinstance(version, str | int | float) and not isinstance(version, bool) else "",
+        uuid="" if number is None or meaningless else str(number),
         vendor=serial(said.get("Vendor")),
         product=serial(said.get("Product")),
-        placeholder=placeholder,
+        placeholder=exact(said.get("UUID")) if meaningless else "",
+    )
+
+
+def _is_root(said: Mapping[str, object]) -> bool:
+    """Whether an object is a service root, also one that leaves out or garbles what it must have: a property that nothing else has, its
+    type, or a resource of its own under /redfish/."""
+    if "RedfishVersion" in said or ROOT_TYPE.match(str(said.get("@odata.type"))):
+        return True
+    return any(
+        link.startswith("/redfish/") for link in (exact(subtree(said, one).get("@odata.id")) for one in RESOURCES)
     )
 
 
@@ -264,11 +273,12 @@ def why_no_root(body: bytes, status: int, headers: Mapping[str, str] = MappingPr
         return f"asks for a login at {PATH} (HTTP 401) and shows no sign of Redfish"
     if status not in ORDINARY:
         return f"answers HTTP {status} at {PATH}"
-    if status == 200 and ("json" in headers.get("content-type", "").lower() or body.lstrip()[:1] == b"{"):
+    if status == 200 and ("json" in headers.get("content-type", "").lower() or body.lstrip()[:1] in (b"{", b"[")):
         try:
-            parse(body)
+            if not parse_object(body):
+                raise NotJson("it is an empty object")
         except NotJson as error:
-            return f"answers no JSON at {PATH}: {error}"
+            return f"answers no {'service root' if is_json(body) else 'JSON'} at {PATH}: {error}"
     return ""
 
 

@@ -24,6 +24,7 @@ from seedvm.transport.body import TooLarge, Unreadable, decoded
 from seedvm.transport.connection import Connection, Disconnected, Endpoint, Opener
 from seedvm.transport.dial import Dial, connect
 from seedvm.transport.errors import Fault, TransportError
+from seedvm.transport.library_words import words_of
 
 MOST_BYTES = 4 * 1024 * 1024
 MOST_REDIRECTS = 2
@@ -153,14 +154,13 @@ class HttpClient:
                 return HttpAnswer(said.status, names, self._decoded(raw, names, what), path)
         except (Disconnected, aiohttp.ClientConnectionError) as error:
             if here.protocol.heard:
-                raise self._error(f"the answer to {what} was cut off", Fault.CUT, shown(error)) from None
+                raise self._error(f"the answer to {what} was cut off", Fault.CUT, words_of(error)) from None
             why = "the connection was closed before an answer"
             raise self._error(f"no answer to {what}", Fault.CLOSED, why) from None
         except aiohttp.ClientPayloadError as error:
-            raise self._error(f"the answer to {what} was cut off", Fault.CUT, shown(error)) from None
+            raise self._error(f"the answer to {what} was cut off", Fault.CUT, words_of(error)) from None
         except (aiohttp.ClientError, ValueError) as error:
-            why = shown(getattr(error, "message", "") or error)
-            raise self._error(f"the answer to {what} is not HTTP", Fault.NOT_HTTP, why) from None
+            raise self._error(f"the answer to {what} is not HTTP", Fault.NOT_HTTP, words_of(error)) from None
 
     async def _read(self, said: aiohttp.ClientResponse, what: str) -> bytes:
         data = bytearray()

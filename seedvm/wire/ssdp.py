@@ -1,7 +1,8 @@
 """SSDP as Redfish services use it: the search, its answers, and announcements.
 
 Source: DMTF DSP0266 section 13 (discovery; search target, AL header), UPnP Device Architecture 1.0 sections 1.2 and 1.3. Accepted as
-BMCs send it: `urn::dmtf-org`, any case, minor versions, a target in the USN alone, LOCATION instead of AL, lines without a carriage return.
+BMCs send it: `urn::dmtf-org`, any case, minor versions, a target in the USN alone, LOCATION instead of AL, lines without a carriage return,
+values in quotes, blank lines before the first one.
 Refused here: messages over 4 KiB and ones that are no HTTP-like text; a LOCATION that is no service root (UPnP's own description).
 """
 
@@ -72,7 +73,7 @@ def parse(data: bytes) -> Ssdp:
     """Decode an answer (HTTP/1.1 200 OK) or an announcement (NOTIFY)."""
     if len(data) > MOST:
         raise WireError(f"SSDP: {len(data)} bytes")
-    first, *rest = data.decode("utf-8", "replace").split("\n")
+    first, *rest = data.decode("utf-8", "replace").lstrip("\ufeff\0 \t\r\n").split("\n")
     found = _FIRST.match(first)
     if not found:
         raise WireError("SSDP: neither an answer nor an announcement")
@@ -80,8 +81,13 @@ def parse(data: bytes) -> Ssdp:
     for line in rest[:MOST_HEADERS]:
         name, colon, value = line.partition(":")
         if colon:
-            headers.setdefault(shown(name).lower(), exact(value, MOST))
+            headers.setdefault(shown(name).lower(), _unquoted(exact(value, MOST)))
     return Ssdp(found[1] is not None, headers)
+
+
+def _unquoted(value: str) -> str:
+    """A value without the quotes that some put around it, as UPnP has them around ssdp:discover alone."""
+    return value[1:-1].strip() if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
 
 
 def _url(text: str, beginning: str = "") -> str | None:

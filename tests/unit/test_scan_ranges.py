@@ -96,10 +96,11 @@ def test_a_root_that_may_not_be_read_is_still_one(
     ("status", "body", "why"),
     [
         (200, b"<html>welcome</html>", ""),
-        (200, b"{}", ""),
-        (200, b'{"RedfishVersion": 3}', ""),
+        (200, b'{"status": "ok"}', ""),
+        (200, b"{}", "answers no service root at /redfish/v1/: it is an empty object"),
+        (200, b"[]", "answers no service root at /redfish/v1/: it is not an object but a list"),
         (404, b'{"RedfishVersion": "1"}', ""),
-        (200, b"[" * 100000, ""),
+        (200, b"[" * 100000, "answers no JSON at /redfish/v1/: it is nested too deeply"),
         (200, b'{"RedfishVersion": "1",}', "answers no JSON at /redfish/v1/: "),
         (200, b'{"RedfishVersion": "\xff"}', "answers no JSON at /redfish/v1/: byte 0xff at 20"),
         (401, b'{"error": {"code": 401, "message": "no"}}', "asks for a login at /redfish/v1/ (HTTP 401)"),
@@ -112,7 +113,46 @@ def test_what_is_no_service_root_is_no_bmc_and_what_is_odd_about_it_is_said(stat
     assert said.startswith(why) and bool(said) == bool(why)
 
 
-@pytest.mark.parametrize("number", ["03000200-0400-0500-0006-000700080009", "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF"])
+@pytest.mark.parametrize("body", [b"null", b'"no"', b"7", b"true"])
+def test_json_that_is_no_object_is_said(body: bytes) -> None:
+    said = why_no_root(body, 200, {"content-type": "application/json; charset=utf-8"})
+    assert said.startswith("answers no service root at /redfish/v1/: it is not an object but ")
+
+
+@pytest.mark.parametrize(
+    ("said", "version"),
+    [
+        ({"RedfishVersion": 1.6}, "1.6"),
+        ({"RedfishVersion": 1}, "1"),
+        ({"RedfishVersion": ["1.6.0"]}, ""),
+        ({"RedfishVersion": {"v1": "1.6.0"}}, ""),
+        ({"RedfishVersion": None}, ""),
+        ({"RedfishVersion": True}, ""),
+        ({"@odata.type": "ServiceRoot.v1_5_0.ServiceRoot"}, ""),
+        ({"@odata.id": "/redfish/v1/", "Systems": {"@odata.id": "/redfish/v1/Systems"}}, ""),
+    ],
+)
+def test_a_root_that_garbles_what_it_must_have_is_one_all_the_same(said: object, version: str) -> None:
+    root = parse_root(json.dumps(said).encode(), REDFISH)
+    assert root is not None
+    assert root.version == version
+
+
+@pytest.mark.parametrize("status", [400, 404, 429, 500, 502, 503, 504])
+def test_a_refusal_in_redfishs_own_form_is_a_sign_of_it_at_any_status(status: int) -> None:
+    root = parse_root(json.dumps(REFUSAL).encode(), REDFISH, status)
+    assert root is not None
+    assert root.closed == f"answers HTTP {status}"
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "03000200-0400-0500-0006-000700080009",
+        "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF",
+        "{02000300-0400-0500-0006-000700080009}",
+    ],
+)
 def test_a_uuid_that_firmware_puts_into_many_machines_is_none(number: str) -> None:
     root = parse_root(json.dumps({"RedfishVersion": "1.6.0", "UUID": number}).encode(), REDFISH)
     assert root is not None

@@ -110,13 +110,28 @@ def test_the_texts_of_a_switch_are_a_line_in_either_encoding() -> None:
         "urn:dmtf-org:service:redfish-rest",
     ],
 )
-@pytest.mark.parametrize("first", ["HTTP/1.1 200 OK\r\nST", "NOTIFY * HTTP/1.1\r\nNTS: ssdp:alive\r\nNT"])
+@pytest.mark.parametrize(
+    "first",
+    [
+        "HTTP/1.1 200 OK\r\nST",
+        "\r\n\r\nHTTP/1.1 200 OK\r\nST",
+        "\nNOTIFY * HTTP/1.1\r\nNTS: ssdp:alive\r\nNT",
+        'NOTIFY * HTTP/1.1\r\nNTS: "ssdp:alive"\r\nNT',
+    ],
+)
 def test_a_redfish_service_is_known_however_it_writes_its_name(target: str, first: str) -> None:
     message = ssdp.parse(f"{first}: {target}\r\nUSN: uuid:{UUID}::{target}\r\n\r\n".encode())
     assert (message.is_redfish, message.uuid, message.target) == (True, UUID, target)
     bmc = as_bmc(message, "192.0.2.7", "SSDP answer")
     assert bmc is not None
     assert bmc.fact("redfish-service") == target
+
+
+@pytest.mark.parametrize("quote", ['"', "'"])
+def test_a_value_in_quotes_is_the_value(quote: str) -> None:
+    lines = (f"ST: {quote}{ssdp.REDFISH}{quote}", f"USN: {quote}uuid:{UUID}::{ssdp.REDFISH}{quote}")
+    message = ssdp.parse("\r\n".join(("HTTP/1.1 200 OK", *lines, "", "")).encode())
+    assert (message.is_redfish, message.uuid) == (True, UUID)
 
 
 @pytest.mark.parametrize(
