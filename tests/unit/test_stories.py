@@ -24,6 +24,11 @@ def test_a_story_says_what_it_proves_and_how_long_it_takes_and_can_be_run(name: 
     assert callable(runner(name))
 
 
+def test_several_experiments_are_one_story_and_other_names_are_none() -> None:
+    assert callable(experiments.runner("handoff-f1+f3")) and callable(runner("handoff-f1+f3"))
+    assert [experiments.runner(name) for name in ("handoff-f1+f99", "f1", "handoff-storm", "fuzz")] == [None] * 4
+
+
 def test_a_run_leaves_its_figures_its_parameters_and_the_verdict(tmp_path: Path) -> None:
     def run(story: Story) -> Figures:
         (story.folder / "log").touch()
