@@ -70,8 +70,8 @@ def _hand_off(members: Members) -> tuple[Step, ...]:
     return (
         # The hand-off: COMMIT is the point of no return.
         Join(members),
-        Quiesce(members),
         Compare(members),
+        Quiesce(members),
         Fence(members),
         Commit(members),
         Own(members),

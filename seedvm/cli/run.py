@@ -8,6 +8,7 @@ import contextlib
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,7 +68,7 @@ def _run(args: argparse.Namespace) -> int:
             raise SeedvmError(f"this site has no step {args.until}", why=why, hint="seedvm plan lists its steps")
         journal = Journal(args.state_dir / "journal.jsonl", site.name, new_run_id(), _printer(args.json))
         with asyncio.Runner() as runner:
-            code = _told(runner.run(_until_signalled(steps, journal, args.until)), context, args.json)
+            code = _told(runner.run(_until_signalled(steps, journal, args.until, context)), context, args.json)
             sys.stdout.flush()
             os._exit(code)  # all is on the disk; a thread that still waits on the network would hold the process up
 
@@ -86,10 +87,13 @@ def _printer(as_json: bool) -> Callable[[Entry], None]:
     return show
 
 
-async def _until_signalled(steps: tuple[Step, ...], journal: Journal, until: str | None) -> Ended:
+async def _until_signalled(steps: tuple[Step, ...], journal: Journal, until: str | None, context: Context) -> Ended:
     from seedvm.engine.run import run
+    from seedvm.handoff.hold import take_back_left
+    from seedvm.handoff.members import Members
 
-    task = asyncio.ensure_future(run(steps, journal, until=until, patience=PATIENCE_SECONDS))
+    tidy = partial(take_back_left, Members.of(context))
+    task = asyncio.ensure_future(run(steps, journal, until=until, patience=PATIENCE_SECONDS, tidy=tidy))
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nor does a dropped line
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)

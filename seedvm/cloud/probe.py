@@ -29,10 +29,12 @@ class ProbeAnswer:
         return f"HTTP {self.status}" if self.status is not None else self.why
 
 
-def probe(address: str, port: int, path: str = "/", *, seconds: float) -> ProbeAnswer:
-    """Ask `GET path`. `seconds` is the limit for all of it, from the connection to the end of the status line."""
+def probe(address: str, port: int, path: str = "/", *, seconds: float, method: str = "GET") -> ProbeAnswer:
+    """Ask `GET path`, or by another method. `seconds` is the limit for all of it, from the connection to the end of the status line."""
     deadline = time.monotonic() + seconds
-    request = f"GET {path} HTTP/1.1\r\nHost: {address}:{port}\r\nAccept: application/json\r\nConnection: close\r\n\r\n"
+    request = (
+        f"{method} {path} HTTP/1.1\r\nHost: {address}:{port}\r\nAccept: application/json\r\nConnection: close\r\n\r\n"
+    )
     line = b""
     try:
         with socket.create_connection((address, port), timeout=seconds) as peer:

@@ -9,7 +9,9 @@ from seedvm.base.waiting import NO_ERROR, TimedOut, wait_for
 
 GRACE_SECONDS = 8.0
 """How long a unit may take to stop before it is killed."""
-_LOOK_SECONDS = 0.3
+IDLE_GRACE_SECONDS = 2.0
+"""The same for a worker that has nothing to do."""
+_LOOK_SECONDS = 0.2
 _DISABLE_SECONDS = 180.0
 
 

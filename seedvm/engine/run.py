@@ -13,7 +13,7 @@ import secrets
 import threading
 import time
 import traceback
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -27,11 +27,12 @@ from seedvm.engine import events
 from seedvm.engine.events import Event, PlannedStep
 from seedvm.engine.journal import Journal
 from seedvm.engine.stages import HandoffPhase, NodePhase, PhaseState
-from seedvm.engine.step import Blocked, Done, Step, Todo, Verdict
+from seedvm.engine.step import Blocked, Done, Report, Step, Todo, Verdict
 
 _LEAST_SECONDS_BETWEEN_PROGRESS = 0.5
 _PAUSE_SECONDS = 15.0
 
+Tidy: TypeAlias = Callable[[Report], Awaitable[None]]
 Ending: TypeAlias = Literal["done", "failed", "blocked", "stopped"]
 
 
@@ -71,21 +72,37 @@ async def run(
     until: str | None = None,
     patience: float = 0.0,
     pause: float = _PAUSE_SECONDS,
+    tidy: Tidy | None = None,
 ) -> Ended:
     """Bring about every step in order; hold `engine_lock` around it. Cancelling the task ends it as `stopped`, journalled.
 
     `until` is a step's name: the run ends as `stopped` before it. A step that fails by a cause that may pass is tried again every `pause`
-    seconds, from the first check on, for `patience` seconds.
+    seconds, from the first check on, for `patience` seconds. `tidy` takes back what may not be left half done between two steps: it is
+    called before the first one, as an engine that was killed could not do so itself, and whenever the steps are left off before their
+    end, for good or for a pause.
     """
     described = tuple(PlannedStep(step.name, step.title, step.stage, step.usual_seconds) for step in steps)
     journal.append(events.RunStarted(os.getpid(), described))
     try:
-        ended = await _walk(steps, journal, _Patience(patience, pause), until)
+        await _tidied(journal, tidy)
+        ended = await _walk(steps, journal, _Patience(patience, pause), until, tidy)
     except asyncio.CancelledError:
-        journal.append(events.RunEnded("stopped"))
-        return Ended("stopped")
+        ended = Ended("stopped")
+    if ended.verdict != "done":
+        await _tidied(journal, tidy)
     journal.append(events.RunEnded(ended.verdict))
     return ended
+
+
+async def _tidied(journal: Journal, tidy: Tidy | None) -> None:
+    """What cannot be taken back is told; it does not keep the steps from saying what is wrong."""
+    if tidy is None:
+        return
+    try:
+        await tidy(JournalReport(journal, None))
+    except (SeedvmError, OSError) as error:
+        trace.error(error, "tidy")
+        journal.append(events.Log(f"not everything of the last step could be undone: {error}"))
 
 
 def new_run_id() -> str:
@@ -108,11 +125,14 @@ class _Patience:
         return may_pass(error) and time.monotonic() - self._since + self.pause <= self.seconds
 
 
-async def _walk(steps: Sequence[Step], journal: Journal, patience: _Patience, until: str | None) -> Ended:
+async def _walk(
+    steps: Sequence[Step], journal: Journal, patience: _Patience, until: str | None, tidy: Tidy | None
+) -> Ended:
     while True:
         ended = await _once(steps, journal, patience, until)
         if ended is not None:
             return ended
+        await _tidied(journal, tidy)
         await asyncio.sleep(patience.pause)
 
 
@@ -196,7 +216,7 @@ def _explained(step: Step, error: BaseException) -> SeedvmError:
 class JournalReport:
     """A step's Report into the journal. Progress is thinned to two lines a second per node; a change of phase always passes."""
 
-    def __init__(self, journal: Journal, step: str) -> None:
+    def __init__(self, journal: Journal, step: str | None) -> None:
         self._journal = journal
         self._step = step
         self._lock = threading.Lock()

@@ -15,7 +15,7 @@ STAGES: tuple[Stage, ...] = get_args(Stage)
 
 STEPS = (
     "seed-network", "preflight", "seed-services", "discover", "settle-passwords", "credentials", "rotate", "boot-mac", "ramdisk",
-    "register", "inspect", "review", "images", "deploy", "join", "handoff-quiesce", "handoff-compare", "handoff-fence", "handoff-commit",
+    "register", "inspect", "review", "images", "deploy", "join", "handoff-compare", "handoff-quiesce", "handoff-fence", "handoff-commit",
     "handoff-own", "handoff-retire", "handoff-rehearse", "receipt", "leave-cluster", "wipe", "seed-off",
 )  # fmt: skip
 """The name of every step that a plan may have, in their order; known without loading a plan."""
@@ -39,7 +39,7 @@ def stalled(detail: str) -> bool:
     return STALLED in detail or "STANDS" in detail
 
 
-HandoffPhase: TypeAlias = Literal["QUIESCE", "JOIN", "COMPARE", "FENCE", "COMMIT", "OWN", "REHEARSE", "RECEIPT"]
+HandoffPhase: TypeAlias = Literal["JOIN", "COMPARE", "QUIESCE", "FENCE", "COMMIT", "OWN", "REHEARSE", "RECEIPT"]
 HANDOFF_PHASES: tuple[HandoffPhase, ...] = get_args(HandoffPhase)
 
 PhaseState: TypeAlias = Literal["started", "done", "failed", "undone"]

@@ -200,24 +200,33 @@ class Members:
         A seed that knows the attempt has put its mark on the disk before anything moved. One that does not know it (a state folder that
         was lost) takes a COMMIT that a majority of the nodes saw begin for passed once a node holds the VIP.
         """
-        if handed_over.marked(self.site.name) or self.record().committed is not None:
+        known = self.record()
+        if handed_over.marked(self.site.name) or known.committed is not None:
             return True
+        if known.attempt and known.hold_since is not None and vip.writes_held():
+            return False  # its own hold, under which each second counts
         records = (await self.ask_some(verbs.NOTES, NotesRequest())).values()
         if any(line.phase == "COMMIT" and line.state == "done" for lines in records for line in lines):
             return True
         begun = [attempt for lines in records if (attempt := commit_begun(lines)) is not None]
-        if 2 * len(begun) <= len(self.nodes) or (self.record().attempt and self.record().attempt in begun):
+        if 2 * len(begun) <= len(self.nodes) or (known.attempt and known.attempt in begun):
             return False
         return not await in_thread(lambda: vip.holds(self.vip)) and bool(await self.holders())
 
     async def note(
-        self, phase: HandoffPhase, state: PhaseState, *, vip: str | None = None, verdict: str | None = None
+        self,
+        phase: HandoffPhase,
+        state: PhaseState,
+        *,
+        vip: str | None = None,
+        verdict: str | None = None,
+        timeout: float = 60,
     ) -> None:
         """One line in the record of every node that answers, with what was measured so far; NoMajority where those are too few."""
         known = self.record()
         line = Line(phase, state, SEED_NAME, vip=vip, verdict=verdict, attempt=known.attempt or None)
         files = {record.FILE: record.carried(known, time.time(), self.secrets.generated.recovery_key)}
-        await self.ask_most(verbs.NOTE, NoteRequest(line, files=files))
+        await self.ask_most(verbs.NOTE, NoteRequest(line, files=files), timeout=timeout)
 
     def record(self) -> Record:
         """What earlier phases measured."""

@@ -45,17 +45,19 @@ class Quiesced:
 
 @dataclass(frozen=True)
 class Compared:
-    """What was the same on every member, compared from transaction `seqno` on, under the hold of `hold_since`; `secrets` counts by kind.
+    """What was the same on every member, compared from transaction `seqno` on; `secrets` counts by kind. `hold_since` is the hold under
+    which it was looked at once more; None where that was done in the open alone, at `at` (epoch).
 
     `without_password` are the Ironic nodes that have no BMC password, of which nothing could be decrypted.
     """
 
-    hold_since: float
+    hold_since: float | None
     seqno: int
     databases: tuple[DatabaseDigest, ...]
     images: tuple[ListedImage, ...]
     secrets: Mapping[str, int]
     without_password: tuple[str, ...] = ()
+    at: float = 0.0
 
     @property
     def tables(self) -> int:
@@ -137,9 +139,9 @@ class Record:
     def lacking(self) -> tuple[str, ...]:
         """What a receipt needs of the time before COMMIT and cannot be measured afterwards; by the phase that measures it."""
         measured = {
-            "QUIESCE": self.hold_since is not None and self.quiesced is not None and self.canary is not None,
-            "COMPARE": self.compared is not None and self.compared.hold_since == self.hold_since,
-            "FENCE": self.watch is not None,
+            "COMPARE": self.compared is not None and self.canary is not None,
+            "QUIESCE": self.hold_since is not None and self.quiesced is not None and self.watch is not None,
+            "FENCE": self.compared is not None and self.compared.hold_since == self.hold_since,
         }
         return tuple(phase for phase, whole in measured.items() if not whole)
 

@@ -5,7 +5,7 @@ It refuses no state of a service; the caller judges.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -53,14 +53,18 @@ def alive(api: Client) -> dict[str, tuple[str, ...]]:
     """Kind of worker -> the hosts on which one is alive."""
     nova = [one for one in _nova(api) if one.text("state") == "up"]
     heat = [one for one in _heat(api) if one.text("status") == "up"]
-    conductors = [one for one in _conductors(api) if one.flag("alive")]
     return {
-        "ironic-conductor": _hosts(conductors, "hostname"),
+        "ironic-conductor": conductors(api),
         "heat-engine": _hosts(heat, "hostname"),
         "nova-conductor": _hosts((one for one in nova if one.text("binary") == "nova-conductor"), "host"),
         "nova-scheduler": _hosts((one for one in nova if one.text("binary") == "nova-scheduler"), "host"),
         "nova-compute": _hosts((one for one in nova if one.text("binary") == "nova-compute"), "host"),
     }
+
+
+def conductors(api: Client) -> tuple[str, ...]:
+    """The hosts on which Ironic's conductor is alive."""
+    return _hosts((one for one in _conductors(api) if one.flag("alive")), "hostname")
 
 
 def known(api: Client, host: str) -> tuple[str, ...]:
@@ -74,22 +78,38 @@ def known(api: Client, host: str) -> tuple[str, ...]:
     return tuple(sorted(kind for kind, hosts in lists.items() if host in hosts))
 
 
+def _busy_stacks(api: Client) -> tuple[str, ...]:
+    return tuple(
+        f"stack {one.text('stack_name')} {one.text('stack_status')}"
+        for one in _stacks(api, "show_nested=true&")
+        if one.text("stack_status").endswith("IN_PROGRESS")
+    )
+
+
+def _busy_servers(api: Client) -> tuple[str, ...]:
+    return tuple(
+        f"server {one.text('name')} {one.text(_TASK, '') or one.text('status')}"
+        for one in api.list_all("nova", "/servers/detail?all_tenants=1", "servers")
+        if one.text("status") == "BUILD" or one.text(_TASK, "")
+    )
+
+
+def _busy_nodes(api: Client) -> tuple[str, ...]:
+    listed = api.list_all("ironic", f"/nodes?fields={_FIELDS}", "nodes")
+    return tuple(phrase for one in listed for phrase in _busy(one))
+
+
+def _busy_images(api: Client) -> tuple[str, ...]:
+    return tuple(f"image {_name(one)} {one.text('status')}" for one in _images(api) if one.text("status") != "active")
+
+
+IN_FLIGHT = (_busy_stacks, _busy_servers, _busy_nodes, _busy_images)
+"""What each service works on right now, a phrase each."""
+
+
 def in_flight(api: Client) -> tuple[str, ...]:
     """Everything that is being worked on right now, a phrase each."""
-    return (
-        *(
-            f"stack {one.text('stack_name')} {one.text('stack_status')}"
-            for one in _stacks(api, "show_nested=true&")
-            if one.text("stack_status").endswith("IN_PROGRESS")
-        ),
-        *(
-            f"server {one.text('name')} {one.text(_TASK, '') or one.text('status')}"
-            for one in api.list_all("nova", "/servers/detail?all_tenants=1", "servers")
-            if one.text("status") == "BUILD" or one.text(_TASK, "")
-        ),
-        *(phrase for one in api.list_all("ironic", f"/nodes?fields={_FIELDS}", "nodes") for phrase in _busy(one)),
-        *(f"image {_name(one)} {one.text('status')}" for one in _images(api) if one.text("status") != "active"),
-    )
+    return tuple(phrase for part in IN_FLIGHT for phrase in part(api))
 
 
 def images(api: Client) -> tuple[ListedImage, ...]:
@@ -100,17 +120,25 @@ def images(api: Client) -> tuple[ListedImage, ...]:
     )
 
 
+IDS: Mapping[str, Callable[[Client], dict[str, str]]] = {
+    "stacks": lambda api: _named(_stacks(api), "stack_name", "id"),
+    "servers": lambda api: _named(api.list_all("nova", "/servers?all_tenants=1", "servers"), "name", "id"),
+    "nodes": lambda api: _named(api.list_all("ironic", "/nodes?fields=uuid,name", "nodes"), "name", "uuid"),
+    "boot ports": lambda api: _named(api.list_all("ironic", "/ports?fields=uuid,address", "ports"), "address", "uuid"),
+    "ports": lambda api: _named(
+        api.list_all("neutron", "/ports?fields=id&fields=mac_address", "ports"), "mac_address", "id"
+    ),
+    "networks": lambda api: _named(
+        api.list_all("neutron", "/networks?fields=id&fields=name", "networks"), "name", "id"
+    ),
+    "images": lambda api: _named(_images(api), "name", "id"),
+}
+"""Kind -> what there is of it, by name."""
+
+
 def ids(api: Client) -> Ids:
     """What there is, by name."""
-    return {
-        "stacks": _named(_stacks(api), "stack_name", "id"),
-        "servers": _named(api.list_all("nova", "/servers?all_tenants=1", "servers"), "name", "id"),
-        "nodes": _named(api.list_all("ironic", "/nodes?fields=uuid,name", "nodes"), "name", "uuid"),
-        "boot ports": _named(api.list_all("ironic", "/ports?fields=uuid,address", "ports"), "address", "uuid"),
-        "ports": _named(api.list_all("neutron", "/ports?fields=id&fields=mac_address", "ports"), "mac_address", "id"),
-        "networks": _named(api.list_all("neutron", "/networks?fields=id&fields=name", "networks"), "name", "id"),
-        "images": _named(_images(api), "name", "id"),
-    }
+    return {kind: listed(api) for kind, listed in IDS.items()}
 
 
 def idle_mac(api: Client) -> str:

@@ -15,7 +15,7 @@ from seedvm.handoff.members import Members
 from seedvm.handoff.record import Record
 from seedvm.services.load import installed
 
-PHASES: tuple[HandoffPhase, ...] = ("QUIESCE", "COMPARE", "FENCE", "COMMIT")
+PHASES: tuple[HandoffPhase, ...] = ("COMPARE", "QUIESCE", "FENCE", "COMMIT")
 """Those before the point of no return, in their order."""
 _WORKERS_SECONDS = 90.0
 
@@ -48,7 +48,7 @@ async def undo(members: Members, *, workers_seconds: float = _WORKERS_SECONDS) -
         return Undone(False, False, (), here)
     if known == Record(attempt=known.attempt) and not held and not timers and len(running) == len(workers):
         return Undone(False, False, (), here)
-    await hold.take_back(members, "COMMIT" if "COMMIT" in known.began else "QUIESCE")
+    await hold.take_back(members, hold.last_begun(known))
     stopped = tuple(unit for unit in workers if unit not in running)
     if stopped:
         await wait_for(

@@ -10,6 +10,7 @@ import contextlib
 import os
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from seedvm.base.tcp import tcp_open
@@ -40,12 +41,12 @@ class BootAnswers:
 
 
 def probe(request: ProbeRequest) -> BootAnswers:
-    """Ask for all of it, one after the other."""
-    return BootAnswers(
-        dhcp=tuple(offers(request.interface, request.mac, request.seconds)),
-        tftp=tftp_answers(request.address, request.seconds),
-        open=tuple(port for port in request.ports if tcp_open(request.address, port)),
-    )
+    """Ask for all of it at once: writes are refused meanwhile."""
+    with ThreadPoolExecutor(2) as pool:
+        dhcp = pool.submit(offers, request.interface, request.mac, request.seconds)
+        tftp = pool.submit(tftp_answers, request.address, request.seconds)
+        listening = tuple(port for port in request.ports if tcp_open(request.address, port))
+        return BootAnswers(dhcp=tuple(dhcp.result()), tftp=tftp.result(), open=listening)
 
 
 def offers(interface: str, mac: str, seconds: float) -> list[str]:

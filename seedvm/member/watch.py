@@ -1,5 +1,8 @@
 """`member watch` and `member gaps`: what a client of the VIP sees through the hand-off, at 5 Hz or faster.
 
+Whether writes pass is asked as well, by a request that changes nothing: one without a login. A HAProxy that holds writes answers 503,
+Keystone answers 401.
+
 Each poll is a connection of its own that may take 2 s at most, and polls do not wait for each other, so a hanging service does not
 slow the clock. All times are of one clock, this member's monotonic one, so that no clock that is set or wrong makes a gap shorter. It
 refuses to smooth: a gap is the time between two successive answers, polling interval included.
@@ -29,6 +32,9 @@ SAMPLES = Path("/var/lib/seedvm/watch.jsonl")
 INTERVAL = 0.2
 _LIMIT = 2.0
 _WATCHED = ("keystone", "heat")
+WRITES = "writes"
+"""The name under which it is noted whether a write passed; it is no API of its own."""
+_A_WRITE = "/v3/credentials/seedvm-watch"
 
 
 @dataclass(frozen=True)
@@ -55,10 +61,14 @@ class Gap:
 
 @dataclass(frozen=True)
 class Gaps:
-    """A Gap per API, all by one clock: the watching member's. `lost` says what of the watch is missing, empty where it is whole."""
+    """A Gap per API, all by one clock: the watching member's. `lost` says what of the watch is missing, empty where it is whole.
+
+    `write_pause` is for how many seconds writes were refused or not answered; None where the watch did not see both ends of it.
+    """
 
     gaps: tuple[Gap, ...]
     lost: str = ""
+    write_pause: float | None = None
 
 
 @dataclass(frozen=True)
@@ -98,7 +108,7 @@ def watch(request: WatchRequest) -> Watched:
     count = 0
     with (
         path.open("w", buffering=1) as file,
-        ThreadPoolExecutor(max_workers=4 * len(ports) * int(_LIMIT / INTERVAL)) as pool,
+        ThreadPoolExecutor(max_workers=4 * (len(ports) + 1) * int(_LIMIT / INTERVAL)) as pool,
     ):
         poll = _Poll(file, request.token, booted(), request.vip)
         while time.monotonic() < deadline:
@@ -106,6 +116,8 @@ def watch(request: WatchRequest) -> Watched:
             for api, port in ports.items():
                 pool.submit(poll.once, api, port)
                 count += 1
+            if "keystone" in ports:
+                pool.submit(poll.write, ports["keystone"])
             time.sleep(max(0.0, began + INTERVAL - time.monotonic()))
     return Watched(count)
 
@@ -121,7 +133,8 @@ def gaps(request: GapsRequest) -> Gaps:
     if not samples:
         return Gaps((), "the samples on this member are not of this hand-off")
     moved = [line for line in notes.notes(notes.NotesRequest(request.record)) if line.phase == "COMMIT"]
-    return Gaps(measure(samples), _lost(samples, moved))
+    apis = [one for one in samples if one.api != WRITES]
+    return Gaps(measure(apis), _lost(samples, moved), write_pause(samples))
 
 
 def parse(lines: Iterable[str], token: str) -> list[Sample]:
@@ -153,6 +166,15 @@ def measure(samples: Iterable[Sample]) -> tuple[Gap, ...]:
     return tuple(_gap(api, sorted(found, key=lambda sample: sample.at)) for api, found in sorted(grouped.items()))
 
 
+def write_pause(samples: Iterable[Sample]) -> float | None:
+    """The longest time between two writes that passed, by which it is closed at both ends; None where there is none of them yet."""
+    listed = sorted((one for one in samples if one.api == WRITES), key=lambda one: one.at)
+    passed = [one.at for one in listed if one.good]
+    if len(passed) < 2 or not listed[0].good or not listed[-1].good:
+        return None
+    return round(max(after - before for before, after in itertools.pairwise(passed)), 1)
+
+
 def _gap(api: str, samples: list[Sample]) -> Gap:
     # The first and last poll bound the watch: silence at either end counts as well.
     marks = [samples[0].at, *(sample.at for sample in samples if sample.good), samples[-1].at]
@@ -171,7 +193,17 @@ class _Poll:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def once(self, api: str, port: int) -> None:
-        good = probe(self.address, port, seconds=_LIMIT).good
+        self._note(api, probe(self.address, port, seconds=_LIMIT).good)
+
+    def write(self, port: int) -> None:
+        self._note(WRITES, passes(self.address, port, seconds=_LIMIT))
+
+    def _note(self, api: str, good: bool) -> None:
         line = json.dumps(encode(Sample(api, round(time.monotonic(), 3), good, self.token, self.boot)))
         with self.lock:
             self.file.write(line + "\n")
+
+
+def passes(address: str, keystone: int, *, seconds: float) -> bool:
+    """Whether a write would reach Keystone at this address: it demands a login, where a HAProxy that holds writes refuses."""
+    return probe(address, keystone, _A_WRITE, seconds=seconds, method="DELETE").status == 401

@@ -6,6 +6,7 @@ forward.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,14 +19,17 @@ from seedvm.cloud.probe import probe
 from seedvm.controller import galera, handed_over, units, vip
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
-from seedvm.handoff import canary, hold
+from seedvm.handoff import at_once, canary, hold, live
 from seedvm.handoff.live import reporting_gaps
 from seedvm.handoff.members import Members
 from seedvm.handoff.record import Committed
+from seedvm.member.watch import passes
 from seedvm.services.load import installed
 
 LOCAL_DATA = Path("/var/lib/os-collect-config/local-data/seedvm.json")
 _MOVE_SECONDS = 60.0
+_KNOCK_SECONDS = 0.5
+_NOTE_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ class Commit:
         """Up to the mark, which is the point of no return; until then a failure leads back."""
         site = self.members.site.name
         try:
-            await hold.renew()
+            hold.assert_held()
             if missing := self.members.record().lacking():
                 raise SeedvmError(
                     "the hand-off's record is incomplete",
@@ -77,7 +81,7 @@ class Commit:
                 )
             if running := await units.active(installed().units("worker")):
                 raise SeedvmError("the seed's workers run again", why=", ".join(running[:4]), hint="run again")
-            await self.members.note("COMMIT", "started")
+            await at_once.both(hold.renew(), self.members.note("COMMIT", "started", timeout=_NOTE_SECONDS))
             known = self.members.record()
             self.members.save(replace(known, began={**known.began, "COMMIT": time.time()}))
             hold.assert_held()
@@ -88,7 +92,7 @@ class Commit:
                 hold.assert_held()
         except BaseException:
             if not handed_over.marked(site):
-                await hold.take_back(self.members, "COMMIT")
+                await hold.take_back(self.members, "COMMIT", report)
                 report.phase("COMMIT", "undone")
             raise
 
@@ -97,30 +101,47 @@ class Commit:
         handed_over.mark(self.members.site.name, self.members.record().attempt)
         # A seed that is started again must not configure itself, nor reach for the VIP, nor boot machines.
         LOCAL_DATA.unlink(missing_ok=True)
-        await units.stop(installed().units("vip"), grace=units.GRACE_SECONDS)
+        await at_once.both(units.stop(installed().units("vip"), grace=units.GRACE_SECONDS), self._pass_writes(report))
         holder = await wait_for(
             self._moved, seconds=_MOVE_SECONDS, what="the VIP did not move to a node", hint=_FORWARD, pause=0.2
         )
+        pause = await self._paused(report)
         # With them the seed's end would take the majority from two healthy nodes of three.
         if await in_thread(_votes):
             await in_thread(_give_up_votes)
         await self.members.note("COMMIT", "done", vip=holder)
-        self.members.save(replace(self.members.record(), committed=Committed(holder)))
+        self.members.save(replace(self.members.record(), committed=Committed(holder, pause)))
         report.fact("vip_holder", holder)
-        report.phase("COMMIT", "started", f"the VIP is on {holder}; waiting for a write to succeed")
         report.log(f"the VIP is on {holder}; from here the hand-off can only be completed, not undone", node=holder)
-        await wait_for(
-            self._written, seconds=_MOVE_SECONDS, what="no write through the VIP succeeds", hint=_FORWARD, pause=0.2
-        )
-        known, now = self.members.record(), time.time()
-        pause = round(now - (known.hold_since or known.began.get("QUIESCE") or now), 1)
-        self.members.save(replace(known, committed=Committed(holder, pause)))
-        report.fact("handoff_write_pause_seconds", pause)
         await units.stop(installed().units("worker"), grace=units.GRACE_SECONDS)
         await units.disable(installed().units("vip"))
         for name in hold.TIMERS:
             await units.cancel(name)
         report.phase("COMMIT", "done", f"the VIP is on {holder}; writes paused for {pause:g} s")
+
+    async def _pass_writes(self, report: Report) -> None:
+        """Wait until writes pass, and prove it by one."""
+        port = installed().ports["keystone"]
+
+        async def answered() -> bool:
+            return await in_thread(lambda: passes(self.members.vip, port, seconds=_KNOCK_SECONDS))
+
+        what = "no write through the VIP succeeds"
+        report.phase("COMMIT", "started", "the VIP is moving; waiting for a write to succeed")
+        await wait_for(answered, seconds=_MOVE_SECONDS, what=what, hint=_FORWARD, pause=0.1)
+        report.fact(hold.HELD, None)
+        await wait_for(self._written, seconds=_MOVE_SECONDS, what=what, hint=_FORWARD, pause=0.2)
+
+    async def _paused(self, report: Report) -> float:
+        """For how many seconds writes were refused: what the node that polls the VIP saw, whichever run or engine it was. Where it cannot
+        say so, the time from the hold until now, which is longer."""
+        known, now = self.members.record(), time.time()
+        pause = round(now - (known.hold_since or known.began.get("QUIESCE") or now), 1)
+        with contextlib.suppress(SeedvmError, TimeoutError):
+            if known.watch is not None:
+                pause = await live.write_pause(self.members, known.watch) or pause
+        report.fact("handoff_write_pause_seconds", pause)
+        return pause
 
     async def _moved(self) -> str | None:
         """The name of the node that holds the VIP, once its Keystone answers there."""
@@ -134,7 +155,7 @@ class Commit:
 
     async def _written(self) -> bool:
         """A write through the VIP: the test credential is deleted. One that is gone already is made again, which is a write as well."""
-        api = replace(await self.members.login(), timeout=5)
+        api = replace(await self.members.login(), timeout=10)
         known = self.members.record().canary
         if known is not None and await in_thread(lambda: canary.take_out(api, known)):
             return True

@@ -1,29 +1,41 @@
 """The hand-off's QUIESCE: nothing is in flight, and nothing may be changed.
 
-It is undone by letting writes pass again, which its failure does by itself.
+All that takes time is done before writes are held: from the hold until COMMIT every second is one in which users wait. It is undone by
+letting writes pass again, which its failure does by itself.
 """
 
 from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from seedvm.base.errors import SeedvmError
-from seedvm.base.waiting import wait_for
+from seedvm.base.waiting import TimedOut, wait_for
 from seedvm.cloud.client import Client
 from seedvm.cloud.connection import in_thread
-from seedvm.controller import units, vip
+from seedvm.controller import vip
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
-from seedvm.handoff import canary, hold, services
+from seedvm.handoff import at_once, hold, live, services
 from seedvm.handoff.members import Members
-from seedvm.handoff.record import Quiesced, Record
-from seedvm.services.load import installed
+from seedvm.handoff.record import Quiesced, Record, VipWatch
+from seedvm.member import verbs
+from seedvm.member.launch import LaunchRequest, StopRequest
+from seedvm.member.watch import WatchRequest
 
 _IDLE_SECONDS = 900.0
-_SETTLE_SECONDS = 20.0
+_SETTLE_SECONDS = 5.0
+_WATCH_SECONDS = 3600
+_SEEN_SECONDS = 30.0
+
+
+class Interrupted(SeedvmError):
+    """Somebody was quicker than the hold; once that has finished it may begin again."""
+
+    passing = True
 
 
 @dataclass(frozen=True)
@@ -36,7 +48,7 @@ class Quiesce:
     name: ClassVar[str] = "handoff-quiesce"
     title: ClassVar[str] = "QUIESCE: nothing in flight, writes on hold"
     stage: ClassVar[Stage] = "handoff"
-    usual_seconds: ClassVar[float] = 6
+    usual_seconds: ClassVar[float] = 8
 
     async def check(self) -> Verdict:
         if await self.members.committed():
@@ -44,57 +56,63 @@ class Quiesce:
         if not await in_thread(vip.writes_held):
             return Todo("the undercloud still accepts changes")
         known = self.members.record()
-        if known.hold_since is None or known.quiesced is None or known.canary is None or not known.attempt:
+        if known.hold_since is None or known.quiesced is None or known.watch is None or not known.attempt:
             return Todo("what must not change was not noted when writes were held")
-        try:
-            api = await self.members.login(self.members.seed.address)
-            busy = await in_thread(lambda: services.in_flight(api))
-        except SeedvmError as error:
-            return Todo(str(error))
-        return (
-            Todo("in flight: " + ", ".join(busy[:4])) if busy else Done({"writes": "refused with 503", "in_flight": 0})
-        )
+        return Done({"writes": "refused with 503", "in_flight": 0})
 
     async def apply(self, report: Report) -> None:
         report.phase("QUIESCE", "started")
+        await hold.take_back_left(self.members, report)
         # Nothing of an earlier attempt counts from here on; the hold is declared in the record once all that belongs to it is known.
-        self.members.save(Record(attempt=secrets.token_hex(4)))
+        known = self.members.record()
+        self.members.save(Record(attempt=secrets.token_hex(4), canary=known.canary, compared=known.compared))
         try:
-            # An attempt that was killed in FENCE has stopped them, and nothing in flight would ever end.
-            await units.start(installed().units("worker"))
             await self.members.note("QUIESCE", "started")
             api = await self.members.login(self.members.seed.address)
-            await self._idle(api, self.idle_seconds, report)
-            made = await in_thread(lambda: canary.make(api, self.members.secrets.generated.handoff_key))
-            self.members.save(replace(self.members.record(), canary=made))
-            since = time.time()
-            await hold.declare()
+            watch = await self._watch(report)
+            statuses = await self.members.status("holds_vip")
+            await self._idle(lambda: in_thread(lambda: services.in_flight(api)), self.idle_seconds, report)
+            await live.seen(self.members, watch, seconds=_SEEN_SECONDS)
+            since = await hold.declare(report)
             report.log("writes through the VIP are refused until the undercloud owns it")
-            await self._idle(api, self.settle_seconds, report)
-            quiesced = await self._noted(api)
+            quiesced = await self._noted(api, {name: said.booted for name, said in statuses.items()}, report)
             hold.assert_held()
         except BaseException:
-            await hold.take_back(self.members, "QUIESCE")
+            await hold.take_back(self.members, "QUIESCE", report)
             report.phase("QUIESCE", "undone")
             raise
         known = replace(self.members.record(), hold_since=since, quiesced=quiesced, began={"QUIESCE": since})
         self.members.save(known)
         report.phase("QUIESCE", "done", "nothing in flight, writes are refused with a clear message")
 
-    async def _noted(self, api: Client) -> Quiesced:
-        """What must not change: every id, and when each node was booted."""
-        ids = await wait_for(
-            lambda: in_thread(lambda: services.ids(api)), seconds=20, what="the services do not list their IDs"
-        )
-        statuses = await self.members.status("holds_vip")
-        return Quiesced(ids, {name: said.booted for name, said in statuses.items()})
+    async def _watch(self, report: Report) -> VipWatch:
+        """A node polls the VIP from now on."""
+        watcher = self.members.nodes[-1]
+        watch = VipWatch(watcher.name, time.time(), secrets.token_hex(8))
+        request = WatchRequest(self.members.vip, _WATCH_SECONDS, token=watch.token)
+        await self.members.ask_one(watcher, verbs.STOP, StopRequest("watch"))  # one of an attempt that was undone
+        await self.members.ask_one(watcher, verbs.LAUNCH, LaunchRequest("watch", _WATCH_SECONDS, request))
+        self.members.save(replace(self.members.record(), watch=watch))
+        report.log("polling Keystone and Heat through the VIP at 5 Hz from now on", node=watcher.name)
+        return watch
 
-    async def _idle(self, api: Client, seconds: float, report: Report) -> None:
+    async def _noted(self, api: Client, booted: dict[str, str], report: Report) -> Quiesced:
+        """What must not change, under the hold: every id. When each node was booted was asked before."""
+        idle = self._idle(lambda: at_once.in_flight(api), self.settle_seconds, report)
+        listed = wait_for(lambda: at_once.ids(api), seconds=20, what="the services do not list their IDs")
+        try:
+            _, ids = await at_once.both(idle, listed)
+        except TimedOut as error:
+            why = f"it came in right before the hold; {error.why}"
+            raise Interrupted(error.what, why=why, hint=error.hint) from error
+        return Quiesced(ids, booted)
+
+    async def _idle(self, look: Callable[[], Awaitable[Sequence[str]]], seconds: float, report: Report) -> None:
         reported = ""
 
         async def idle() -> bool:
             nonlocal reported
-            busy = await in_thread(lambda: services.in_flight(api))
+            busy = await look()
             if busy:
                 if reported != (reported := f"waiting for {', '.join(busy[:3])}"):
                     report.phase("QUIESCE", "started", reported)
@@ -102,4 +120,4 @@ class Quiesce:
             return True
 
         hint = "wait until it has finished, or cancel it, then run again"
-        await wait_for(idle, seconds=seconds, what="the undercloud is still busy", hint=hint)
+        await wait_for(idle, seconds=seconds, what="the undercloud is still busy", hint=hint, pause=0.5)

@@ -5,7 +5,7 @@ Takes about 8 minutes a round (ROUNDS, usually 1), and 15 more where no rack is 
 SEED (usually 1) chooses moments and blows. BLOWS (usually 1) is how many fall in one hand-off, each in its own part of it: 150 seeds in a
 row have every blow in every step with BLOWS=1, 45 with BLOWS=4. Round n of a run is SEED + n - 1, so a round that failed is played again by
 its own SEED with ROUNDS=1. SPARE=1 lets the rehearsal deploy a spare, as the demo does, which takes two minutes more. Each round restores
-the rack as it was just before QUIESCE; POINT=name takes another saved rack (`seedvm rack saved`), whatever the images are now. It must end
+the rack as it was before the hand-off; POINT=name takes another saved rack (`seedvm rack saved`), whatever the images are now. It must end
 with SAFE TO LEAVE: YES, without two holders of the VIP that can reach each other, without the loss of a row that was acknowledged to a
 writer, and with every id as before. All rounds ever played are kept in build/storm, with journal and logs of each; `python -m
 tests.storm.table` prints them, and which blow has fallen in which step.

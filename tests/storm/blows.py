@@ -159,10 +159,10 @@ class Moment:
 
 # The engine's steps in which something may happen, and how long each takes undisturbed: moments are drawn from all of it.
 STEPS: Mapping[str, float] = {
-    "handoff-quiesce": 7,
     "handoff-compare": 20,
-    "handoff-fence": 12,
-    "handoff-commit": 8,
+    "handoff-quiesce": 9,
+    "handoff-fence": 6,
+    "handoff-commit": 5,
     "handoff-own": 45,
     "handoff-retire": 10,
     "handoff-rehearse": 60,

@@ -254,7 +254,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     ),
     "f10": Experiment(
         "COMMIT is refused once the hold on writes has run out, and QUIESCE is done again.",
-        Moment("handoff-compare", 0, "done"),
+        Moment("handoff-fence", 0, "done"),
         engine_stands_still,
     ),
     "f11": Experiment(

@@ -17,7 +17,7 @@ from seedvm.rack import rack, saved
 from tests.storm.world import World
 
 _DEPLOY_SECONDS = 40 * 60.0
-_FIRST_OF_HANDOFF = "handoff-quiesce"
+_FIRST_OF_HANDOFF = "handoff-compare"
 
 
 def ready(build_dir: Path, folder: Path, say: Callable[[str], None], wanted: str = "") -> tuple[World, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from seedvm.member.watch import Sample, measure
+from seedvm.member.watch import WRITES, Sample, measure, write_pause
 
 
 def test_polls_that_all_succeed_have_a_gap_of_the_interval() -> None:
@@ -44,3 +44,19 @@ def test_answers_that_come_out_of_order_are_sorted_and_apis_are_told_apart() -> 
         Sample("heat", 1.5, True),
     ]
     assert [(gap.api, gap.longest_seconds) for gap in measure(samples)] == [("heat", 0.5), ("keystone", 1.0)]
+
+
+def writes(*passed: int) -> list[Sample]:
+    return [Sample(WRITES, number / 5, bool(good)) for number, good in enumerate(passed)]
+
+
+def test_the_pause_of_writes_is_from_the_last_that_passed_to_the_first_that_passed_again() -> None:
+    assert write_pause(writes(1, 1, 0, 0, 0, 0, 1, 1)) == 1.0
+    assert write_pause([*writes(1, 0, 1), Sample("keystone", 0.0, True), Sample("keystone", 99.0, True)]) == 0.4
+
+
+def test_a_pause_that_was_not_seen_from_end_to_end_is_not_known() -> None:
+    assert write_pause([]) is None
+    assert write_pause(writes(0, 0, 1, 1)) is None, "it began before the watch did"
+    assert write_pause(writes(1, 1, 0, 0)) is None, "it has not ended yet"
+    assert write_pause([Sample("keystone", 0.0, True), Sample("keystone", 1.0, True)]) is None

@@ -18,7 +18,7 @@ from tui.text.progress import failure_lines, log_lines, names, phase_lines
 from tui.widgets.lines import Lines
 
 _STEPS = ("handoff", "leave", "join")
-_UNDONE = ("QUIESCE", "COMPARE", "FENCE", "COMMIT")
+_UNDONE = ("QUIESCE", "FENCE", "COMMIT")
 
 
 class HandoffPage(Page):
@@ -80,7 +80,7 @@ c   the receipt      h  the progress      /  searches the log"""
         lines = {name: self.query_one(f"#{name}", Lines) for name in ("phases", "commit", "evidence", "failure", "log")}
         lines["phases"].fill(lambda width: phase_lines(state, now, width))
         lines["commit"].fill(lambda width: [no_return_line(state, width)])
-        lines["evidence"].fill(lambda width: evidence_lines(state, width))
+        lines["evidence"].fill(lambda width: evidence_lines(state, now, width))
         theirs = {step.name for step in state.steps if step.stage in _STEPS}
         failure = state.failure
         stopped = failure is not None and not view.running and failure.step in theirs

@@ -88,8 +88,8 @@ _EVIDENCE = (
 )
 
 
-def evidence_lines(state: State, width: int) -> list[Line]:
-    """The hand-off's evidence so far: what was proved, who holds the VIP, the API's gap, and the pause of writes."""
+def evidence_lines(state: State, at: float, width: int) -> list[Line]:
+    """The hand-off's evidence so far: what was proved, who holds the VIP, the API's gap, and the pause of writes; `at` is now."""
     lines = []
     for head, name, fact, template in _EVIDENCE:
         phase = state.phases.get(name)
@@ -105,8 +105,19 @@ def evidence_lines(state: State, width: int) -> list[Line]:
     if gap is None and longest is not None:
         gap = f"{now} s now, longest {longest} s so far (polled at 5 Hz through the VIP)"
     lines.append(_evidence_line("API gap", gap, "{}", width))
-    lines.append(_evidence_line("Writes", state.facts.get("handoff_write_pause_seconds"), "paused for {} s", width))
+    lines.append(writes_line(state, at, width))
     return lines
+
+
+def writes_line(state: State, at: float, width: int) -> Line:
+    """For how long writes have been on hold by now, and how long they may be; once they pass again, for how long they were."""
+    since, limit = state.facts.get("write_hold_since"), state.facts.get("write_pause_limit_seconds")
+    if not isinstance(since, int | float):
+        return _evidence_line("Writes", state.facts.get("handoff_write_pause_seconds"), "paused for {} s", width)
+    seconds = max(0, int(at - since))
+    late = isinstance(limit, int | float) and seconds > limit
+    text = f"on hold for {seconds} s" + (f", limit {limit:g} s" if isinstance(limit, int | float) else "")
+    return [(fit("Writes", 8) + " ", "strong"), (fit(text, max(1, width - 9)).rstrip(), "bad" if late else "busy")]
 
 
 def _evidence_line(head: str, value: object, template: str, width: int) -> Line:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import secrets
 from dataclasses import replace
 
 from seedvm.base import process
-from seedvm.handoff.record import VipWatch
+from seedvm.handoff import hold, services
+from seedvm.handoff.record import Quiesced, VipWatch
 from seedvm.member.watch import Sample
 from seedvm.services.load import installed
 from seedvm.steps.handoff_commit import Commit
@@ -18,19 +20,36 @@ from tests.contract.handoff.lab import Lab
 from tests.contract.handoff.wire import Told
 
 
-async def quiesced(lab: Lab) -> None:
-    await Quiesce(lab.members).apply(Told())
-
-
 async def compared(lab: Lab) -> None:
-    await quiesced(lab)
+    """In the open."""
     await Compare(lab.members).apply(Told())
 
 
-async def fenced(lab: Lab) -> None:
-    """The seed's workers are stopped, and a node watches the VIP."""
+async def quiesced(lab: Lab) -> None:
     await compared(lab)
-    lab.members.save(replace(lab.record, watch=VipWatch(lab.nodes[2].name, 0.0, "watch")))
+    await Quiesce(lab.members).apply(Told())
+
+
+async def fenced(lab: Lab) -> None:
+    """Writes are held, the seed's workers are stopped, and a node watches the VIP: `watched` writes its samples, no process does."""
+    await compared(lab)
+    known, watcher = lab.record, lab.nodes[2].name
+    assert known.compared is not None
+    lab.members.save(replace(known, attempt=secrets.token_hex(4)))
+    await lab.members.note("QUIESCE", "started")
+    api = await lab.members.login("172.22.0.10")
+    booted = {name: said.booted for name, said in (await lab.members.status("holds_vip")).items()}
+    since = await hold.declare(Told())
+    lab.members.save(
+        replace(
+            lab.record,
+            began={"QUIESCE": since},
+            hold_since=since,
+            quiesced=Quiesced(services.ids(api), booted),
+            compared=replace(known.compared, hold_since=since),
+            watch=VipWatch(watcher, 0.0, "watch"),
+        )
+    )
     process.run(["systemctl", "stop", *installed().units("worker")], timeout=20)
 
 

@@ -14,7 +14,6 @@ from seedvm.handoff import hold
 from seedvm.handoff.undo import Undone, undo
 from seedvm.services.load import installed
 from seedvm.steps.handoff_commit import Commit
-from seedvm.steps.handoff_compare import Compare
 from seedvm.steps.handoff_fence import Fence
 from seedvm.steps.handoff_quiesce import Quiesce
 from tests.contract.handoff.lab import Lab, in_a_lab
@@ -56,10 +55,6 @@ async def test_from_each_line_at_which_an_engine_may_die_before_commit_it_leads_
     await lab.killed("handoff_quiesce.Quiesce", "known = replace(self.members.record()")
     assert (await undo(lab.members)).writes_were_held and as_before(lab)
     await quiesced(lab)
-    await lab.killed("handoff_compare.Compare", "self.members.save(replace(known, compared=compared))")
-    assert (await undo(lab.members)).writes_were_held and as_before(lab)
-    await quiesced(lab)
-    await Compare(lab.members).apply(lab.told)
     await lab.killed("handoff_fence.Fence", "the seed's workers are stopped; a node verifies that they are silent")
     assert (await undo(lab.members)).started == WORKERS and as_before(lab)
     assert lab.nodes[2].unit("seedvm-watch.service") == "", "no node polls the VIP any more"
