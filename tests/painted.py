@@ -11,8 +11,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+from seedvm.scan.evidence import Bmc, Evidence, HostRemark
 from tests.datacenter.paint import PAINT, PAINTS
 
+SCANNED = "192.0.2.7"
+FACTS = ("vendor", "product", "certificate-subject", "redfish-version", "uuid", "remark", "redfish-root")
 RECORDED = Path(__file__).parent / "recorded" / "example"
 FILES = ("inventory.json", "review.json", "journal.jsonl", "receipt.json")
 KEPT_KEYS = {
@@ -57,7 +60,32 @@ def painted_state(folder: Path, *, ascii_only: bool = False) -> Path:
         parts = text.splitlines() if name.endswith("l") else [text]
         lines = [json.dumps(paint(json.loads(part)), ensure_ascii=ascii_only) for part in parts]
         (folder / name).write_bytes(("\n".join(lines) + "\n").encode("utf-8", "replace"))
+    for name, tree in (("scan.json", scan_tree()), ("handoff.json", handoff_tree())):
+        (folder / name).write_bytes(json.dumps(tree, ensure_ascii=ascii_only).encode("utf-8", "replace"))
     return folder
+
+
+def scan_tree() -> dict[str, Any]:
+    """A scan of SCANNED that was stopped after its last address, in which each text that a BMC or another host sent paints."""
+    bmc = Bmc(SCANNED).with_(["redfish"], [Evidence(name, PAINT, PAINT, "2026-11-30T10:00:00Z") for name in FACTS])
+    remark = HostRemark("192.0.2.8", PAINT, "2026-11-30T10:00:00Z")
+    return {
+        "ranges": [SCANNED],
+        "complete": False,
+        "done": [SCANNED],
+        "bmcs": [bmc.to_json()],
+        "remarks": [remark.to_json()],
+    }
+
+
+def handoff_tree() -> Any:
+    """The hand-off's memory with a doubt for every text of PAINTS, as APIs and members may have said it."""
+    doubts = [
+        {"name": f"power-{name}", "what": f"zq7{text}", "machine": f"n{text}", "why": f"zq7{text}", "hint": text}
+        for name, text in PAINTS.items()
+    ]
+    owned = {"ids": {PAINT: {PAINT: PAINT}}, "ids_changed": 0, "node_reboots": 0, "gaps": [], "doubts": doubts}
+    return {"format": 2, "began": {"QUIESCE": 1_790_000_000.0}, "owned": owned}
 
 
 def more_events(folder: Path) -> None:

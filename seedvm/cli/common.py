@@ -29,6 +29,14 @@ def say(*lines: str, error: bool = False) -> None:
     print("\n".join(map(printable, lines)), file=sys.stderr if error else sys.stdout, flush=True)
 
 
+def ask(question: str) -> str:
+    """What is typed on one line, without the blanks around it; "" where nothing more can be typed, or it is no text."""
+    try:
+        return input(printable(question)).strip()
+    except (EOFError, UnicodeDecodeError):
+        return ""
+
+
 def answer(tree: object, *, indent: int | None = 2, error: bool = False) -> None:
     """Print JSON for programs, on one line where `indent` is None."""
     print(dumps(tree, indent=indent, default=str), file=sys.stderr if error else sys.stdout, flush=True)

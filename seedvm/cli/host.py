@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seedvm.base.errors import SeedvmError
-from seedvm.cli.common import EXIT_BLOCKED, EXIT_DONE, Commands, answer, say
+from seedvm.cli.common import EXIT_BLOCKED, EXIT_DONE, Commands, answer, ask, say
 
 if TYPE_CHECKING:
     from seedvm.host.changes import Change
@@ -158,7 +158,7 @@ def _agreed(args: argparse.Namespace, planned: list[Change]) -> bool:
     if not sys.stdin.isatty():
         say("nothing was changed: use --yes-network to confirm")
         return False
-    return input("Apply these changes? [y/N] ").strip().lower() in ("y", "yes")
+    return ask("Apply these changes? [y/N] ").lower() in ("y", "yes")
 
 
 def _console(args: argparse.Namespace) -> int:
@@ -282,7 +282,7 @@ def _usb(args: argparse.Namespace) -> int:
     usb.refuse(stick, args.image, len(args.device))
     say(f"everything on this stick will be erased: {stick.describe()}")
     if args.yes_wipe is None and sys.stdin.isatty():
-        args.yes_wipe = input(f"Type {stick.device} to continue: ").strip()
+        args.yes_wipe = ask(f"Type {stick.device} to continue: ")
     if args.yes_wipe != str(stick.device):
         say(f"nothing was written: use --yes-wipe {stick.device} to confirm")
         return EXIT_BLOCKED
@@ -302,7 +302,7 @@ def _usb(args: argparse.Namespace) -> int:
 def _named(args: argparse.Namespace, place: SeedFiles) -> bool:
     """Whether the operator typed the VM's name."""
     if args.yes is None and sys.stdin.isatty():
-        args.yes = input(f"Type {place.name} to continue: ").strip()
+        args.yes = ask(f"Type {place.name} to continue: ")
     if args.yes != place.name:
         say(f"nothing was changed: use --yes {place.name} to confirm")
         return False

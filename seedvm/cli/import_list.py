@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seedvm.base.errors import InvalidFile, SeedvmError
-from seedvm.cli.common import EXIT_DONE, EXIT_FAILED, EXIT_USAGE, Commands, answer, say
+from seedvm.cli.common import EXIT_DONE, EXIT_FAILED, EXIT_USAGE, Commands, answer, ask, say
 
 if TYPE_CHECKING:
     from seedvm.machines.import_export import ImportedMachine, Preview
@@ -106,10 +106,7 @@ def _agreed(args: argparse.Namespace, preview: Preview) -> bool:
     if not taken.new and not taken.changed and not taken.accounts:
         return True
     leaves = f" and leave out {_some(taken.left_out)}" if taken.left_out else ""
-    try:
-        return input(f"Take {taken.machines} machines{leaves}? [y/N] ").strip().lower() in ("y", "yes")
-    except EOFError:
-        return False
+    return ask(f"Take {taken.machines} machines{leaves}? [y/N] ").lower() in ("y", "yes")
 
 
 def lines(preview: Preview) -> Iterator[str]:

@@ -39,7 +39,8 @@ def _verify(args: argparse.Namespace) -> int:
     try:
         text = args.file.read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise SeedvmError(f"{args.file} cannot be read", why=str(error), hint="give the path of receipt.json") from None
+        why = "it is not text" if isinstance(error, UnicodeDecodeError) else error.strerror or str(error)
+        raise SeedvmError(f"{args.file} cannot be read", why=why, hint="give the path of receipt.json") from None
     said, key, wanted = receipt.verify(text), receipt.signer(text), _wanted(args.key)
     if wanted and wanted != key:
         raise SeedvmError(

@@ -6,6 +6,7 @@ import json
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
+from seedvm.foreign.text import shown
 
 
 def running() -> tuple[str, ...]:
@@ -19,5 +20,5 @@ def parse_running(text: str) -> tuple[str, ...]:
     try:
         nodes = json.loads(text)["running_nodes"]
     except (ValueError, KeyError, TypeError) as error:
-        raise SeedvmError("the answer of rabbitmqctl has an unexpected format", why=text[:200]) from error
+        raise SeedvmError("the answer of rabbitmqctl has an unexpected format", why=shown(text)) from error
     return tuple(sorted(str(node).split("@", 1)[-1] for node in nodes))

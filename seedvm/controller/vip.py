@@ -12,6 +12,7 @@ from pathlib import Path
 
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
+from seedvm.foreign.text import shown
 
 ADMIN_SOCKET = Path("/run/haproxy/admin.sock")
 HOLD_MAP = "/etc/haproxy/hold.map"
@@ -36,7 +37,7 @@ def hold_writes(on: bool, *, admin: Path = ADMIN_SOCKET) -> None:
     if said.strip():
         raise SeedvmError(
             "HAProxy did not accept the hold on writes",
-            why=said.strip()[:300],
+            why=shown(said, 300),
             hint=f"check that its configuration uses {HOLD_MAP}",
         )
 

@@ -22,6 +22,7 @@ from seedvm.base.secret import Secret
 from seedvm.base.tcp import tcp_open
 from seedvm.base.waiting import Hopeless, wait_for_sync
 from seedvm.cloud.client import Client, login
+from seedvm.foreign.text import shown
 from seedvm.site.doubts import COMMAND, Doubt
 
 _SPARE_KEY = Path("/run/seedvm/spare_key")
@@ -30,6 +31,7 @@ _POWER_SECONDS = 60.0
 _ALL_POWER_SECONDS = 240.0
 _AT_ONCE = 32
 _STACK_SECONDS = 180.0
+MOST_TOLD = 400  # characters of what an API says of its own
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class _Stack:
         return cls(
             said.text("id"),
             said.text("stack_status"),
-            said.text("stack_status_reason", ""),
+            shown(said.text("stack_status_reason", ""), MOST_TOLD),
             said.text("updated_time", ""),
             said.texts("tags"),
         )
@@ -84,11 +86,11 @@ class _Node:
 
     @classmethod
     def of(cls, said: Item) -> _Node:
-        reason = said.text("maintenance_reason", "") or "no reason given"
+        reason = shown(said.text("maintenance_reason", ""), MOST_TOLD) or "no reason given"
         return cls(
             said.text("uuid"),
             said.text("name", "") or said.text("uuid"),
-            said.text("power_state", "unknown"),
+            shown(said.text("power_state", "unknown")),
             reason if said.flag("maintenance") else "",
         )
 
@@ -125,7 +127,7 @@ class Work:
         doubts = tuple(one for one in heard if one is not None)
         if len(doubts) == len(nodes):
             raise SeedvmError(
-                "no BMC answers the undercloud's conductors", machine=doubts[0].machine, why=doubts[0].why[:300]
+                "no BMC answers the undercloud's conductors", machine=doubts[0].machine, why=doubts[0].why
             )
         return PowerRead(len(nodes) - len(doubts), doubts)
 
@@ -250,7 +252,7 @@ class Work:
         if now.has("reservation") or now.has("target_power_state"):
             return False  # a conductor is at it, and has not judged yet
         if error := now.text("last_error", ""):
-            raise Hopeless("its BMC does not answer the undercloud", machine=node.name, why=error[:300])
+            raise Hopeless("its BMC does not answer the undercloud", machine=node.name, why=shown(error, MOST_TOLD))
         return now.text("power_state", "") == node.power
 
     def _stack(self, name: str) -> _Stack | None:
@@ -272,7 +274,7 @@ class Work:
     def _created(self, name: str) -> bool:
         stack = self._stack(name)
         if stack and stack.status.endswith("FAILED"):
-            raise Hopeless(f"stack {name} failed", why=stack.reason[:400])
+            raise Hopeless(f"stack {name} failed", why=stack.reason)
         return bool(stack and stack.status == "CREATE_COMPLETE")
 
     def _server(self, name: str) -> Item:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -21,6 +21,7 @@ from seedvm.base.errors import SeedvmError
 from seedvm.base.json_tree import JSON
 from seedvm.base.secret import Secret
 from seedvm.base.typed_json import decode
+from seedvm.foreign.json_document import NotJson, parse_object
 from seedvm.site.doubts import COMMAND, Accepted, Doubt, open_of
 from seedvm.site.evidence import EvidenceNeeds, SignedEvidence, canonical, fingerprint, wrong_evidence
 from seedvm.site.secrets_file import load_receipt_key
@@ -30,6 +31,7 @@ FORMAT = 2
 FILE = "receipt.json"
 PAGE = "receipt.txt"
 KEY = "receipt.pub"
+_COMPARE = "compare it with the one on a node"
 
 
 @dataclass(frozen=True)
@@ -187,26 +189,34 @@ def departed(state_dir: Path, site: str) -> Statement | None:
 def _signed(text: str, public_key: str | None) -> dict[str, object]:
     """The receipt without its signature, once that was right."""
     try:
-        tree = json.loads(text)
-        signature = tree.pop("signature")
-        public = serialization.load_pem_public_key(signature["public_key"].encode())
-        value = base64.b64decode(signature["value"])
-    except KeyError as error:
-        raise SeedvmError("the receipt is not signed", why=f"it has no {error}") from error
-    except (ValueError, TypeError, AttributeError) as error:
-        raise SeedvmError("not a valid receipt", why=f"{type(error).__name__}") from error
-    if public_key is not None and signature["public_key"].strip() != public_key.strip():
+        tree = dict(parse_object(text.encode("utf-8", "surrogatepass")))
+    except NotJson as error:
+        raise SeedvmError("not a valid receipt", why=f"it is not JSON: {error}", hint=_COMPARE) from None
+    if "signature" not in tree:
+        raise SeedvmError("the receipt is not signed", why="it has no signature", hint=_COMPARE)
+    signature = tree.pop("signature")
+    parts = signature if isinstance(signature, dict) else {}
+    pem, base = parts.get("public_key"), parts.get("value")
+    if not isinstance(pem, str) or not isinstance(base, str):
+        raise SeedvmError("not a valid receipt", why="its signature has no key or no value", hint=_COMPARE)
+    try:
+        public = serialization.load_pem_public_key(pem.encode("utf-8", "replace"))
+    except (ValueError, UnsupportedAlgorithm):
+        raise SeedvmError("not a valid receipt", why="the key in it cannot be read", hint=_COMPARE) from None
+    try:
+        value = base64.b64decode(base.encode("utf-8", "replace"))
+    except ValueError:
+        raise SeedvmError("not a valid receipt", why="its signature is not Base64", hint=_COMPARE) from None
+    if public_key is not None and pem.strip() != public_key.strip():
         raise SeedvmError("the receipt is signed by another site's key")
     if not isinstance(public, Ed25519PublicKey):
         raise SeedvmError("the receipt's key is not ed25519")
     try:
         public.verify(value, canonical(tree))
     except InvalidSignature as error:
-        raise SeedvmError(
-            "the receipt has been changed since it was signed", hint="compare it with the one on a node"
-        ) from error
+        raise SeedvmError("the receipt has been changed since it was signed", hint=_COMPARE) from error
     if wrong := _unwitnessed(tree):
-        raise SeedvmError(wrong, hint="compare it with the one on a node")
+        raise SeedvmError(wrong, hint=_COMPARE)
     return dict(tree)
 
 

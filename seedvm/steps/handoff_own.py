@@ -20,6 +20,7 @@ from seedvm.cloud.connection import in_thread
 from seedvm.controller import units
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
+from seedvm.foreign.text import shown
 from seedvm.handoff import doubts, kept
 from seedvm.handoff.live import reporting_gaps
 from seedvm.handoff.measure import measure
@@ -125,7 +126,7 @@ class Own:
             return None
         if silent and not done.seed_is_member:
             return doubts.stack(STACK, silent)
-        raise SeedvmError(f"the update of stack {STACK} failed", why=done.reason[:400], hint=_FORWARD)
+        raise SeedvmError(f"the update of stack {STACK} failed", why=shown(done.reason, 400), hint=_FORWARD)
 
     async def _end_watch(self) -> None:
         """A node that polled and is gone now has stopped polling as well."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from seedvm.base.secret import Secret
+from seedvm.foreign.text import shown
 
 PORT = 5999
 _MAGIC = b"seedvm1 "
@@ -29,8 +30,12 @@ class Verdict:
 
 
 def pack(verdict: Verdict, key: Secret) -> bytes:
-    """Magic, hex HMAC, JSON. A long reason is cut, so that it fits one frame."""
-    body = json.dumps(asdict(Verdict(verdict.token, verdict.member, verdict.passed, verdict.why[:400]))).encode()
+    """Magic, hex HMAC, JSON. A long reason is cut, so that it fits one frame, whatever its letters take."""
+    room = _LONGEST - len(_MAGIC) - 65
+    for most in (400, 200, 100, 0):
+        body = json.dumps(asdict(replace(verdict, why=shown(verdict.why, most)))).encode()
+        if len(body) <= room:
+            break
     return _MAGIC + _mac(body, key) + b" " + body
 
 

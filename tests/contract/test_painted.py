@@ -10,7 +10,7 @@ import pytest
 
 from seedvm.base import process
 from tests.datacenter.paint import MARK, PAINT, remains
-from tests.painted import more_events, painted_state
+from tests.painted import SCANNED, more_events, painted_state
 from tests.tui.helpers import SITE
 
 COMMANDS = (
@@ -32,6 +32,18 @@ COMMANDS = (
     "run --json",
     "plan",
     "bmc test 172.22.1.21",
+    f"scan {SCANNED}",
+    f"scan {SCANNED} --json",
+    "handoff doubts",
+    "handoff doubts --json",
+    "handoff accept no\x1b[31mx",
+    "handoff undo",
+    "bundle open LIST",
+    "bundle open no\x1b]0;x\x07",
+    "receipt verify RECEIPT",
+    "receipt verify RECEIPT --json",
+    "receipt verify LIST",
+    "receipt verify RECEIPT --key \x1b[31mx",
     "wizard \x1b[31mx",
     "import no\x1b]0;x\x07",
     "nosuch\x9b2J",
@@ -49,7 +61,8 @@ def state(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def printed(state: Path, command: str) -> process.Completed:
-    words = [str(state / word) if word == "LIST" else word for word in command.split()]
+    files = {"LIST": state / "LIST", "RECEIPT": state / "receipt.json"}
+    words = [str(files.get(word, word)) for word in command.split()]
     words += [str(state / "journal.jsonl")] if words[0] == "replay" else []
     argv = [sys.executable, "-m", "seedvm", *words, "--state-dir", str(state)]
     return process.run(process.Command(argv, env={"TERM": "dumb", "LANG": "C.UTF-8"}), timeout=60, check=False)
@@ -62,7 +75,8 @@ def test_a_command_prints_no_control_that_came_from_elsewhere(state: Path, comma
     assert b"Traceback" not in said, done.stderr[-3000:]
     assert remains(said) == []
     if command.endswith("--json") and done.returncode == 0:
-        json.loads(done.stdout)
+        for document in done.stdout.splitlines() if command.startswith("scan") else [done.stdout]:
+            json.loads(document)
 
 
 def test_the_values_are_shown_all_the_same(state: Path) -> None:

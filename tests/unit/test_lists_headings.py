@@ -80,6 +80,38 @@ def test_what_is_not_an_address_is_refused_by_its_place(address: str) -> None:
     assert said[0].startswith("line 1: [0].pm_addr: ")
 
 
+@pytest.mark.parametrize(
+    ("cell", "found"),
+    [
+        (f"{MACS[0]} (eth0)", 1),
+        (f"eth0: {MACS[0]}", 1),
+        (f"eth0={MACS[0]};eth1={MACS[1]}", 2),
+        (f"{MACS[0]} (eth0), {MACS[1]} (eth1)", 2),
+        (f"NIC 1 {MACS[0]} NIC 2 {MACS[1]}", 2),
+        (f"[LOM1] {MACS[0].upper().replace(':', '-')}", 1),
+        ("5254.00aa.0001 - ens1f0np0", 1),
+        (f"<{MACS[0]}>", 1),
+    ],
+)
+def test_a_mac_may_have_its_nics_name_beside_it(cell: str, found: int) -> None:
+    assert only(f'bmc ip,mac\n192.0.2.1,"{cell}"\n').macs == MACS[:found]
+
+
+@pytest.mark.parametrize(
+    ("cell", "reason"),
+    [
+        (f"{MACS[0]} (BMC)", "is called the BMC's own"),
+        (f"iDRAC: {MACS[0]}", "is called the BMC's own"),
+        (f"{MACS[0]} 52:54:00", "is not a MAC address"),
+        (f"{MACS[0]} 525400", "is not a MAC address"),
+        (f"{MACS[0]}:02", "is not a MAC address"),
+        ("eth0", "is not a MAC address"),
+    ],
+)
+def test_what_is_more_than_a_mac_and_a_name_is_refused(cell: str, reason: str) -> None:
+    assert reason in refused(f"bmc ip,mac\n192.0.2.1,{cell}\n")[0]
+
+
 def test_a_plain_port_beside_a_plain_ip_is_the_bmcs() -> None:
     found = reading("host,ip,port\na,192.0.2.1,623\nb,192.0.2.2,6230\nc,192.0.2.3,12\n")
     assert [one.address for one in found.entries] == ["192.0.2.1", "192.0.2.3"]

@@ -187,6 +187,16 @@ def test_a_far_cell_does_not_make_a_sheet_endless() -> None:
         read_list(workbook(fill), "machines.xlsx")
 
 
+@pytest.mark.parametrize("at", [0, 1])
+def test_a_sheet_with_nothing_but_a_chart_is_passed_by(at: int) -> None:
+    def fill(sheet: Worksheet, book: openpyxl.Workbook) -> None:
+        sheet.append(["BMC IP"])
+        sheet.append(["192.0.2.1"])
+        book.create_chartsheet("Power", at)
+
+    assert [one.address for one in read_list(workbook(fill), "machines.xlsx").entries] == ["192.0.2.1"]
+
+
 def packed(**parts: bytes) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -201,7 +211,7 @@ def packed(**parts: bytes) -> bytes:
         (packed(**{"xl__workbook.xml": b"<a/>", "xl__sheet.xml": bytes(65 << 20)}), "unpacks to more than 64 MiB"),
         (packed(**{"content.xml": b"<a/>"}), "an OpenDocument spreadsheet"),
         (packed(readme=b""), "an archive without a workbook"),
-        (packed(**{"xl__workbook.xml": b"<a/>"}), "not a workbook"),
+        (packed(**{"xl__workbook.xml": b"<a/>"}), "the workbook is damaged"),
         (b"PK\x03\x04 and nothing", "not a workbook"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "save it as .xlsx without a password"),
         (b"\x1f\x8b\x08", "decompress it first"),

@@ -28,12 +28,12 @@ def test_junk_is_none_and_no_error(junk: bytes) -> None:
 
 
 def test_a_long_reason_is_cut_to_one_frame() -> None:
-    long = Verdict("t", "m", False, "x" * 5000)
-    datagram = pack(long, KEY)
-    assert len(datagram) < 1400
-    heard = unpack(datagram, KEY, "t")
-    assert heard is not None
-    assert not heard.passed
+    for letter in ("x", "\u00e9", "\u6f22", "\U0001f469", '"', "\\", "\x1b"):
+        datagram = pack(Verdict("t", "m", False, letter * 5000), KEY)
+        assert len(datagram) < 1400
+        heard = unpack(datagram, KEY, "t")
+        assert heard is not None
+        assert not heard.passed
 
 
 def test_a_seal_tells_values_apart_and_shows_none() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ from seedvm.site.model import Site
 from seedvm.site.receipt import VipLine, departed, doubt, sign_tree, site_key, trusted, verify
 from seedvm.site.secrets_file import draft_secrets, ensure_generated
 from seedvm.steps.leave import allowed
+from tests.datacenter.paint import PAINT
 
 MADE = generate()
 KEY, PUBLIC = Secret(MADE["receipt_key"]), MADE["receipt_public_key"]
@@ -160,12 +162,31 @@ def test_a_changed_receipt_and_another_sites_key_are_refused() -> None:
         verify(text, public_key=generate()["receipt_public_key"])
 
 
-@pytest.mark.parametrize(
-    "junk", ["", "{}", "[]", '{"signature": {}}', '{"signature": {"public_key": "x", "value": "y"}}']
-)
-def test_junk_is_no_receipt(junk: str) -> None:
-    with pytest.raises(SeedvmError, match=r"not a valid receipt|not signed"):
+JUNK = {
+    "": "it is not JSON: it is empty",
+    "{}": "it has no signature",
+    "[]": "it is not an object but a list",
+    "null": "it is not an object but null",
+    "[" * 100_000: "it is nested too deeply",
+    '{"signature": {}}': "its signature has no key or no value",
+    '{"signature": null}': "its signature has no key or no value",
+    '{"signature": {"public_key": 7, "value": []}}': "its signature has no key or no value",
+    '{"signature": {"public_key": "x", "value": "y"}}': "the key in it cannot be read",
+    json.dumps({"signature": {"public_key": PUBLIC, "value": "\u20ac"}}): "the receipt has been changed",
+    json.dumps({"signature": {"public_key": PUBLIC, "value": "y"}}): "its signature is not Base64",
+    json.dumps({"signature": {"public_key": f"{PUBLIC}{PAINT}", "value": PAINT}}): "",
+    json.dumps({"signature": {"public_key": PAINT, "value": PAINT}, PAINT: PAINT}): "the key in it cannot be read",
+    '{"n": Infinity, "m": ' + "9" * 5000 + ', "signature": {"public_key": "x", "value": "y"}}': "the key in it",
+}
+
+
+@pytest.mark.parametrize(("junk", "why"), JUNK.items(), ids=range(len(JUNK)))
+def test_junk_is_no_receipt_and_said_in_words(junk: str, why: str) -> None:
+    with pytest.raises(SeedvmError) as raised:
         verify(junk)
+    said = "; ".join(raised.value.lines())
+    assert why in said and raised.value.hint
+    assert not re.search(r"\w+Error|Traceback", said), said
 
 
 def test_the_page_tells_every_figure() -> None:

@@ -10,6 +10,7 @@ from textwrap import wrap
 
 from seedvm.engine.stages import HANDOFF_PHASES, LAST_NODE_PHASES, NODE_PHASES, stalled
 from seedvm.engine.state import Failure, LogLine, NodeView, State, StepView
+from seedvm.foreign.text import shown
 from seedvm.site.review import Review
 from tui.state.estimate import overall, seconds_left
 from tui.state.files import ShownReceipt
@@ -215,7 +216,7 @@ def light(state: State, receipt: ShownReceipt | None) -> tuple[bool, str]:
 def status_line(state: State, running: bool) -> str:
     """The current state, in one sentence."""
     if state.failure is not None and not running:
-        return f"Stopped at step {state.failure.step}: {state.failure.why or state.failure.what}"
+        return f"Stopped at step {state.failure.step}: {shown(state.failure.why or state.failure.what, 400)}"
     step = state.current
     if running and step is not None:
         return f"Running: {step.title}"

@@ -59,6 +59,11 @@ _SCHEME = re.compile(
 _DIRT = str.maketrans(
     {"\u00a0": " ", "\u2007": " ", "\u202f": " ", "\u200b": "", "\ufeff": "", "\u201c": '"', "\u201d": '"'}
 )
+_MAC_WITHIN = re.compile(
+    r"(?<![\w.:-])(?:[0-9A-Fa-f]{2}([:-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}|[0-9A-Fa-f]{4}(?:\.[0-9A-Fa-f]{4}){2})(?![\w.:-])"
+)
+_NIC_NAME = re.compile(r"[A-Za-z0-9#][\w.#-]{0,20}")
+_OF_BMC = re.compile(r"(bmc|ipmi|i?drac|ilo|imm|xcc|irmc|i?mgmt|management|oob)\d*$", re.IGNORECASE)
 _EXCEL_TEXT = re.compile(r'="((?:[^"]|"")*)"')
 
 
@@ -194,9 +199,22 @@ def mac_of(text: str) -> str:
 
 
 def macs_of(text: str) -> tuple[str, ...]:
-    """The MACs of one cell, which may hold several."""
-    parts = re.split(r"[,;|/\n]|\s+(?=[0-9A-Fa-f]{2}[:\-])|\s+(?=[0-9A-Fa-f]{12}\b)", clean(text))
+    """The MACs of one cell, which may hold several, each with the name of its NIC: `52:54:00:aa:00:01 (eth0)`."""
+    parts: list[str] = []
+    for chunk in re.split(r"[,;|/\n]", clean(text)):
+        parts += _named_macs(chunk) or re.split(r"\s+(?=[0-9A-Fa-f]{2}[:\-])|\s+(?=[0-9A-Fa-f]{12}\b)", chunk)
     return tuple(dict.fromkeys(mac_of(part) for part in parts if not is_nothing(part)))
+
+
+def _named_macs(text: str) -> list[str]:
+    """The MACs in a text that holds names of NICs besides; none where it holds anything else. Raises ValueError for the BMC's own."""
+    found = [one[0] for one in _MAC_WITHIN.finditer(text)]
+    names = [name for name in re.split(r"[\s()\[\]{}<>=:]+", _MAC_WITHIN.sub(" ", text)) if name.strip("-")]
+    if not found or not all(_NIC_NAME.fullmatch(name) for name in names):
+        return []
+    if any(_OF_BMC.match(name) for name in names):
+        raise ValueError(f"'{shown(text, 60)}' is called the BMC's own: enter the MAC addresses of the machine's NICs")
+    return found if not names or any(re.search("[G-Zg-z]", name) for name in names) else []
 
 
 def driver_of(text: str) -> str:

@@ -16,7 +16,8 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from xml.etree import ElementTree
 
-import openpyxl
+from openpyxl.chartsheet import Chartsheet
+from openpyxl.reader.excel import ExcelReader
 
 from seedvm.foreign.text import shown
 from seedvm.machines.lists.rows import Notebook, Row
@@ -45,12 +46,25 @@ def read_workbook(data: bytes, notes: Notebook) -> tuple[str, list[Row]]:
     except (
         Exception
     ) as error:  # openpyxl raises what its parsers raise: KeyError, ValueError, ParseError, BadZipFile, ...
-        raise NoWorkbook(f"not a workbook: {type(error).__name__}: {shown(error, 100)}") from None
+        raise NoWorkbook(f"the workbook is damaged ({shown(error, 100)}): save it again, or as CSV UTF-8") from None
+
+
+class _Reader(ExcelReader):
+    """openpyxl's reader, without charts: a sheet of a chart has no rows, and one without its drawing is an error to openpyxl."""
+
+    def read_chartsheet(self, sheet: Any, rel: Any) -> None:
+        self.wb._add_sheet(Chartsheet(parent=self.wb))  # its place counts: names of ranges refer to sheets by number
+
+
+def _opened(data: bytes, *, saved: bool) -> Any:
+    """The workbook with the values that its formulas had when it was saved, or with the formulas."""
+    reader = _Reader(io.BytesIO(data), read_only=True, keep_vba=False, data_only=saved, keep_links=False)
+    reader.read()
+    return reader.wb
 
 
 def _read(data: bytes, notes: Notebook) -> tuple[str, list[Row]]:
-    said = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
-    meant = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=False, keep_links=False)
+    said, meant = _opened(data, saved=True), _opened(data, saved=False)
     marks = _marks(data)
     rows: list[Row] = []
     taken: list[str] = []

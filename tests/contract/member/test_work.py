@@ -10,10 +10,12 @@ import pytest
 from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
 from seedvm.cloud.client import login
+from seedvm.foreign.text import is_clean
 from seedvm.handoff import services
 from seedvm.member.work import ServedImage, SpareStack, work_of
 from tests.contract.cloud.cloud_http import VIP, Answer, Service, cloud
 from tests.contract.isolated import isolated
+from tests.datacenter.paint import PAINT
 
 PASSWORD = Secret("swordfish")
 
@@ -111,6 +113,12 @@ async def test_the_undercloud_does_its_own_work() -> None:
         rack.nodes[1]["power_state"] = None
         read = work.read_power()
         assert read.answered == 1 and [one.name for one in read.doubts] == ["power-demo-1"]
+        rack.nodes[1] |= {"power_state": "power on", "last_error": f"it says {PAINT * 20}"}
+        [doubt] = work.read_power().doubts
+        assert "it says" in doubt.why and is_clean(doubt.why) and len(doubt.why) < 600
+        rack.nodes[1] |= {"maintenance": True, "maintenance_reason": f"{PAINT}\n{PAINT}"}
+        [doubt] = work.read_power().doubts
+        assert "it is in maintenance" in doubt.why and is_clean(doubt.why)
         rack.nodes[0]["maintenance"] = True
         with pytest.raises(SeedvmError, match="demo-0: no BMC answers the undercloud's conductors"):
             work.read_power()
