@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tui.backend.engine import EngineClient
 from tui.backend.replay import Replay
 from tui.line_mode import Talk, Terminal
 from tui.text.ascii import wants_lines
+from tui.text.leaving import closing_words
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -53,8 +55,25 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     if asked.plain or wants_lines(os.environ):
         return asyncio.run(Talk(link, Terminal(), replaying=asked.replay is not None).run())
-    WizardApp(link, replaying=asked.replay is not None).run()
-    return 0
+    app = WizardApp(link, replaying=asked.replay is not None, opens_where_needed=True)
+    ended = asyncio.run(_until_closed(app))
+    _say(closing_words(app.view, replaying=app.replaying))
+    return ended
+
+
+async def _until_closed(app: WizardApp) -> int:
+    """Run the pages. Whoever switches this machine off is obeyed in time to give the terminal back."""
+    ended = 0
+
+    def end(number: signal.Signals) -> None:
+        nonlocal ended
+        ended = 128 + number
+        app.exit()
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, end, number)
+    await app.run_async()
+    return ended or app.return_code or 0
 
 
 def _web(asked: argparse.Namespace) -> int:

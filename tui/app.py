@@ -53,6 +53,8 @@ PAGES: Mapping[str, type[Page]] = {
 
 _ENGINE_BEGINS_SECONDS, _BUNDLE_SECONDS = 3.0, 5.0
 """What these usually take."""
+_FIRST_LOOK_SECONDS = 1.0
+"""A screen that stays empty for longer than this while a long journal is read begins with the first page."""
 
 
 def _spare_the_screen() -> None:
@@ -79,7 +81,15 @@ class WizardApp(App[None]):
         Binding("ctrl+l", "redraw", "Redraw", show=False),
     ]
 
-    def __init__(self, link: EngineClient, env: Mapping[str, str] | None = None, *, replaying: bool = False) -> None:
+    def __init__(
+        self,
+        link: EngineClient,
+        env: Mapping[str, str] | None = None,
+        *,
+        replaying: bool = False,
+        opens_where_needed: bool = False,
+    ) -> None:
+        """`opens_where_needed`: on the page that shows where the site stands, on a terminal with colours; else on the first."""
         super().__init__()
         environment = os.environ if env is None else env
         self.link = link
@@ -90,6 +100,9 @@ class WizardApp(App[None]):
         self.replaying = replaying
         self.ascii_only = wants_ascii(environment)
         self.colourless = self.ascii_only or "NO_COLOR" in environment
+        self._opens = (
+            opens_where_needed and not replaying and not self.colourless
+        )  # a slow line: the cheapest page first
         self._text_filter = TextFilter()
         self._filters_of = {key: PlainFilter(key) for key in (True, False)}
         self._shown: set[str] = set()
@@ -119,7 +132,10 @@ class WizardApp(App[None]):
         """First page, the follower, and a clock for the seconds on the screen."""
         _spare_the_screen()
         self.set_class(self.colourless, "-plain")
-        self.push_screen("welcome")
+        if self._opens:
+            self.set_timer(_FIRST_LOOK_SECONDS, lambda: self._open_where_needed(View()))
+        else:
+            self.push_screen("welcome")
         self.follow()
         self.set_interval(2.0 if self.colourless else 1.0, self.tick)
 
@@ -130,8 +146,23 @@ class WizardApp(App[None]):
             if not self.view.state.events and view.state.events:
                 self._shown.update(self._old_news(view))
             self.view, self.looked = view, True
+            self._open_where_needed(view)
             self._see_obeyed(view)
             self.tick()
+
+    def _open_where_needed(self, view: View) -> None:
+        """Whoever comes back to a deployment sees where it stands: the first page that is painted, unless reading takes too long."""
+        if not self._opens:
+            return
+        self._opens = False
+        self.push_screen("welcome")
+        state = view.state
+        if view.receipt is not None and (view.receipt.may_leave or view.receipt.open):
+            self.go("receipt")
+        elif view.running and state.phases:
+            self.go("handoff")
+        elif view.running and state.steps:
+            self.go("progress")
 
     def order_given(self, node: str) -> None:
         """A node was ordered while an engine was at work: should that one end without having seen the order, another is started."""
@@ -238,6 +269,11 @@ class WizardApp(App[None]):
                 markup=False,
             )
 
+    def action_help_quit(self) -> None:
+        """Ctrl+C, which ends other programs: it says what ends this one, and that the engine is another."""
+        goes_on = "The engine keeps running." if self.view.running else "Nothing was stopped."
+        self.notify(f"{goes_on} Ctrl+Q closes this screen.", title="Ctrl+C", timeout=6, markup=False)
+
     def action_redraw(self) -> None:
         """Draw all of it: an operator who (re)connects to this line sees only what was drawn since, or nothing."""
         self.screen.refresh()
@@ -245,6 +281,8 @@ class WizardApp(App[None]):
     def action_plain(self) -> None:
         """Between the coloured theme and plain ASCII."""
         self.ascii_only = self.colourless = not self.colourless
+        shown = "plain ASCII without colours" if self.colourless else "colours and drawn lines"
+        self.notify(f"{shown}; F4 changes back", title="Display", timeout=4, markup=False)
         self.set_class(self.colourless, "-plain")
         self.refresh_css(animate=False)
         for screen in self.screen_stack:

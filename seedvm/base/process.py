@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TypeAlias, TypedDict
 
-from seedvm.base import trace
+from seedvm.base import terminal, trace
 from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
 
@@ -142,7 +142,8 @@ def stop(child: Child, *, grace: float = _GRACE_SECONDS) -> int:
 
 
 def interactive(argv: Argv) -> int:
-    """Run a command on this terminal, as long as its user likes; its exit code. Ctrl-C is the command's.
+    """Run a command on this terminal, as long as its user likes; its exit code. Ctrl-C is the command's. The terminal's settings
+    are given back, also by a command that was killed.
 
     A command that is stopped is let go on: `nsenter` stops itself when its machine stops all processes to switch itself off,
     nobody there can wake it, and the machine would wait for it for ever.
@@ -150,7 +151,7 @@ def interactive(argv: Argv) -> int:
     words = Command(argv).words()
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with trace.Call("process", argv=words) as call:
+        with terminal.settings_kept(), trace.Call("process", argv=words) as call:
             with _starting(words):
                 child = os.posix_spawnp(words[0], words, os.environ, setsigdef=[signal.SIGINT, signal.SIGPIPE])
             while True:

@@ -162,7 +162,7 @@ def _agreed(args: argparse.Namespace, planned: list[Change]) -> bool:
 
 
 def _console(args: argparse.Namespace) -> int:
-    from seedvm.base import process
+    from seedvm.base import process, terminal
     from seedvm.host import watch
     from seedvm.host.hypervisor import connected
 
@@ -173,9 +173,13 @@ def _console(args: argparse.Namespace) -> int:
         raise SeedvmError("the seed has no console", machine="seed", why=f"it is {state}", hint="seedvm host up")
     say(_LEAVE)
     code = process.interactive(["virsh", "--connect", args.connect, "console", place.name, "--force"])
-    # Leave the screen that the wizard drew in: main screen, line wrap, cursor and colours as they were, no mouse reports.
-    sys.stdout.write("\x1b[?1049l\x1b[?7h\x1b[?25h\x1b[0m\x1b[?1000l\x1b[?1003l\x1b[?1006l\x1b[?2004l\r\n")
-    say("the seed keeps running without this terminal; seedvm host console opens the wizard again")
+    terminal.leave_screen()
+    with connected(args.connect) as hypervisor:
+        state = hypervisor.state(place.name)
+    if state == "running":
+        say("the seed keeps running without this terminal; seedvm host console opens the wizard again")
+    else:
+        say(f"the seed is {state}; seedvm host status tells what it left on this laptop")
     for event in watch.events(place.folder, place.name, last=3):
         say(f"  {event}")
     return code

@@ -7,13 +7,18 @@ from outside and measures the seed's memory and the API's longest gap. It refuse
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
+import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from seedvm.base import process, terminal
 from seedvm.base.errors import SeedvmError
 from seedvm.engine.events import Entry, RunEnded
 from seedvm.engine.journal import JOURNAL, Tail, read
@@ -72,11 +77,28 @@ def _stopped(paths: DemoPaths) -> bool:
 
 
 def _walk(spec: RackSpec, paths: DemoPaths, headless: bool, tell: Teller, until: str | None) -> None:
-    if headless:
-        _start_engine(spec, until)
-    else:
-        rack.attach(spec, "seed", ["seedvm", "wizard"])
-    _follow(spec, paths, tell)
+    tail = Tail(paths.seed_state / JOURNAL)
+    tail.read()  # what an earlier run told is no news
+    with _memory_watched(spec, paths):
+        if headless:
+            _start_engine(spec, until)
+            _follow(spec, paths, tell, tail)
+            return
+        code = rack.attach(spec, "seed", ["seedvm", "wizard"])
+        left_alone = code != 0 and (paths.seed_state / SEED_OFF_MARK).exists()
+        if not left_alone:
+            tail.read()
+            tell.say("the wizard is closed and the engine keeps running; make demo opens the wizard again")
+        _follow(spec, paths, tell, tail)
+    if left_alone and sys.stdin.isatty():
+        _screen_of_the_past(paths)
+
+
+def _screen_of_the_past(paths: DemoPaths) -> None:
+    """The wizard went down with its seed: the same screen from here, on what the seed left behind."""
+    words = [sys.executable, "-m", "seedvm", "wizard", "--state-dir", str(paths.seed_state)]
+    if process.interactive(words):
+        terminal.leave_screen()
 
 
 def _start_engine(spec: RackSpec, until: str | None) -> None:
@@ -85,20 +107,39 @@ def _start_engine(spec: RackSpec, until: str | None) -> None:
     rack.seed_exec(spec, ["systemctl", "start", "--no-block", ENGINE_UNIT], timeout=60)
 
 
-def _follow(spec: RackSpec, paths: DemoPaths, tell: Teller) -> None:
-    """Show the journal as it grows, sample the seed's memory, and return when the engine has ended and the seed is off."""
-    tail = Tail(paths.seed_state / JOURNAL)
-    peak, next_sample = 0.0, 0.0
+@contextmanager
+def _memory_watched(spec: RackSpec, paths: DemoPaths) -> Iterator[None]:
+    """Sample the seed's memory for as long as the block runs, and keep the most of all runs."""
+    over = threading.Event()
+    peak = 0.0
+
+    def sample() -> None:
+        nonlocal peak
+        while True:
+            with contextlib.suppress(SeedvmError, OSError):
+                peak = max(peak, rack.machine_pss(spec, "seed"))
+            if over.wait(MEMORY_EVERY_SECONDS):
+                return
+
+    watcher = threading.Thread(target=sample, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+        known = _facts(paths).get("seed_pss_mib", 0.0)
+        _keep_facts(paths, {"seed_pss_mib": max(known, round(peak, 1))})
+
+
+def _follow(spec: RackSpec, paths: DemoPaths, tell: Teller, tail: Tail) -> None:
+    """Show the journal as it grows, and return when the engine has ended and the seed is off."""
     deadline = time.monotonic() + RUN_LIMIT_SECONDS
     while True:
         entries = tail.read().entries
         for entry in entries:
             tell.event(entry)
-        alive = rack.is_on(spec, "seed")
-        if alive and time.monotonic() >= next_sample:
-            peak = max(peak, rack.machine_pss(spec, "seed"))
-            next_sample = time.monotonic() + MEMORY_EVERY_SECONDS
-        if not alive:
+        if not rack.is_on(spec, "seed"):
             break
         leaving = (paths.seed_state / SEED_OFF_MARK).exists()
         if not entries and not leaving and not _engine_works(spec):
@@ -110,7 +151,6 @@ def _follow(spec: RackSpec, paths: DemoPaths, tell: Teller) -> None:
                 hint="run seedvm status",
             )
         time.sleep(0.5)
-    _keep_facts(paths, {"seed_pss_mib": round(peak, 1)})
 
 
 def _engine_works(spec: RackSpec) -> bool:
@@ -118,10 +158,15 @@ def _engine_works(spec: RackSpec) -> bool:
     return shown.stdout.strip() in ("active", "activating", "deactivating")
 
 
+def _facts(paths: DemoPaths) -> dict[str, float]:
+    path = paths.seed_state / "facts.json"
+    known: dict[str, float] = json.loads(path.read_text()) if path.exists() else {}
+    return known
+
+
 def _keep_facts(paths: DemoPaths, facts: dict[str, float]) -> None:
     path = paths.seed_state / "facts.json"
-    known = json.loads(path.read_text()) if path.exists() else {}
-    path.write_text(json.dumps({**known, **facts}, indent=2) + "\n")
+    path.write_text(json.dumps({**_facts(paths), **facts}, indent=2) + "\n")
 
 
 def _collect(paths: DemoPaths) -> bool:

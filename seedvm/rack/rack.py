@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from seedvm.base import install, process
+from seedvm.base import install, process, terminal
 from seedvm.base.errors import SeedvmError
 from seedvm.base.waiting import NO_ERROR, wait_for_sync
 from seedvm.rack import control
@@ -172,8 +172,11 @@ def seed_exec(
 
 
 def attach(spec: RackSpec, name: str, words: Iterable[str]) -> int:
-    """Run a command inside the seed or a machine on this terminal; its exit code."""
-    return process.interactive(exec_argv(spec, name, words))
+    """Run a command inside the seed or a machine on this terminal; its exit code. One that ended with its machine could not clear up."""
+    code = process.interactive(exec_argv(spec, name, words))
+    if code:
+        terminal.leave_screen()
+    return code
 
 
 def order(spec: RackSpec, name: str, action: str) -> None:

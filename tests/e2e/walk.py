@@ -205,9 +205,7 @@ class Walk:
         assert self.runs() == runs, "the engine was started anew when screens were killed"
         words = [*self.world.command, "rack", "exec", "--file", RACK, "seed", "--", "seedvm", "wizard"]
         again = self.tmux.open(shlex.join(words), self.world.repo)
-        again.until("Welcome", "Running: ", "Enter: see the progress", within=SCREEN_LIMIT_SECONDS)
-        again.press("Enter")
-        again.until("engine running", "SAFE TO LEAVE: NO", within=SCREEN_LIMIT_SECONDS)
+        again.until("engine running", "Machines", "SAFE TO LEAVE: NO", within=SCREEN_LIMIT_SECONDS)
         self.tell("a new screen shows where things stand")
         return again
 
@@ -221,7 +219,7 @@ class Walk:
         options = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
         line = f"exec ip netns exec {NAMESPACE} ssh -tt -i {key} {options} root@{SEED} seedvm wizard"
         distant = self.tmux.open(line, self.world.repo)
-        distant.until("Welcome", "Enter: see the progress", within=SCREEN_LIMIT_SECONDS)
+        distant.until("engine running", "Machines", within=SCREEN_LIMIT_SECONDS)
         distant.press("Enter")
         distant.until("engine running", "SAFE TO LEAVE: NO", within=SCREEN_LIMIT_SECONDS)
         self.tell("a second screen watches over SSH")

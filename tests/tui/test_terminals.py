@@ -15,6 +15,7 @@ from seedvm.base import process
 from seedvm.engine.lock import engine_pid
 from tests.terminal import Pane, Tmux, reading, wait_until
 from tests.tui.helpers import state_dir
+from tui.app import PAGES
 
 ROOT = Path(__file__).parents[2]
 SOON = 120.0
@@ -56,15 +57,13 @@ def test_three_screens_watch_one_engine_and_may_vanish_and_come_back(
     state, release, child = engine
     first, second, lines = wizard(tmux, state), wizard(tmux, state), wizard(tmux, state, "--plain")
     for screen in (first, second):
-        screen.until("Running: write", "engine running", within=SOON)
-        screen.press("Enter")
-        screen.until("Machines", within=SOON)
+        screen.until("Machines", "engine running", within=SOON)
     lines.until("Running: write", within=SOON)
     first.kill("-m tui")
     lines.kill("-m tui")
     assert engine_pid(state) is not None and child.poll() is None
     back = wizard(tmux, state)
-    back.until("Welcome", "Running: write", within=SOON)
+    back.until("Machines", "engine running", within=SOON)
     release.touch()
     back.until("engine not running", within=SOON)
     second.until("engine not running", within=SOON)
@@ -76,7 +75,7 @@ def test_a_screen_ends_with_its_terminal_and_leaves_the_engine(
 ) -> None:
     state, _, child = engine
     screen = wizard(tmux, state)
-    screen.until("Running: write", within=SOON)
+    screen.until("Machines", within=SOON)
     assert screen.commands("-m tui")
     line = screen.line
     screen.close()
@@ -86,14 +85,17 @@ def test_a_screen_ends_with_its_terminal_and_leaves_the_engine(
 
 @pytest.mark.parametrize("page", ["Welcome", "Progress"])
 def test_after_a_storm_of_sizes_the_screen_is_as_one_that_had_none(tmux: Tmux, tmp_path: Path, page: str) -> None:
-    state = state_dir(tmp_path / "state", review=True, receipt=True)
+    state = state_dir(tmp_path / "state", until='"percent":50.0', review=True)
     tossed, calm = wizard(tmux, state), wizard(tmux, state)
     for screen in (tossed, calm):
-        screen.until("Enter: see the progress", within=SOON)
+        screen.until("Enter: start the engine", within=SOON)
         if page != "Welcome":
+            screen.press("F2")
+            screen.until("Go to", within=SOON)
+            screen.type("\x1b[B" * list(PAGES).index(page.lower()))
             screen.press("Enter")
             screen.until("Machines", within=SOON)
-        screen.until(page, "SAFE TO LEAVE: YES", "F1 Help", within=SOON)
+        screen.until(page, "SAFE TO LEAVE: NO", "F1 Help", within=SOON)
     sizes = random.Random(4)
     for _ in range(60):
         tossed.resize(sizes.randint(1, 220), sizes.randint(1, 70))
