@@ -19,6 +19,7 @@ from seedvm import __version__
 from seedvm.base import install, trace
 from seedvm.base.errors import InvalidFile, SeedvmError
 from seedvm.cli import (
+    adopt,
     bmc,
     bundle,
     completion,
@@ -63,6 +64,7 @@ COMMANDS = (
     handoff,
     receipt,
     bundle,
+    adopt,
     demo,
     rack,
     image,

@@ -89,7 +89,7 @@ def _key(args: argparse.Namespace) -> int:
     say(f"The recovery key of {load_site(args.state_dir / 'site.yaml').name}.")
     say("Write it down, and keep it apart from this laptop: whoever has it can read every password of the site.")
     say(f"\n  {recovery.grouped(generated.recovery_key)}\n")
-    say("If this laptop is lost once the nodes have joined, it opens what every controller keeps of the site.")
+    say("To continue on another laptop if this one is lost once the nodes have joined: seedvm adopt VIP")
     if recovery.ssh_public(generated.recovery_key) not in generated.ssh_public_key:
         say("This site's SSH key is older than its recovery key: keep a bundle as well (seedvm bundle site).")
     return EXIT_DONE
@@ -99,7 +99,11 @@ def _next(manifest: Manifest) -> list[str]:
     lines = [f"site {manifest.site}: {manifest.files} files, as they were on {manifest.time}"]
     if manifest.handoff:
         lines.append("The hand-off had started when this bundle was written: the nodes may know more than it does.")
-    return [*lines, "Keep the first laptop off the network from now on. Then continue: seedvm run"]
+    lines.append("Keep the first laptop off the network from now on. Then continue: seedvm run")
+    return [
+        *lines,
+        "If the nodes had joined by then, they run without a seed; take the hand-off up from them: seedvm adopt VIP",
+    ]
 
 
 def _passphrase(file: Path | None, *, twice: bool) -> Secret:

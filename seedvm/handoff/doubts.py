@@ -89,6 +89,18 @@ def pause_unknown() -> Doubt:
     )
 
 
+def seed_lost(last: str, before_commit: bool) -> Doubt:
+    """The first seed is gone; another one took the hand-off up from the nodes, which had noted `last`."""
+    how = "before COMMIT: the nodes took over without FENCE" if before_commit else "after COMMIT"
+    return Doubt(
+        "seed-lost",
+        f"the first seed was lost after {last}, {how}",
+        "",
+        "another seed completed the hand-off with what the nodes keep; what the first one did last was seen by no machine",
+        "keep the first laptop off this network permanently and wipe it, then: " + _accept("seed-lost"),
+    )
+
+
 def gap(watcher: str, why: str, *, partly: bool) -> Doubt:
     """The watch on the VIP is lost, wholly or in part."""
     return Doubt(

@@ -201,6 +201,8 @@ def doubts_of(
 ) -> tuple[Doubt, ...]:
     """Every doubt that is left, each name once. A record of an older version has counts in place of doubts."""
     found = list(owned.doubts)
+    if adopted := record.adopted:
+        found.append(doubts.seed_lost(adopted.last, adopted.before_commit))
     if not owned.doubts and owned.ids_changed:
         found += doubts.ids(Lost(tuple(["a resource that is not named"] * owned.ids_changed), ()))
     if not owned.doubts and owned.node_reboots:

@@ -104,11 +104,12 @@ class Owned:
 
 @dataclass(frozen=True)
 class Adopted:
-    """This seed has taken the hand-off up from the nodes, because the first one was lost: when (UTC, ISO 8601), and what the nodes had
-    noted last by then ("PHASE state")."""
+    """This seed has taken the hand-off up from the nodes, because the first one was lost: when (UTC, ISO 8601), what the nodes had noted
+    last by then ("PHASE state"), and whether that was before COMMIT."""
 
     time: str
     last: str
+    before_commit: bool = False
 
 
 @dataclass(frozen=True)

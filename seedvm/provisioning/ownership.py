@@ -11,18 +11,25 @@ from seedvm.base.errors import SeedvmError
 from seedvm.cloud import heat
 from seedvm.cloud.connection import Cloud, CloudAccess, Refused, Unreachable, in_thread
 from seedvm.controller import handed_over, vip
+from seedvm.controller.local_data import LOCAL_DATA
 from seedvm.engine.step import Context
 
 
 @dataclass(frozen=True)
 class Ownership:
     """`answers`: our login is good at the VIP. `here`: this machine holds the VIP. `stack`: the undercloud's, if there is one. `marked`:
-    this seed's own mark says that it has handed over."""
+    this seed's own mark says that it has handed over. `configured`: this machine has the metadata of a seed."""
 
     answers: bool
     here: bool
     stack: heat.Stack | None
     marked: bool = False
+    configured: bool = True
+
+    @property
+    def stranger(self) -> bool:
+        """The site's controllers serve, and this machine neither was their seed nor has taken the site up from them."""
+        return self.handed_over and not self.here and not self.marked and not self.configured
 
     @property
     def handed_over(self) -> bool:
@@ -42,13 +49,13 @@ def cloud_of(context: Context) -> Cloud:
 async def look(context: Context, cloud: Cloud) -> Ownership:
     """Ask the real system. Never an error: what does not answer is told so."""
     here = await in_thread(lambda: vip.holds(cloud.access.vip))
-    marked = handed_over.marked(context.site.name)
+    marked, configured = handed_over.marked(context.site.name), LOCAL_DATA.exists()
     if not await cloud.answers():
-        return Ownership(False, here, None, marked)
+        return Ownership(False, here, None, marked, configured)
     try:
-        return Ownership(True, here, await heat.stack(cloud), marked)
+        return Ownership(True, here, await heat.stack(cloud), marked, configured)
     except (Refused, Unreachable):
-        return Ownership(True, here, None, marked)
+        return Ownership(True, here, None, marked, configured)
 
 
 def silent(vip: str) -> SeedvmError:

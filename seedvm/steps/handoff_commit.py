@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import ClassVar
 
 from seedvm.base.errors import SeedvmError
@@ -17,6 +16,7 @@ from seedvm.base.waiting import wait_for
 from seedvm.cloud.connection import in_thread
 from seedvm.cloud.probe import probe
 from seedvm.controller import galera, handed_over, units, vip
+from seedvm.controller.local_data import LOCAL_DATA
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
 from seedvm.handoff import at_once, canary, hold, live
@@ -26,7 +26,6 @@ from seedvm.handoff.record import Committed
 from seedvm.member.watch import passes
 from seedvm.services.load import installed
 
-LOCAL_DATA = Path("/var/lib/os-collect-config/local-data/seedvm.json")
 _MOVE_SECONDS = 60.0
 _KNOCK_SECONDS = 0.5
 _NOTE_SECONDS = 15.0
@@ -56,8 +55,9 @@ class Commit:
             return Todo(f"started again on the seed: {', '.join(running[:4])}")
         if await in_thread(_votes):
             return Todo("the seed still has votes in the database cluster")
-        committed = self.members.record().committed
-        if committed is None or committed.write_pause is None:
+        known = self.members.record()
+        committed = known.committed
+        if committed is None or (committed.write_pause is None and known.adopted is None):
             return Todo("no write through the VIP has been verified yet")
         return Done({"vip": committed.vip_holder, "write_pause_seconds": committed.write_pause})
 
@@ -117,7 +117,8 @@ class Commit:
         await units.disable(installed().units("vip"))
         for name in hold.TIMERS:
             await units.cancel(name)
-        report.phase("COMMIT", "done", f"the VIP is on {holder}; writes paused for {pause:g} s")
+        paused = f"writes paused for {pause:g} s" if pause is not None else "it is not known for how long writes paused"
+        report.phase("COMMIT", "done", f"the VIP is on {holder}; {paused}")
 
     async def _pass_writes(self, report: Report) -> None:
         """Wait until writes pass, and prove it by one."""
@@ -132,15 +133,18 @@ class Commit:
         report.fact(hold.HELD, None)
         await wait_for(self._written, seconds=_MOVE_SECONDS, what=what, hint=_FORWARD, pause=0.2)
 
-    async def _paused(self, report: Report) -> float:
+    async def _paused(self, report: Report) -> float | None:
         """For how many seconds writes were refused: what the node that polls the VIP saw, whichever run or engine it was. Where it cannot
-        say so, the time from the hold until now, which is longer."""
+        say so, the time from the hold until now, which is longer; on a seed that took the hand-off up that says nothing."""
         known, now = self.members.record(), time.time()
-        pause = round(now - (known.hold_since or known.began.get("QUIESCE") or now), 1)
+        pause: float | None = round(now - (known.hold_since or known.began.get("QUIESCE") or now), 1)
+        if known.adopted is not None:
+            pause = None
         with contextlib.suppress(SeedvmError, TimeoutError):
             if known.watch is not None:
                 pause = await live.write_pause(self.members, known.watch) or pause
-        report.fact("handoff_write_pause_seconds", pause)
+        if pause is not None:
+            report.fact("handoff_write_pause_seconds", pause)
         return pause
 
     async def _moved(self) -> str | None:

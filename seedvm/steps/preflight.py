@@ -7,12 +7,10 @@ does is read the images against their digests.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from ipaddress import IPv4Address
 from typing import ClassVar
 
 from seedvm.base.capacity import free_bytes, memory_mib
@@ -25,13 +23,12 @@ from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Context, Done, Report, Todo, Verdict
 from seedvm.provisioning.images import ImageFiles, open_images, proofs, prove
 from seedvm.provisioning.ownership import cloud_of, look, silent
-from seedvm.scan.sniff import foreign_dhcp_servers, tap
+from seedvm.scan.claims import claims_on
+from seedvm.scan.sniff import foreign_dhcp_servers
 from seedvm.site import limits
 from seedvm.site.limits import Trouble
-from seedvm.wire.arp import Claim, claim, probe
 
 _DHCP_SECONDS = 3.0
-_ARP_SECONDS = 2.0
 _SILENT_SECONDS = 120.0
 _ADDRESS_IN_USE = "disconnect that machine from the network, or change the address in site.yaml"
 _VIP_IN_USE = (
@@ -56,6 +53,12 @@ class PreflightStep:
         if ownership.handed_over:
             if not ownership.answers:
                 return Todo("this seed has handed over, and the undercloud does not answer")
+            if ownership.stranger:
+                vip = self.context.site.provisioning.vip
+                return Blocked(
+                    f"the site's controllers serve at {vip}, and this machine has never been their seed",
+                    f"if the first seed is permanently lost, take the hand-off up from the controllers: seedvm adopt {vip}",
+                )
             return Done({"handed_over": True})
         try:
             files = await asyncio.to_thread(open_images, self.context.images_dir)
@@ -140,20 +143,3 @@ class PreflightStep:
             if one.address not in ours
         ]
         return troubles
-
-
-async def claims_on(interface: str, mac: str, addresses: list[IPv4Address]) -> list[Claim]:
-    """Who else says to have one of these addresses (RFC 5227 probes, sent twice)."""
-    wanted = {str(address) for address in addresses}
-    found: dict[str, Claim] = {}
-    async with tap(interface) as (raw, frames):
-        for _ in range(2):
-            for address in addresses:
-                raw.send(probe(mac, address))
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_ARP_SECONDS / 2):
-                    while True:
-                        said = claim(await frames.get())
-                        if said and said.address in wanted and said.mac != mac:
-                            found[said.address] = said
-    return list(found.values())

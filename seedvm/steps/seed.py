@@ -20,13 +20,14 @@ from seedvm.base.waiting import NO_ERROR, NotYet, wait_for
 from seedvm.cloud import heat, ironic, keystone, neutron, nova
 from seedvm.cloud.connection import Cloud, Refused, Unreachable, in_thread
 from seedvm.controller import handed_over, mute, networkd, units, vip
+from seedvm.controller.local_data import LOCAL_DATA
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Context, Done, Report, Todo, Verdict
+from seedvm.handoff import record
 from seedvm.provisioning.metadata import seed_tree
 from seedvm.provisioning.ownership import cloud_of, look, silent
 from seedvm.services.load import installed
 
-LOCAL_DATA = Path("/var/lib/os-collect-config/local-data/seedvm.json")
 CONFIGURED = Path("/var/lib/os-collect-config/seedvm-configured")
 """The SHA-256 of the metadata with which the seed's configuration went well."""
 NETWORK_UNITS = Path("/etc/systemd/network")
@@ -52,11 +53,11 @@ class SeedNetworkStep:
         wanted = self._wanted()
         if await asyncio.to_thread(mute.muted):
             return Todo("the seed is still mute from a rehearsal")
-        if (await look(self.context, cloud_of(self.context))).handed_over:
+        if await self._is_past():
             return Done({"handed_over": True})
         seed = self.context.site.seed
         made_later = {seed.bmc_nic} if seed.bmc_vlan is not None else set()
-        hardware = sorted({seed.interface, seed.bmc_interface or seed.interface, *wanted} - made_later)
+        hardware = sorted({*wanted, *(() if self._adopted else (seed.bmc_interface or seed.interface,))} - made_later)
         missing = [name for name in hardware if not Path(f"/sys/class/net/{name}").exists()]
         if missing:
             there = sorted(path.name for path in Path("/sys/class/net").iterdir() if path.name != "lo")
@@ -72,7 +73,7 @@ class SeedNetworkStep:
         if await asyncio.to_thread(mute.muted):
             report.log("waiting for the rehearsal that keeps this seed mute to end")
             await _wait_for(_not_muted, _REHEARSAL_SECONDS, "the seed is still muted by the rehearsal")
-        if (await look(self.context, cloud_of(self.context))).handed_over:
+        if await self._is_past():
             return
         await self._write_units()
         await process.arun(["networkctl", "reload"], timeout=30)
@@ -83,6 +84,16 @@ class SeedNetworkStep:
         for name in self._wanted():
             await process.arun(["networkctl", "reconfigure", name], timeout=30)
         await _wait_for(self._addressed, 60, "the addresses did not come up")
+
+    async def _is_past(self) -> bool:
+        """The site was handed over; a seed that took it up from the nodes may still need its address."""
+        if not (await look(self.context, cloud_of(self.context))).handed_over:
+            return False
+        return not self._adopted or not await self._absent()
+
+    @property
+    def _adopted(self) -> bool:
+        return record.load(self.context.state_dir).adopted is not None
 
     async def _write_units(self) -> None:
         """What the site needs is written, what it no longer needs goes with the VLAN interface that it made."""
@@ -117,7 +128,10 @@ class SeedNetworkStep:
         return NotYet(f"{', '.join(absent)} is not configured") if absent else True
 
     def _wanted(self) -> Mapping[str, IPv4Interface]:
-        return networkd.addresses(self.context.site)
+        """By interface; a seed that took the site up needs no BMC."""
+        every = networkd.addresses(self.context.site)
+        own = self.context.site.seed.interface
+        return {own: every[own]} if self._adopted and own in every else every
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from seedvm.base import process
 from seedvm.base.secret import Secret
 from seedvm.cloud import heat, keystone
 from seedvm.cloud.connection import Cloud, CloudAccess, Unreachable
+from seedvm.scan.claims import claims_on
 from seedvm.services.load import installed
-from seedvm.steps.preflight import claims_on
 from tests.contract.cloud.cloud_http import VIP, Answer, cloud, versions
 from tests.contract.isolated import isolated
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import shutil
 import signal
 import socket
 import sys
@@ -22,6 +23,7 @@ from seedvm.base import process
 from seedvm.base.secret import Secret
 from seedvm.base.tcp import tcp_open
 from seedvm.controller import handed_over
+from seedvm.controller.local_data import LOCAL_DATA
 from seedvm.engine.step import Context
 from seedvm.handoff.members import Members
 from seedvm.handoff.record import Record
@@ -121,6 +123,18 @@ class Lab:
         process.run(
             ["systemctl", "start", *sorted(path.name for path in (self.seed.run / "enabled").iterdir())], timeout=60
         )
+
+    def lose_seed(self) -> None:
+        """The seed is gone for good, the nodes take over; in its place stands a fresh one at the same cable, that knows nothing."""
+        process.run(["systemctl", "stop", "keepalived.service"], timeout=20)
+        for kind in ("units", "enabled", "timers"):
+            for path in (self.seed.run / kind).iterdir():
+                path.unlink()
+        self.galera["seed"].gone = True
+        for folder in (self.state_dir, handed_over.PATH.parent, LOCAL_DATA.parent):
+            shutil.rmtree(folder, ignore_errors=True)
+        every = [unit for role in ("worker", "vip", "server", "database") for unit in installed().units(role)]
+        self.seed.units(*every, state="inactive")
 
     def link(self, node: Machine, state: str) -> None:
         """A node's cable is in ("up") or out ("down")."""
@@ -254,8 +268,11 @@ class Lab:
         if not line_of_request:  # whoever asked has given up
             return
         asked = json.loads(line_of_request)
-        machine = next(one for one in self.machines if one.name == asked["machine"])
-        if machine.name not in self.down:
+        names = self.holder() if asked["machine"] == VIP else [asked["machine"]]
+        machine = next(one for one in self.machines if {one.name, one.address} & {*names})
+        if asked.get("key", self.secrets.generated.ssh_public_key) not in self.secrets.generated.ssh_public_key:
+            line.sendall(json.dumps((255, "Permission denied (publickey).")).encode())
+        elif machine.name not in self.down:
             line.sendall(json.dumps(self.do(machine, lambda: _run(asked))).encode())
 
 
