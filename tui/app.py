@@ -31,9 +31,11 @@ from tui.screens.progress import ProgressPage
 from tui.screens.receipt import ReceiptPage
 from tui.screens.review import ReviewPage
 from tui.screens.welcome import WelcomePage
+from tui.state.gauge import Gauge
 from tui.state.watcher import View
 from tui.text.ascii import PlainFilter, TextFilter, wants_ascii
 from tui.text.waiting import Wait
+from tui.themes import THEMES, theme_for
 from tui.typeahead import Lap, TypedAhead
 
 PAGES: Mapping[str, type[Page]] = {
@@ -97,6 +99,7 @@ class WizardApp(App[None]):
         self.looked = False
         self.node = ""
         self.wait: Wait | None = None
+        self.gauge = Gauge()
         self.replaying = replaying
         self.ascii_only = wants_ascii(environment)
         self.colourless = self.ascii_only or "NO_COLOR" in environment
@@ -108,6 +111,9 @@ class WizardApp(App[None]):
         self._shown: set[str] = set()
         self._owed: dict[str, bool] = {}
         self.animation_level = "none"
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = theme_for(environment)
         self._ahead = TypedAhead(self)
 
     async def on_event(self, event: events.Event) -> None:
@@ -311,6 +317,10 @@ class WizardApp(App[None]):
                 yield SystemCommand(f"{screen.NAME}: {one.description}", one.tooltip or f"key {one.key_display}", run)
         for key, page in PAGES.items():
             yield SystemCommand(f"Go to {page.NAME}", page.ABOUT, partial(self.go, key))
+        for theme in THEMES:
+            yield SystemCommand(
+                f"Theme {theme.name}", "colours of this screen", partial(setattr, self, "theme", theme.name)
+            )
         yield SystemCommand("Plain theme", "switch between colour and plain ASCII", self.action_plain)
         yield SystemCommand(
             "Retry", "start the engine again; it checks the current state and resumes", self.start_engine

@@ -124,6 +124,11 @@ class IpmiBmc:
                     hint="check the machine and its power supplies",
                 )
 
+    async def identify(self, seconds: int) -> None:
+        """Blink the machine's location light for 1 to 255 seconds: the BMC itself ends it (28.5); 0 ends it now."""
+        async with self.session() as session:
+            need(await session.command(NETFN_CHASSIS, 0x04, bytes((seconds,))), "the location light", self.address)
+
     async def start_from_network(self, mark: Callable[[], None] = no_mark) -> None:
         """Boot device and power on in one session, as `start_dark` does it; does not wait for the power."""
         async with self.session() as session:

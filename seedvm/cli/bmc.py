@@ -1,9 +1,11 @@
-"""The command bmc: the accounts of the BMCs, tested or rotated."""
+"""The command bmc: the accounts of the BMCs, tested or rotated; and a machine's location light."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
 
 
 def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
-    bmc = commands.add_parser("bmc", parents=[shared], help="test or rotate the accounts of the BMCs")
+    bmc = commands.add_parser(
+        "bmc", parents=[shared], help="test or rotate the accounts of the BMCs, or find a machine by its light"
+    )
     verbs = bmc.add_subparsers(required=True, metavar="VERB")
     test = verbs.add_parser("test", parents=[shared], help="check that each proven account can still log in")
     test.set_defaults(handler=_test)
@@ -32,6 +36,12 @@ def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
     )
     rotate.add_argument("--yes", metavar="SITE", help="confirm with the site's name instead of being asked")
     rotate.set_defaults(handler=_rotate)
+    blink = verbs.add_parser(
+        "blink", parents=[shared], help="blink the location light of one machine; it stops by itself"
+    )
+    blink.add_argument("address", metavar="ADDRESS", help="the BMC's address, or the machine's name")
+    blink.add_argument("--seconds", type=int, default=30, help="1 to 255 (default 30)")
+    blink.set_defaults(handler=_blink)
     for part in (test, rotate):
         part.add_argument(
             "addresses", nargs="*", metavar="ADDRESS", help="BMC addresses (default: all with a proven account)"
@@ -156,6 +166,45 @@ def _handed_to_the_nodes(context: Context) -> str:
         return f"The controllers do not have them yet ({error.what}): save them (seedvm bundle site), or run again."
     late = f"; not {', '.join(heard.silent)}, which the next run gives them" if heard.silent else ""
     return f"The controllers keep them, sealed{late}."
+
+
+def _blink(args: argparse.Namespace) -> int:
+    from seedvm.bmc.clients import BmcPorts
+    from seedvm.bmc.led import blink
+    from seedvm.bmc.ledger import Ledger
+    from seedvm.bmc.rate_limit import RateLimit
+    from seedvm.machines import inventory
+    from seedvm.site.load import load_site
+    from seedvm.site.secrets_file import load_proven
+
+    known = inventory.load(args.state_dir).machines
+    machine = next((one for one in known if args.address in (one.bmc, one.name)), None)
+    pair = load_proven(args.state_dir / "secrets.yaml").get(machine.bmc) if machine else None
+    if machine is None or pair is None:
+        why = "no account is proven for it" if machine else "no machine of that address or name is known"
+        raise SeedvmError(
+            "the light cannot be switched", machine=args.address, why=why, hint="seedvm machines lists them"
+        )
+    ports = BmcPorts(old_tls=load_site(args.state_dir / "site.yaml").bmc.allow_old_tls)
+
+    async def began(way: str) -> None:
+        if args.json:
+            answer({"bmc": machine.bmc, "seconds": args.seconds, "by": way})
+        else:
+            say(f"{machine.bmc} blinks for {args.seconds} s ({way})")
+        sys.stdout.flush()
+
+    async def whole() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        for number in (signal.SIGTERM, signal.SIGHUP):  # the light does not stay on after us
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        ledger, pace = Ledger(args.state_dir), RateLimit(args.state_dir)
+        with contextlib.suppress(asyncio.CancelledError):
+            await blink(machine, pair, ledger, pace, ports, seconds=args.seconds, began=began)
+
+    asyncio.run(whole())
+    return EXIT_DONE
 
 
 def _confirmed(args: argparse.Namespace, site: str) -> bool:

@@ -15,7 +15,18 @@ from types import MappingProxyType
 from seedvm.engine import events
 from seedvm.engine.events import Entry, brief
 from seedvm.engine.journal import JOURNAL, Damaged, Tail
-from seedvm.engine.state import LOG_KEPT, Failure, LogLine, NodeView, PhaseView, ResourceView, State, StepView
+from seedvm.engine.stages import NODE_PHASES
+from seedvm.engine.state import (
+    LOG_KEPT,
+    TIMES_KEPT,
+    Failure,
+    LogLine,
+    NodeView,
+    PhaseView,
+    ResourceView,
+    State,
+    StepView,
+)
 
 _PAST = {"committed": True}
 """All the evidence there is of what lies before COMMIT once it is over."""
@@ -49,6 +60,7 @@ class _Draft:
         self.phases = dict(state.phases)
         self.resources = dict(state.resources)
         self.stage_seconds = dict(state.stage_seconds)
+        self.step_seconds, self.phase_seconds = dict(state.step_seconds), dict(state.phase_seconds)
         self.unknown = dict(state.unknown)
         self.damaged = list(state.damaged)
         self.site, self.run, self.verdict, self.failure = state.site, state.run, state.verdict, state.failure
@@ -65,7 +77,8 @@ class _Draft:
             confirmed=self.confirmed, started=self.started, ended=self.ended, last=self.last,
             last_run=self.last_run, last_step=self.last_step,
             events=self.events, logged=self.logged, seconds=self.seconds, completed=self.completed,
-            stage_seconds=MappingProxyType(self.stage_seconds), unknown=MappingProxyType(self.unknown),
+            stage_seconds=MappingProxyType(self.stage_seconds), step_seconds=MappingProxyType(self.step_seconds),
+            phase_seconds=MappingProxyType(self.phase_seconds), unknown=MappingProxyType(self.unknown),
             damaged=tuple(self.damaged),
         )  # fmt: skip
 
@@ -156,6 +169,8 @@ class _Draft:
                 self.failure = None
             case events.StepDone(seconds):
                 step = replace(step, state="done", seconds=seconds, why="", hint="")
+                if seconds is not None:
+                    self.step_seconds[name] = seconds
                 took = f" in {seconds:.0f} s" if seconds is not None else ""
                 self.say(now, f"done: {step.title}{took}", name)
             case events.StepFailed(what, machine, why, hint):
@@ -170,8 +185,20 @@ class _Draft:
             since, before = old.since, old.before
         else:
             since, before = now, old.phase if old is not None else ""
+            if old is not None:
+                self._measure(old, event.phase, now)
             self.say(now, f"{event.phase} {event.detail}".strip(), step, event.node)
         self.nodes[event.node] = NodeView(event.node, event.phase, event.percent, event.detail, since, before)
+
+    def _measure(self, old: NodeView, phase: str, now: float) -> None:
+        """What a machine spent in a phase, once it goes on: one that failed or began again says nothing of it."""
+        if (
+            old.phase in NODE_PHASES
+            and phase in NODE_PHASES
+            and NODE_PHASES.index(phase) > NODE_PHASES.index(old.phase)
+        ):
+            took = (*self.phase_seconds.get(old.phase, ()), now - old.since)
+            self.phase_seconds[old.phase] = took[-TIMES_KEPT:]
 
     def _resource(self, event: events.ResourceStatus, step: str, now: float) -> None:
         path, status, reason = event.resource, event.status, event.reason

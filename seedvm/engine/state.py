@@ -14,6 +14,9 @@ from seedvm.base.json_tree import JSON
 LOG_KEPT = 4000
 """Lines of log kept; the journal has them all."""
 
+TIMES_KEPT = 32
+"""Measured times kept of each phase of a machine."""
+
 
 @dataclass(frozen=True)
 class StepView:
@@ -96,6 +99,7 @@ class PhaseView:
 _NO_NODES: Mapping[str, NodeView] = MappingProxyType({})
 _NO_FACTS: Mapping[str, JSON] = MappingProxyType({})
 _NO_SECONDS: Mapping[str, float] = MappingProxyType({})
+_NO_TIMES: Mapping[str, tuple[float, ...]] = MappingProxyType({})
 _NONE_UNKNOWN: Mapping[str, int] = MappingProxyType({})
 _NO_PHASES: Mapping[str, PhaseView] = MappingProxyType({})
 _NO_RESOURCES: Mapping[str, ResourceView] = MappingProxyType({})
@@ -131,6 +135,8 @@ class State:
     seconds: float = 0.0
     stage_seconds: Mapping[str, float] = field(default_factory=lambda: _NO_SECONDS)
     completed: bool = False
+    step_seconds: Mapping[str, float] = field(default_factory=lambda: _NO_SECONDS)
+    phase_seconds: Mapping[str, tuple[float, ...]] = field(default_factory=lambda: _NO_TIMES)
     unknown: Mapping[str, int] = field(default_factory=lambda: _NONE_UNKNOWN)
     damaged: tuple[str, ...] = ()
 

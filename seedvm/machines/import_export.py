@@ -134,6 +134,9 @@ def _entry(machine: KnownMachine, account: Candidate | None, passwords: bool) ->
         name=machine.name,
         driver=machine.driver,
         boot_mac=boot,
+        rack=machine.rack,
+        unit=machine.unit,
+        height=machine.height,
     )
 
 
@@ -202,6 +205,8 @@ def _listed(machine: KnownMachine | None, entry: ListEntry) -> KnownMachine:
     """A machine with what the list says of it. One that has not been heard yet counts as silent until discovery hears it."""
     made = machine or KnownMachine(entry.address, silent=True)
     made = replace(made, name=entry.name or made.name)
+    if entry.rack or entry.unit:
+        made = replace(made, rack=entry.rack, unit=entry.unit, height=entry.height, place_source=LISTED)
     if not entry.macs or (made.boot_mac and not _from_list(made)):
         return made
     return replace(made, macs=entry.macs, boot_mac=entry.boot_mac, boot_mac_source=LISTED if entry.boot_mac else None)

@@ -46,7 +46,8 @@ class KnownMachine:
     `driver` is "ipmi" or "redfish" once a login was proven; `proven_user` is the account's name, the password is in secrets.yaml.
     `boot_mac` is set only when it is certain, `boot_mode` ("bios", "uefi") when the machine's own DHCP request said it.
     `unfit_reason` says why the machine cannot be used, `cure` what the operator does about it. `node` is the Ironic node's id, `name`
-    what the operator's own list calls the machine. `powered_by_us` is set while we learn the boot MAC,
+    what the operator's own list calls the machine. `rack`, `unit` (the lowest that it takes up) and `height` are where it stands, as
+    `place_source` says. `powered_by_us` is set while we learn the boot MAC,
     with `powered_at` (seconds since the epoch), when that was. `tried` is the digest of the
     candidates that were tested when no account could be proven, `retry_at` (seconds since the epoch) when a new try makes sense
     although the candidates are the same.
@@ -79,6 +80,10 @@ class KnownMachine:
     retry_at: float | None = None
     node: str | None = None
     name: str | None = None
+    rack: str | None = None
+    unit: int | None = None
+    height: int | None = None
+    place_source: str | None = None
     facts: tuple[MachineFact, ...] = ()
 
     @property

@@ -28,6 +28,7 @@ from seedvm.site.model import (
 _ROLES: dict[str, Role] = {"undercloud": "undercloud", "spare": "spare", "exclude": "exclude"}
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]|[a-z]")
 _INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")
+_RACK = re.compile(r"[^\W_](?:[\w .:/-]{0,30}\w)?")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
 
@@ -156,11 +157,20 @@ def _undercloud(cursor: Cursor) -> UndercloudSite:
 
 
 def _machine(cursor: Cursor) -> SiteMachine | None:
-    keys = cursor.mapping(("bmc",), ("mac", "role"))
+    keys = cursor.mapping(("bmc",), ("mac", "role", "rack", "u", "height"))
     bmc = keys["bmc"].parsed(addresses.parse)
     mac = keys["mac"].parsed(lambda text: _matching(_MAC, "a MAC address like 52:54:00:12:34:56")(text.lower()))
     role = keys["role"].parsed(_role)
-    return SiteMachine(bmc, mac, role) if bmc is not None else None
+    rack = keys["rack"].parsed(_matching(_RACK, "the name of a rack")) if keys["rack"].present else None
+    unit = keys["u"].parsed(_unit) if keys["u"].present else None
+    height = keys["height"].parsed(_unit) if keys["height"].present else None
+    return SiteMachine(bmc, mac, role, rack, unit, height) if bmc is not None else None
+
+
+def _unit(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 99:
+        raise ValueError(f"'{text}' is not a number of rack units; use 1 to 99")
+    return int(text)
 
 
 def _role(text: str) -> Role:

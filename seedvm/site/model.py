@@ -155,11 +155,15 @@ class Controller:
 
 @dataclass(frozen=True)
 class SiteMachine:
-    """What the operator says of one machine, by its BMC's address; None says nothing."""
+    """What the operator says of one machine, by its BMC's address; None says nothing. `unit` is the lowest rack unit that it takes up,
+    counted from the bottom, `height` how many it takes up."""
 
     bmc: BmcAddress
     mac: str | None
     role: Role | None
+    rack: str | None = None
+    unit: int | None = None
+    height: int | None = None
 
 
 @dataclass(frozen=True)

@@ -178,6 +178,20 @@ def _machines(site: Site, lines: _Lines, findings: Findings) -> None:
             if machine.mac in macs:
                 findings.add(lines.of(f"{where}.mac"), f"{where}.mac", f"{machine.mac} is already {macs[machine.mac]}")
             macs.setdefault(machine.mac, f"machines[{index}] in line {lines.of(f'{where}.mac')}")
+    _units(site, lines, findings)
+
+
+def _units(site: Site, lines: _Lines, findings: Findings) -> None:
+    """No two machines in one rack unit."""
+    taken: dict[tuple[str, int], BmcAddress] = {}
+    for index, machine in enumerate(site.machines):
+        where = f"machines[{index}].u"
+        for unit in range(machine.unit or 0, (machine.unit or 0) + (machine.height or 1) if machine.unit else 0):
+            other = taken.setdefault((machine.rack or "", unit), machine.bmc)
+            if other != machine.bmc:
+                rack = f" of rack {machine.rack}" if machine.rack else ""
+                findings.add(lines.of(where), where, f"unit {unit}{rack} is already that of {other}")
+                break
 
 
 def _or_wire(site: Site) -> str:

@@ -11,7 +11,6 @@ from seedvm.engine.events import Entry
 from seedvm.engine.reducer import fold
 from seedvm.engine.state import State
 from tests.tui.helpers import EXAMPLE, HANGS, journal_line
-from tui.state.estimate import overall, seconds_left
 
 PLAN = [
     {"name": "one", "title": "First", "stretch": "seed", "usual_seconds": 10.0},
@@ -78,18 +77,6 @@ def test_a_done_step_stays_done_with_its_seconds_in_the_next_run() -> None:
     done = '{"seq":3,"time":"2030-01-01T00:00:09Z","site":"s","run":"r","event":"step-done","step":"one","seconds":9.0}'
     state = begun(journal_line(2, "step-started", "one", why=""), done, journal_line(4, "run-started", steps=PLAN))
     assert state.steps[0].state == "done" and state.steps[0].seconds == 9.0
-
-
-def test_time_left_counts_what_is_open_and_shrinks_with_progress() -> None:
-    state = begun(journal_line(2, "step-started", "one", why=""))
-    assert seconds_left(state, state.last) == 40.0
-    half = fold(state, made(journal_line(3, "progress", "one", done=5, total=10, unit="x")))
-    assert seconds_left(half, half.last) == 35.0
-    assert 0.12 < overall(half, half.last) < 0.13
-
-
-def test_time_left_is_unknown_without_a_plan() -> None:
-    assert seconds_left(State(), 0.0) is None
 
 
 def test_rubbish_in_events_is_passed_over() -> None:

@@ -1,4 +1,4 @@
-"""Stored pictures of every page: 80x24 and 140x40, in both themes."""
+"""Stored pictures of every page: 80x24, 100x30 and 160x45, in both themes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from seedvm.site.secrets_file import store_candidates
 from tests.tui.helpers import THEMES, SteadyLink, cable, grid, loaded, same_as_stored, state_dir, until, wizard
 from tui.app import PAGES
 
-SIZES = {"80x24": (80, 24), "140x40": (140, 40)}
+SIZES = {"80x24": (80, 24), "100x30": (100, 30), "160x45": (160, 45)}
 AT = {
     "welcome": '"phase":"write"', "progress": '"percent":50.0', "review": '"verdict":"blocked"}',
     "handoff": '"phase":"OWN","state":"started"', "receipt": "", "node": '"percent":50.0',

@@ -12,7 +12,7 @@ from tests.tui.helpers import EXAMPLE
 from tui.state.files import parse_receipt
 from tui.text.ascii import PlainFilter, ascii_text, wants_ascii, wants_lines
 from tui.text.dashboard import STAGES, TENANTS_STAGES, failed_nodes, stage_lines
-from tui.text.format import bar, duration, fit
+from tui.text.format import duration, fit, middle, text_bar
 from tui.text.progress import light, node_lines, overall_line, phase_lines, sorted_lanes, step_lines
 
 EVENTS = [decode(line) for line in (EXAMPLE / "journal.jsonl").read_text().splitlines()]
@@ -52,7 +52,9 @@ def test_light_stays_no_after_commit() -> None:
 
 
 def test_a_machine_with_a_name_has_one_lane() -> None:
-    words = ["".join(span[0] for span in line) for line in node_lines(sorted_lanes(WHOLE, REVIEW), WHOLE.last, 80)]
+    words = [
+        "".join(span[0] for span in line) for line in node_lines(WHOLE, sorted_lanes(WHOLE, REVIEW), WHOLE.last, 80)
+    ]
     assert len(words) == 6 and sum("undercloud-0" in line for line in words) == 1
 
 
@@ -77,7 +79,7 @@ def test_every_line_fits_its_width() -> None:
     for width in (28, 47, 80, 140):
         for lines in (
             step_lines(WHOLE, WHOLE.last, width),
-            node_lines(sorted_lanes(WHOLE, REVIEW), WHOLE.last, max(47, width)),
+            node_lines(WHOLE, sorted_lanes(WHOLE, REVIEW), WHOLE.last, max(47, width)),
             [overall_line(WHOLE, WHOLE.last, max(47, width))],
             phase_lines(WHOLE, WHOLE.last, max(60, width)),
         ):
@@ -86,7 +88,8 @@ def test_every_line_fits_its_width() -> None:
 
 def test_words() -> None:
     assert [duration(s) for s in (None, 0, 59.4, 59.6, 3599, 3600)] == ["-", "0 s", "59 s", "1:00", "59:59", "1:00:00"]
-    assert bar(0.5, 12) == "[#####.....]" and bar(7, 4) == "[##]" and bar(-1, 4) == "[..]"
+    assert text_bar(0.5, 12) == "[#####.....]" and text_bar(7, 4) == "[##]" and text_bar(-1, 4) == "[..]"
+    assert middle("the disk of m4 is not what it was", 20) == "the disk of ~ it was"
     assert fit("abc", 5) == "abc  " and fit("abcdef", 4) == "abc~"
     assert fit("a\x1b[2Jb\n", 8) == "ab      ", "an escape sequence goes as a whole"
     assert fit("漢字", 5) == "漢字 " and fit("漢字", 3) == "漢~" and fit("漢字", 2) == "~ ", "wide characters take two"

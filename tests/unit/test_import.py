@@ -15,6 +15,7 @@ from seedvm.cli import main
 from seedvm.machines import inventory
 from seedvm.machines.import_export import LISTED, give, take
 from seedvm.machines.inventory import KnownMachine
+from seedvm.machines.lists.write import write
 from seedvm.site.accounts import Candidate
 from seedvm.site.model import Site
 from seedvm.site.secrets_file import load_accounts, load_candidates, store_candidates, store_proven
@@ -196,6 +197,20 @@ def mixed(tmp_path: Path) -> str:
     return str(tmp_path / "list.csv")
 
 
+def test_rack_and_unit_of_a_list_are_where_the_machine_stands(tmp_path: Path, state_dir: Path) -> None:
+    text = (
+        "BMC IP;Rack;U;Height\n172.22.1.21;A1;U21;2\n172.22.1.22;Rack A1;24-25;\n172.22.1.23;A1;top;\n172.22.1.24;;;\n"
+    )
+    (tmp_path / "list.csv").write_text(text)
+    assert run(state_dir, str(tmp_path / "list.csv"), "--yes") == 0
+    found = {one.bmc: (one.rack, one.unit, one.height) for one in inventory.load(state_dir).machines}
+    assert found["172.22.1.21"] == ("A1", 21, 2) and found["172.22.1.22"] == ("A1", 24, 2)
+    assert found["172.22.1.23"] == ("A1", None, None), "a unit that cannot be read stops no machine"
+    assert found["172.22.1.24"] == (None, None, None)
+    exported = write(give(state_dir), "csv").splitlines()
+    assert exported[0].endswith(",rack,u,height") and exported[1].endswith(",A1,21,2")
+
+
 def run(state_dir: Path, *words: str) -> int:
     return main(["import", *words, "--state-dir", str(state_dir)])
 
@@ -208,7 +223,6 @@ def test_a_check_shows_everything_and_writes_nothing(
         "format: CSV (comma)",
         "LINE  BMC          NAME  STATE  ACCOUNT              BOOT MAC",
         "2     172.22.1.21  -     new    admin, new password  -",
-        "note: not used: 'Rack': the position in the rack is not used yet",
         "refused: line 3: password: is hidden in this list (stars or a word instead of the value): put the value in",
         "refused: line 4: BMC IP: 10.0.0.9 is outside bmc.ranges (172.22.1.21-172.22.1.26); add it there first",
         "left out: 172.22.1.22 (line 3), 10.0.0.9 (line 4)",
@@ -248,7 +262,6 @@ def test_a_list_with_a_refused_row_is_refused_whole_unless_a_part_is_wanted(
     capsys.readouterr()
     assert run(state_dir, mixed, "--partial") == 0
     assert capsys.readouterr().out.splitlines() == [
-        "not used: 'Rack': the position in the rack is not used yet",
         "refused: line 3: password: is hidden in this list (stars or a word instead of the value): put the value in",
         "refused: line 4: BMC IP: 10.0.0.9 is outside bmc.ranges (172.22.1.21-172.22.1.26); add it there first",
         "left out: 172.22.1.22 (line 3), 10.0.0.9 (line 4)",

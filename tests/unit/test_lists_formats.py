@@ -127,10 +127,10 @@ NOT_USED = {
     "openstack.json": ["UUID", "Properties", "Driver Info.deploy_kernel"],
     "bifrost.yaml": ["uuid", "ipv4_address", "properties"],
     "bifrost.csv": ["cpus", "host ip", "uuid"],
-    "kayobe.ini": ["rack"],
+    "kayobe.ini": [],
     "kayobe.yaml": ["ironic_properties", "ironic_driver"],
     "maas.json": ["fqdn", "power_parameters.mac_address", "architecture", "ip_addresses", "zone", "interface_set.bond"],
-    "inventory.csv": ["IP", "Rack", "U", "Service Tag"],
+    "inventory.csv": ["IP", "Service Tag"],
 }
 
 

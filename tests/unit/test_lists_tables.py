@@ -158,7 +158,6 @@ def test_a_workbook_is_read_by_sheet_row_and_column() -> None:
         "sheet 'Rack 1': hidden rows were not taken: 7; unhide them to import them",
         "sheet 'Old' is hidden and was not read",
         "read from sheet 'Rack 1'; no column of BMC addresses, so not read: sheet 'Notes'",
-        "not used: 'Rack': the position in the rack is not used yet",
     )
 
 

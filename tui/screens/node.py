@@ -52,7 +52,6 @@ Otherwise the engine is started. Esc goes back, / searches the log."""
         Binding("p", "replace", "Replace", key_display="p"),
         Binding("o", "spare", "Other spare", key_display="o", show=False),
         Binding("d", "drop", "Drop", key_display="d"),
-        Binding("n", "next", "Next", key_display="n"),
     ]
 
     def __init__(self) -> None:
@@ -196,13 +195,15 @@ Otherwise the engine is started. Esc goes back, / searches the log."""
         self._spare += 1
         self.refresh_view()
 
-    def action_next(self) -> None:
-        """The next machine that needs attention."""
+    def action_need(self) -> None:
+        """The next machine that needs attention; with none, who is needed first."""
         needy = failed_nodes(sorted_lanes(self.shell.view.state, self.shell.view.review))
         at = needy.index(self.name_shown) if self.name_shown in needy else -1
         if needy:
             self.shell.node = needy[(at + 1) % len(needy)]
             self._end()
+        else:
+            super().action_need()
 
     def action_back(self) -> None:
         """End the question, else go back."""

@@ -1,4 +1,4 @@
-"""What every page has: a title, a body, the light, the keys, help, search and the way back.
+"""What every page has: a title, the road with its time, who is needed, a body, the light, the keys, help, search and the way back.
 
 Knows the shell (the app) by the few words in `Shell`; imports no page.
 """
@@ -18,11 +18,18 @@ from textual.widgets import Input, Static
 from textual.worker import Worker, WorkerState
 
 from tui.backend.engine import EngineClient
+from tui.state.gauge import Gauge, Reading
+from tui.state.needs import NeedsYou, needs_of
 from tui.state.watcher import View
-from tui.text.format import fit
-from tui.text.progress import light
+from tui.text.format import clock, fit
+from tui.text.progress import light, still_open
+from tui.text.road import need_line, road_line, stations, time_line
 from tui.text.waiting import Wait
+from tui.widgets.banner import Banner
 from tui.widgets.keys import Keys
+from tui.widgets.paint import Line
+
+_WIDE, _HIGH = 110, 30
 
 
 class Shell(Protocol):
@@ -34,6 +41,8 @@ class Shell(Protocol):
     replaying: bool
     node: str
     wait: Wait | None
+    gauge: Gauge
+    colourless: bool
 
     def open_node(self, name: str) -> None: ...
 
@@ -63,11 +72,13 @@ class Page(Screen[None]):
         Binding("f4", "app.plain", "Plain", key_display="F4", show=False),
         Binding("f3", "search", "Find", key_display="F3"),
         Binding("slash", "search", "Find", key_display="/", show=False),
+        Binding("n", "need", "Needs you", key_display="n"),
     ]
 
     def __init__(self) -> None:
         super().__init__()
         self.wanted = ""
+        self.needs: tuple[NeedsYou, ...] = ()
 
     @property
     def shell(self) -> Shell:
@@ -75,8 +86,9 @@ class Page(Screen[None]):
         return cast(Shell, self.app)
 
     def compose(self) -> ComposeResult:
-        """Title, body, search line, light, keys."""
+        """Title, road, body, search line, light, keys."""
         yield Static(id="title", markup=False)
+        yield Banner(id="road")
         with Vertical(id="body"):
             yield from self.body()
         yield Input(
@@ -119,14 +131,64 @@ class Page(Screen[None]):
             self.show(view, self.now(view))
 
     def _frame(self, view: View) -> None:
-        site = view.state.site or (view.review.site if view.review else "")
-        right = str(self.shell.wait or ("engine running" if view.running else "engine not running"))
-        left = f" seedvm {site}  {self.NAME}"
-        put(self.query_one("#title", Static), fit(left, max(1, self.size.width - len(right) - 2)) + f" {right} ")
-        safe, words = light(view.state, view.receipt)
+        state, now = view.state, self.now(view)
+        safe, words = light(state, view.receipt)
+        put(self.query_one("#title", Static), self._title(view, now))
+        reading = self.shell.gauge.read(state, now, working=view.running, left=safe)
+        self._see_needs(view)
+        self.query_one("#road", Banner).fill(lambda width: self._road(view, reading, now, width, safe=safe))
         lamp = self.query_one("#light", Static)
         lamp.set_class(safe, "safe")
+        lamp.set_class(not safe and state.failure is not None and state.failure.kind == "failed", "failed")
+        more = still_open(state)
+        if not safe and more and len(words) + len(more) + 18 <= self.size.width:
+            words += f"    still open: {more}"
         put(lamp, " " + words)
+
+    def _title(self, view: View, now: float) -> str:
+        state = view.state
+        site = state.site or (view.review.site if view.review else "")
+        engine = "engine running" if view.running else "engine not running"
+        right = str(self.shell.wait or engine)
+        if now and self.shell.wait is None and (view.running or self.shell.replaying):
+            right = f"{clock(now)[: 5 if self.shell.colourless else 8]} UTC   {right}"
+        left = f" seedvm  {site} \u203a {self.NAME}" if site else f" seedvm  {self.NAME}"
+        if state.run and self.size.width >= _WIDE:
+            left += f"      run {state.run} since {clock(state.started or 0)[:5]}"
+        return fit(left, max(1, self.size.width - len(right) - 2)) + f" {right} "
+
+    def _road(self, view: View, reading: Reading, now: float, width: int, *, safe: bool) -> list[Line]:
+        """The road, the bar of time once there is a plan, and who is needed."""
+        lines = [road_line(stations(view.state, now, running=view.running), width)]
+        if reading.forecast is not None and not (safe and self.size.height < _HIGH):
+            lines.append(time_line(reading, now, width, safe=safe))
+        if self.needs:
+            lines.append(need_line(self.needs, self.place_of(view, self.needs[0].node), width))
+        return lines
+
+    def place_of(self, view: View, node: str) -> str:
+        """How a machine is called where there is one word for it: its name."""
+        return node
+
+    def _see_needs(self, view: View) -> None:
+        before, self.needs = self.needs, needs_of(view)
+        if bool(before) != bool(self.needs):
+            self.refresh_bindings()
+
+    def action_need(self) -> None:
+        """Where somebody is needed first."""
+        if not self.needs:
+            return
+        need = self.needs[0]
+        if need.page == "node" and need.node:
+            self.shell.open_node(need.node)
+        else:
+            self.shell.go(need.page)
+
+    def on_banner_pressed(self, event: Banner.Pressed) -> None:
+        """A click on who is needed is the key."""
+        if event.line > 0 and self.needs:
+            self.action_need()
 
     def answer(self, text: str, *, bad: bool = False) -> None:
         """What came of a key, in the page's line for it."""
@@ -150,16 +212,21 @@ class Page(Screen[None]):
             )
 
     def action_back(self) -> None:
-        """End the search, else go back a page; the first page stays."""
+        """End the search and what it kept, else go back a page; the first page stays."""
         field = self.query_one("#search", Input)
         if not field.has_class("hidden"):
             field.value = ""
             self._end_search()
+        elif self.wanted:
+            self.wanted = field.value = ""
+            self.refresh_view()
         elif len(self.app.screen_stack) > 2:
             self.app.pop_screen()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """No search where a page has nothing to search."""
+        """No search where a page has nothing to search, and no way to who is needed while nobody is."""
+        if action == "need":
+            return bool(self.needs)
         return self.SEARCHES if action == "search" else super().check_action(action, parameters)
 
     def action_search(self) -> None:

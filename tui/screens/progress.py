@@ -19,7 +19,6 @@ from tui.text.progress import (
     log_lines,
     names,
     node_lines,
-    overall_line,
     progress_text,
     sorted_lanes,
     status_line,
@@ -71,7 +70,6 @@ Tab moves between the parts; arrows and PageUp/PageDown scroll."""
     def body(self) -> ComposeResult:
         """Overall, lanes (beside the steps where there is room), failure, log."""
         yield Static(id="now", markup=False)
-        yield Lines(id="overall")
         with Horizontal(id="middle"):
             with Vertical(id="left"):
                 yield Static("Steps", classes="head", markup=False)
@@ -84,8 +82,7 @@ Tab moves between the parts; arrows and PageUp/PageDown scroll."""
         yield Lines(id="log", follow=True)
 
     def on_mount(self) -> None:
-        """One line needs no focus."""
-        self.query_one("#overall", Lines).can_focus = False
+        """The keys move among the machines."""
         self.query_one("#nodes", Table).focus()
 
     def show(self, view: View, now: float) -> None:
@@ -101,7 +98,6 @@ Tab moves between the parts; arrows and PageUp/PageDown scroll."""
             text += ". Press r to resume"
         text = "; ".join(filter(None, (view.notice or text, tell)))
         put(self.query_one("#now", Static), fit(text, max(1, self.size.width)).rstrip())
-        self._lines("overall").fill(lambda width: [overall_line(state, now, width)])
         steps = self._lines("steps")
         steps.fill(lambda width: step_lines(state, now, width))
         if step is not None and not steps.has_focus:
@@ -116,7 +112,7 @@ Tab moves between the parts; arrows and PageUp/PageDown scroll."""
     def _show_lanes(self, view: View, now: float) -> None:
         shown = sorted_lanes(view.state, view.review, self.wanted)
         self.query_one("#nodes", Table).set_rows(
-            [name for name, _ in shown], lambda width: node_lines(shown, now, width)
+            [name for name, _ in shown], lambda width: node_lines(view.state, shown, now, width)
         )
         needy = failed_nodes(shown)
         head = f"Machines: {len(shown)}" + (

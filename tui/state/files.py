@@ -33,6 +33,11 @@ class Known:
     cure: str
     findings: tuple[Finding, ...]
     facts: tuple[tuple[str, str, str], ...]
+    name: str = ""
+    rack: str = ""
+    unit: int | None = None
+    height: int | None = None
+    place_source: str = ""
 
 
 @dataclass(frozen=True)
@@ -115,7 +120,8 @@ def _known(item: Mapping[str, Any]) -> Known:
         bmc=str(item["bmc"]), protocols=tuple(map(str, item.get("protocols") or ())), driver=text("driver"),
         user=text("proven_user"), maker=f"{text('vendor')} {text('model')}".strip(), serial=text("serial"),
         boot_mac=text("boot_mac"), power=text("power"), unfit=text("unfit_reason"), cure=text("cure"),
-        findings=findings, facts=facts,
+        findings=findings, facts=facts, name=text("name"), rack=text("rack"), unit=item.get("unit"), height=item.get("height"),
+        place_source=text("place_source"),
     )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from seedvm.site.orders import pending
 from seedvm.site.review import Confirmation, Review, parse_confirmed, parse_review
 from seedvm.site.secrets_file import load_accounts, load_candidates
 from tui.state.files import Known, ShownReceipt, parse_inventory, parse_receipt
+from tui.state.place import Place, places_of
 
 Parsed = TypeVar("Parsed")
 
@@ -35,7 +36,8 @@ class View:
     """All that a screen may show: the journal's State, the files beside it, and whether the engine works.
 
     `lacks` are the pages at which something is missing or wrong before an engine can begin: networks, credentials. `receipt_key` is the
-    fingerprint of the key that signs this site's receipt, empty until it is made.
+    fingerprint of the key that signs this site's receipt, empty until it is made. `places` is where site.yaml says that machines stand, by
+    their BMCs' addresses.
     """
 
     state: State = field(default_factory=State)
@@ -49,6 +51,7 @@ class View:
     notice: str = ""
     lacks: tuple[str, ...] = ()
     receipt_key: str = ""
+    places: Mapping[str, Place] = field(default_factory=dict)
 
 
 class _File(Generic[Parsed]):
@@ -110,6 +113,7 @@ class FolderWatch:
             for name in ("secrets.yaml", receipt.KEY)
         ]
         self._confirmed = _File[Confirmation | None](state_dir / "confirmed.json", parse_confirmed, None)
+        self._places = _File[Mapping[str, Place]](state_dir / "site.yaml", _places, {})
         self._asked = {
             "networks": _File[bool](state_dir / "site.yaml", _is_right, False),
             "credentials": _File[bool](state_dir / "secrets.yaml", lambda _text: self._has_accounts(), False),
@@ -122,7 +126,7 @@ class FolderWatch:
             self._state = fold(State() if batch.from_start else self._state, batch.entries, batch.damaged)
             fresh = fresh or bool(batch.entries)
         files: tuple[_File[Any], ...] = (self._inventory, self._review, self._receipt, self._confirmed)
-        for file in (*files, *self._keys, *self._asked.values()):
+        for file in (*files, self._places, *self._keys, *self._asked.values()):
             file.look()
         review, confirmed = self._review.value, self._confirmed.value
         view = View(
@@ -137,6 +141,7 @@ class FolderWatch:
             notice="; ".join(file.trouble for file in files if file.trouble),
             lacks=tuple(page for page, file in self._asked.items() if not file.value),
             receipt_key=next((file.value for file in self._keys if file.value), ""),
+            places=self._places.value,
         )
         return view, fresh
 
@@ -161,6 +166,13 @@ class FolderWatch:
             return parse_site((self._dir / "site.yaml").read_text()).name
         except (OSError, InvalidFile):
             return self._state.site
+
+
+def _places(site: str) -> Mapping[str, Place]:
+    try:
+        return places_of(parse_site(site))
+    except InvalidFile:  # the page about it says what is wrong
+        return {}
 
 
 def _is_right(site: str) -> bool:

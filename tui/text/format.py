@@ -27,7 +27,7 @@ def clock(time: float) -> str:
     return datetime.fromtimestamp(time, UTC).strftime("%H:%M:%S") if time else " " * 8
 
 
-def bar(fraction: float, width: int) -> str:
+def text_bar(fraction: float, width: int) -> str:
     """A bar between brackets, `width` cells in all."""
     inner = max(1, width - 2)
     full = round(min(1.0, max(0.0, fraction)) * inner)
@@ -49,3 +49,14 @@ def size(number: float, unit: str) -> str:
         return f"{number:.1f} GiB"
     shown = f"{number:.0f}" if float(number).is_integer() else f"{number:.1f}"
     return f"{shown} {unit}".rstrip()
+
+
+def middle(text: str, width: int) -> str:
+    """The text in at most `width` cells: where it is too long, what stands in its middle goes, because a cause ends a sentence as often as
+    it begins one."""
+    line = " ".join(text.split())
+    if len(line) <= width:
+        return line
+    keep = max(1, width - 3)
+    head = keep - keep * 2 // 5
+    return f"{line[:head].rstrip()} ~ {line[len(line) - (width - 3 - head) :].lstrip()}"[:width]

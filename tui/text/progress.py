@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from textwrap import wrap
 
-from seedvm.engine.stages import HANDOFF_PHASES, LAST_NODE_PHASES, NODE_PHASES, stalled
+from seedvm.engine.stages import HANDOFF_PHASES, stalled
 from seedvm.engine.state import Failure, LogLine, NodeView, State, StepView
 from seedvm.foreign.text import shown
 from seedvm.site.review import Review
-from tui.state.estimate import overall, seconds_left
+from tui.state.estimate import forecast, way_share
 from tui.state.files import ShownReceipt
-from tui.text.format import MARKS, bar, clock, duration, fit, size
+from tui.text.format import MARKS, clock, duration, fit, size, text_bar
 from tui.widgets.lines import Line, Rows
+from tui.widgets.paint import bar
 
 _STEP_STYLE = {"running": "busy", "done": "good", "failed": "bad", "blocked": "bad", "waiting": "dim", "todo": ""}
 
@@ -56,18 +57,9 @@ def lanes(state: State, review: Review | None) -> list[NodeView]:
     return [node for key, node in state.nodes.items() if named.get(key, key) == key or named[key] not in state.nodes]
 
 
-def _lane_share(node: NodeView) -> float:
-    if node.phase not in NODE_PHASES:
-        return 0.0
-    share = (node.percent or 0.0) / 100.0
-    if node.phase in LAST_NODE_PHASES:
-        return 1.0
-    return (NODE_PHASES.index(node.phase) + share) / (len(NODE_PHASES) - 1)
-
-
-def node_line(node: NodeView, name: str, now: float, width: int) -> Line:
+def node_line(state: State, node: NodeView, name: str, now: float, width: int) -> Line:
     """One lane: name, phase, bar of the whole way, percent of the phase or seconds in it, and the detail (bytes, rate, service)."""
-    style = {"failed": "bad", "unfit": "bad", "active": "good", "joined": "good"}.get(node.phase, "busy")
+    style = {"failed": "bad", "unfit": "warn", "active": "good", "joined": "good"}.get(node.phase, "busy")
     head = [(fit(name, 20) + " ", ""), (fit(node.phase, 10) + " ", style)]
     if node.phase in ("failed", "unfit"):
         return [*head, (fit(node.detail, max(1, width - 32)).rstrip(), style)]
@@ -77,7 +69,8 @@ def node_line(node: NodeView, name: str, now: float, width: int) -> Line:
         tail = ""
     return [
         *head,
-        (bar(_lane_share(node), wide) + " ", style),
+        *bar(way_share(state, node, now), wide, style),
+        (" ", ""),
         (fit(tail, 6), "strong"),
         (fit(node.detail, max(0, width - 32 - wide - 7)).rstrip(), "bad" if stalled(node.detail) else "dim"),
     ]
@@ -94,24 +87,24 @@ def sorted_lanes(state: State, review: Review | None, wanted: str = "") -> list[
     return sorted(shown, key=lambda one: (rank.get(one[1].phase, 1), one[0]))
 
 
-def node_lines(shown: Sequence[tuple[str, NodeView]], now: float, width: int) -> Sequence[Line]:
+def node_lines(state: State, shown: Sequence[tuple[str, NodeView]], now: float, width: int) -> Sequence[Line]:
     """A lane per machine."""
     if not shown:
         return [[("no machines known yet", "dim")]]
-    return Rows(shown, lambda one: node_line(one[1], one[0], now, width))
+    return Rows(shown, lambda one: node_line(state, one[1], one[0], now, width))
 
 
 def overall_line(state: State, now: float, width: int) -> Line:
-    """Bar, percent, time gone, time left."""
-    share = overall(state, now)
+    """Bar, percent, time gone, time left until the laptop may leave: for line mode, which has no frame."""
+    made = forecast(state, now, working=not state.verdict)
+    share = 1.0 if state.all_done else made.share if made is not None else 0.0
     gone = (state.ended or now) - state.started if state.started else None
-    left = seconds_left(state, now)
     tail = f" {share * 100:3.0f} %  {duration(gone)} elapsed"
-    if left is not None and not state.all_done:
-        tail += f", about {duration(left)} left"
-    elif state.all_done:
+    if state.all_done:
         tail += ", all done"
-    return [(bar(share, max(10, width - len(tail))), "busy"), (tail, "")]
+    elif made is not None:
+        tail += f", about {duration(made.left)} left ({duration(made.early)} to {duration(made.late)})"
+    return [(text_bar(share, max(10, width - len(tail))), "busy"), (tail, "")]
 
 
 def log_text(line: LogLine, named: Mapping[str, str]) -> str:
@@ -211,6 +204,19 @@ def light(state: State, receipt: ShownReceipt | None) -> tuple[bool, str]:
     else:
         because = "the engine has not written the receipt yet"
     return False, f"SAFE TO LEAVE: NO, because {because}"
+
+
+def still_open(state: State) -> str:
+    """The stations that are not behind us, in a line; blank without a plan or once only leaving is left."""
+    names = {"preflight": "preflight", "seed": "seed", "discover": "discovery", "credentials": "credentials", "register": "registration",
+             "inspect": "inspection", "review": "review", "images": "images", "deploy": "deploy", "join": "join",
+             "handoff": "hand-off", "leave": "receipt"}  # fmt: skip
+    left = dict.fromkeys(
+        "rehearsal" if step.name.endswith("rehearse") else names.get(step.stage, step.stage)
+        for step in state.steps
+        if step.state != "done"
+    )
+    return ", ".join(left)
 
 
 def status_line(state: State, running: bool) -> str:

@@ -7,18 +7,16 @@ so none can be cut for a width that the block does not have (or does not have ye
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Generic, TypeVar, overload
+from typing import Generic, TypeVar, overload
 
-from rich.segment import Segment
-from rich.style import Style
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-Span = tuple[str, str]
-"""Text and the name of its style: good, bad, busy, dim, strong, or empty."""
+from tui.widgets.paint import Line, Painter, Span
 
-Line = Sequence[Span]
+__all__ = ["Line", "Lines", "Maker", "Rows", "Span"]
+
 Maker = Callable[[int], Sequence[Line]]
 """Makes the lines for a width in cells."""
 
@@ -44,13 +42,8 @@ class Rows(Sequence[Line], Generic[Item]):
         return self._make(self._items[number])
 
 
-STYLES = ("good", "bad", "busy", "dim", "strong")
-
-
-class Lines(ScrollView, can_focus=True):
+class Lines(Painter, ScrollView, can_focus=True):
     """Lines of spans; `follow` keeps the last one in view until the reader scrolls up."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"lines--{style}" for style in STYLES}
 
     def __init__(self, *, follow: bool = False, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
@@ -127,12 +120,8 @@ class Lines(ScrollView, can_focus=True):
         if number >= len(self._lines):
             return Strip.blank(width, base)
         line = self._painted[number] = self._lines[number]
-        spans = [Segment(text, self._style(name, base)) for text, name in line if text]
-        return Strip(spans).adjust_cell_length(width, base)
+        return Strip(self.painted(line, base)).adjust_cell_length(width, base)
 
     def _resized(self) -> None:
         self.virtual_size = Size(self._width, len(self._lines))
         self._keep_end()
-
-    def _style(self, name: str, base: Style) -> Style:
-        return base + self.get_component_rich_style(f"lines--{name}", partial=True) if name else base

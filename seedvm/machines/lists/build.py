@@ -76,10 +76,38 @@ class _Reader:
         macs, boot = self._macs()
         if endpoint is None:
             return None
+        rack, unit, height = self._position()
         entry = ListEntry(
-            endpoint.address, user, password, macs, name, driver, self._row.line, boot, _places(self._row)
+            endpoint.address,
+            user,
+            password,
+            macs,
+            name,
+            driver,
+            self._row.line,
+            boot,
+            rack,
+            unit,
+            height,
+            _places(self._row),
         )
         return _Read(self._row, endpoint, system, None if self.failed else entry)
+
+    def _position(self) -> tuple[str | None, int | None, int | None]:
+        """Rack, unit and height. What cannot be read is named and not used: it stops no machine."""
+        rack = self._first(MachineField.RACK, values.rack_of)
+        units = self._first(MachineField.UNIT, values.units_of)
+        height = self._first(MachineField.HEIGHT, values.height_of)
+        unit, tall = units if units is not None else (None, None)
+        return rack, unit, (height or tall) if unit is not None else None
+
+    def _first(self, what: MachineField, parse: Callable[[str], T]) -> T | None:
+        for one in self._said(what):
+            try:
+                return parse(values.unwrapped(one.cell.text))
+            except ValueError as error:
+                self._notes.unused(one.name, str(error))
+        return None
 
     def _refuse(self, cell: Cell, message: str) -> None:
         self.failed = True
@@ -233,9 +261,14 @@ def _differs(first: _Read, other: _Read) -> str:
         ("password", first.entry.password, other.entry.password),
         ("name", first.entry.name, other.entry.name),
         ("driver", first.entry.driver, other.entry.driver),
+        ("position", _position_of(first.entry), _position_of(other.entry)),
         ("MAC addresses", (first.entry.macs, first.entry.boot_mac), (other.entry.macs, other.entry.boot_mac)),
     )
     return f"with other values ({', '.join(name for name, one, two in pairs if one != two)})"
+
+
+def _position_of(entry: ListEntry) -> tuple[str | None, int | None, int | None]:
+    return entry.rack, entry.unit, entry.height
 
 
 def _called(row: Row) -> str:

@@ -21,7 +21,7 @@ class Places:
 @dataclass(frozen=True)
 class ListEntry:
     """One machine of a list; what the list does not say is None or empty. `line` counts from 1. `macs` are all of its NICs, `boot_mac`
-    the one that the list names as the NIC that boots."""
+    the one that the list names as the NIC that boots. `unit` is the lowest rack unit that it takes up, `height` how many it takes up."""
 
     address: str
     user: str | None = None
@@ -31,6 +31,9 @@ class ListEntry:
     driver: str | None = None
     line: int = 0
     boot_mac: str | None = None
+    rack: str | None = None
+    unit: int | None = None
+    height: int | None = None
     at: Places = field(default=Places(), compare=False)
 
 

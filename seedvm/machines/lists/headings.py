@@ -26,6 +26,9 @@ class MachineField(Enum):
     SYSTEM = "the system behind the BMC"
     BRIDGING = "IPMI bridging"
     PXE = "whether the NIC boots"
+    RACK = "the rack"
+    UNIT = "the rack unit"
+    HEIGHT = "the height in rack units"
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ _NAMES = (
     *("name", "host name", "node name", "server name", "machine name", "system name", "computer name"),
     *("host", "node", "server", "machine", "fqdn"),
 )
-_POSITION = "the position in the rack is not used yet"
+_POSITION = "of a position the rack and the unit are used"
 _SERIAL = "the serial number is read from the machine itself"
 _HARDWARE = "the inspection measures the hardware itself"
 _ROLE = "roles are set in site.yaml"
@@ -69,7 +72,7 @@ _NETWORK = "network settings of a BMC or a switch are not used"
 _OPTION = "the login chooses this itself"
 _IMAGES = "images and settings of another deployment are not used"
 _UNUSED = {
-    _POSITION: "rack u unit ru position location slot row aisle cage site datacenter dc bay blade height",
+    _POSITION: "rack u unit ru position location slot row aisle cage site datacenter dc bay blade height cabinet",
     _SERIAL: "serial sn tag asset",
     _HARDWARE: "arch architecture cpu cpus cores memory mem ram disk disks storage properties processor vcpus gpu",
     _ROLE: "capabilities profile role roles resource traits flavor zone pool tags class group groups",
@@ -112,6 +115,11 @@ _OF_HOST = _of(
 _BESIDES = _of(
     "static default lan network eth ethernet dedicated shared primary main reserved assigned interface nic card controller no nr of the"
 )
+_RACKS = _of("rack racks cabinet rackname rackid")
+_UNITS = _of("u ru units unit position pos slot location uposition")
+_PLACE_BESIDES = _of(
+    "location loc position pos placement physical device name id no nr number label start bottom first offset in of the"
+)
 _FILLERS = _of("baremetal ironic")  # before the names of some roles of Ansible
 _PHRASES = re.compile(
     r"lights[ _-]out([ _-]management)?|out[ _-]of[ _-]band([ _-]management)?|service[ _-]processor"
@@ -145,7 +153,7 @@ def meaning(name: str) -> Meaning:
         return Meaning(MachineField.NAME)
     bmc = [word for word in words if word in _BMC]
     rest = {word for word in words if word not in _BMC and not word.isdigit()}
-    found = _login(bmc, rest) or _place(bmc, rest)
+    found = _login(bmc, rest) or _place(bmc, rest) or (None if bmc else _position(words))
     if found:
         return found
     why = next((_WHY[word] for word in words if word in _WHY), "")
@@ -197,6 +205,19 @@ def _place(bmc: list[str], rest: set[str]) -> Meaning | None:
     if rest <= _ADDRESS:
         return Meaning(MachineField.ADDRESS)
     return Meaning(None, why="it is not said to be the BMC's address") if rest & {"ip", "ipv4", "ipaddr"} else None
+
+
+def _position(words: tuple[str, ...]) -> Meaning | None:
+    """Where in which rack: "rack", "U", "rack unit", "u_position", "location.u". A slot or a location alone is one of something else."""
+    said = set(words)
+    racks, units = said & _RACKS, said & {"u", "ru", "unit", "units"}
+    if said & {"height", "size"} and said <= _RACKS | {"u", "ru", "unit", "units", "height", "size", "in"}:
+        return Meaning(MachineField.HEIGHT) if units or racks or said == {"height"} else None
+    if said - _RACKS - _UNITS - _PLACE_BESIDES:
+        return None
+    if units or (racks and said & {"position", "pos", "offset", "slot"}) or said == {"position"}:
+        return Meaning(MachineField.UNIT)
+    return Meaning(MachineField.RACK) if racks else None
 
 
 def _words(name: str) -> tuple[str, ...]:

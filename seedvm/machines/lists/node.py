@@ -14,6 +14,8 @@ INSIDE = {"driver_info", "ironic_driver_info", "power", "power_parameters", "bmc
 """Mappings of a node that hold the BMC's own settings: a plain `address` in them is the BMC's."""
 PORTS = {"ports", "nics", "interface_set", "interfaces", "ironic_ports", "ironic_nics", "network_interfaces"}
 GROUPS = {"portgroups"}
+PLACES = {"location", "placement", "position"}
+"""Mappings of a node that say where it stands."""
 MACS = {"mac", "macs", "mac_address", "mac_addresses", "extra_macs"}
 _ADDRESSES = ("address", "mac", "mac_address")
 GIVEN_TWICE = "the key '{}' is given twice"
@@ -60,8 +62,8 @@ def _keys(walk: _Walk, node: Value, under: str, *, inside: bool) -> None:
             continue
         if value.tag and value.tag != "!unsafe":
             _tagged(walk, bare, label, value)
-        elif bare in INSIDE and _nested(value).items is not None:
-            _keys(walk, _nested(value), f"{label}.", inside=True)
+        elif bare in INSIDE | PLACES and _nested(value).items is not None:
+            _keys(walk, _nested(value), f"{label}.", inside=bare in INSIDE)
         elif bare in GROUPS:
             _groups(walk, value, label)
         elif bare in PORTS and (value.elements is not None or value.items is not None):

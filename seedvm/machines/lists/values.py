@@ -234,3 +234,36 @@ def _visible(text: str) -> str:
         odd = [char for char in text if not is_clean(char)]
         raise ValueError(f"contains a control or invisible character (U+{ord(odd[0]):04X}): remove it")
     return text
+
+
+_MOST_UNIT = 99
+_UNITS = re.compile(
+    r"(?:r?u|units?|he|ou)?\s*0*([0-9]{1,2})(?:\.0)?\s*(?:u|he)?"
+    r"(?:\s*(?:-|\u2013|to|/|\.\.)\s*(?:r?u)?\s*0*([0-9]{1,2})\s*u?)?",
+    re.IGNORECASE,
+)
+
+
+def rack_of(text: str) -> str:
+    """A rack's name: a word or a few."""
+    name = clean(text)
+    if not name or len(name) > 32 or not is_clean(name):
+        raise ValueError(f"'{shown(name, 40)}' is not the name of a rack")
+    return re.sub(r"(?i)^rack[\s_:-]+", "", name) or name
+
+
+def units_of(text: str) -> tuple[int, int | None]:
+    """The lowest unit and, where a range is said, the height: `21`, `U21`, `RU 21`, `21-22`."""
+    found = _UNITS.fullmatch(clean(text))
+    low, high = (int(found[1]), int(found[2] or 0)) if found else (0, 0)
+    if not 0 < low <= _MOST_UNIT or (high and not low <= high <= _MOST_UNIT):
+        raise ValueError(f"'{shown(text, 20)}' is not a rack unit like 21 or U21")
+    return low, high - low + 1 if high else None
+
+
+def height_of(text: str) -> int:
+    """A height in units: `2`, `2U`."""
+    found = re.fullmatch(r"([0-9]{1,2})(?:\.0)?\s*(?:r?u|units?|he)?", clean(text), re.IGNORECASE)
+    if found is None or not 0 < int(found[1]) <= 48:
+        raise ValueError(f"'{shown(text, 20)}' is not a height in rack units")
+    return int(found[1])

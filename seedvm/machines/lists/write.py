@@ -32,8 +32,10 @@ def _as_csv(rows: Sequence[ListEntry]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     marked = any(_marks(row) for row in rows)
+    placed = any(row.rack or row.unit for row in rows)
+    heading = ("name", "address", "driver", "user", "password", "mac")
     writer.writerow(
-        ("name", "address", "driver", "user", "password", "mac", *(("boot_mac", "other_macs") if marked else ()))
+        (*heading, *(("boot_mac", "other_macs") if marked else ()), *(("rack", "u", "height") if placed else ()))
     )
     for row in rows:
         secret = row.password.reveal() if row.password else ""
@@ -42,6 +44,8 @@ def _as_csv(rows: Sequence[ListEntry]) -> str:
         if marked:
             others = [mac for mac in row.macs if mac != row.boot_mac] if _marks(row) else []
             cells += [row.boot_mac or "", " ".join(others)]
+        if placed:
+            cells += [row.rack or "", str(row.unit or ""), str(row.height or "")]
         writer.writerow(cells)
     return out.getvalue()
 

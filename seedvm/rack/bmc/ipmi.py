@@ -165,7 +165,7 @@ class RackBmc(bmc.Bmc):
 
     def handle_raw_request(self, request: _Request, session: _Session) -> None:
         own = {(6, 0x3D): self._session_info, (6, 0x44): self._user_access, (6, 0x46): self._user_name}
-        own |= {(6, 0x47): self._user_password, (0x0A, 0x48): self._clock}
+        own |= {(6, 0x47): self._user_password, (0x0A, 0x48): self._clock, (0, 4): self._identify}
         try:
             answer = own.get((request["netfn"], request["command"]))
             if answer is None:
@@ -203,6 +203,23 @@ class RackBmc(bmc.Bmc):
         """Get SEL Time (31.10)."""
         return 0, list(struct.pack("<I", int(time.time()) + self.faults.clock_ahead))
 
+    _lit_until: float | None = 0.0
+    """When the location light goes out (monotonic seconds), None for never."""
+
+    def _identify(self, data: bytearray) -> tuple[int, list[int]]:
+        """Chassis Identify (28.5): seconds, 15 where none are said, or for good; the BMC itself ends it."""
+        if len(data) > 2:
+            return 0xC7, []
+        seconds, forced = data[0] if data else 15, len(data) > 1 and bool(data[1] & 1)
+        self._lit_until = None if forced else time.monotonic() + seconds
+        return 0, []
+
+    def _light(self) -> int:
+        """The light's state as Get Chassis Status tells of it (28.2): supported, and off, for a while or for good."""
+        if self._lit_until is None:
+            return 0x60
+        return 0x50 if time.monotonic() < self._lit_until else 0x40
+
     def get_system_guid(self) -> uuids.UUID:
         found: uuids.UUID = self.uuid
         return found
@@ -222,7 +239,7 @@ class RackBmc(bmc.Bmc):
 
     def get_chassis_status(self, session: _Session) -> None:
         on = self.get_power_state() == "on"
-        session.send_ipmi_response(data=[0x20 | on, 0, 0])
+        session.send_ipmi_response(data=[0x20 | on, 0, self._light()])
 
     def get_system_boot_options(self, request: _Request, session: _Session) -> None:
         if request["data"][0] != 5:
