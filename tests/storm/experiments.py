@@ -21,6 +21,7 @@ from seedvm.rack.inject import FaultRequest, inject
 from seedvm.rack.model import CHILD_ENVIRONMENT
 from tests.storm.blows import Moment, Strike
 from tests.storm.judge import ROOT, galera
+from tests.storm.lost import never_a_controller, seed_lost
 from tests.storm.world import ENGINE, MEMBERS, SEED, VIP, World, wait
 
 _SOON = 120.0
@@ -262,6 +263,24 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         Moment("handoff-commit", 0, "done"),
         seed_restarts_after_commit,
         seed_never_held,
+    ),
+    "f13a": Experiment(
+        "A seed that is lost before COMMIT is replaced by another one, which completes the hand-off and is never a controller.",
+        Moment("handoff-quiesce"),
+        seed_lost,
+        never_a_controller,
+    ),
+    "f13b": Experiment(
+        "A seed that is lost after COMMIT is replaced by another one, which completes the hand-off from what the nodes keep.",
+        Moment("handoff-commit", 0, "done"),
+        seed_lost,
+        never_a_controller,
+    ),
+    "f13c": Experiment(
+        "A seed that is lost after OWN leaves an undercloud that ends alone, with a receipt of its own.",
+        Moment("handoff-own", 0, "done"),
+        seed_lost,
+        never_a_controller,
     ),
     "f17": Experiment(
         "An engine that is killed between the rehearsal's start and the silence begins another rehearsal at once.",
