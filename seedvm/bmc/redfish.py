@@ -71,7 +71,9 @@ class RedfishBmc(RedfishAccount):
     async def system(self) -> System:
         """The one system of the service."""
         async with self.session():
-            systems = (await self.collection(self.root_link("Systems"))).sure()
+            systems = await self.collection(self.root_link("Systems"))
+            if not (systems.fault and systems.told == 1 == len(systems.members)):
+                systems.sure()  # a page beyond the one system that there is, by the service's own count, holds none
             if systems.count != 1 or len(systems.members) != 1:
                 raise SeveralSystems(self.address, systems.count)
             [path] = systems.members
@@ -168,7 +170,7 @@ class RedfishBmc(RedfishAccount):
 
     async def _manager(self) -> tuple[float | None, bool | None]:
         """Seconds by which the first manager's clock is ahead, and whether it has IPMI over LAN turned on."""
-        managers = self.root_link("Managers") if self.is_named("Managers") else ""
+        managers = self.root_reference("Managers") if self.is_named("Managers") else ""
         for part in (await self.parts(managers, MANAGERS)).read:
             manager = part.body or {}
             return _ahead(text(manager, "DateTime")), await self._ipmi_lan(manager)

@@ -10,8 +10,9 @@ import contextlib
 from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
 from seedvm.bmc.redfish_answer import error_of, link, number, text
-from seedvm.bmc.redfish_errors import PasswordChangeRequired
+from seedvm.bmc.redfish_errors import NoJson, PasswordChangeRequired
 from seedvm.bmc.redfish_read import RedfishReader
+from seedvm.foreign.text import shown
 
 ACCOUNTS = 32  # slots that are looked through
 
@@ -29,7 +30,7 @@ class RedfishAccount(RedfishReader):
 
     async def role(self) -> str:
         """Our own account's RoleId, "" where the service does not show it."""
-        service = self.root_link("AccountService")
+        service = self.root_reference("AccountService")
         try:
             self.need_time(service)
             path, _ = await self._account()
@@ -38,14 +39,14 @@ class RedfishAccount(RedfishReader):
             return ""
         except SeedvmError as error:
             if self.is_named("AccountService"):
-                self.unread(service, error)
+                self.unread(shown(service, 100), error)
             return ""
 
     async def longest_password(self) -> int:
         """The most characters of a password as the AccountService says; 0 where it does not, or not before a change."""
         with contextlib.suppress(PasswordChangeRequired):
             async with self.session():
-                part = await self.part(self.root_link("AccountService"))
+                part = await self.part(self.root_reference("AccountService"))
                 return int(number(part.body or {}, "MaxPasswordLength"))
         return 0
 
@@ -79,10 +80,15 @@ class RedfishAccount(RedfishReader):
     async def _listed_account(self) -> tuple[str, str]:
         service = await self.get(self.root_link("AccountService"))
         accounts = link(service, "Accounts")
-        listed = await self.members(self.path(accounts)) if accounts else ()
-        unread = 0
+        found = await self.collection(self.path(accounts)) if accounts else None
+        listed = found.members if found else ()
+        unread = len(found.elsewhere) if found else 0
         for path in listed[:ACCOUNTS]:
-            answer = await self.request("GET", path)
+            try:
+                answer = await self.request("GET", path)
+            except NoJson:
+                unread += 1
+                continue
             if answer.status == 200 and answer.body.get("UserName") == self.user:
                 return path, answer.etag
             unread += answer.status != 200

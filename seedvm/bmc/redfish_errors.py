@@ -64,6 +64,14 @@ class NoJson(SeedvmError):
         super().__init__(f"Redfish answers no JSON at {path}", machine=address, why=why, hint=hint)
 
 
+class NoMembers(SeedvmError):
+    """A list was answered that has no members to be read: it is not an empty one."""
+
+    def __init__(self, address: str, path: str, why: str) -> None:
+        hint = "update the BMC's firmware; reset the BMC if this continues"
+        super().__init__(f"Redfish answers no list at {path}", machine=address, why=why, hint=hint)
+
+
 class SeveralSystems(SeedvmError):
     """The service stands for several machines, or for none: which one would be written?"""
 

@@ -152,10 +152,13 @@ class RedfishHttp:
         """Whether the service root names this resource, or is closed so that nobody knows."""
         return not self._root or bool(link(self._root, name))
 
+    def root_reference(self, name: str) -> str:
+        """How the service root names a resource; its usual path where the root is closed or does not name it."""
+        return link(self._root, name) or f"{ROOT}{name}"
+
     def root_link(self, name: str) -> str:
-        """A resource that the service root names; its usual path where the root is closed or does not name it."""
-        named = link(self._root, name)
-        return self.path(named) if named else f"{ROOT}{name}"
+        """The path of a resource that the service root names. Raises SeedvmError where that is not in this service."""
+        return self.path(self.root_reference(name))
 
     def doubt(self, name: str, detail: str) -> None:
         """Note once what is odd."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from seedvm.base.errors import SeedvmError
 from seedvm.bmc.redfish_answer import error_of, link, links
-from seedvm.bmc.redfish_errors import PasswordChangeRequired, Unauthorized
+from seedvm.bmc.redfish_errors import NoMembers, PasswordChangeRequired, Unauthorized
 from seedvm.bmc.redfish_http import RedfishHttp
 from seedvm.foreign.numbers import integer
 from seedvm.foreign.text import exact, shown
@@ -37,13 +37,15 @@ class OptionalResource:
 class Collection:
     """A collection's members that are named, and how many it says that there are: more, where one has no reference. `whole` is false
     where it names a further page that cannot be had: one that came before, one too many, or one that fails, with `fault`. `elsewhere` are
-    the members that are not in this service, as they were written, each with its error."""
+    the members that are not in this service, as they were written, each with its error; `told` the count by the service's own word, 0 where
+    it gives none."""
 
     members: tuple[str, ...]
     count: int
     whole: bool
     elsewhere: Mapping[str, SeedvmError] = field(default_factory=dict)
     fault: SeedvmError | None = None
+    told: int = 0
 
     def sure(self) -> Collection:
         """Itself, for who must have all of it. Raises what is wrong with it."""
@@ -74,31 +76,27 @@ class RedfishReader(RedfishHttp):
             raise error_of(self.address, f"GET {path}", answer)
         return answer.body
 
-    async def members(self, path: str) -> tuple[str, ...]:
-        """The paths of a collection's members, of all its pages."""
-        return (await self.collection(path)).sure().members
-
     async def collection(self, path: str) -> Collection:
         """A collection over all its pages; a page that comes again ends it, and one that fails after the first. Raises what the first does,
         and at each page a refusal of the login."""
         found: dict[str, None] = {}
         elsewhere: dict[str, SeedvmError] = {}
         seen: dict[str, None] = {}
-        following, count, nameless = path, 0, 0
+        following, told, nameless = path, 0, 0
         fault = None
         while following and len(seen) < PAGES and len(found) < MOST_MEMBERS:
             try:
                 page = self.path(following, next(reversed(seen), path))
                 if page in seen:
                     break
-                body = await self.get(page)
+                body = await self._page(page)
             except SeedvmError as error:
                 if not seen or isinstance(error, Unauthorized | PasswordChangeRequired):
                     raise
                 fault = error
                 break
             seen[page] = None
-            count = max(count, integer(body.get("Members@odata.count"), 0, MOST_COUNT) or 0)
+            told = max(told, integer(body.get("Members@odata.count"), 0, MOST_COUNT) or 0)
             named = links(body, "Members")
             nameless += _length(body) - len(named)
             for one in named:
@@ -107,8 +105,15 @@ class RedfishReader(RedfishHttp):
                 except SeedvmError as error:
                     elsewhere[shown(one, 100)] = error
             following = exact(body.get("Members@odata.nextLink")) or link(body, "Members@odata.nextLink")
-        count = max(count, len(found) + len(elsewhere) + nameless)
-        return Collection(tuple(found), count, not following, elsewhere, fault)
+        count = max(told, len(found) + len(elsewhere) + nameless)
+        return Collection(tuple(found), count, not following, elsewhere, fault, told)
+
+    async def _page(self, path: str) -> Mapping[str, object]:
+        """A page of a collection: what is no list is not taken for an empty one."""
+        body = await self.get(path)
+        if not isinstance(body.get("Members"), list) and body.get("Members@odata.count") != 0:
+            raise NoMembers(self.address, path, "its Members is no list" if "Members" in body else "it has no Members")
+        return body
 
     def begin_extras(self) -> None:
         """From here on optional resources have their time."""

@@ -128,6 +128,26 @@ async def test_a_system_that_is_listed_twice_is_one(tmp_path: Path) -> None:
     assert (await tried(tmp_path, twice)).proven.system
 
 
+@pytest.mark.parametrize("members", [None, 7, "x", {}, ...])
+async def test_systems_that_are_no_list_are_not_taken_for_none(tmp_path: Path, members: object) -> None:
+    seen = await tried(tmp_path, {f"{V1}/Systems": Reply(fields={"Members": members, "Members@odata.count": ...})})
+    assert f"Redfish answers no list at {V1}/Systems: its Members is no list" in seen.unproven.reason or (
+        members is ... and "it has no Members" in seen.unproven.reason
+    )
+    assert seen.counted == 0
+
+
+@pytest.mark.parametrize("following", ["http://[", "https://192.0.2.9/x", f"{V1}/nowhere"])
+async def test_a_page_beyond_the_one_system_is_not_needed(tmp_path: Path, following: str) -> None:
+    fields = {"Members": [{"@odata.id": SYSTEM}], "Members@odata.nextLink": following}
+    for name in ("told", "silent"):
+        (tmp_path / name).mkdir()
+    told = await tried(tmp_path / "told", {f"{V1}/Systems": Reply(fields={**fields, "Members@odata.count": 1})})
+    assert told.machine().usable
+    silent = await tried(tmp_path / "silent", {f"{V1}/Systems": Reply(fields={**fields, "Members@odata.count": ...})})
+    assert silent.unproven.reason and silent.counted == 0
+
+
 async def test_a_system_without_a_reference_is_not_called_several(tmp_path: Path) -> None:
     seen = await tried(tmp_path, {f"{V1}/Systems": Reply(fields={"Members": [None]})})
     assert "1 system: its list has one entry, without a reference" in seen.unproven.reason

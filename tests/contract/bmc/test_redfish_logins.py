@@ -145,6 +145,19 @@ async def test_a_root_that_is_busy_gets_no_password(tmp_path: Path, status: int)
     assert (seen.bmc.record.logins, seen.counted) == ([], 0)
 
 
+@pytest.mark.parametrize("other", [Reply(body=b"{"), Reply(500), Reply(404)])
+async def test_another_account_that_cannot_be_read_does_not_hide_ours(other: Reply) -> None:
+    accounts = f"{V1}/AccountService/Accounts"
+    named = ["https://192.0.2.9/x", f"{accounts}/9", f"{accounts}/1"]
+    listed = Reply(fields={"Members": [{"@odata.id": one} for one in named]})
+    async with scripted({accounts: listed, f"{accounts}/9": other}) as bmc:
+        client = RedfishBmc(bmc.address, bmc.user, Secret(bmc.password), port=bmc.port)
+        async with client.session():
+            assert await client.role() == "Administrator"
+        await client.set_password(Secret("pony-43x"))
+        assert bmc.accounts.passwords[bmc.user] == "pony-43x"
+
+
 @pytest.mark.parametrize("status", [400, 404, 418, 500, 502, 504])
 async def test_a_root_that_fails_gets_no_password(tmp_path: Path, status: int) -> None:
     """What the service offers is not known: the same root may name its sessions a moment later."""

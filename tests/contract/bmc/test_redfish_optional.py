@@ -67,6 +67,22 @@ async def test_a_second_port_that_cannot_be_read_leaves_the_first_one_known_and_
         assert f"HTTP {status}" in seen.findings["redfish-part-unread"]
 
 
+@pytest.mark.parametrize("named", ["http://[", "https://192.0.2.9/x", "?", "../../..", 7, {}, ""])
+@pytest.mark.parametrize("name", ["Managers", "AccountService", "Chassis"])
+async def test_a_root_that_names_an_optional_resource_elsewhere_is_no_obstacle(
+    tmp_path: Path, name: str, named: object
+) -> None:
+    seen = await tried(tmp_path, {}, root={**LINKED, name: {"@odata.id": named}})
+    assert seen.machine().usable and seen.counted == 0
+
+
+@pytest.mark.parametrize("members", [None, 7, "x", {}, {"@odata.id": f"{NICS}/1"}, ...])
+async def test_ports_that_are_no_list_are_not_taken_for_none(tmp_path: Path, members: object) -> None:
+    seen = await tried(tmp_path, {NICS: Reply(fields={"Members": members, "Members@odata.count": ...})})
+    assert (seen.machine().usable, seen.machine().boot_mac) == (True, None)
+    assert f"Redfish answers no list at {NICS}" in seen.findings["redfish-part-unread"]
+
+
 @pytest.mark.parametrize("foreign", ["https://192.0.2.9/redfish/v1/x", "http://[", "", "//192.0.2.9/"])
 async def test_a_port_that_is_named_elsewhere_costs_no_other_one(tmp_path: Path, foreign: str) -> None:
     listed = Reply(fields={"Members": [{"@odata.id": foreign}, {"@odata.id": f"{NICS}/1"}]})
