@@ -112,7 +112,9 @@ class RedfishReader(RedfishHttp):
         """A page of a collection: what is no list is not taken for an empty one."""
         body = await self.get(path)
         if not isinstance(body.get("Members"), list) and body.get("Members@odata.count") != 0:
-            raise NoMembers(self.address, path, "its Members is no list" if "Members" in body else "it has no Members")
+            raise NoMembers(
+                self.address, path, "its Members is not a list" if "Members" in body else "it has no Members"
+            )
         return body
 
     def begin_extras(self) -> None:

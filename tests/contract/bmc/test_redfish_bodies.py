@@ -131,7 +131,7 @@ async def test_a_system_that_is_listed_twice_is_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize("members", [None, 7, "x", {}, ...])
 async def test_systems_that_are_no_list_are_not_taken_for_none(tmp_path: Path, members: object) -> None:
     seen = await tried(tmp_path, {f"{V1}/Systems": Reply(fields={"Members": members, "Members@odata.count": ...})})
-    assert f"Redfish answers no list at {V1}/Systems: its Members is no list" in seen.unproven.reason or (
+    assert f"Redfish answers no list at {V1}/Systems: its Members is not a list" in seen.unproven.reason or (
         members is ... and "it has no Members" in seen.unproven.reason
     )
     assert seen.counted == 0
