@@ -12,11 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
+from seedvm.base.json_tree import JSON
 from seedvm.engine import events
 from seedvm.engine.events import Entry, brief
 from seedvm.engine.journal import JOURNAL, Damaged, Tail
 from seedvm.engine.stages import NODE_PHASES
 from seedvm.engine.state import (
+    GAPS_KEPT,
     LOG_KEPT,
     TIMES_KEPT,
     Failure,
@@ -58,6 +60,7 @@ class _Draft:
         self.log = deque(state.log, maxlen=LOG_KEPT)
         self.facts = dict(state.facts)
         self.phases = dict(state.phases)
+        self.gaps = deque(state.gaps, maxlen=GAPS_KEPT)
         self.resources = dict(state.resources)
         self.stage_seconds = dict(state.stage_seconds)
         self.step_seconds, self.phase_seconds = dict(state.step_seconds), dict(state.phase_seconds)
@@ -72,7 +75,7 @@ class _Draft:
     def freeze(self) -> State:
         return State(
             site=self.site, run=self.run, steps=tuple(self.steps.values()), nodes=MappingProxyType(self.nodes),
-            log=tuple(self.log), facts=MappingProxyType(self.facts), phases=MappingProxyType(self.phases),
+            log=tuple(self.log), facts=MappingProxyType(self.facts), phases=MappingProxyType(self.phases), gaps=tuple(self.gaps),
             resources=MappingProxyType(self.resources), failure=self.failure, verdict=self.verdict,
             confirmed=self.confirmed, started=self.started, ended=self.ended, last=self.last,
             last_run=self.last_run, last_step=self.last_step,
@@ -96,7 +99,7 @@ class _Draft:
             case events.Progress(done, total, unit):
                 self.steps[step] = replace(self._step(step), done=done, total=total, unit=unit)
             case events.Fact(name, value):
-                self.facts[name] = value
+                self._fact(name, value, now)
             case events.ResourceStatus():
                 self._resource(entry.event, step, now)
             case events.PhaseReached():
@@ -200,6 +203,11 @@ class _Draft:
             took = (*self.phase_seconds.get(old.phase, ()), now - old.since)
             self.phase_seconds[old.phase] = took[-TIMES_KEPT:]
 
+    def _fact(self, name: str, value: JSON, now: float) -> None:
+        self.facts[name] = value
+        if name == "api_gap_now_seconds" and isinstance(value, int | float):
+            self.gaps.append((now, float(value)))
+
     def _resource(self, event: events.ResourceStatus, step: str, now: float) -> None:
         path, status, reason = event.resource, event.status, event.reason
         self.resources[path] = ResourceView(path, event.kind, status, reason, now)
@@ -211,5 +219,7 @@ class _Draft:
         name = event.phase.upper()
         old = self.phases.get(name)
         since = old.since if old and old.state == event.state else now
-        self.phases[name] = PhaseView(name, event.state, now, event.detail, since)
+        again = old is None or (event.state == "started" and old.state in ("undone", "failed"))
+        began = now if again or old is None else old.began
+        self.phases[name] = PhaseView(name, event.state, now, event.detail, since, began)
         self.say(now, f"{name} {event.state} {event.detail}".rstrip(), step)

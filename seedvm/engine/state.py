@@ -17,6 +17,9 @@ LOG_KEPT = 4000
 TIMES_KEPT = 32
 """Measured times kept of each phase of a machine."""
 
+GAPS_KEPT = 240
+"""Readings of the API's gap kept, one a second or two."""
+
 
 @dataclass(frozen=True)
 class StepView:
@@ -87,13 +90,14 @@ class ResourceView:
 
 @dataclass(frozen=True)
 class PhaseView:
-    """One phase of the hand-off and the last thing said of it; `since` is when it came into its state."""
+    """One phase of the hand-off and the last thing said of it; `since` is when it came into its state, `began` when it was begun last."""
 
     name: str
     state: str
     time: float
     detail: str = ""
     since: float = 0.0
+    began: float = 0.0
 
 
 _NO_NODES: Mapping[str, NodeView] = MappingProxyType({})
@@ -109,6 +113,8 @@ _NO_RESOURCES: Mapping[str, ResourceView] = MappingProxyType({})
 class State:
     """All that is known from the journal. `verdict` is empty while the last run has not ended.
 
+    `gaps` are the readings of the API's gap in a hand-off: when, and for how many seconds it had not answered then.
+
     `logged` counts every line of log there was, `log` holds the last of them. `seconds` are those in which an engine worked until a run
     ended as done for the first time (`completed`), `stage_seconds` those per stage. `unknown` counts events by kinds that this version
     does not know, `damaged` says which lines of the journal are none.
@@ -121,6 +127,7 @@ class State:
     log: tuple[LogLine, ...] = ()
     facts: Mapping[str, JSON] = field(default_factory=lambda: _NO_FACTS)
     phases: Mapping[str, PhaseView] = field(default_factory=lambda: _NO_PHASES)
+    gaps: tuple[tuple[float, float], ...] = ()
     resources: Mapping[str, ResourceView] = field(default_factory=lambda: _NO_RESOURCES)
     failure: Failure | None = None
     verdict: str = ""

@@ -53,7 +53,7 @@ async def test_there_is_no_such_key_after_commit(tmp_path: Path) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await loaded(pilot)
         app.go("handoff")
-        await until(pilot, lambda: name(app) == "handoff" and "PASSED" in grid(app), "the page")
+        await until(pilot, lambda: name(app) == "handoff" and "passed" in grid(app), "the page")
         await pilot.press("z")
         await pilot.pause()
         assert "z Undo" not in grid(app) and "To confirm" not in grid(app)

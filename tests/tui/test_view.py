@@ -10,10 +10,13 @@ from seedvm.engine.state import PhaseView, State, StepView
 from seedvm.site.review import parse_review
 from tests.tui.helpers import EXAMPLE
 from tui.state.files import parse_receipt
+from tui.state.watcher import View
 from tui.text.ascii import PlainFilter, ascii_text, wants_ascii, wants_lines
 from tui.text.dashboard import STAGES, TENANTS_STAGES, failed_nodes, stage_lines
 from tui.text.format import duration, fit, middle, text_bar
-from tui.text.progress import light, node_lines, overall_line, phase_lines, sorted_lanes, step_lines
+from tui.text.handoff import evidence_rows, phase_rows
+from tui.text.handoff_picture import picture
+from tui.text.progress import light, node_lines, overall_line, sorted_lanes, step_lines
 
 EVENTS = [decode(line) for line in (EXAMPLE / "journal.jsonl").read_text().splitlines()]
 WHOLE = fold(State(), EVENTS)
@@ -81,7 +84,9 @@ def test_every_line_fits_its_width() -> None:
             step_lines(WHOLE, WHOLE.last, width),
             node_lines(WHOLE, sorted_lanes(WHOLE, REVIEW), WHOLE.last, max(47, width)),
             [overall_line(WHOLE, WHOLE.last, max(47, width))],
-            phase_lines(WHOLE, WHOLE.last, max(60, width)),
+            phase_rows(WHOLE, WHOLE.last, max(60, width)),
+            evidence_rows(WHOLE, WHOLE.last, width),
+            picture(View(WHOLE), width),
         ):
             assert all(sum(len(span[0]) for span in line) <= max(60, width) for line in lines)
 

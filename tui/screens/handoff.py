@@ -13,12 +13,15 @@ from textual.widgets import Input, Static
 from seedvm.base.errors import SeedvmError
 from tui.screens.page import Page, put
 from tui.state.watcher import View
-from tui.text.dashboard import evidence_lines, no_return_line
-from tui.text.progress import failure_lines, log_lines, names, phase_lines
-from tui.widgets.lines import Lines
+from tui.text.handoff import duty_lines, evidence_rows, phase_rows
+from tui.text.handoff_picture import picture
+from tui.text.progress import failure_lines, log_lines, names
+from tui.widgets.lines import Lines, Maker
 
 _STEPS = ("handoff", "leave", "join")
 _UNDONE = ("QUIESCE", "FENCE", "COMMIT")
+_HIGH = 30
+"""Rows from which picture and failure stand one above the other."""
 
 
 class HandoffPage(Page):
@@ -28,11 +31,11 @@ class HandoffPage(Page):
     ABOUT: ClassVar[str] = "phases, evidence, point of no return"
     SEARCHES: ClassVar[bool] = True
     HELP: ClassVar[str] = """\
-Eight phases move everything that the seed holds into the undercloud. Each
-line shows how long the phase has taken and usually takes, and its result.
-Below is the evidence: the members of the cluster, what was compared and
-decrypted on every node, which node holds the VIP, how long the API did not
-answer (now, and the longest gap), and how long writes were paused.
+Left the seed, right the undercloud, between them what moves: services, the
+database, the VIP. The line in the middle is COMMIT, which is crossed once.
+Below: the phases with their times and results, and the evidence: what was
+compared and decrypted on every node, how long the API did not answer (now,
+the longest gap, and a curve), and how long writes are or were refused.
 
 Before COMMIT, every failure is rolled back. After COMMIT, nothing is rolled
 back: the engine resumes until the hand-off is complete. Do not switch the
@@ -55,46 +58,61 @@ c   the receipt      h  the progress      /  searches the log"""
     ]
 
     def body(self) -> ComposeResult:
-        """Phases, evidence, point of no return, failure, log."""
-        yield Lines(id="phases")
-        yield Lines(id="commit")
-        yield Lines(id="evidence")
+        """The picture, phases beside the evidence, what somebody does, failure, log."""
+        yield Lines(id="picture")
+        with Horizontal(id="figures"):
+            yield Lines(id="phases")
+            yield Lines(id="evidence")
+        yield Lines(id="duty")
         yield Lines(id="failure", classes="hidden")
         yield Static(id="offer", classes="hidden", markup=False)
         with Horizontal(id="prompt", classes="hidden"):
             yield Static("> ", classes="mark", markup=False)
             yield Input(id="typed", max_length=64)
         yield Static(id="answer", classes="hidden", markup=False)
-        yield Static("Hand-off log", id="log-head", classes="head", markup=False)
+        yield Static("What happened", id="log-head", classes="head", markup=False)
         yield Lines(id="log", follow=True)
 
     def on_mount(self) -> None:
         """The keys scroll the log."""
-        for name in ("phases", "commit", "evidence"):
+        for name in ("picture", "phases", "evidence", "duty"):
             self.query_one(f"#{name}", Lines).can_focus = False
         self.query_one("#log", Lines).focus()
 
     def show(self, view: View, now: float) -> None:
-        """Phases, evidence and the log of these stages."""
+        """All parts; on a low screen a failure, a question or a search takes the place of the picture: it is what is looked at."""
         state = view.state
-        lines = {name: self.query_one(f"#{name}", Lines) for name in ("phases", "commit", "evidence", "failure", "log")}
-        lines["phases"].fill(lambda width: phase_lines(state, now, width))
-        lines["commit"].fill(lambda width: [no_return_line(state, width)])
-        lines["evidence"].fill(lambda width: evidence_lines(state, now, width))
+        made: dict[str, Maker] = {
+            "picture": lambda width: picture(view, width),
+            "phases": lambda width: phase_rows(state, now, width),
+            "evidence": lambda width: evidence_rows(state, now, width),
+            "duty": lambda width: duty_lines(view, width),
+        }
+        for name, maker in made.items():
+            self.query_one(f"#{name}", Lines).fill(maker)
+        stopped = self._show_failure(view)
+        asks = any(not self.query_one(one).has_class("hidden") for one in ("#prompt", "#search")) or bool(self.wanted)
+        low = self.size.height < _HIGH
+        self.query_one("#picture").set_class((stopped or asks) and low, "hidden")
+        self.query_one("#log-head").set_class(low and not asks, "hidden")
         theirs = {step.name for step in state.steps if step.stage in _STEPS}
-        failure = state.failure
-        stopped = failure is not None and not view.running and failure.step in theirs
-        lines["failure"].set_class(not stopped, "hidden")
-        if failure is not None and stopped:
-            doubts = "c accept the doubts   " if view.receipt is not None and view.receipt.open else ""
-            keys = f"{doubts}r retry   m modify the site   b write a support bundle"
-            lines["failure"].fill(lambda width: [*failure_lines(failure, width), [(" " * 9 + keys, "strong")]])
         log, named = [line for line in state.log if line.step in theirs], names(view.review)
-        put(
-            self.query_one("#log-head", Static),
-            "Hand-off log" + (f", matching '{self.wanted}'" if self.wanted else ""),
-        )
-        lines["log"].fill(lambda width: log_lines(log, named, "", self.wanted, width))
+        found = f", matching '{self.wanted}'" if self.wanted else ""
+        put(self.query_one("#log-head", Static), f"What happened{found}")
+        self.query_one("#log", Lines).fill(lambda width: log_lines(log, named, "", self.wanted, width))
+
+    def _show_failure(self, view: View) -> bool:
+        """Whether the hand-off stopped; then with its cause and the keys that lead on."""
+        failure, panel = view.state.failure, self.query_one("#failure", Lines)
+        theirs = {step.name for step in view.state.steps if step.stage in _STEPS}
+        if failure is None or view.running or failure.step not in theirs:
+            panel.add_class("hidden")
+            return False
+        panel.remove_class("hidden")
+        doubts = "c accept the doubts   " if view.receipt is not None and view.receipt.open else ""
+        keys = f"{doubts}r retry   m modify the site   b write a support bundle"
+        panel.fill(lambda width: [*failure_lines(failure, width), [(" " * 9 + keys, "strong")]])
+        return True
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Nothing to undo before the hand-off, and no way back after COMMIT."""
@@ -116,6 +134,7 @@ c   the receipt      h  the progress      /  searches the log"""
         for name in ("offer", "prompt"):
             self.query_one(f"#{name}").remove_class("hidden")
         self.query_one("#typed", Input).focus()
+        self.refresh_view()
 
     def action_back(self) -> None:
         """End the question, else go back."""
@@ -129,6 +148,7 @@ c   the receipt      h  the progress      /  searches the log"""
         for name in ("offer", "prompt"):
             self.query_one(f"#{name}").add_class("hidden")
         self.query_one("#log", Lines).focus()
+        self.refresh_view()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter in the question."""

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from seedvm.engine.stages import LAST_NODE_PHASES, NodePhase, stalled
 from seedvm.engine.state import NodeView, ResourceView, State, StepView
 from tui.text.format import clock, duration, fit
-from tui.text.progress import evidence_of
 from tui.widgets.lines import Line
 
 STAGES: tuple[NodePhase, ...] = ("power", "pxe", "ramdisk", "write", "boot", "configure", "joined")
@@ -77,63 +76,3 @@ def waiting(step: StepView | None, now: float) -> str:
 def failed_nodes(lanes: Sequence[tuple[str, NodeView]]) -> list[str]:
     """The names of lanes that need attention: failed or stalled."""
     return [name for name, node in lanes if node.phase == "failed" or stalled(node.detail)]
-
-
-_EVIDENCE = (
-    ("Members", "JOIN", "members_whole", "{} nodes are full members of the seed's cluster"),
-    ("Tables", "COMPARE", "tables_compared", "{}, identical rows and checksums"),
-    ("Images", "COMPARE", "images_compared", "{}, identical SHA-512"),
-    ("Secrets", "COMPARE", "secrets_proven", "decrypted on every member: {}"),
-    ("VIP", "COMMIT", "vip_holder", "held by {}"),
-)
-
-
-def evidence_lines(state: State, at: float, width: int) -> list[Line]:
-    """The hand-off's evidence so far: what was proved, who holds the VIP, the API's gap, and the pause of writes; `at` is now."""
-    lines = []
-    for head, name, fact, template in _EVIDENCE:
-        phase = state.phases.get(name)
-        value = state.facts.get(fact)
-        if value is None and phase is not None and phase.state == "done":
-            value, template = phase.detail or f"{name} is done", "{}"
-        elif value is None and (seen := evidence_of(state, name)):
-            value, template = seen, "{}"
-        lines.append(_evidence_line(head, value, template, width))
-    now, longest = state.facts.get("api_gap_now_seconds"), state.facts.get("api_gap_longest_seconds")
-    final = state.facts.get("handoff_longest_gap_seconds")
-    gap = f"longest {final} s, measured at 5 Hz until the end" if final is not None else None
-    if gap is None and longest is not None:
-        gap = f"{now} s now, longest {longest} s so far (polled at 5 Hz through the VIP)"
-    lines.append(_evidence_line("API gap", gap, "{}", width))
-    lines.append(writes_line(state, at, width))
-    return lines
-
-
-def writes_line(state: State, at: float, width: int) -> Line:
-    """For how long writes have been on hold by now, and how long they may be; once they pass again, for how long they were."""
-    since, limit = state.facts.get("write_hold_since"), state.facts.get("write_pause_limit_seconds")
-    if not isinstance(since, int | float):
-        return _evidence_line("Writes", state.facts.get("handoff_write_pause_seconds"), "paused for {} s", width)
-    seconds = max(0, int(at - since))
-    late = isinstance(limit, int | float) and seconds > limit
-    text = f"on hold for {seconds} s" + (f", limit {limit:g} s" if isinstance(limit, int | float) else "")
-    return [(fit("Writes", 8) + " ", "strong"), (fit(text, max(1, width - 9)).rstrip(), "bad" if late else "busy")]
-
-
-def _evidence_line(head: str, value: object, template: str, width: int) -> Line:
-    text = template.format(value) if value is not None else "not yet"
-    return [
-        (fit(head, 8) + " ", "strong"),
-        (fit(text, max(1, width - 9)).rstrip(), "good" if value is not None else "dim"),
-    ]
-
-
-def no_return_line(state: State, width: int) -> Line:
-    """Whether the point of no return is passed."""
-    commit = state.phases.get("COMMIT")
-    if commit is None:
-        return [(fit("Point of no return (COMMIT): not reached; failures are rolled back", width).rstrip(), "strong")]
-    if commit.state == "done":
-        text = f"Point of no return (COMMIT): PASSED at {clock(commit.time)}; no rollback, only retry"
-        return [(fit(text, width).rstrip(), "strong")]
-    return [(fit(f"Point of no return (COMMIT): {commit.state} at {clock(commit.since)}", width).rstrip(), "busy")]

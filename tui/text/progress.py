@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from textwrap import wrap
 
-from seedvm.engine.stages import HANDOFF_PHASES, stalled
+from seedvm.engine.stages import stalled
 from seedvm.engine.state import Failure, LogLine, NodeView, State, StepView
 from seedvm.foreign.text import shown
 from seedvm.site.review import Review
@@ -145,40 +145,6 @@ def failure_lines(failure: Failure, width: int) -> list[Line]:
         for number, part in enumerate(wrap(" ".join(text.split()), max(20, width - 10))[:4]):
             head = f"{name}: " if number == 0 else ""
             lines.append([(head.rjust(9), "strong"), (part, "bad" if name == "What" else "")])
-    return lines
-
-
-def evidence_of(state: State, phase: str) -> str:
-    """What the step of a hand-off's phase saw, once it is done: a step that was so already tells of no phase."""
-    step = state.step(f"handoff-{phase.lower()}") or state.step(phase.lower())
-    return step.summary or "done" if step is not None and step.state == "done" else ""
-
-
-def _so_far(state: State, phase: str, since: float, now: float) -> str:
-    step = state.step(f"handoff-{phase.lower()}") or state.step(phase.lower())
-    usual = f" of ~{duration(step.usual_seconds)}" if step is not None and step.usual_seconds else ""
-    return f"{duration(now - since)}{usual}"
-
-
-def phase_lines(state: State, now: float, width: int) -> list[Line]:
-    """The hand-off's phases in their order, with what was last said of each."""
-    marks = {"started": (">", "busy"), "done": ("x", "good"), "failed": ("!", "bad"), "undone": ("<", "bad")}
-    lines: list[Line] = []
-    for name in (*HANDOFF_PHASES, *(extra for extra in state.phases if extra not in HANDOFF_PHASES)):
-        phase, seen = state.phases.get(name), evidence_of(state, name)
-        mark, style = marks.get(phase.state, ("-", "")) if phase else ("x", "good") if seen else (" ", "dim")
-        note = "  point of no return" if name == "COMMIT" else ""
-        told = phase.detail or seen if phase else seen and f"already done: {seen}"
-        detail = f"{clock(phase.time)} {phase.state} {told}" if phase else told or "-"
-        if phase and phase.state == "started":
-            detail = f"{_so_far(state, name, phase.since, now)} {told}".rstrip()
-        lines.append(
-            [
-                (f"[{mark}] {name:<9} ", style),
-                (fit(detail, max(1, width - 14 - len(note))).rstrip(), style),
-                (note, "strong"),
-            ]
-        )
     return lines
 
 

@@ -18,12 +18,13 @@ Span = tuple[str, str]
 Line = Sequence[Span]
 
 STYLES = ("good", "bad", "warn", "busy", "dim", "strong", "track", "accent")
-TRACK, SPARK = "track", "spark"
+TRACK, SPARK, THIN = "track", "spark", "thin"
 MARKED = "marked"
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _LEVELS = "▁▂▃▄▅▆▇█"
 _ASCII_LEVELS = "_.,-=+*#"
+_THINNER = str.maketrans("█░", "━─")
 _MOST = str.maketrans("▉▊▋▌▍▎▏", "###....")
 
 
@@ -38,6 +39,12 @@ def bar(share: float, width: int, style: str = "busy") -> tuple[Span, ...]:
         (part, f"{style} track part"),
         ("░" * (width - full - len(part)), TRACK),
     )
+
+
+def thin_bar(share: float, width: int, style: str = "busy") -> tuple[Span, Span]:
+    """A bar that leaves room between itself and the next line: a stroke where there are colours."""
+    full = round(min(1.0, max(0.0, share)) * width)
+    return ("█" * full, f"{style} {THIN}"), ("░" * (width - full), f"dim {THIN}")
 
 
 def spark(values: Sequence[float], width: int, style: str = "busy") -> Span:
@@ -64,6 +71,8 @@ class Painter(Widget):
                 text = text.translate(str.maketrans(_LEVELS, _ASCII_LEVELS))
             elif "part" in names and getattr(self.app, "ascii_only", False):
                 text = text.translate(_MOST)
+        elif THIN in names:
+            text = text.translate(_THINNER)
         elif TRACK in names and "part" not in names:
             text = " " * len(text)
         style = base
