@@ -19,6 +19,12 @@ def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
     node = commands.add_parser("node", parents=[shared], help="retry, replace or drop a node that failed")
     verbs = node.add_subparsers(required=True, metavar="VERB")
     retry = verbs.add_parser("retry", parents=[shared], help="deploy the node again on the same machine")
+    retry.add_argument(
+        "--yes-wipe",
+        metavar="SITE",
+        default="",
+        help="also a node that runs, with the newest golden image; confirm wiping its disk with the site's name",
+    )
     replace = verbs.add_parser(
         "replace", parents=[shared], help="deploy the node on a spare machine; wipes the spare's disk"
     )
@@ -48,7 +54,7 @@ def _site(args: argparse.Namespace) -> Site:
 def _retry(args: argparse.Namespace) -> int:
     from seedvm.site import orders
 
-    return _given(args, orders.retry(_site(args).name, args.name))
+    return _given(args, orders.retry(_site(args).name, args.name, args.yes_wipe))
 
 
 def _replace(args: argparse.Namespace) -> int:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from seedvm.base.errors import SeedvmError
+from seedvm.base.item import Item
 from seedvm.cloud.connection import Cloud, Refused
 from seedvm.foreign.text import shown
 
@@ -44,7 +46,7 @@ class Stack:
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource in the stack or in a stack nested in it; `index` is the node's, None above the nodes."""
+    """A resource in the stack or in a stack nested in it; `index` is the node's, None above the nodes; `path` is its own in Heat's API."""
 
     name: str
     kind: str
@@ -52,6 +54,7 @@ class Resource:
     reason: str
     physical: str
     index: int | None
+    path: str = ""
 
 
 @dataclass(frozen=True)
@@ -114,9 +117,22 @@ async def resources(cloud: Cloud, stack_: Stack) -> tuple[Resource, ...]:
             shown(one.text("resource_status_reason", ""), _WORDS),
             one.text("physical_resource_id", ""),
             _index(one.text("parent_resource", "")),
+            _path(one),
         )
         for one in found
     )
+
+
+async def mark_unhealthy(cloud: Cloud, resource: Resource, why: str) -> None:
+    """The stack's next update makes this resource again, also where nothing of its properties has changed."""
+    if not resource.path:
+        raise SeedvmError(
+            "Heat did not say where a resource is",
+            why=resource.name,
+            hint="openstack stack resource list -n 3 undercloud",
+        )
+    body = {"mark_unhealthy": True, "resource_status_reason": shown(why, 250)}
+    await cloud.send("PATCH", "heat", resource.path, body)
 
 
 async def engine_alive(cloud: Cloud) -> bool:
@@ -149,6 +165,13 @@ def _body(made_of: Template, parameters: Mapping[str, object], minutes: int) -> 
         "parameters": dict(parameters),
         "timeout_mins": minutes,
     }
+
+
+def _path(resource: Item) -> str:
+    """`/stacks/NAME/ID/resources/NAME` of the stack that holds it, from the resource's link to itself."""
+    links = resource.items("links") if resource.has("links") else ()
+    href = next((one.text("href", "") for one in links if one.text("rel", "") == "self"), "")
+    return href[href.index("/stacks/") :] if "/stacks/" in href else ""
 
 
 def _index(parent: str) -> int | None:

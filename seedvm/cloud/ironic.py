@@ -210,6 +210,11 @@ async def take_back(cloud: Cloud, node: Node) -> bool:
     return node.kept_away.startswith(_OURS)
 
 
+async def let_go(cloud: Cloud, node_id: str) -> None:
+    """Take the instance off a node in maintenance (Ironic allows exactly this patch): Nova finds no machine of its server any more."""
+    await cloud.send("PATCH", "ironic", f"/nodes/{node_id}", [{"op": "remove", "path": "/instance_uuid"}])
+
+
 async def power(cloud: Cloud, node_id: str, target: str) -> None:
     """Ask for `power on` or `power off`."""
     await cloud.send("PUT", "ironic", f"/nodes/{node_id}/states/power", {"target": target})

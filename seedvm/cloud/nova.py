@@ -1,5 +1,6 @@
 """Nova and Placement: services, hypervisors, servers, flavor and key pair, room for a server. It refuses to start
-servers, which is Heat's part, and to end one that ever ran."""
+servers, which is Heat's part, and to end one that ever ran but
+by `remove`."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ class NovaService:
 
 @dataclass(frozen=True)
 class Server:
-    """A server. `node` is the Ironic node's id (the hypervisor's name), empty until one was chosen; `created` is RFC 3339, UTC."""
+    """A server. `node` is the Ironic node's id (the hypervisor's name), empty until one was chosen; `created` is RFC 3339, UTC; `image` is
+    the image's id."""
 
     id: str
     name: str
@@ -34,6 +36,12 @@ class Server:
     node: str
     fault: str
     created: str = ""
+    image: str = ""
+
+    @property
+    def made(self) -> bool:
+        """Its disk was written: it runs, or is off."""
+        return self.status not in ("ERROR", "BUILD")
 
     @classmethod
     def of(cls, said: Item) -> Server:
@@ -44,6 +52,7 @@ class Server:
             node=said.text("OS-EXT-SRV-ATTR:hypervisor_hostname", ""),
             fault=shown(said.item("fault").text("message", ""), 1000),
             created=said.text("created", ""),
+            image=said.item("image").text("id", ""),
         )
 
 
@@ -85,6 +94,12 @@ async def clear(cloud: Cloud, server: Server) -> None:
             hint="this is a bug in seedvm; please report it",
         )
     await cloud.delete("nova", f"/servers/{server.id}")
+
+
+async def remove(cloud: Cloud, server: Server) -> None:
+    """Delete a server that ran: its machine is dead, or the operator has confirmed that its disk is written again."""
+    if await cloud.find("nova", f"/servers/{server.id}") is not None:
+        await cloud.delete("nova", f"/servers/{server.id}")
 
 
 async def flavor(cloud: Cloud, name: str) -> Flavor | None:

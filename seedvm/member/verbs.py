@@ -16,6 +16,7 @@ from seedvm.base.typed_json import decode, encode
 from seedvm.member import (
     boot,
     digest,
+    forget,
     hold,
     images,
     launch,
@@ -68,6 +69,7 @@ REHEARSE = Verb("rehearse", rehearse.RehearseRequest, rehearse.Rehearsal, rehear
 REHEARSAL = Verb("rehearsal", rehearse.RehearsalRequest, rehearse.Rehearsal, rehearse.rehearsal)
 REFERENCES = Verb("references", references.ReferencesRequest, tuple[references.Reference, ...], references.references)
 TESTIFY = Verb("testify", testify.TestifyRequest, SignedEvidence, testify.testify)
+FORGET = Verb("forget", forget.ForgetRequest, forget.Forgotten, forget.forget)
 CLEANUP = Verb("cleanup", leave.CleanupRequest, dict[str, int], leave.cleanup)
 
 VERBS: Mapping[str, Verb[Any, Any]] = {
@@ -75,7 +77,7 @@ VERBS: Mapping[str, Verb[Any, Any]] = {
     for verb in (
         READY,
         *(STATUS, HOLDER, DIGEST, SECRETS, IMAGES, RELEASE, LAUNCH, STOP, WATCH, GAPS, PROBE, NOTE, NOTES),
-        *(KEEP, KEPT, FETCH, MUTE, REHEARSE, REHEARSAL, REFERENCES, TESTIFY, CLEANUP),
+        *(KEEP, KEPT, FETCH, MUTE, REHEARSE, REHEARSAL, REFERENCES, TESTIFY, FORGET, CLEANUP),
     )
 }
 

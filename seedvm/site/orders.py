@@ -41,16 +41,20 @@ class Spare:
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be done with a node, named as its server is; `spare` belongs to `replace` alone. `time` is RFC 3339, UTC."""
+    """What is to be done with a node, named as its server is; `spare` belongs to `replace` alone. `time` is RFC 3339, UTC. `wipe`: the
+    operator has typed the site's name, and a node that runs is written again as well."""
 
     node: str
     do: Verb
     site: str
     time: str
     spare: Spare | None = None
+    wipe: bool = False
 
     def __str__(self) -> str:
-        return f"replace {self.node} with {self.spare}" if self.spare else f"retry {self.node}"
+        if self.spare:
+            return f"replace {self.node} with {self.spare}"
+        return f"retry {self.node}, which wipes its disk" if self.wipe else f"retry {self.node}"
 
 
 def give(state_dir: Path, order: Order) -> Path:
@@ -75,15 +79,17 @@ def done(state_dir: Path, order: Order) -> None:
     (state_dir / FOLDER / f"{order.node}.json").unlink(missing_ok=True)
 
 
-def retry(site: str, node: str) -> Order:
-    """Try a node again on its own machine."""
-    return Order(node, "retry", site, _now())
+def retry(site: str, node: str, typed: str = "") -> Order:
+    """Try a node again on its own machine; a node that runs only where the site's name was typed. Raises SeedvmError on a wrong one."""
+    if typed and typed != site:
+        raise _mistyped(site)
+    return Order(node, "retry", site, _now(), wipe=bool(typed))
 
 
 def replace(site: str, node: str, spare: Spare, typed: str) -> Order:
     """Put a spare in a node's place, which wipes the spare's disk. Raises SeedvmError unless the site's name was typed."""
     if typed != site:
-        raise SeedvmError("Not ordered", why="the text does not match the site name", hint=f"type {site} exactly")
+        raise _mistyped(site)
     return Order(node, "replace", site, _now(), spare)
 
 
@@ -140,13 +146,19 @@ def _refuse_taken(spare: Spare, node: str, others: Sequence[Order]) -> None:
             )
 
 
+def _mistyped(site: str) -> SeedvmError:
+    return SeedvmError("Not ordered", why="the text does not match the site name", hint=f"type {site} exactly")
+
+
 def _read(path: Path) -> Order:
     try:
         tree = json.loads(path.read_text())
         spare = Spare(**tree["spare"]) if tree.get("spare") else None
         if tree["do"] not in ("retry", "replace") or (tree["do"] == "replace") != (spare is not None):
             raise ValueError(f"'{tree['do']}' is not an order")
-        return Order(str(tree["node"]), tree["do"], str(tree["site"]), str(tree["time"]), spare)
+        return Order(
+            str(tree["node"]), tree["do"], str(tree["site"]), str(tree["time"]), spare, tree.get("wipe") is True
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SeedvmError(
             f"{path} is not an order", why=str(error), hint="remove the file, then give the order again"

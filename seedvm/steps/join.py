@@ -1,6 +1,7 @@
 """join: the nodes are members of the seed's Galera, have a RabbitMQ cluster of their own, and every service answers on every node.
 
-Nodes do all of it themselves; `apply` waits and reports what is still missing. It refuses to repair a node.
+Nodes do all of it themselves; `apply` waits and reports what is still missing. It refuses to repair a node; one that is dead it names, with
+the order that replaces it.
 """
 
 from __future__ import annotations
@@ -8,14 +9,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import ClassVar
 
 from seedvm.base.errors import SeedvmError
-from seedvm.base.waiting import wait_for
+from seedvm.base.tcp import connects
+from seedvm.base.waiting import Hopeless, TimedOut, wait_for
 from seedvm.cloud.client import Client
 from seedvm.cloud.connection import in_thread
+from seedvm.cloud.ssh import SshHost
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
 from seedvm.handoff import kept, services
@@ -23,11 +27,13 @@ from seedvm.handoff.members import Members
 from seedvm.member import verbs
 from seedvm.member.images import ImagesRequest, StoredImage
 from seedvm.member.status import MemberStatus
+from seedvm.site import orders
 
 _WORKERS = ("ironic-conductor", "heat-engine", "nova-conductor", "nova-scheduler")
 _JOIN_SECONDS = 420.0
 _CLOCK_SECONDS = 3.0  # Ironic takes a conductor that is 60 s behind for dead, tokens and leases bear less
 _IMAGE_SECONDS = 900.0
+_DEAD_SECONDS = 90.0  # Ironic powers a node on again within a minute; a server's firmware may take longer still
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,7 @@ class Join:
     members: Members
     join_seconds: float = _JOIN_SECONDS
     look_every: float = 3.0
+    dead_seconds: float = _DEAD_SECONDS
     name: ClassVar[str] = "join"
     title: ClassVar[str] = "The nodes join the seed's cluster"
     stage: ClassVar[Stage] = "join"
@@ -45,8 +52,8 @@ class Join:
     async def check(self) -> Verdict:
         if await self.members.committed():
             return Done({"committed": True})
-        if not await self.members.up():
-            return Todo("not every node answers yet")
+        if silent := await self._silent():
+            return Todo("; ".join(f"{node.name} does not answer at {node.address}" for node in silent))
         try:
             missing = await self._missing()
         except SeedvmError as error:
@@ -64,9 +71,10 @@ class Join:
         for node in self.members.nodes:
             report.node(node.name, "joined", detail="waiting for its services")
         reported: list[str] = []
+        silence = Silence(self.members.site.name, self.members.state_dir, report, self.dead_seconds)
 
         async def whole() -> bool:
-            missing = await self._missing()
+            missing = silence.heard(await self._silent(), time.monotonic()) or await self._missing()
             if missing != reported:
                 reported[:] = missing
                 names = [node.name for node in self.members.nodes]
@@ -76,13 +84,16 @@ class Join:
                 report.log("still missing: " + "; ".join(missing[:3]) if missing else "every member is complete")
             return not missing
 
-        await wait_for(
-            whole,
-            seconds=self.join_seconds,
-            what="the nodes did not join",
-            hint="on a node: seedvm member status",
-            pause=self.look_every,
-        )
+        try:
+            await wait_for(
+                whole,
+                seconds=self.join_seconds,
+                what="the nodes did not join",
+                hint="on a node: seedvm member status",
+                pause=self.look_every,
+            )
+        except TimedOut as error:
+            raise silence.explained(error, time.monotonic()) from None
         # From here on the seed may be lost: what the hand-off needs of it is on every node, and the recovery key opens it.
         await kept.keep(self.members)
         await self.members.note("JOIN", "done")
@@ -92,6 +103,12 @@ class Join:
         report.fact("members_whole", f"{len(self.members.nodes)} of {len(self.members.nodes)}")
         report.fact("vip_holder", self.members.seed.name)
         report.phase("JOIN", "done", f"{len(self.members.nodes) + 1} members in one cluster, including the seed")
+
+    async def _silent(self) -> tuple[SshHost, ...]:
+        """Nodes that take no connection."""
+        nodes = self.members.nodes
+        up = await asyncio.gather(*(connects(node.address, 22) for node in nodes))
+        return tuple(node for node, answers in zip(nodes, up, strict=True) if not answers)
 
     async def _missing(self) -> list[str]:
         """What keeps the members from being whole."""
@@ -124,6 +141,50 @@ class Join:
         """Image id -> SHA-512 as Glance knows it."""
         api = await self.members.login(self.members.seed.address)
         return {one.id: one.sha512 for one in await in_thread(lambda: services.images(api))}
+
+
+@dataclass
+class Silence:
+    """Since when nodes have been silent, and what the operator can do about it: a node that is dead comes back by an order alone."""
+
+    site: str
+    state_dir: Path
+    report: Report
+    dead_seconds: float
+    since: dict[str, float] = field(default_factory=dict)
+    told: set[str] = field(default_factory=set)
+
+    def heard(self, silent: Sequence[SshHost], now: float) -> list[str]:
+        """A sentence for each silent node (`now` is monotonic). Ends the wait where one of them was ordered to begin again."""
+        self.since = {node.name: self.since.get(node.name, now) for node in silent}
+        for order in orders.pending(self.state_dir, self.site):
+            if order.node in self.since:
+                raise Hopeless(
+                    f"{order.node} does not answer", machine=order.node, why=f"requested: {order}", hint="run again"
+                )
+        for name in set(self.since) - self.told:
+            if now - self.since[name] >= self.dead_seconds:
+                self.told.add(name)
+                self.report.log(
+                    f"no answer for {self.dead_seconds:.0f} s. Switch it on; if it is dead: {_cure(name)}", node=name
+                )
+        return [f"{node.name}: no answer at {node.address}" for node in silent]
+
+    def explained(self, error: SeedvmError, now: float) -> SeedvmError:
+        """The error at the end of the wait: with the nodes that were silent to the last."""
+        if not self.since:
+            return error
+        silent = ", ".join(f"{name} for {now - since:.0f} s" for name, since in self.since.items())
+        return SeedvmError(
+            "the nodes did not join",
+            machine=", ".join(self.since),
+            why=f"no connection to SSH: {silent}",
+            hint=f"switch it on and run again; if it is dead: {_cure(next(iter(self.since)))}",
+        )
+
+
+def _cure(node: str) -> str:
+    return f"seedvm node replace {node} (a spare takes its place), then seedvm run"
 
 
 def clocks_apart(statuses: Mapping[str, MemberStatus], before: float, after: float) -> list[str]:

@@ -39,7 +39,8 @@ class Being:
 
 @dataclass
 class UndercloudApi:
-    """`hangs` and `fails` are BMCs whose write stands still or ends in an error; a `dead` one never becomes free again."""
+    """`hangs` and `fails` are BMCs whose write stands still or ends in an error; a `dead` one never becomes free again, and powers nothing
+    off. `golden` is the id of the newest golden image; `rebuilt` are servers that Heat had written again for their image."""
 
     nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
     servers: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -49,6 +50,8 @@ class UndercloudApi:
     fails: set[str] = field(default_factory=set)
     dead: set[str] = field(default_factory=set)
     log: list[tuple[str, str, Any]] = field(default_factory=list)
+    rebuilt: list[str] = field(default_factory=list)
+    golden: str = "golden"
     flavor: bool = False
     key: bool = False
 
@@ -83,11 +86,14 @@ class UndercloudApi:
                 if old:
                     self.remove(old.server)
                 self.group.pop(index, None)
-            elif old is None or old.state != "COMPLETE":
-                if old and self.servers.get(old.server, {}).get("status") == "ACTIVE":
+            elif old is None or old.state != "COMPLETE" or old.machine != one["machine"]:
+                if old and old.machine == one["machine"] and self.servers.get(old.server, {}).get("status") == "ACTIVE":
                     old.state, old.stage = "IN_PROGRESS", len(_WAY) - 1
                 else:
                     self.group[index] = self.build(one)
+            elif self.servers[old.server]["image"]["id"] != one["image"]:
+                self.rebuilt.append(one["name"])
+                self.servers[old.server]["image"]["id"] = one["image"]
 
     def build(self, wanted: dict[str, Any]) -> Being:
         server = str(uuid.uuid4())
@@ -98,6 +104,7 @@ class UndercloudApi:
             "name": wanted["name"],
             "status": "BUILD" if fits else "ERROR",
             "machine": wanted["machine"],
+            "image": {"id": wanted["image"]},
             "created": "2026-01-02T00:00:00Z",
         }
         if fits:
@@ -169,6 +176,11 @@ class UndercloudApi:
             node["instance_uuid"] = None
         return 202, None
 
+    def power(self, node: dict[str, Any], target: str) -> Answer:
+        if node["extra"]["seedvm_bmc"] not in self.dead:
+            node["power_state"] = target
+        return 202, None
+
 
 @contextlib.contextmanager
 def undercloud_api() -> Iterator[UndercloudApi]:
@@ -197,6 +209,11 @@ def _orchestration(api: UndercloudApi, method: str, path: str, body: Any) -> Ans
         return 201, {"stack": {}}
     if stack is None or "/software_deployments" in path:
         return (200, {"stacks": []}) if path.endswith("/stacks") else (404, None)
+    if method == "PATCH" and "/resources/" in path:
+        being = api.group[int(path.split("/stacks/undercloud-")[1].partition("/")[0])]
+        assert body["mark_unhealthy"] and path.endswith("/server")
+        being.state = "FAILED"
+        return 200, None
     if method == "PUT":
         busy = stack["status"] == "IN_PROGRESS" or any(one["status"] == "BUILD" for one in api.servers.values())
         if busy:
@@ -227,6 +244,7 @@ def _resources(api: UndercloudApi) -> list[dict[str, Any]]:
         return {
             "resource_name": name, "resource_type": kind, "resource_status": f"CREATE_{state}", "resource_status_reason": reason,
             "physical_resource_id": physical, "parent_resource": parent,
+            "links": [{"rel": "self", "href": f"http://172.22.0.5:8004/v1/stacks/undercloud-{parent}/nested-id/resources/{name}"}],
         }  # fmt: skip
 
     assert api.stack is not None
@@ -247,9 +265,15 @@ def _compute(api: UndercloudApi, method: str, path: str, body: Any) -> Answer:
     if path == "/servers/detail":
         listed = [{**one, "OS-EXT-SRV-ATTR:hypervisor_hostname": one["machine"]} for one in api.servers.values()]
         return 200, {"servers": listed}
-    if path.startswith("/servers/") and method == "DELETE":
-        api.remove(path.rpartition("/")[2])
-        return 204, None
+    if path.startswith("/servers/"):
+        server = api.servers.get(path.rpartition("/")[2])
+        if method == "DELETE" and server:
+            api.remove(server["id"])
+        return (
+            (204 if method == "DELETE" else 200, {"server": server})
+            if server
+            else (404, {"itemNotFound": {"message": "none"}})
+        )
     if path.startswith("/os-keypairs"):
         api.key = api.key or method == "POST"
         return (200, {"keypair": {"public_key": "k"}}) if api.key else (404, {"itemNotFound": {"message": "none"}})
@@ -275,11 +299,18 @@ def _network(_: UndercloudApi, __: str, path: str, ___: Any) -> Answer:
     return 200, {"networks": [{"id": "net", "name": "provisioning", "subnets": []}]}
 
 
-def _image(_: UndercloudApi, __: str, path: str, ___: Any) -> Answer:
+def _image(api: UndercloudApi, __: str, path: str, ___: Any) -> Answer:
     if "/images" not in path:
         return versions("image", "/v2/", "v2.16")
     more = {"status": "active", "size": 1, "disk_format": "raw", "seedvm_sha256": DIGEST}
-    return 200, {"images": [{**more, "id": "golden", "name": "seedvm-golden"}]}
+    return 200, {"images": [{**more, "id": api.golden, "name": "seedvm-golden"}]}
+
+
+def _let_go(node: dict[str, Any]) -> Answer:
+    if not node["maintenance"]:
+        return 409, {"error_message": json.dumps({"faultstring": "the node is associated with an instance"})}
+    node["instance_uuid"] = None
+    return 200, node
 
 
 def _baremetal(api: UndercloudApi, method: str, path: str, body: Any) -> Answer:
@@ -293,6 +324,8 @@ def _baremetal(api: UndercloudApi, method: str, path: str, body: Any) -> Answer:
     node = api.nodes[path.split("/")[2]]
     match path.split("/")[3:]:
         case [] if method == "PATCH":
+            if body == [{"op": "remove", "path": "/instance_uuid"}]:
+                return _let_go(node)
             for step in body:
                 node["extra"][step["path"].rpartition("/")[2]] = step["value"]
             return 200, node
@@ -301,8 +334,7 @@ def _baremetal(api: UndercloudApi, method: str, path: str, body: Any) -> Answer:
         case ["states", "provision"]:
             return api.provision(node, body["target"])
         case ["states", "power"]:
-            node["power_state"] = body["target"]
-            return 202, None
+            return api.power(node, body["target"])
         case ["history"]:
             return 200, {"history": node.get("history", [])}
         case ["traits"]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
 from seedvm.engine.step import Done, Todo
-from seedvm.site import recovery
+from seedvm.site import orders, recovery
 from seedvm.site.accounts import Candidate
 from seedvm.site.sealed import open_sealed
 from seedvm.site.secrets_file import load_secrets, store_proven
@@ -63,7 +64,7 @@ async def test_what_changes_on_the_seed_later_reaches_the_nodes_and_what_older_v
 @in_a_lab
 async def test_what_a_node_lacks_is_said_of_that_node(lab: Lab) -> None:
     lab.link(lab.nodes[1], "down")
-    assert await step(lab).check() == Todo("not every node answers yet")
+    assert await step(lab).check() == Todo("demo-undercloud-1 does not answer at 172.22.0.12")
     lab.link(lab.nodes[1], "up")
     lab.nodes[2].units("heat-engine.service", state="inactive")
     assert await step(lab).check() == Todo("demo-undercloud-2: no heat-engine is alive")
@@ -108,3 +109,20 @@ async def test_killed_while_it_waits_the_next_run_waits_on_and_after_commit_nobo
     await committed(lab)
     lab.nodes[0].units("mariadb.service", state="inactive")
     assert await step(lab).check() == Done({"committed": True})
+
+
+@in_a_lab
+async def test_a_dead_node_is_named_with_the_order_that_replaces_it_and_the_order_ends_the_wait(lab: Lab) -> None:
+    lab.link(lab.nodes[1], "down")
+    dead = replace(step(lab, 4.0), dead_seconds=1.0)
+    with pytest.raises(SeedvmError, match="the nodes did not join") as failed:
+        await dead.apply(lab.told)
+    cure = "seedvm node replace demo-undercloud-1 (a spare takes its place), then seedvm run"
+    assert failed.value.machine == "demo-undercloud-1" and failed.value.hint.endswith(cure)
+    assert f"no answer for 1 s. Switch it on; if it is dead: {cure}" in lab.told.lines
+    assert "JOIN started" in lab.told.phases
+
+    orders.give(lab.state_dir, orders.retry(lab.site.name, "demo-undercloud-1"))
+    with pytest.raises(SeedvmError, match="does not answer") as ended:
+        await step(lab, 600.0).apply(lab.told)
+    assert "requested: retry demo-undercloud-1" in ended.value.why and ended.value.hint == "run again"
