@@ -60,7 +60,9 @@ def _played(stage: Stage, names: Sequence[str], number: int, seed: int) -> Outco
     def also(world: World) -> list[str]:
         return [wrong for one in ones.values() for wrong in one.also(world)]
 
-    script = Script(blows, most_tries=8 * len(blows), spare=any(one.spare for one in ones.values()), also=also)
+    lost = next((one.lost for one in ones.values() if one.lost is not None), None)
+    spare = any(one.spare for one in ones.values())
+    script = Script(blows, most_tries=8 * len(blows), spare=spare, also=also, lost=lost)
     outcome = play(stage, script, number, seed)
     for name in {*names} - {one.blow for one in outcome.blows}:
         outcome.found(f"the moment of {name} never came")

@@ -17,6 +17,7 @@ from functools import partial
 from seedvm.base import process
 from seedvm.base.errors import SeedvmError
 from seedvm.rack import rack
+from seedvm.rack.demo_site import SITE
 from seedvm.rack.inject import FaultRequest, inject
 from seedvm.rack.model import CHILD_ENVIRONMENT
 from tests.storm.blows import Moment, Strike
@@ -25,6 +26,8 @@ from tests.storm.lost import never_a_controller, seed_lost
 from tests.storm.world import ENGINE, MEMBERS, SEED, VIP, World, wait
 
 _SOON = 120.0
+_NODE = f"{SITE}-undercloud-1"
+_SPARE = "m4"
 _LOGIN_SECONDS = 10.0
 
 
@@ -34,13 +37,14 @@ def _nothing_more(_world: World) -> list[str]:
 
 @dataclass(frozen=True)
 class Experiment:
-    """`right` is what must be true at the end, in a sentence; `also` finds what of it is not."""
+    """`right` is what must be true at the end, in a sentence; `also` finds what of it is not; `lost` is as in Script."""
 
     right: str
     moment: Moment
     strike: Strike
     also: Callable[[World], list[str]] = _nothing_more
     spare: bool = False
+    lost: int | None = None
 
 
 def _fault(world: World, fault: str, machine: str, seconds: float | None = None) -> None:
@@ -183,6 +187,23 @@ def seed_restarts_after_commit(world: World, _: random.Random) -> str:
     return "engine killed, seed power cycled after COMMIT"
 
 
+def controller_dies(world: World, _: random.Random) -> str:
+    """For good, before the hand-off begins; the operator puts a spare in its place."""
+    _end_engine(world)
+    machine = _controller(world, 1)
+    _fault(world, "dead-power", machine)
+    rack.order(world.spec, machine, "off")
+    spare = world.spec.machine(_SPARE).bmc.address
+    world.on(SEED, "seedvm", "node", "replace", _NODE, "--by", str(spare), "--yes-wipe", SITE)
+    _free_engine(world)
+    return "node 1 dies for good and is replaced by a spare"
+
+
+def spare_took_its_place(world: World) -> list[str]:
+    there = world.at(MEMBERS[1])
+    return [] if there == (_SPARE,) else [f"{_NODE} is at {'+'.join(there) or 'no machine'}"]
+
+
 def killed_before_mute(world: World, _: random.Random) -> str:
     """The rehearsal is started on its node, and the seed is not mute yet."""
 
@@ -281,6 +302,13 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         Moment("handoff-own", 0, "done"),
         seed_lost,
         never_a_controller,
+    ),
+    "f14": Experiment(
+        "A controller that dies before COMMIT is replaced by a spare, and the receipt says YES.",
+        Moment("deploy", 0, "done"),
+        controller_dies,
+        spare_took_its_place,
+        lost=1,
     ),
     "f17": Experiment(
         "An engine that is killed between the rehearsal's start and the silence begins another rehearsal at once.",

@@ -72,7 +72,7 @@ def _begin(stage: Stage, script: Script) -> judge.Before:
     site["undercloud"]["rehearse_on_spare"] = script.spare
     world.paths.site_file.write_text(yaml.safe_dump(site, sort_keys=False))
     wait("the cluster has four members", lambda: judge.galera(world, SEED) == 4, _COLD_START_SECONDS, every=1)
-    return judge.Before(_ids_before(stage), world.controllers())
+    return judge.Before(_ids_before(stage), world.controllers(), script.lost)
 
 
 def _ids_before(stage: Stage) -> Mapping[str, Mapping[str, str]]:

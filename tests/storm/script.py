@@ -22,12 +22,14 @@ class Blow:
 
 @dataclass(frozen=True)
 class Script:
-    """The blows of a round, and how often the operator runs again at most. `also` finds what else is wrong at the end."""
+    """The blows of a round, and how often the operator runs again at most. `also` finds what else is wrong at the end. `lost` is the
+    number of a node whose machine dies for good: another one is in its place at the end."""
 
     blows: tuple[Blow, ...]
     most_tries: int = 8
     spare: bool = False
     also: Callable[[World], list[str]] = lambda _: []
+    lost: int | None = None
 
 
 def chosen(seed: int, *, count: int, spare: bool) -> Script:
