@@ -8,6 +8,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +39,11 @@ def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--until", metavar="STEP", choices=STEPS, help="stop before this step; seedvm plan lists the steps"
     )
+    run.add_argument(
+        "--time",
+        metavar="UTC",
+        help="the time by your own watch, YYYY-MM-DD HH:MM in UTC; refuses to run where the seed's clock is more than two minutes off",
+    )
     run.add_argument("--site", type=Path, help="site file (default STATE_DIR/site.yaml)")
     run.set_defaults(handler=_run)
 
@@ -51,6 +57,7 @@ def _run(args: argparse.Namespace) -> int:
     from seedvm.site.receipt import departed
     from seedvm.site.secrets_file import draft_secrets, ensure_generated
 
+    _compare_clock(args.time)
     site = load_site(args.site or args.state_dir / "site.yaml")
     if args.yes_wipe is not None and args.yes_wipe != site.name:
         wrong = SeedvmError(
@@ -71,6 +78,20 @@ def _run(args: argparse.Namespace) -> int:
             code = _told(runner.run(_until_signalled(steps, journal, args.until, context)), context, args.json)
             sys.stdout.flush()
             os._exit(code)  # all is on the disk; a thread that still waits on the network would hold the process up
+
+
+def _compare_clock(said: str | None) -> None:
+    """The seed's clock with the operator's word, where that was given."""
+    from seedvm.site import limits
+
+    if said is None:
+        return
+    try:
+        trouble = limits.watch(time.time(), limits.spoken(said))
+    except ValueError as error:
+        raise SeedvmError("--time is not understood", why=str(error), hint="--time '2026-11-30 16:40'") from None
+    if trouble is not None:
+        raise SeedvmError("the clock is wrong", why=trouble.what, hint=trouble.cure)
 
 
 def _printer(as_json: bool) -> Callable[[Entry], None]:

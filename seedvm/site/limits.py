@@ -6,6 +6,7 @@ Pure: measured figures in, what is wrong and its cure out. It measures nothing; 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from seedvm.base.nics import SystemNic
@@ -22,6 +23,9 @@ REFUSED_MBIT = 100
 SLOW_MBIT = 1000
 """A slower link than this is only warned of."""
 CLOCK_SLACK = 86400.0
+WATCH_SLACK = 120.0
+"""Between the seed's clock and the operator's watch, in seconds."""
+_SPOKEN = "%Y-%m-%d %H:%M"
 _EARLIEST = 1_735_689_600
 """1 January 2025: a clock before it was never set."""
 
@@ -60,6 +64,22 @@ def clock(now: float, built: float | None) -> Trouble | None:
     if built is not None and now < built - CLOCK_SLACK:
         return Trouble("the clock is earlier than the images were built", "set the clock with timedatectl set-time")
     return None
+
+
+def spoken(text: str) -> float:
+    """`YYYY-MM-DD HH:MM` in UTC, as an operator says it -> seconds since the epoch. Raises ValueError."""
+    try:
+        return datetime.strptime(text, _SPOKEN).replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        raise ValueError(f"{text!r} is no time: say YYYY-MM-DD HH:MM, in UTC") from None
+
+
+def watch(now: float, said: float) -> Trouble | None:
+    """The clock against the operator's word, both in seconds since the epoch."""
+    if abs(now - said) <= WATCH_SLACK:
+        return None
+    ours, theirs = (datetime.fromtimestamp(one, UTC).strftime(f"{_SPOKEN} UTC") for one in (now, said))
+    return Trouble(f"the seed's clock says {ours}, and you say {theirs}", "set the clock with timedatectl set-time")
 
 
 def link(nic: SystemNic) -> Trouble | None:

@@ -1,12 +1,13 @@
 """join: the nodes are members of the seed's Galera, have a RabbitMQ cluster of their own, and every service answers on every node.
 
-Nodes do all of it themselves; `apply` waits and reports what is still missing. It refuses to repair a node; one that is dead it names, with
-the order that replaces it.
+Nodes do all of it themselves; `apply` waits and reports what is still missing. It refuses to repair a node, its
+clock excepted; one that is dead it names, with the order that replaces it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ _WORKERS = ("ironic-conductor", "heat-engine", "nova-conductor", "nova-scheduler
 _JOIN_SECONDS = 420.0
 _CLOCK_SECONDS = 3.0  # Ironic takes a conductor that is 60 s behind for dead, tokens and leases bear less
 _IMAGE_SECONDS = 900.0
+_CLOCK = "its clock is"
 _DEAD_SECONDS = 90.0  # Ironic powers a node on again within a minute; a server's firmware may take longer still
 
 
@@ -72,9 +74,11 @@ class Join:
             report.node(node.name, "joined", detail="waiting for its services")
         reported: list[str] = []
         silence = Silence(self.members.site.name, self.members.state_dir, report, self.dead_seconds)
+        corrected: set[str] = set()
 
         async def whole() -> bool:
             missing = silence.heard(await self._silent(), time.monotonic()) or await self._missing()
+            await set_clocks(self.members, missing, corrected, report)
             if missing != reported:
                 reported[:] = missing
                 names = [node.name for node in self.members.nodes]
@@ -197,9 +201,20 @@ def clocks_apart(statuses: Mapping[str, MemberStatus], before: float, after: flo
         if max(behind, ahead) > _CLOCK_SECONDS:
             way = "behind" if behind > ahead else "ahead of"
             found.append(
-                f"{name}: its clock is {max(behind, ahead):.0f} s {way} the seed's; on it: systemctl restart chrony"
+                f"{name}: {_CLOCK} {max(behind, ahead):.0f} s {way} the seed's; on it: systemctl restart chrony"
             )
     return found
+
+
+async def set_clocks(members: Members, missing: Sequence[str], corrected: set[str], report: Report) -> None:
+    """Have each member whose clock is off set it again, once: chrony steps a clock only after it has started. `corrected` are names."""
+    found = {line.partition(":")[0] for line in missing if _CLOCK in line}
+    for node in members.nodes:
+        if node.name in found - corrected:
+            corrected.add(node.name)
+            report.log("its clock is set again, from the seed's", node=node.name)
+            with contextlib.suppress(SeedvmError):  # it is named as long as it is off
+                await members.transport.run(node, ["systemctl", "restart", "chrony.service"], timeout=60)
 
 
 def missing_of_members(statuses: Mapping[str, MemberStatus], nodes: Sequence[str], seed: str) -> list[str]:
