@@ -71,7 +71,7 @@ def spoken(text: str) -> float:
     try:
         return datetime.strptime(text, _SPOKEN).replace(tzinfo=UTC).timestamp()
     except ValueError:
-        raise ValueError(f"{text!r} is no time: say YYYY-MM-DD HH:MM, in UTC") from None
+        raise ValueError(f"{text!r} is not a time; write YYYY-MM-DD HH:MM, in UTC") from None
 
 
 def watch(now: float, said: float) -> Trouble | None:
