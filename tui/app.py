@@ -18,6 +18,7 @@ from textual.worker import Worker, WorkerState
 
 from seedvm.base.errors import SeedvmError
 from tui.backend.engine import EngineClient
+from tui.screens.bundle import BundlePage
 from tui.screens.credentials import CredentialsPage
 from tui.screens.discovery import DiscoveryPage
 from tui.screens.handoff import HandoffPage
@@ -46,6 +47,7 @@ PAGES: Mapping[str, type[Page]] = {
     "credentials": CredentialsPage,
     "hardware": HardwarePage,
     "review": ReviewPage,
+    "bundle": BundlePage,
     "progress": ProgressPage,
     "node": NodePage,
     "handoff": HandoffPage,

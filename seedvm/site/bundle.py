@@ -147,6 +147,17 @@ def is_current(state_dir: Path) -> bool | None:
         return None
 
 
+def offer(state_dir: Path) -> str:
+    """Why a bundle is worth writing now, and how; empty where the last one holds all. For people: nothing waits for it."""
+    current = is_current(state_dir)
+    if current:
+        return ""
+    why = "passwords or keys have changed since the last bundle" if current is False else "no bundle of this site yet"
+    return (
+        f"{why}: to continue on another laptop if this one is lost, write one (seedvm bundle site, or F7 in the wizard)"
+    )
+
+
 def _manifest(raw: bytes) -> Manifest:
     tree = json.loads(raw)
     if not isinstance(tree, dict) or tree.pop("format", None) != _FORMAT:

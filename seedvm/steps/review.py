@@ -21,6 +21,7 @@ from seedvm.machines import hardware, inventory
 from seedvm.machines.hardware import Hardware
 from seedvm.machines.selection import is_root, remarks
 from seedvm.provisioning.ownership import cloud_of, look
+from seedvm.site.bundle import offer
 from seedvm.site.model import Site
 from seedvm.site.review import (
     CONFIRMED,
@@ -79,6 +80,8 @@ class ReviewStep:
         for one in wanted:
             disk = f"{one.disk} (serial {one.serial or 'unknown'}), now {holds[one.bmc, one.disk]}"
             report.log(f"will be wiped: {disk}", node=one.bmc)
+        if words := offer(self.context.state_dir):
+            report.log(words)
         if self.context.confirmation == self.context.site.name:
             time = datetime.now(UTC).isoformat(timespec="seconds")
             text = confirmation(review, self.context.confirmation, time)

@@ -26,6 +26,7 @@ from seedvm.machines.inventory import KnownMachine
 from seedvm.provisioning.ownership import cloud_of
 from seedvm.scan.sweep import USUAL_PORTS, Ports
 from seedvm.site.accounts import Candidate, Rotation
+from seedvm.site.bundle import offer
 from seedvm.site.secrets_file import load_proven, load_rotations
 
 AT_ONCE = 16
@@ -89,6 +90,8 @@ class RotateStep:
 
         await each(todo, one, fell, where=self.name, at_once=AT_ONCE)
         await each([one for one in changed if expired(one)], look_again, fell, where=self.name, at_once=AT_ONCE)
+        if changed and (words := offer(self._context.state_dir)):
+            report.log(words)
         if failed:
             raise SeedvmError(
                 f"{len(failed)} of {len(todo)} passwords were not changed",

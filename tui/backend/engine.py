@@ -21,6 +21,7 @@ from seedvm.base import process
 from seedvm.base.errors import SeedvmError
 from seedvm.base.files import write_atomic
 from seedvm.base.nics import SYS_NET, SystemNic, nics
+from seedvm.base.secret import Secret
 from seedvm.engine.lock import engine_pid
 from seedvm.scan.evidence import Bmc
 from seedvm.scan.listen import Neighbour
@@ -35,6 +36,7 @@ from seedvm.site.secrets_file import load_candidates, store_candidates
 from tui.backend import site_form
 from tui.backend.listen import hear, overhear
 from tui.backend.seed_checks import IMAGES_DIR, Look, images_to_come, looks
+from tui.backend.site_bundle import recovery_key, save_site
 from tui.backend.support_bundle import gather, secrets_in, write_bundle
 from tui.state.watcher import FolderWatch, View
 
@@ -221,6 +223,14 @@ class EngineClient:
         except (ValueError, KeyError, TypeError):
             why = (done.stderr or done.stdout).strip()[-300:]
             raise SeedvmError("Not undone", why=why or f"exit code {done.returncode}") from None
+
+    async def save_site(self, file: str, passphrase: Secret, again: Secret) -> str:
+        """Write the site's bundle by what was typed; what came of it in words. Raises SeedvmError where nothing is written."""
+        return await asyncio.to_thread(save_site, self.state_dir, file, passphrase, again)
+
+    async def recovery_key(self) -> str:
+        """In groups, for paper. Raises SeedvmError where the site has none yet."""
+        return await asyncio.to_thread(recovery_key, self.state_dir)
 
     async def seed_checks(self) -> tuple[Look, ...]:
         """What can be seen of the seed itself, right now."""

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.secret import Secret
 from seedvm.engine.journal import read
 from seedvm.engine.reducer import fold
 from seedvm.engine.state import State
@@ -130,6 +131,14 @@ class Replay(EngineClient):
     async def confirm(self, typed: str) -> None:
         """Refused."""
         raise SeedvmError("Not confirmed", why=_REFUSED)
+
+    async def save_site(self, file: str, passphrase: Secret, again: Secret) -> str:
+        """Refused."""
+        raise SeedvmError("Not saved", why=_REFUSED)
+
+    async def recovery_key(self) -> str:
+        """Refused: a journal holds no key."""
+        raise SeedvmError("there is no recovery key to show", why=_REFUSED)
 
     async def bundle(self) -> Path:
         """Refused."""

@@ -52,6 +52,12 @@ def _disk_lines(machine: ReviewMachine, width: int) -> list[Line]:
     return lines
 
 
+OFFERS = {
+    "none": "If this laptop is lost, its keys and new BMC passwords are too. F7: save them to a stick",
+    "old": "The passwords have changed since the last bundle. F7: save them to a stick",
+}
+
+
 class ReviewPage(Page):
     """The one stop before anything is destroyed."""
 
@@ -72,6 +78,7 @@ engine again (r); it shows you a new review."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f6", "app.go('hardware')", "Exclude a machine", key_display="F6"),
+        Binding("f7", "app.go('bundle')", "Save the site", key_display="F7"),
     ]
 
     def __init__(self) -> None:
@@ -81,6 +88,7 @@ engine again (r); it shows you a new review."""
     def body(self) -> ComposeResult:
         """The list and the question."""
         yield Lines(id="machines")
+        yield Static(id="offer", classes="hidden", markup=False)
         yield Static(id="question", markup=False)
         with Horizontal(id="prompt"):
             yield Static("> ", classes="mark", markup=False)
@@ -104,6 +112,9 @@ engine again (r); it shows you a new review."""
             question = f"Type the site name ({view.review.site}) to allow wiping these disks:"
             if view.confirmed:
                 question = "Already confirmed: these disks, and no others, will be wiped."
+        offer = self.query_one("#offer", Static)
+        offer.set_class(view.review is None or view.confirmed or view.bundle not in OFFERS, "hidden")
+        put(offer, OFFERS.get(view.bundle, ""))
         prompt.set_class(view.review is None or view.confirmed, "hidden")
         put(self.query_one("#question", Static), question)
 

@@ -17,6 +17,7 @@ from seedvm.engine.lock import engine_pid
 from seedvm.engine.reducer import fold
 from seedvm.engine.state import State
 from seedvm.site import doubts, receipt
+from seedvm.site.bundle import NOTE, is_current
 from seedvm.site.evidence import fingerprint
 from seedvm.site.load import parse_site
 from seedvm.site.orders import pending
@@ -37,7 +38,7 @@ class View:
 
     `lacks` are the pages at which something is missing or wrong before an engine can begin: networks, credentials. `receipt_key` is the
     fingerprint of the key that signs this site's receipt, empty until it is made. `places` is where site.yaml says that machines stand, by
-    their BMCs' addresses.
+    their BMCs' addresses. `bundle`: none, old or current, as the last one holds the passwords and keys of now; empty while there are none.
     """
 
     state: State = field(default_factory=State)
@@ -51,6 +52,7 @@ class View:
     notice: str = ""
     lacks: tuple[str, ...] = ()
     receipt_key: str = ""
+    bundle: str = ""
     places: Mapping[str, Place] = field(default_factory=dict)
 
 
@@ -112,6 +114,9 @@ class FolderWatch:
             _File[str](state_dir / name, lambda _text: fingerprint(receipt.site_key(state_dir)), "")
             for name in ("secrets.yaml", receipt.KEY)
         ]
+        self._bundle = _File[str](
+            state_dir / "secrets.yaml", lambda _text: _bundle(state_dir), "", beside=[state_dir / NOTE]
+        )
         self._confirmed = _File[Confirmation | None](state_dir / "confirmed.json", parse_confirmed, None)
         self._places = _File[Mapping[str, Place]](state_dir / "site.yaml", _places, {})
         self._asked = {
@@ -126,7 +131,7 @@ class FolderWatch:
             self._state = fold(State() if batch.from_start else self._state, batch.entries, batch.damaged)
             fresh = fresh or bool(batch.entries)
         files: tuple[_File[Any], ...] = (self._inventory, self._review, self._receipt, self._confirmed)
-        for file in (*files, self._places, *self._keys, *self._asked.values()):
+        for file in (*files, self._bundle, self._places, *self._keys, *self._asked.values()):
             file.look()
         review, confirmed = self._review.value, self._confirmed.value
         view = View(
@@ -140,6 +145,7 @@ class FolderWatch:
             orders=self._orders(),
             notice="; ".join(file.trouble for file in files if file.trouble),
             lacks=tuple(page for page, file in self._asked.items() if not file.value),
+            bundle=self._bundle.value,
             receipt_key=next((file.value for file in self._keys if file.value), ""),
             places=self._places.value,
         )
@@ -181,3 +187,10 @@ def _is_right(site: str) -> bool:
     except InvalidFile:  # the page about it says what is wrong
         return False
     return True
+
+
+def _bundle(state_dir: Path) -> str:
+    """How the last bundle stands to the keys and passwords of now."""
+    if not receipt.site_key(state_dir):
+        return ""
+    return {None: "none", False: "old", True: "current"}[is_current(state_dir)]
