@@ -35,6 +35,7 @@ def test_a_seed_chooses_the_same_round_again() -> None:
 
 
 def test_every_step_that_a_moment_names_is_one_of_the_engines() -> None:
+    assert list(STEPS) == [step for step in ENGINE_STEPS if step in STEPS], "in the engine's order"
     named = {*STEPS, *(one.moment.step for one in EXPERIMENTS.values())}
     assert named <= {*ENGINE_STEPS}
 
