@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 import os
 import signal
 import sys
 from pathlib import Path
 
-from seedvm.base.errors import SeedvmError
+from seedvm.base.errors import SeedvmError, in_words
 from seedvm.foreign.text import printable
 from tui.app import WizardApp
 from tui.backend.engine import EngineClient
 from tui.backend.replay import Replay
-from tui.line_mode import Talk, Terminal
+from tui.desk import Terminal
+from tui.line_mode import CLOSED, Talk
 from tui.text.ascii import wants_lines
 from tui.text.leaving import closing_words
 
@@ -42,19 +44,24 @@ def main(argv: list[str] | None = None) -> int:
         action="store_true",
         help="serve the wizard to a browser; only to this machine unless --listen names another address",
     )
+    parser.add_argument("--top", action="store_true", help="show the running undercloud: seedvm top")
     parser.add_argument(
         "--listen", metavar="ADDR:PORT", default="127.0.0.1:8000", help="address and port for --web (127.0.0.1:8000)"
     )
     asked = parser.parse_args(argv)
+    if asked.top and not asked.web:
+        return _top(asked)
     try:
+        _refuse_unreadable(asked.replay or asked.state_dir)
         link = _link(asked)
         if asked.web:
             return _web(asked)
     except (SeedvmError, OSError) as error:
-        sys.stderr.write(printable(str(error)) + "\n")
-        return 2
+        return _refused(error if isinstance(error, SeedvmError) else in_words(error))
+    except KeyboardInterrupt:
+        return 130
     if asked.plain or wants_lines(os.environ):
-        return asyncio.run(Talk(link, Terminal(), replaying=asked.replay is not None).run())
+        return _talk(link, replaying=asked.replay is not None)
     app = WizardApp(link, replaying=asked.replay is not None, opens_where_needed=True)
     ended = asyncio.run(_until_closed(app))
     _say(closing_words(app.view, replaying=app.replaying))
@@ -76,15 +83,62 @@ async def _until_closed(app: WizardApp) -> int:
     return ended or app.return_code or 0
 
 
+def _top(asked: argparse.Namespace) -> int:
+    from tui.backend.top_feed import Collected
+    from tui.top import TopApp
+    from tui.top_lines import TopTalk
+
+    feed = Collected(asked.state_dir)
+    try:
+        _refuse_unreadable(asked.state_dir)
+        if asked.plain or wants_lines(os.environ):
+            return asyncio.run(TopTalk(feed, Terminal()).run())
+    except SeedvmError as error:
+        return _refused(error)
+    except KeyboardInterrupt:
+        return 130
+    TopApp(feed).run()
+    return 0
+
+
+def _talk(link: EngineClient, *, replaying: bool) -> int:
+    try:
+        return asyncio.run(Talk(link, Terminal(), replaying=replaying).run())
+    except KeyboardInterrupt:
+        _say("\n" + CLOSED)
+        return 130
+    except OSError as error:
+        for line in in_words(error).lines():
+            _say(line)
+        return 1
+
+
 def _web(asked: argparse.Namespace) -> int:
     from tui.web.server import ListenAddress, serve  # a web server is of no use to the other screens
 
     words = ["--state-dir", str(asked.state_dir.absolute())]
+    words += ["--top"] if asked.top else []
     if asked.images_dir:
         words += ["--images-dir", str(asked.images_dir.absolute())]
     if asked.replay:
         words += ["--replay", str(asked.replay.absolute()), "--speed", str(asked.speed)]
     return serve(words, ListenAddress.parse(asked.listen), asked.state_dir, _say)
+
+
+def _refuse_unreadable(path: Path) -> None:
+    """A page that could show nothing, or not keep what is typed, is not opened: the state folder is root's, for it holds passwords."""
+    there = next((one for one in (path, *path.absolute().parents) if one.exists()), path)
+    if there != path and not os.access(there, os.W_OK | os.X_OK):
+        raise in_words(PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there)))
+    files = [path, *path.glob("*")] if path.is_dir() and os.access(path, os.R_OK | os.X_OK) else [path]
+    for one in files:
+        if one.exists() and not os.access(one, os.R_OK | (os.X_OK if one.is_dir() else 0)):
+            raise in_words(PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(one)))
+
+
+def _refused(error: SeedvmError) -> int:
+    sys.stderr.write("seedvm: " + "\n".join(map(printable, error.lines())) + "\n")
+    return 2
 
 
 def _say(text: str) -> None:

@@ -6,61 +6,40 @@ deeds through `link`. It never overwrites a line, and asks only what the pages a
 
 from __future__ import annotations
 
-import asyncio
-import getpass
-import sys
 from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
 
 from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
-from seedvm.foreign.text import printable
 from seedvm.site.accounts import Candidate
 from seedvm.site.doubts import Doubt
 from tui.backend.engine import EngineClient
 from tui.backend.site_form import FIELDS, Field, problems, propose, to_text
+from tui.desk import Desk
 from tui.screens.review import review_lines
 from tui.state.watcher import View
-from tui.text.ascii import ascii_text
 from tui.text.progress import failure_lines, lanes, light, log_text, names, overall_line, status_line
 from tui.widgets.lines import Line
 
 WIDTH = 100
 EXIT_DONE, EXIT_STOPPED, EXIT_WAITS = 0, 1, 3
+CLOSED = "Closed. An engine that works keeps working; seedvm wizard --plain comes back to it."
 _TELL_EVERY_SECONDS = 30.0
+_STOPPED_HELP = """The engine stopped for the reason above. Fix what it names, then answer r: it checks the current state and resumes.
+Nothing is lost by starting it again. q leaves; seedvm status shows each step."""
+_DOUBT_HELP = """A doubt is what could not be measured. Accept it by its name where you know the reason, or put it right and start again."""
+_REVIEW_HELP = """Above is every machine and disk. Disks marked WIPE are erased once you have typed the site's name,
+and nothing is erased before. Enter leaves without a change."""
+_FORM_HELP = """Enter takes the value in brackets, - leaves it empty. What is wrong is asked again with the reason.
+Nothing is written before the last question, and nothing is contacted before the review of what would be."""
+_ACCOUNT_HELP = """Name an account of the BMCs, then its password, which is not shown. An empty name ends the list.
+Passwords are stored in secrets.yaml, readable by root alone, and tried so that no account is locked."""
 
 
-class Desk(Protocol):
-    """Whoever reads and answers. `ask` gives None at the end of input."""
-
-    def say(self, text: str) -> None: ...
-
-    async def ask(self, question: str, *, hidden: bool = False) -> str | None: ...
+class _QuitError(Exception):
+    """The operator leaves the conversation; the engine works on."""
 
 
-class Terminal:
-    """Standard output and input; a hidden answer is not echoed."""
-
-    def say(self, text: str) -> None:
-        """A line, flushed at once."""
-        sys.stdout.write(ascii_text(printable(text)).rstrip() + "\n")
-        sys.stdout.flush()
-
-    async def ask(self, question: str, *, hidden: bool = False) -> str | None:
-        """A line from whoever is there; None at the end of input."""
-
-        def read() -> str | None:
-            try:
-                if hidden and sys.stdin.isatty():
-                    return getpass.getpass(question)
-                sys.stdout.write(printable(question))
-                sys.stdout.flush()
-                line = sys.stdin.readline()
-            except (EOFError, OSError):
-                return None
-            return line.rstrip("\n") if line else None
-
-        return await asyncio.to_thread(read)
+_EVERYWHERE = "? or help: this help; quit: leave (so does Ctrl+C); the engine keeps running, and the same command comes back to it."
 
 
 def plain(line: Line) -> str:
@@ -95,6 +74,21 @@ class Talk:
             for text in error.lines():
                 self._desk.say(text)
             return EXIT_STOPPED
+        except _QuitError:
+            self._desk.say(CLOSED)
+            return EXIT_WAITS
+
+    async def _ask(self, question: str, help: str, *, hidden: bool = False) -> str | None:
+        """An answer; help is given as often as it is asked for. None at the end of input."""
+        while True:
+            answer = await self._desk.ask(question, hidden=hidden)
+            word = "" if answer is None or hidden else answer.strip().lower()
+            if word == "quit":
+                raise _QuitError
+            if word not in ("?", "help"):
+                return answer
+            for line in (*help.splitlines(), _EVERYWHERE):
+                self._desk.say(line)
 
     async def _begin(self, view: View) -> bool:
         if not view.running and not view.state.steps:
@@ -149,8 +143,8 @@ class Talk:
             return await self._review(view)
         if view.receipt is not None and view.receipt.open:
             await self._doubts(view.receipt.open)
-        answer = await self._desk.ask("r: start the engine again, q: quit > ")
-        if answer is None or answer.strip().lower() != "r":
+        answer = await self._ask("r: start the engine again, q: quit, ?: help > ", _STOPPED_HELP)
+        if answer is None or answer.strip().lower() not in ("r", "retry"):
             return EXIT_STOPPED
         await self._link.start_engine()
         self._desk.say("The engine has been started again. It checks the current state and resumes.")
@@ -161,7 +155,9 @@ class Talk:
         while listed:
             for one in listed:
                 self._desk.say(f"doubt {one.name}: {one.what}. {one.why}")
-            answer = await self._desk.ask("Type a doubt's name to accept it, or press Enter to leave them open > ")
+            answer = await self._ask(
+                "Type a doubt's name to accept it, or press Enter to leave them open > ", _DOUBT_HELP
+            )
             if not answer:
                 return
             try:
@@ -177,7 +173,7 @@ class Talk:
             question = (
                 f"Type the site name ({view.review.site}) to allow wiping these disks, or press Enter to cancel > "
             )
-            answer = await self._desk.ask(question)
+            answer = await self._ask(question, _REVIEW_HELP)
             if not answer:
                 self._desk.say(
                     f"Nothing has been changed. Start the wizard again later, or run: seedvm run --yes-wipe {view.review.site}"
@@ -236,7 +232,7 @@ class Talk:
     async def _answer(self, field: Field, values: dict[str, str]) -> dict[str, str] | None:
         """The values with this field answered; asked again while the answer is wrong in itself."""
         while True:
-            answer = await self._desk.ask(_question(field, values[field.key]))
+            answer = await self._ask(_question(field, values[field.key]), _FORM_HELP)
             if answer is None:
                 return None
             entered = {**values, field.key: "" if answer.strip() == "-" else answer.strip() or values[field.key]}
@@ -249,12 +245,12 @@ class Talk:
         self._desk.say("Enter the BMC accounts to try, most likely first. Leave the user empty to finish.")
         candidates = await self._link.candidates()
         while True:
-            user = await self._desk.ask(f"user ({len(candidates)} so far) > ")
+            user = await self._ask(f"user ({len(candidates)} so far) > ", _ACCOUNT_HELP)
             if user is None or (not user and not candidates):
                 return False
             if not user:
                 return True
-            password = await self._desk.ask("password > ", hidden=True)
+            password = await self._ask("password > ", "", hidden=True)
             if password is None:
                 return False
             candidates = (*candidates, Candidate(user, Secret(password)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -63,3 +64,18 @@ class InvalidFile(SeedvmError):
             why="\n".join(str(problem) for problem in self.problems),
             hint="fix these lines; nothing has been changed",
         )
+
+
+def in_words(error: OSError) -> SeedvmError:
+    """What the system refused, to which file or address, and what to do about it."""
+    where = str(error.filename) if error.filename is not None else ""
+    why = error.strerror or str(error) or type(error).__name__
+    if not isinstance(error, PermissionError):
+        return SeedvmError(f"{where} cannot be used" if where else "the system refused this", why=why)
+    if os.geteuid() == 0:
+        return SeedvmError(f"{where or 'this'} cannot be used, not even by root", why=why)
+    return SeedvmError(
+        f"{where} belongs to root" if where else "only root may do this",
+        why=why,
+        hint="run the same command as root: sudo ...",
+    )

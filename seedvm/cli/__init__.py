@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from seedvm import __version__
 from seedvm.base import install, trace
-from seedvm.base.errors import InvalidFile, SeedvmError
+from seedvm.base.errors import InvalidFile, SeedvmError, in_words
 from seedvm.cli import (
     adopt,
     bmc,
@@ -41,6 +41,7 @@ from seedvm.cli import (
     run,
     scan,
     status,
+    top,
     wizard,
 )
 from seedvm.cli.common import EXIT_BUSY, EXIT_FAILED, EXIT_USAGE, fail
@@ -52,6 +53,7 @@ COMMANDS = (
     plan,
     run,
     status,
+    top,
     report,
     wizard,
     replay,
@@ -105,6 +107,8 @@ def _in_words(error: Exception) -> SeedvmError | None:
     """An error that an operator can act on; None for one that only a developer can."""
     if isinstance(error, SeedvmError):
         return error
+    if isinstance(error, OSError):
+        return in_words(error)
     if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] not in ("seedvm", "tui"):
         return SeedvmError(
             f"the Python package {error.name} is not installed",

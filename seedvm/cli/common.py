@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -60,6 +61,12 @@ def require_checkout(command: str) -> None:
             why=f"images are built from elements/ and appliance/, and {source} contains neither",
             hint="clone the repository, run `make host` in it, then .venv/bin/" + command,
         )
+
+
+def require_root(command: str, why: str) -> None:
+    """Refuse at once what would fail after minutes."""
+    if os.geteuid() != 0:
+        raise SeedvmError(f"{command} needs root", why=why, hint="run the same command as root: sudo ...")
 
 
 def steps_of(context: Context) -> tuple[Step, ...]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seedvm.base.errors import SeedvmError
-from seedvm.cli.common import EXIT_DONE, EXIT_FAILED, Commands, require_checkout, say
+from seedvm.cli.common import EXIT_DONE, EXIT_FAILED, Commands, require_checkout, require_root, say
 from seedvm.engine.stages import STEPS
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
 
 def _demo(args: argparse.Namespace) -> int:
     require_checkout("seedvm demo")
+    require_root("seedvm demo", "it makes network namespaces, mounts and loop devices")
     from seedvm.cli.text import EventLines
     from seedvm.rack.demo import Teller, run_demo
 

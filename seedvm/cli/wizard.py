@@ -27,11 +27,12 @@ def add_command(commands: Commands, shared: argparse.ArgumentParser) -> None:
     wizard.set_defaults(handler=open_screen)
 
 
-def open_screen(args: argparse.Namespace) -> int:
-    """The screen is a program of its own, for nothing here may import it; `replay` is the same screen on a recording."""
+def open_screen(args: argparse.Namespace, *more: str) -> int:
+    """The screen is a program of its own, for nothing here may import it; `replay` is the same screen on a recording, `top` that of a
+    running undercloud."""
     words = ["--state-dir", str(args.state_dir), "--images-dir", str(args.images_dir)]
     for name in ("site", "replay", "speed", "listen"):
         value = getattr(args, name, None)
         words += [] if value is None else [f"--{name}", str(value)]
     words += [f"--{name}" for name in ("plain", "web") if getattr(args, name, False)]
-    os.execv(sys.executable, [sys.executable, "-m", "tui", *words])
+    os.execv(sys.executable, [sys.executable, "-m", "tui", *words, *more])

@@ -6,7 +6,7 @@ Times are seconds since the epoch (UTC), as floats.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from seedvm.base.json_tree import JSON
@@ -169,6 +169,11 @@ class State:
     def all_done(self) -> bool:
         """Every step of the plan is done."""
         return bool(self.steps) and self.finished == len(self.steps)
+
+    def handed_over(self) -> State:
+        """The State by a controller's copy of the journal: what the seed did after the copy was made is in the seed's own alone."""
+        seen = tuple(step for step in self.steps if step.state == "done")
+        return replace(self, steps=seen, failure=None, verdict="handed over")
 
     def outcome(self, engine_works: bool) -> str:
         """How the last run ended; working or killed where it has not."""

@@ -38,7 +38,7 @@ def lines(machine: Listed) -> Iterator[str]:
     yield f"{known.bmc}  {who}".rstrip()
     account = f"{known.driver} as {known.proven_user}" if known.proven_user else "no proven account"
     boot = f"boots from {known.boot_mac} ({known.boot_mac_source})" if known.boot_mac else "boot MAC unknown"
-    yield f"    {account}; {boot}; power {known.power or 'unknown'}"
+    yield f"    {account}; {boot}; {_power(known.power)}"
     if found is not None:
         yield from _inspected(found)
     for finding in known.findings:
@@ -47,6 +47,10 @@ def lines(machine: Listed) -> Iterator[str]:
         yield f"    UNFIT: {known.unfit_reason}. To fix: {known.cure or 'none known'}"
     elif found is not None and found.role:
         yield f"    {found.verdict}: {found.role}"
+
+
+def _power(seen: str | None) -> str:
+    return f"power {seen} when it was found" if seen else "power unknown"
 
 
 def _inspected(found: ReviewMachine) -> Iterator[str]:

@@ -18,9 +18,9 @@ from seedvm.base.errors import SeedvmError
 from seedvm.base.files import write_private
 from seedvm.base.typed_json import decode, encode
 from seedvm.controller import boot
+from seedvm.site.receipt import MEMBERS_RECORD
 
 FOLDER = Path("/var/lib/seedvm")
-_RECORD = "handoff.jsonl"
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def note(request: NoteRequest) -> Line:
     keep(KeepRequest(request.files, request.folder))
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     line = replace(request.event, time=now, at=round(time.monotonic(), 3), boot=boot.booted())
-    descriptor = os.open(_folder(request.folder) / _RECORD, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    descriptor = os.open(_folder(request.folder) / MEMBERS_RECORD, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(json.dumps(encode(line)) + "\n")
         file.flush()
@@ -99,7 +99,7 @@ def note(request: NoteRequest) -> Line:
 
 def notes(request: NotesRequest) -> tuple[Line, ...]:
     """The member's record, oldest first. A line that a power loss cut short is left out."""
-    path = _folder(request.folder) / _RECORD
+    path = _folder(request.folder) / MEMBERS_RECORD
     lines = path.read_text().splitlines() if path.exists() else []
     return tuple(decode(Line, json.loads(line), str(path)) for line in lines if line.endswith("}"))
 

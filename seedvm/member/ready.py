@@ -18,6 +18,8 @@ from socketserver import TCPServer
 
 from seedvm.base.errors import SeedvmError
 from seedvm.controller import galera
+from seedvm.monitor import peers
+from seedvm.monitor.sampler import Sampler
 from seedvm.services.load import installed
 
 PORT = 9200
@@ -33,11 +35,12 @@ _LEAST_FREE = 200_000_000  # elements/rabbitmq: disk_free_limit, below which pub
 
 @dataclass(frozen=True)
 class ReadyRequest:
-    """At which address and port to answer, and how often to look."""
+    """At which address and port to answer, and how often to look. With the address of the `vip` samples are kept too (`seedvm top`)."""
 
     address: str
     port: int = PORT
     every: float = _EVERY_SECONDS
+    vip: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,23 +74,40 @@ def server(request: ReadyRequest) -> ThreadingHTTPServer:
             time.sleep(request.every)
             seen[0] = look()
 
+    counter = peers.Counter()
+
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            if self.path == peers.SAMPLE:
+                status, body, proof = counter.answer(
+                    self.headers.get(peers.NONCE, ""), self.headers.get(peers.PROOF, "")
+                )
+                self._send(status, "application/json" if proof else "text/plain; charset=utf-8", body, proof)
+                return
             name = self.path.strip("/")
             known = name == VIP or name in installed().apis
             missing = seen[0].missing(name) if known else f"no service is called {name[:40]}"
-            text = f"{missing or 'ready'}\n".encode()
-            self.send_response(503 if missing else 200)
-            self.send_header("Content-Type", "text/plain; charset=utf-8")
+            self._send(503 if missing else 200, "text/plain; charset=utf-8", f"{missing or 'ready'}\n".encode())
+
+        def _send(self, status: int, kind: str, text: bytes, proof: str = "") -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(text)))
+            if proof:
+                self.send_header(peers.PROOF, proof)
             self.end_headers()
             self.wfile.write(text)
 
         def log_message(self, format: str, *args: object) -> None:
             """HAProxies ask many times a second."""
 
+    def missing() -> dict[str, str]:
+        return {name: seen[0].missing(name) for name in installed().apis}
+
     made = _Server((request.address, request.port), Answer)
     threading.Thread(target=watch, daemon=True).start()
+    if request.vip:
+        threading.Thread(target=Sampler(request.address, request.vip, missing).run, daemon=True, name="samples").start()
     return made
 
 

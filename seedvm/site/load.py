@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address
 from pathlib import Path
 
 from seedvm.base import addresses
-from seedvm.base.errors import InvalidFile, SeedvmError
+from seedvm.base.errors import InvalidFile, SeedvmError, in_words
 from seedvm.base.yaml_cursor import Cursor, Findings, open_tree
 from seedvm.site.model import (
     AddressRange,
@@ -40,7 +40,9 @@ def load_site(path: Path) -> Site:
         raise SeedvmError(
             f"there is no {path}", why="the site is not described yet", hint="create it with seedvm wizard"
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise in_words(error) from error
+    except UnicodeDecodeError as error:
         raise SeedvmError(f"{path} cannot be read", why=str(error)) from error
     return parse_site(text, str(path))
 

@@ -32,6 +32,8 @@ FILE = "receipt.json"
 PAGE = "receipt.txt"
 KEY = "receipt.pub"
 _COMPARE = "compare it with the one on a node"
+MEMBERS_RECORD = "handoff.jsonl"
+"""The hand-off as a controller recorded it, in that controller's own folder: no seed has one."""
 
 
 @dataclass(frozen=True)
@@ -183,6 +185,15 @@ def departed(state_dir: Path, site: str) -> Statement | None:
             f"the receipt is for site {said.site}, but this is {site}",
             hint=f"move {state_dir / FILE} away, or use the folder of {said.site}",
         )
+    return said if said.may_leave else None
+
+
+def handed_over(state_dir: Path, site: str) -> Statement | None:
+    """What the receipt says in the folder of a controller that the site was handed over to; None in any other folder. The journal there
+    is a copy that was made while the seed's engine worked: it never says how that ended, and no engine is at work on it."""
+    if not (state_dir / MEMBERS_RECORD).exists() or not (state_dir / FILE).exists():
+        return None
+    said = trusted(state_dir, site)
     return said if said.may_leave else None
 
 

@@ -7,10 +7,17 @@ from pathlib import Path
 
 from tests.rules.test_linters import ROOT
 
-_SCREEN = {"base", "engine", "foreign", "scan", "site"}
-"""What the screen may import of seedvm: tools, the journal's types, scanner, the edge of foreign values, the operator's site."""
-_ENGINE = {"seedvm.engine.run"}
-"""The runner itself: the screen starts it as a process."""
+_SCREEN = {"base", "engine", "foreign", "monitor", "scan", "site"}
+"""What the screen may import of seedvm: tools, the types of journal and monitor, scanner, the edge, the operator's site."""
+_ENGINE = {
+    "seedvm.engine.run",
+    "seedvm.monitor.collect",
+    "seedvm.monitor.openstack",
+    "seedvm.monitor.orders",
+    "seedvm.monitor.peers",
+    "seedvm.monitor.sampler",
+}
+"""The runner itself, and the collector: the screen starts them as processes."""
 
 
 def unseen(root: Path) -> list[str]:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pty
+import shutil
 import sys
+import termios
 from pathlib import Path
 
 import pytest
 
 from seedvm.base import process
+from seedvm.base.errors import SeedvmError
 from seedvm.site.load import load_site
 from seedvm.site.secrets_file import load_candidates
 from tests.tui.helpers import BROKEN, EXAMPLE, SITE, Script, answers, journal_line, state_dir
@@ -107,3 +113,75 @@ def test_another_sites_file_is_refused(tmp_path: Path) -> None:
     argv = [sys.executable, "-m", "tui", "--plain", "--state-dir", str(tmp_path), "--site", str(other)]
     done = process.run(process.Command(argv, cwd=Path(__file__).parents[2]), timeout=120, check=False)
     assert done.returncode == 2 and "already exists" in done.stderr
+
+
+async def test_help_is_given_as_often_as_it_is_asked_for_and_quit_leaves_all_as_it_is(tmp_path: Path) -> None:
+    desk = Script("help", "?", "Help", "quit")
+    assert await Talk(EngineClient(tmp_path), desk).run() == 3
+    assert (
+        desk.text.count("Enter takes the value in brackets") == 3 and desk.text.count("the engine keeps running") == 3
+    )
+    assert desk.said[-1].startswith("Closed.") and not (tmp_path / "site.yaml").exists()
+
+
+async def test_the_review_explains_itself_and_quit_confirms_nothing(tmp_path: Path) -> None:
+    desk = Script("?", "quit")
+    folder = state_dir(tmp_path, until='"verdict":"blocked"}', review=True)
+    assert await Talk(EngineClient(folder), desk).run() == 3
+    assert "Disks marked WIPE are erased once" in desk.text and not (folder / "confirmed.json").exists()
+
+
+async def test_a_password_may_be_help_or_quit(tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text(SITE)
+    desk = Script("root", "quit", "admin", "help")
+    assert await Talk(EngineClient(tmp_path), desk).run() == 3
+    assert [one.password.reveal() for one in load_candidates(tmp_path / "secrets.yaml")] == ["quit", "help"]
+
+
+@pytest.mark.parametrize("question", ["Site name", "password >"])
+def test_control_c_ends_line_mode_at_once_with_one_line_and_gives_the_echo_back(tmp_path: Path, question: str) -> None:
+    if question == "password >":
+        (tmp_path / "site.yaml").write_text(SITE)
+    child, line = pty.fork()
+    if child == 0:
+        os.chdir(Path(__file__).parents[2])
+        os.execv(sys.executable, [sys.executable, "-m", "tui", "--plain", "--state-dir", str(tmp_path)])
+    seen = b""
+    while question.encode() not in seen:
+        seen += os.read(line, 4096)
+        if b"user (0 so far) >" in seen and b"admin" not in seen:
+            os.write(line, b"admin\n")
+    os.write(line, b"\x03")
+    rest = b""
+    with contextlib.suppress(OSError):  # the other end is closed
+        while piece := os.read(line, 4096):
+            rest += piece
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 130
+    assert b"Closed. An engine that works keeps working" in rest and b"Traceback" not in rest
+    assert termios.tcgetattr(line)[3] & termios.ECHO
+    os.close(line)
+
+
+def test_answers_that_come_in_one_piece_are_answers_of_one_question_each(tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text(SITE)
+    argv = [sys.executable, "-m", "tui", "--plain", "--state-dir", str(tmp_path)]
+    root = Path(__file__).parents[2]
+    done = process.run(process.Command(argv, cwd=root), input="root\none\nadmin\ntwo\nquit\n", timeout=120, check=False)
+    assert done.returncode == 3 and "Closed." in done.stdout
+    assert [one.user for one in load_candidates(tmp_path / "secrets.yaml")] == ["root", "admin"]
+
+
+async def test_on_a_controller_line_mode_tells_the_receipt_and_starts_no_engine(tmp_path: Path) -> None:
+    folder = tmp_path / "seedvm"
+    shutil.copytree(EXAMPLE.with_name("demo"), folder)
+    journal = folder / "journal.jsonl"
+    lines = journal.read_text().splitlines(keepends=True)
+    cut = next(n for n, line in enumerate(lines) if '"event":"step-started","step":"wipe"' in line)
+    journal.write_text("".join(lines[: cut + 1]))
+    (folder / "handoff.jsonl").write_text("")
+    desk, link = Script(), EngineClient(folder)
+    assert await Talk(link, desk).run() == 0
+    assert "All steps are done" in desk.said[0] and desk.said[-1].startswith("SAFE TO LEAVE: YES")
+    with pytest.raises(SeedvmError, match="controller of the undercloud"):
+        await link.start_engine()

@@ -102,11 +102,11 @@ def test_status_reads_the_journal(state_dir: Path, capsys: pytest.CaptureFixture
     journal.append(events.StepFailed("locked", "m1", "five tries", "wait"), step="login")
     journal.append(events.NodeReached("m1", "failed", "locked"), step="login")
     journal.append(events.RunEnded("failed"))
-    assert main(["status", "--state-dir", str(state_dir)]) == 0
+    assert main(["status", "--state-dir", str(state_dir)]) == 1
     said = capsys.readouterr().out
     assert said.splitlines()[0] == "site demo: failed (run r1)"
     assert "found a b" in said
     assert "locked: five tries" in said
     assert "node m1: failed locked" in said
-    assert main(["status", "--json", "--state-dir", str(state_dir)]) == 0
+    assert main(["status", "--json", "--state-dir", str(state_dir)]) == 1
     assert [step["state"] for step in json.loads(capsys.readouterr().out)["steps"]] == ["done", "failed"]

@@ -105,6 +105,12 @@ class EngineClient:
 
     async def start_engine(self) -> None:
         """Start the engine unless one is at work, and see it begin. Raises SeedvmError with its last words where it does not."""
+        if self.view.owned:
+            raise SeedvmError(
+                "No engine is started here",
+                why="this machine is a controller of the undercloud, which owns the site",
+                hint="see its state with seedvm top",
+            )
         ours = self._child is not None and self._child.poll() is None
         if ours or await asyncio.to_thread(engine_pid, self.state_dir) is not None:
             return

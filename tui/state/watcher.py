@@ -39,6 +39,7 @@ class View:
     `lacks` are the pages at which something is missing or wrong before an engine can begin: networks, credentials. `receipt_key` is the
     fingerprint of the key that signs this site's receipt, empty until it is made. `places` is where site.yaml says that machines stand, by
     their BMCs' addresses. `bundle`: none, old or current, as the last one holds the passwords and keys of now; empty while there are none.
+    `owned`: the folder is a controller's, and the undercloud owns the site.
     """
 
     state: State = field(default_factory=State)
@@ -54,6 +55,12 @@ class View:
     receipt_key: str = ""
     bundle: str = ""
     places: Mapping[str, Place] = field(default_factory=dict)
+    owned: bool = False
+
+
+def is_controllers(state_dir: Path) -> bool:
+    """Whether this is the folder of a controller that the site was handed over to, and not a seed's."""
+    return (state_dir / receipt.MEMBERS_RECORD).exists()
 
 
 class _File(Generic[Parsed]):
@@ -134,8 +141,9 @@ class FolderWatch:
         for file in (*files, self._bundle, self._places, *self._keys, *self._asked.values()):
             file.look()
         review, confirmed = self._review.value, self._confirmed.value
+        owned = self._receipt.value is not None and self._receipt.value.may_leave and is_controllers(self._dir)
         view = View(
-            state=self._state,
+            state=self._state.handed_over() if owned else self._state,
             inventory=self._inventory.value,
             review=review,
             receipt=self._receipt.value,
@@ -146,6 +154,7 @@ class FolderWatch:
             notice="; ".join(file.trouble for file in files if file.trouble),
             lacks=tuple(page for page, file in self._asked.items() if not file.value),
             bundle=self._bundle.value,
+            owned=owned,
             receipt_key=next((file.value for file in self._keys if file.value), ""),
             places=self._places.value,
         )

@@ -97,6 +97,7 @@ class Member:
             "wsrep_ready": "ON",
             "wsrep_last_committed": cluster.seqno(id(self)),
             "wsrep_cluster_state_uuid": "u",
+            "wsrep_local_recv_queue": "0",
         }
         return [(key, str(value)) for key, value in said.items() if name in ("wsrep_%", key)]
 
@@ -142,6 +143,7 @@ _STATEMENTS: Sequence[tuple[str, Any]] = (
     (r"SET GLOBAL wsrep_provider_pc_weight = (\d+)", Member.weigh),
     (r"SET GLOBAL wsrep_provider_options = ", None),
     (r"SELECT table_schema, table_name .* IN \((.+)\)", Member.listed),
+    (r"SELECT SUM\(data_length", lambda member: [(229_000_000,)]),
     (r"(SELECT '[\w.]+', COUNT\(\*\) FROM .+)", Member.counts),
     (r"CHECKSUM TABLE (.+) EXTENDED", Member.checksums),
     (r"SELECT s.name, u.decrypt_method", lambda member: member.cluster.stacks),
