@@ -37,7 +37,7 @@ def lose(world: World) -> None:
 
 def fresh(world: World) -> None:
     """Another laptop with the same image, at the same cable."""
-    rack.up(world.spec)
+    rack.order(world.spec, SEED, "on")  # what stands for its power button is there still
     wait("the new seed takes orders", world.seed_is_ready, _SOON)
 
 

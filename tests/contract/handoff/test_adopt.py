@@ -10,7 +10,7 @@ from seedvm.base.secret import Secret
 from seedvm.cli import main
 from seedvm.controller import handed_over
 from seedvm.controller.local_data import LOCAL_DATA
-from seedvm.engine.step import Blocked, Context, Done
+from seedvm.engine.step import Blocked, Context, Done, Todo
 from seedvm.handoff.members import Members
 from seedvm.plan import build_plan
 from seedvm.services.load import installed
@@ -24,7 +24,7 @@ from seedvm.steps.handoff_receipt import WriteReceipt
 from seedvm.steps.join import Join
 from seedvm.steps.leave import LeaveCluster
 from seedvm.steps.preflight import PreflightStep
-from seedvm.steps.seed import SeedServicesStep
+from seedvm.steps.seed import SeedNetworkStep, SeedServicesStep
 from tests.contract.cloud.cloud_http import VIP
 from tests.contract.handoff.lab import Lab, in_a_lab
 from tests.contract.handoff.stages import committed, compared, owned, rehearsed
@@ -107,6 +107,15 @@ async def test_lost_after_commit_it_goes_forward_from_the_nodes(lab: Lab) -> Non
     plan = build_plan(context)
     assert await plan[1].check() == Done({"handed_over": True}), "what was before the hand-off is past"
     assert isinstance(await SeedServicesStep(context).check(), Done) and not LOCAL_DATA.exists()
+    process.run(
+        ["ip", "address", "delete", "172.22.0.10/24", "dev", "eth0"], timeout=20
+    )  # gone with a boot of the new seed
+    network = SeedNetworkStep(context)
+    assert await network.check() == Todo("172.22.0.10/24 is not configured yet"), (
+        "the BMC network is not needed any more"
+    )
+    await network.apply(lab.told)
+    assert await network.check() == Done({"handed_over": True})
     await ends_safe(lab, members, "seed-lost", "pause-unknown")
 
 
