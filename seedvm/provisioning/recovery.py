@@ -100,6 +100,13 @@ async def set_free(cloud: Cloud, node: ironic.Node, report: Report) -> None:
     await ironic.provision(cloud, node.id, "deleted")
 
 
+async def check_spare(cloud: Cloud, site: str, order: Order) -> None:
+    """Raise SeedvmError where `put_in_place` would refuse the order's spare. Changes nothing."""
+    if order.spare is not None:
+        nodes = await ironic.nodes(cloud, site)
+        refuse(order, order.spare, next((node for node in nodes if node.bmc == order.spare.bmc), None))
+
+
 async def put_in_place(cloud: Cloud, site: str, order: Order, report: Report) -> None:
     """Give a spare the name and role of a failed node. May be killed at any line and called again. Raises SeedvmError where it may not."""
     spare = order.spare

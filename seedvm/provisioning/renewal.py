@@ -6,11 +6,13 @@ node that answers unless the order says that its disk may be written again.
 
 from __future__ import annotations
 
+import time
+
 from seedvm.base.errors import SeedvmError
 from seedvm.base.tcp import connects
-from seedvm.base.waiting import NO_ERROR, NotYet, TimedOut, wait_for
+from seedvm.base.waiting import NotYet, TimedOut, wait_for
 from seedvm.cloud import ironic, nova
-from seedvm.cloud.connection import Cloud, Refused
+from seedvm.cloud.connection import Cloud
 from seedvm.engine.step import Report
 from seedvm.site.model import Site
 from seedvm.site.orders import Order
@@ -18,6 +20,8 @@ from seedvm.site.orders import Order
 _SSH = 22
 OFF_SECONDS = 150.0
 _GONE_SECONDS = 300.0
+_CONDUCTOR_SECONDS = 180.0  # it is counted as alive for 60 s after its last heartbeat
+_ASK_AGAIN_SECONDS = 30.0  # a conductor that died with the node may have been asked
 _LOOK_EVERY = 3.0
 
 
@@ -66,9 +70,15 @@ async def remove(cloud: Cloud, server: nova.Server) -> None:
     """The server is no more in Nova, and its machine is given back."""
     await nova.remove(cloud, server)
 
+    asked = time.monotonic()
+
     async def gone() -> bool | NotYet:
+        nonlocal asked
         left = [one for one in await nova.servers(cloud) if one.id == server.id]
-        return NotYet(f"{left[0].status}: {left[0].fault}" if left[0].fault else left[0].status) if left else True
+        if left and left[0].status == "ERROR" and time.monotonic() - asked > _ASK_AGAIN_SECONDS:
+            asked = time.monotonic()
+            await nova.remove(cloud, server)
+        return NotYet(f"{left[0].status} {left[0].fault}".strip()) if left else True
 
     await wait_for(
         gone,
@@ -77,26 +87,42 @@ async def remove(cloud: Cloud, server: nova.Server) -> None:
         machine=server.name,
         hint=f"openstack server show {server.id}; then run again",
         pause=_LOOK_EVERY,
-        passing=NO_ERROR,
     )
 
 
 async def _off(cloud: Cloud, machine: ironic.Node, seconds: float) -> bool:
     """Whether the machine's BMC says that its power is off, after it was told so."""
+    asked = -_ASK_AGAIN_SECONDS
 
     async def off() -> bool | NotYet:
+        nonlocal asked
+        if time.monotonic() - asked >= _ASK_AGAIN_SECONDS:
+            asked = time.monotonic()
+            await ironic.power(cloud, machine.id, "power off")
         now = await ironic.node(cloud, machine.id)
-        return now.power == "power off" or NotYet(now.error or now.power)
+        return (now.power == "power off" and not now.reserved) or NotYet(now.error or now.power)
 
     try:
-        await ironic.power(cloud, machine.id, "power off")
-    except Refused as error:
-        if error.status != 409:  # a conductor is at work on it
-            raise
-    try:
-        return await wait_for(off, seconds=seconds, what="it stays on", pause=_LOOK_EVERY, passing=NO_ERROR)
+        return await wait_for(off, seconds=seconds, what="it stays on", pause=_LOOK_EVERY)
     except TimedOut:
         return False
+
+
+async def conductor_gone(cloud: Cloud, node: str) -> None:
+    """Wait until Ironic counts the node's conductor as dead: what it had is in another one's hands from then on."""
+
+    async def gone() -> bool | NotYet:
+        alive = {one.host for one in await ironic.conductors(cloud) if one.alive}
+        return NotYet("it is counted as alive") if node in alive else True
+
+    await wait_for(
+        gone,
+        seconds=_CONDUCTOR_SECONDS,
+        what="Ironic still gives work to the conductor of a node that is off",
+        machine=node,
+        hint="openstack baremetal conductor list; then run again",
+        pause=_LOOK_EVERY,
+    )
 
 
 async def _abandon(cloud: Cloud, order: Order, machine: ironic.Node, report: Report) -> None:

@@ -161,16 +161,18 @@ class DeployStep:
                 running = [one for one in servers if one.name == order.node and one.made]
                 if running and not await renewal.obeyable(site, order):
                     continue  # a node that runs needs no retry
-                if order.spare:
-                    await recovery.put_in_place(cloud, site.name, order, report)
-                    self._note_in_review(order.node, order.spare)
+                await recovery.check_spare(cloud, site.name, order)
             except SeedvmError:
                 orders.done(state_dir, order)
                 raise
             for server in running:
                 await renewal.switch_off(cloud, site, order, server, report, self.off_seconds)
+                await renewal.conductor_gone(cloud, order.node)
                 await self._forget(order.node, report)
                 await renewal.remove(cloud, server)
+            if order.spare:
+                await recovery.put_in_place(cloud, site.name, order, report)
+                self._note_in_review(order.node, order.spare)
         return waiting
 
     async def _forget(self, node: str, report: Report) -> None:

@@ -315,8 +315,12 @@ def _let_go(node: dict[str, Any]) -> Answer:
 
 def _baremetal(api: UndercloudApi, method: str, path: str, body: Any) -> Answer:
     path = path.removeprefix("/v1")
-    if not path:
-        return versions("baremetal", "/v1/", "v1", min_version="1.1", version="1.96")
+    if path in ("", "/conductors"):
+        return (
+            (200, {"conductors": []})
+            if path
+            else versions("baremetal", "/v1/", "v1", min_version="1.1", version="1.96")
+        )
     if path == "/nodes":
         listed = [dict(one) for one in api.nodes.values()]
         api.clean()
