@@ -21,7 +21,7 @@ _READY_SECONDS = 150.0
 _MARK = "handed-over"
 _WORKERS = ("heat-engine", "ironic-conductor", "nova-scheduler")
 _WORKERS_SECONDS = 90.0
-_ACCEPT = re.compile(r"seedvm handoff accept ([\w.-]+)")
+_ACCEPT = re.compile(r"seedvm handoff accept ([\w. -]+)")
 
 
 @dataclass
@@ -90,7 +90,10 @@ class Operator:
         if began is None:
             return "nothing is in the journal"
         run = [one for one in entries if one.run == began.run]
-        blocked = [one for one in run if one.kind == "step-failed" or one.event.fields().get("verdict") == "blocked"]
+        stopped = [one for one in run if one.kind in ("step-failed", "step-checked")]
+        blocked = [
+            one for one in stopped if one.kind == "step-failed" or one.event.fields().get("verdict") == "blocked"
+        ]
         ended = last(run, "run-ended")
         words = [described(one) for one in (*blocked[-1:], *([ended] if ended else []))]
         return "; ".join(words) or f"run {began.run} did not end"
@@ -113,7 +116,7 @@ class Operator:
 
     def follow(self, reason: str) -> None:
         """Do what the hint says, where it names a command."""
-        for name in dict.fromkeys(_ACCEPT.findall(reason)):
+        for name in dict.fromkeys(" ".join(_ACCEPT.findall(reason)).split()):
             said = self.world.on(SEED, "seedvm", "handoff", "accept", name, check=False)
             self.say(f"  accepted {name}: {said.strip()[:200]}")
 
@@ -122,7 +125,7 @@ def described(entry: Entry) -> str:
     """An event in one line: step, and each of its texts."""
     fields = entry.event.fields()
     words = [str(fields[name]) for name in ("verdict", "what", "machine", "why", "hint") if fields.get(name)]
-    return f"{entry.step or 'run'} {entry.kind}: {' | '.join(words)}"[:600]
+    return f"{entry.step or 'run'} {entry.kind}: {' | '.join(words)}"[:1600]
 
 
 def narrated(entries: Sequence[Entry]) -> list[str]:
