@@ -34,6 +34,8 @@ class GaleraStatus:
     uuid: str
     healthy: bool
     """Synced, in the primary component, and answering."""
+    members: tuple[str, ...] = ()
+    """The addresses of all members of its view, its own among them; those that give none are left out."""
 
 
 class TableDigest(NamedTuple):
@@ -99,6 +101,13 @@ def parse_status(said: Mapping[str, str]) -> GaleraStatus:
         seqno=int(said.get("wsrep_last_committed") or -1),
         uuid=said.get("wsrep_cluster_state_uuid", ""),
         healthy=state == "Synced" and cluster_status == "Primary" and ready,
+        members=tuple(
+            sorted(
+                address
+                for one in said.get("wsrep_incoming_addresses", "").split(",")
+                if (address := one.strip().rpartition(":")[0])
+            )
+        ),
     )
 
 

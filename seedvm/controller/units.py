@@ -26,14 +26,21 @@ async def active(units: Sequence[str]) -> tuple[str, ...]:
 
 async def stop(units: Sequence[str], *, grace: float) -> None:
     """Stop them all at once; what still runs after `grace` seconds is killed. Units that are not there are no error."""
-    await process.arun(["systemctl", "stop", "--no-block", *units], timeout=30, check=False)
+    await begin_stop(units)
     if left := await _left(units, grace):
         await process.arun(["systemctl", "kill", "--signal=SIGKILL", *left], timeout=30, check=False)
-        await _left(left, grace)
+        await _left(left, GRACE_SECONDS)
+
+
+async def begin_stop(units: Sequence[str]) -> None:
+    """Tell them to end, and wait for none of them."""
+    await process.arun(["systemctl", "stop", "--no-block", *units], timeout=30, check=False)
 
 
 async def _left(units: Sequence[str], seconds: float) -> tuple[str, ...]:
     """Those that still run after so long."""
+    if seconds <= 0:
+        return await active(units)
 
     async def ended() -> bool:
         return not await active(units)

@@ -171,13 +171,14 @@ class Members:
     async def status(self, *parts: str, seed: bool = False) -> dict[str, MemberStatus]:
         """`member status` of every node, and of the seed if wanted: these parts, or all of it (which takes seconds)."""
         of = (*self.nodes, self.seed) if seed else self.nodes
-        return await self.ask_each(verbs.STATUS, lambda one: self._looked_at(one, parts), of=of, timeout=120)
+        return await self.ask_each(verbs.STATUS, lambda one: self.looked_at(one, parts), of=of, timeout=120)
 
     async def status_most(self, *parts: str) -> NodeAnswers[MemberStatus]:
         """`status` of the nodes, where a majority is enough."""
-        return await self.hear_most(verbs.STATUS, lambda one: self._looked_at(one, parts), timeout=120)
+        return await self.hear_most(verbs.STATUS, lambda one: self.looked_at(one, parts), timeout=120)
 
-    def _looked_at(self, machine: SshHost, parts: tuple[str, ...]) -> StatusRequest:
+    def looked_at(self, machine: SshHost, parts: tuple[str, ...]) -> StatusRequest:
+        """How a member is asked for these parts of its status."""
         return StatusRequest(machine.address, self.vip, parts or None)
 
     async def holders(self) -> tuple[SshHost, ...]:

@@ -48,7 +48,8 @@ class Compared:
     """What was the same on every member, compared from transaction `seqno` on; `secrets` counts by kind. `hold_since` is the hold under
     which it was looked at once more; None where that was done in the open alone, at `at` (epoch).
 
-    `without_password` are the Ironic nodes that have no BMC password, of which nothing could be decrypted.
+    `moving` are the tables that services write to all the time. `without_password` are the Ironic nodes that have no BMC
+    password, of which nothing could be decrypted.
     """
 
     hold_since: float | None
@@ -58,6 +59,7 @@ class Compared:
     secrets: Mapping[str, int]
     without_password: tuple[str, ...] = ()
     at: float = 0.0
+    moving: tuple[str, ...] = ()
 
     @property
     def tables(self) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from seedvm.base.errors import SeedvmError
 from seedvm.controller.galera import TableDigest
@@ -15,27 +17,37 @@ from seedvm.member.digest import Digest, DigestRequest
 _ROUNDS = 20
 
 
-async def agreed(members: Members, report: Report) -> Digest:
-    """The seed's digest of every table, on each of which all members have agreed; `seqno` is where the comparison started."""
-    rounds, found, start = compare.Rounds(), dict[str, TableDigest](), 0
+@dataclass(frozen=True)
+class Agreed:
+    """Every table as all members had it; `seqno` is where that started, `moving` are the tables that services wrote to meanwhile."""
+
+    seqno: int
+    tables: tuple[TableDigest, ...]
+    moving: tuple[str, ...]
+
+
+async def agreed(members: Members, report: Report, moving: tuple[str, ...] = ()) -> Agreed:
+    """Compare until all members agree on each table. `moving` are known to be written to all the time: they are looked at for longer."""
+    rounds, found, start, often = compare.Rounds(), dict[str, TableDigest](), 0, moving
     for number in range(_ROUNDS):
-        said = await _digests(members, rounds.open)
-        own = said[members.seed.name]
-        start = start or own.seqno
-        rounds.heard({name: _items(one) for name, one in said.items()})
+        request = DigestRequest(rounds.open, often=often)
+        said = await _digests(members, request)
+        start = start or said[members.seed.name].seqno
+        common = in_common(said)
+        rounds.heard({name: _items(one, common) for name, one in said.items()})
         if rounds.stuck:
             raise SeedvmError(
                 "the members' tables differ",
                 why="; ".join(rounds.stuck[:5]),
                 hint="on the node: systemctl restart mariadb",
             )
-        found |= {one.table: one for one in own.tables}
+        found |= common
+        often = rounds.open
+        moving = tuple(sorted({*moving, *rounds.open}))
         if not rounds.open:
             report.fact("tables_compared", f"{len(found)} on {len(said)} members")
-            return Digest(start, tuple(found.values()))
-        report.log(
-            f"round {number + 1}: {len(found) - len(rounds.open)} tables agree; comparing again: {_few(rounds.open)}"
-        )
+            return Agreed(start, tuple(found.values()), moving)
+        report.log(f"round {number + 1}: {len(found)} tables agree; comparing again: {_few(rounds.open)}")
     raise SeedvmError(
         "some tables never were the same on all members",
         why=f"{_few(rounds.open)} changed in each of {_ROUNDS} rounds",
@@ -43,15 +55,25 @@ async def agreed(members: Members, report: Report) -> Digest:
     )
 
 
-async def _digests(members: Members, tables: tuple[str, ...]) -> dict[str, Digest]:
-    everybody = (members.seed, *members.nodes)
-    return await members.ask_each(verbs.DIGEST, lambda _: DigestRequest(tables), of=everybody, timeout=180)
+async def _digests(members: Members, request: DigestRequest) -> dict[str, Digest]:
+    return await members.ask_each(verbs.DIGEST, lambda _: request, of=(members.seed, *members.nodes), timeout=180)
+
+
+def in_common(said: Mapping[str, Digest]) -> dict[str, TableDigest]:
+    """The tables of which each member has seen the same rows at some moment, as they were then."""
+    seen = set.intersection(*(set(one.tables) for one in said.values()))
+    return {one.table: one for one in sorted(seen)}
+
+
+def _items(said: Digest, common: Mapping[str, TableDigest]) -> dict[str, str]:
+    """Table -> what this member has seen of it, in words that are the same where the members agree."""
+    values: dict[str, list[list[int]]] = {}
+    for table, rows, checksum in said.tables:
+        if table not in common or common[table] == (table, rows, checksum):
+            values.setdefault(table, []).append([rows, checksum])
+    return {table: json.dumps(every[0] if len(every) == 1 else every) for table, every in values.items()}
 
 
 def _few(tables: tuple[str, ...]) -> str:
     more = f" and {len(tables) - 4} more" if len(tables) > 4 else ""
     return ", ".join(tables[:4]) + more
-
-
-def _items(said: Digest) -> dict[str, str]:
-    return {table: json.dumps([rows, checksum]) for table, rows, checksum in said.tables}

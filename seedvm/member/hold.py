@@ -1,4 +1,5 @@
-"""`member holder`: has this member the VIP? `member release`: let writes through HAProxy again, and start the workers.
+"""`member holder`: has this member the VIP? `member yield`: leave it to another one. `member release`: let writes through again, and
+start the workers.
 
 The seed's own timer calls `release`, should the engine die with the hold in place. A seed that has handed over releases nothing: what
 it accepted then would be lost.
@@ -11,6 +12,9 @@ from dataclasses import dataclass
 from seedvm.base import process
 from seedvm.controller import handed_over, vip
 from seedvm.services.load import installed
+
+YIELDED = "seedvm-vip-yielded"
+"""The timer by which a member takes part again."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,13 @@ class Holder:
     """Whether this member has the virtual address."""
 
     holds_vip: bool
+
+
+@dataclass(frozen=True)
+class YieldRequest:
+    """For how many seconds this member takes no part in who holds the VIP."""
+
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,16 @@ class Released:
 def holder(request: HolderRequest) -> Holder:
     """As this member's own interfaces say."""
     return Holder(vip.holds(request.vip))
+
+
+def yield_vip(request: YieldRequest) -> Holder:
+    """End keepalived here, and have systemd start it again, whatever becomes of the one that asks."""
+    keepalived = installed().units("vip")
+    argv = ["systemd-run", f"--unit={YIELDED}", "--collect", "--quiet", f"--on-active={int(request.seconds)}"]
+    process.run(["systemctl", "stop", f"{YIELDED}.timer"], timeout=20, check=False)
+    process.run([*argv, "systemctl", "start", "--no-block", *keepalived], timeout=20)
+    process.run(["systemctl", "stop", *keepalived], timeout=20)
+    return Holder(holds_vip=False)
 
 
 def release(_: ReleaseRequest) -> Released:

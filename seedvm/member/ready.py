@@ -7,16 +7,20 @@ while it looks, and to call anything ready that it has not seen lately.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socketserver import TCPServer
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.tcp import tcp_open
 from seedvm.controller import galera
 from seedvm.monitor import peers
 from seedvm.monitor.sampler import Sampler
@@ -28,6 +32,7 @@ VIP = "vip"
 _EVERY_SECONDS = 1.0
 _STALE_SECONDS = 10.0
 _AMQP = b"AMQP\x00\x00\x09\x01"  # AMQP 0-9-1, section 4.2.2: the server answers with a method frame, Connection.Start
+_WIRE_SECONDS = 1.0
 _MESSAGES = ("127.0.0.1", 5672)
 _STORE = Path("/var/lib/rabbitmq")
 _LEAST_FREE = 200_000_000  # elements/rabbitmq: disk_free_limit, below which publishers are blocked
@@ -45,18 +50,19 @@ class ReadyRequest:
 
 @dataclass(frozen=True)
 class Looks:
-    """Why the database, or the messages, do not work; empty where they do. `at` is monotonic."""
+    """Why the database, the messages, or the wire to the other members do not work; empty where they do. `at` is monotonic."""
 
     database: str
     messages: str
     at: float
+    wire: str = ""
 
     def missing(self, name: str) -> str:
         """Why `name` (a service, or the VIP) is not ready; empty where it is."""
         if time.monotonic() - self.at > _STALE_SECONDS:
             return f"nothing was seen for {_STALE_SECONDS:g} s"
-        needs = (self.database, self.messages) if name in with_messages() else (self.database,)
-        return "; ".join(why for why in needs if why)
+        also = self.wire if name == VIP else self.messages if name in with_messages() else ""
+        return "; ".join(why for why in (self.database, also) if why)
 
 
 def ready(request: ReadyRequest) -> None:
@@ -67,12 +73,12 @@ def ready(request: ReadyRequest) -> None:
 
 def server(request: ReadyRequest) -> ThreadingHTTPServer:
     """The server, which has looked once; `serve_forever` has it answer."""
-    seen = [look()]
+    seen = [look(request.address)]
 
     def watch() -> None:
         while True:
             time.sleep(request.every)
-            seen[0] = look()
+            seen[0] = look(request.address)
 
     counter = peers.Counter()
 
@@ -124,9 +130,26 @@ class _Server(ThreadingHTTPServer):
         """HAProxy ends a connection once it has read the status: no error of ours."""
 
 
-def look() -> Looks:
-    """What works right now. Takes seconds where something hangs."""
-    return Looks(_database(), _messages(), time.monotonic())
+def look(address: str) -> Looks:
+    """What works right now on the machine of this address. Takes seconds where something hangs."""
+    try:
+        with galera.connect(timeout=3) as connection:
+            said, votes = galera.status(connection), _votes(connection)
+    except SeedvmError as error:
+        return Looks(f"{error.what}: {error.why}", _messages(), time.monotonic())
+    others = [one for one in said.members if one != address]
+    return Looks(_database(said), _messages(), time.monotonic(), cut_off(votes, others))
+
+
+def cut_off(votes: int, others: Sequence[str]) -> str:
+    """Why this machine, which has so many votes, would not remain in the primary component; empty where it would. Each of the others counts
+    one, and answers by this very service. Galera finds out itself, seconds later: by then the VIP may have two holders."""
+    if not others:
+        return ""
+    with ThreadPoolExecutor(len(others)) as pool:
+        heard = sum(pool.map(lambda one: tcp_open(one, PORT, seconds=_WIRE_SECONDS), others))
+    lost = len(others) - heard
+    return "" if votes + heard > lost else f"{lost} of the {len(others)} other members cannot be reached"
 
 
 def with_messages() -> frozenset[str]:
@@ -134,12 +157,13 @@ def with_messages() -> frozenset[str]:
     return frozenset(one.name for one in installed() if one.api and any(unit.role == "worker" for unit in one.units))
 
 
-def _database() -> str:
-    try:
-        with galera.connect(timeout=3) as connection:
-            said = galera.status(connection)
-    except SeedvmError as error:
-        return f"{error.what}: {error.why}"
+def _votes(connection: galera.Connection) -> int:
+    with contextlib.suppress(SeedvmError):
+        return galera.votes(connection)
+    return 1
+
+
+def _database(said: galera.GaleraStatus) -> str:
     # A donor serves: it is the seed's lot while the nodes join.
     works = said.ready and said.cluster_status == "Primary"
     return "" if works else f"the database is {said.state} in a component that is {said.cluster_status}"

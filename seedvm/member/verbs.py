@@ -50,6 +50,7 @@ class Verb(Generic[R, A_co]):
 READY = Verb("ready", ready.ReadyRequest, type(None), ready.ready)
 STATUS = Verb("status", status.StatusRequest, status.MemberStatus, status.status)
 HOLDER = Verb("holder", hold.HolderRequest, hold.Holder, hold.holder)
+YIELD = Verb("yield", hold.YieldRequest, hold.Holder, hold.yield_vip)
 DIGEST = Verb("digest", digest.DigestRequest, digest.Digest, digest.digest)
 SECRETS = Verb("secrets", secrets.SecretsRequest, dict[str, str], secrets.secrets)
 IMAGES = Verb("images", images.ImagesRequest, dict[str, images.StoredImage], images.images)
@@ -76,7 +77,7 @@ VERBS: Mapping[str, Verb[Any, Any]] = {
     verb.name: verb
     for verb in (
         READY,
-        *(STATUS, HOLDER, DIGEST, SECRETS, IMAGES, RELEASE, LAUNCH, STOP, WATCH, GAPS, PROBE, NOTE, NOTES),
+        *(STATUS, HOLDER, YIELD, DIGEST, SECRETS, IMAGES, RELEASE, LAUNCH, STOP, WATCH, GAPS, PROBE, NOTE, NOTES),
         *(KEEP, KEPT, FETCH, MUTE, REHEARSE, REHEARSAL, REFERENCES, TESTIFY, FORGET, CLEANUP),
     )
 }

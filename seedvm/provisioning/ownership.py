@@ -18,13 +18,13 @@ from seedvm.engine.step import Context
 @dataclass(frozen=True)
 class Ownership:
     """`answers`: our login is good at the VIP. `here`: this machine holds the VIP. `stack`: the undercloud's, if there is one. `marked`:
-    this seed's own mark says that it has handed over. `configured`: this machine has the metadata of a seed."""
+    this seed's own mark says that it has handed over. `configured`: it has a seed's metadata, which COMMIT takes away behind the mark."""
 
     answers: bool
     here: bool
     stack: heat.Stack | None
     marked: bool = False
-    configured: bool = True
+    configured: bool = False
 
     @property
     def stranger(self) -> bool:
@@ -33,12 +33,15 @@ class Ownership:
 
     @property
     def handed_over(self) -> bool:
-        """The seed is marked so; or the VIP is somebody else's who knows our password, or the stack was told that the seed is no member."""
+        """The seed is marked so; or the VIP is somebody else's who knows our password, or the stack was told that the seed is no member.
+
+        Before COMMIT a node may hold the VIP as well, while the seed is off: a seed that still has its metadata has not handed over.
+        """
         if self.marked:
             return True
         if not self.answers:
             return False
-        return not self.here or (self.stack is not None and not self.stack.seed_is_member)
+        return not (self.here or self.configured) or (self.stack is not None and not self.stack.seed_is_member)
 
 
 def cloud_of(context: Context) -> Cloud:

@@ -19,7 +19,7 @@ from seedvm.controller import galera, handed_over, units, vip
 from seedvm.controller.local_data import LOCAL_DATA
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
-from seedvm.handoff import at_once, canary, hold, live
+from seedvm.handoff import at_once, canary, hold, live, vip_back
 from seedvm.handoff.live import reporting_gaps
 from seedvm.handoff.members import Members
 from seedvm.handoff.record import Committed
@@ -85,6 +85,7 @@ class Commit:
             known = self.members.record()
             self.members.save(replace(known, began={**known.began, "COMMIT": time.time()}))
             hold.assert_held()
+            vip_back.assert_here(self.members)
             handed_over.mark(site, known.attempt)
             # What the timer or HAProxy let through while the mark was being written would be lost: the last moment to go back.
             if not vip.writes_held():

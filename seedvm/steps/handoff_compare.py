@@ -66,7 +66,14 @@ class Compare:
         snapshot, images, secrets = tables_task.result(), images_task.result(), secrets_task.result()
         databases = compare.by_database(snapshot.tables)
         compared = Compared(
-            None, snapshot.seqno, databases, images, secrets.kinds, secrets.without_password, time.time()
+            None,
+            snapshot.seqno,
+            databases,
+            images,
+            secrets.kinds,
+            secrets.without_password,
+            time.time(),
+            snapshot.moving,
         )
         self.members.save(replace(self.members.record(), canary=made, compared=compared))
         total = sum(secrets.kinds.values())

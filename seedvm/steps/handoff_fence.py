@@ -6,11 +6,12 @@ when it fails.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from seedvm.base.errors import SeedvmError
-from seedvm.base.waiting import wait_for
+from seedvm.base.waiting import TimedOut, wait_for
 from seedvm.cloud.client import Client
 from seedvm.cloud.connection import in_thread
 from seedvm.controller import units
@@ -59,7 +60,6 @@ class Fence:
             known = self.members.record()
             if known.compared is None or known.hold_since is None:
                 raise SeedvmError("writes were allowed since the members were compared", hint="run again")
-            await hold.renew()
             async with reporting_gaps(self.members, report):
                 _, compared = await at_once.both(self._silence(report), self._last_look(known, known.compared, report))
         except BaseException:
@@ -73,9 +73,11 @@ class Fence:
 
     async def _last_look(self, known: Record, before: Compared, report: Report) -> Compared:
         """What may have changed since the comparison in the open: every table, and which images there are."""
+        await hold.renew()
         api = await self.members.login(self.members.seed.address)
         digest, images = await at_once.both(
-            tables.agreed(self.members, report), image_files.compared(self.members, api, report, before.images)
+            tables.agreed(self.members, report, before.moving),
+            image_files.compared(self.members, api, report, before.images),
         )
         databases = compare.by_database(digest.tables)
         return replace(before, hold_since=known.hold_since, seqno=digest.seqno, databases=databases, images=images)
@@ -84,9 +86,7 @@ class Fence:
         """Stop the workers, and wait until a node hears nothing of them. Nothing is in flight: a straggler may be killed."""
         api = await self.members.login(self.members.nodes[0].address)
         others = tuple(unit for unit in installed().units("worker") if unit != _CONDUCTOR)
-        stopping = at_once.both(
-            units.stop(others, grace=units.IDLE_GRACE_SECONDS), units.stop((_CONDUCTOR,), grace=units.GRACE_SECONDS)
-        )
+        stopping = at_once.both(units.stop(others, grace=units.IDLE_GRACE_SECONDS), self._stop_conductor(api))
         mac, _ = await at_once.both(in_thread(lambda: services.idle_mac(api)), stopping)
         report.phase("FENCE", "started", "the seed's workers are stopped; a node verifies that they are silent")
 
@@ -101,6 +101,17 @@ class Fence:
             what="the seed is not silent",
             hint="on the seed: systemctl list-units",
         )
+
+    async def _stop_conductor(self, api: Client) -> None:
+        """It takes itself off Ironic's list first of all; once it has, it has nothing to do that is worth waiting for."""
+
+        async def gone() -> bool:
+            return self.members.seed.name not in await in_thread(lambda: services.conductors(api))
+
+        await units.begin_stop((_CONDUCTOR,))
+        with contextlib.suppress(TimedOut):
+            await wait_for(gone, seconds=units.GRACE_SECONDS, what="Ironic still lists the seed's conductor", pause=0.5)
+        await units.stop((_CONDUCTOR,), grace=0)
 
     async def _seen(self, api: Client, mac: str) -> list[str]:
         """What a node still hears of the seed's workers."""

@@ -19,7 +19,7 @@ from seedvm.cloud.connection import in_thread
 from seedvm.controller import vip
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Done, Report, Todo, Verdict
-from seedvm.handoff import at_once, hold, live, services
+from seedvm.handoff import at_once, hold, live, services, vip_back
 from seedvm.handoff.members import Members
 from seedvm.handoff.record import Quiesced, Record, VipWatch
 from seedvm.member import verbs
@@ -67,6 +67,7 @@ class Quiesce:
         known = self.members.record()
         self.members.save(Record(attempt=secrets.token_hex(4), canary=known.canary, compared=known.compared))
         try:
+            await vip_back.to_seed(self.members, report)
             await self.members.note("QUIESCE", "started")
             api = await self.members.login(self.members.seed.address)
             watch = await self._watch(report)
@@ -77,6 +78,7 @@ class Quiesce:
             report.log("writes through the VIP are refused until the undercloud owns it")
             quiesced = await self._noted(api, {name: said.booted for name, said in statuses.items()}, report)
             hold.assert_held()
+            vip_back.assert_here(self.members)
         except BaseException:
             await hold.take_back(self.members, "QUIESCE", report)
             report.phase("QUIESCE", "undone")

@@ -18,11 +18,14 @@ from seedvm.base.errors import SeedvmError
 from seedvm.base.json_tree import JSON
 from seedvm.base.nics import nic
 from seedvm.base.waiting import TimedOut, wait_for
-from seedvm.controller import handed_over, vip
+from seedvm.controller import handed_over
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Context, Done, Report, Todo, Verdict
+from seedvm.handoff import vip_back
+from seedvm.handoff.members import Members
 from seedvm.provisioning.images import ImageFiles, open_images, proofs, prove
-from seedvm.provisioning.ownership import cloud_of, look, silent
+from seedvm.provisioning.metadata import SEED_NAME
+from seedvm.provisioning.ownership import Ownership, cloud_of, look, silent
 from seedvm.scan.claims import claims_on
 from seedvm.scan.sniff import foreign_dhcp_servers
 from seedvm.site import limits
@@ -66,7 +69,7 @@ class PreflightStep:
             return Blocked(f"{error.what}: {error.why}", error.hint)
         facts: dict[str, JSON] = {}
         troubles = await asyncio.to_thread(self._machine, files, facts, ownership.stack is not None)
-        troubles += await self._wire(facts)
+        troubles += await self._wire(facts, await self._vip_of(ownership))
         if troubles:
             return Blocked("; ".join(one.what for one in troubles), "; ".join(one.cure for one in troubles))
         left = [file.path.name for file in files.every if file.path.name not in proofs(self.context.state_dir, files)]
@@ -109,7 +112,14 @@ class PreflightStep:
         troubles += [one for one in found if one is not None]
         return troubles
 
-    async def _wire(self, facts: dict[str, JSON]) -> list[Trouble]:
+    async def _vip_of(self, ownership: Ownership) -> str:
+        """Who holds the VIP: this seed, a node that served it while this seed was away, or nobody that we know."""
+        if ownership.here:
+            return SEED_NAME
+        holder = await vip_back.holding(Members.of(self.context)) if ownership.configured else None
+        return holder.name if holder else ""
+
+    async def _wire(self, facts: dict[str, JSON], holder: str) -> list[Trouble]:
         """Link, doubled addresses and foreign DHCP servers on the provisioning network."""
         seed, interface = self.context.site.seed, self.context.site.seed.interface
         link = nic(interface)
@@ -119,13 +129,12 @@ class PreflightStep:
         if trouble := limits.link(link):
             return [trouble]
         asked = [seed.address]
-        held = await asyncio.to_thread(vip.holds, str(self.context.site.provisioning.vip))
-        if not held:
+        if not holder:
             asked.append(self.context.site.provisioning.vip)
         servers, claims = await asyncio.gather(
             foreign_dhcp_servers(interface, link.mac, _DHCP_SECONDS), claims_on(interface, link.mac, asked)
         )
-        facts["vip"] = "held by this seed" if held else "free"
+        facts["vip"] = "free" if not holder else "held by this seed" if holder == SEED_NAME else f"held by {holder}"
         ours = {str(one) for one in (seed.address, *self.context.site.provisioning.undercloud)}
         troubles = [
             Trouble(

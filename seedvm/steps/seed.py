@@ -23,7 +23,8 @@ from seedvm.controller import handed_over, mute, networkd, units, vip
 from seedvm.controller.local_data import LOCAL_DATA
 from seedvm.engine.stages import Stage
 from seedvm.engine.step import Blocked, Context, Done, Report, Todo, Verdict
-from seedvm.handoff import record
+from seedvm.handoff import record, vip_back
+from seedvm.handoff.members import Members
 from seedvm.provisioning.metadata import seed_tree
 from seedvm.provisioning.ownership import cloud_of, look, silent
 from seedvm.services.load import installed
@@ -154,6 +155,8 @@ class SeedServicesStep:
             return Done({"handed_over": True})
         if _stored() != self._tree():
             return Todo("the seed is not configured yet")
+        if not ownership.here:
+            return Todo("the seed does not hold the VIP")
         lacking = await lacks(cloud)
         return (
             Todo(f"not answering yet: {', '.join(lacking)}") if lacking else Done({"answering": list(installed().apis)})
@@ -171,8 +174,11 @@ class SeedServicesStep:
             vip.hold_writes(False)
             # Its FENCE stopped them, and not all of them are os-refresh-config's to start.
             await units.start(installed().units("worker"))
-        if _configured() == _digest(self._tree()) and await self._boots(report):
-            return
+        if _configured() != _digest(self._tree()) or not await self._boots(report):
+            await self._configure(report)
+        await vip_back.to_seed(Members.of(self.context), report)
+
+    async def _configure(self, report: Report) -> None:
         report.log("configuring the seed's services")
         CONFIGURED.unlink(missing_ok=True)
         async with asyncio.TaskGroup() as group:

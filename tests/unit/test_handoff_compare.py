@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from seedvm.controller.galera import GaleraStatus, parse_status
+from seedvm.controller.galera import GaleraStatus, TableDigest, parse_status
 from seedvm.controller.rabbit import parse_running
 from seedvm.handoff.compare import Rounds, by_database, differences
 from seedvm.handoff.services import changed
+from seedvm.handoff.tables import in_common
 from seedvm.member.boot import BootAnswers
+from seedvm.member.digest import Digest
 from seedvm.member.images import StoredImage
 from seedvm.member.status import MemberStatus
 from seedvm.steps.handoff_fence import still_heard
@@ -139,3 +141,14 @@ def test_a_fence_with_a_hole_says_where() -> None:
     assert still_heard(silent, "10.0.0.1", conductor=False) == []
     loud = BootAnswers(("10.0.0.1",), True, (8089,))
     assert len(still_heard(loud, "10.0.0.1", conductor=True)) == 4
+
+
+def test_a_table_that_moves_is_agreed_on_where_every_member_had_the_same_rows_at_some_moment() -> None:
+    def said(*checksums: int) -> Digest:
+        return Digest(1, tuple(TableDigest("ironic.conductors", 4, one) for one in checksums))
+
+    assert in_common({"seed": said(1, 2, 3), "a": said(3, 4), "b": said(2, 3)}) == {
+        "ironic.conductors": TableDigest("ironic.conductors", 4, 3)
+    }
+    assert in_common({"seed": said(1, 2), "a": said(3, 4)}) == {}
+    assert in_common({"seed": said(1), "a": Digest(1)}) == {}, "a table that a member lacks"

@@ -55,6 +55,7 @@ class Member:
         self.cluster = cluster
         self.different: set[str] = set()
         self.state, self.component, self.gone, self.weight = "Synced", "Primary", False, 1
+        self.addresses = ""
         self.close = UnixServer(path, self._talk).close
 
     def _talk(self, line: socket.socket) -> None:
@@ -98,6 +99,7 @@ class Member:
             "wsrep_last_committed": cluster.seqno(id(self)),
             "wsrep_cluster_state_uuid": "u",
             "wsrep_local_recv_queue": "0",
+            "wsrep_incoming_addresses": self.addresses,
         }
         return [(key, str(value)) for key, value in said.items() if name in ("wsrep_%", key)]
 

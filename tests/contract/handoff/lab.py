@@ -242,17 +242,27 @@ class Lab:
             (store / image).write_bytes(content)
 
     def _keepalived(self) -> None:
-        """VRRP as it ends here: where the seed's keepalived stops, the first node has the VIP; where it starts, the seed has it."""
+        """VRRP as it ends here: where the VIP's holder stops its keepalived, the first other machine has it whose own runs; one that starts
+        has it if nobody has (nopreempt)."""
+        enter = "nsenter --net=/proc/{}/ns/net "
+        flush = [f"{enter.format(one.thread)} ip neighbour flush to {VIP}" for one in self.machines]
 
-        def script(add: int, drop: int) -> list[str]:
-            enter = "nsenter --net=/proc/{}/ns/net "
-            flush = [f"{enter.format(one.thread)} ip neighbour flush to {VIP}" for one in self.machines]
-            gone = f"{enter.format(drop)} ip address delete {VIP}/24 dev eth0"
-            return [gone, f"{enter.format(add)} ip address add {VIP}/24 dev eth0", *flush]
+        def take(one: Machine) -> str:
+            return f"{enter.format(one.thread)} ip address add {VIP}/24 dev eth0"
 
-        seed, node = self.seed.thread, self.nodes[0].thread
-        self.seed.hook("keepalived.service.stop", *script(node, seed))
-        self.seed.hook("keepalived.service.start", *script(seed, node))
+        def held(one: Machine) -> str:
+            return f"{enter.format(one.thread)} ip -o address show to {VIP} | grep -q ."
+
+        def runs(one: Machine) -> str:
+            return f"grep -qx active {one.run}/units/keepalived.service"
+
+        nobody = " && ".join(f"! {held(one)}" for one in self.machines)
+        for machine in self.machines:
+            others = [one for one in self.machines if one is not machine]
+            next_one = "\n".join(f"if {runs(one)}; then {take(one)}; exit 0; fi" for one in others)
+            gone = f"{enter.format(machine.thread)} ip address delete {VIP}/24 dev eth0"
+            machine.hook("keepalived.service.stop", f"{held(machine)} || exit 0", gone, *flush, next_one)
+            machine.hook("keepalived.service.start", f"if {nobody}; then {take(machine)}; fi", *flush)
 
     def _alive(self, name: str) -> set[str]:
         """The workers that the services' own heartbeats know of: a unit that runs."""

@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+from seedvm.member.ready import cut_off
 from seedvm.services.load import installed
 from tests.contract.handoff.lab import Lab, in_a_lab
 from tests.contract.isolated import child, until
@@ -92,3 +93,31 @@ async def test_no_service_is_ready_and_no_vip_wanted_without_a_database_in_the_p
         assert asked(lab, "keystone")[1].startswith("MariaDB does not answer on this machine")
         database.gone = False
         await until(lambda: well(lab) == every)
+
+
+def door(lab: Lab, number: int) -> socket.socket:
+    """A node's own such service, as far as a connection goes."""
+    node = lab.nodes[number]
+    return node.do(lambda: socket.create_server((node.address, 9200)))
+
+
+@in_a_lab
+async def test_a_machine_that_is_cut_off_lets_go_of_the_vip_before_its_database_finds_out(lab: Lab) -> None:
+    lab.galera["seed"].addresses = ",".join(f"{one.address}:0" for one in lab.machines)
+    every = {*installed().apis, "vip"}
+    with rabbit(), ready(lab), door(lab, 0), door(lab, 1):
+        await until(lambda: well(lab) == every)  # one of three is down, and the seed has two votes
+        lab.link(lab.nodes[1], "down")
+        await until(lambda: well(lab) == every)
+        lab.link(lab.nodes[0], "down")
+        await until(lambda: well(lab) == every - {"vip"})
+        assert asked(lab, "vip")[1] == "3 of the 3 other members cannot be reached"
+        lab.galera["seed"].addresses = f"{lab.seed.address}:0"  # the others left in order: it serves alone
+        await until(lambda: well(lab) == every)
+
+
+def test_what_remains_must_be_more_than_what_is_lost() -> None:
+    with socket.create_server(("127.0.0.1", 9200)):
+        reached, lost = "127.0.0.1", "127.0.0.2"
+        assert cut_off(1, []) == "" and cut_off(2, [lost]) == "" and cut_off(1, [reached, lost]) == ""
+        assert cut_off(1, [lost]) and cut_off(1, [reached, lost, lost]) and cut_off(2, [lost, lost])
