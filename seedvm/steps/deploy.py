@@ -118,7 +118,8 @@ class DeployStep:
         if stack is not None and stack.status != "DELETE_IN_PROGRESS":
             servers = await self._servers(cloud, stack)
             for lost in await self._lost(cloud, stack):
-                await heat.mark_unhealthy(cloud, lost, "its server does not exist in Nova")
+                if lost.status.endswith("COMPLETE"):
+                    await heat.mark_unhealthy(cloud, lost, "its server does not exist in Nova")
         if stack is not None and not any(one.made for one in servers):
             report.log(f"no server of the stack ever ran ({stack.status}): the stack is created again")
             if stack.status != "DELETE_IN_PROGRESS":
@@ -200,10 +201,10 @@ class DeployStep:
         return f"the server of node {lost[0].index} does not exist" if lost else ""
 
     async def _lost(self, cloud: Cloud, stack: heat.Stack) -> tuple[heat.Resource, ...]:
-        """Servers that Heat takes for made and that Nova does not have."""
+        """Servers that Heat has an id of, and Nova has not: also such as an earlier run has marked for Heat already."""
         there = {one.id for one in await nova.servers(cloud)}
         made = [one for one in await heat.resources(cloud, stack) if one.kind == SERVER and one.physical]
-        return tuple(one for one in made if one.physical not in there and one.status.endswith("COMPLETE"))
+        return tuple(one for one in made if one.physical not in there)
 
     def _note_in_review(self, node: str, spare: orders.Spare) -> None:
         review = read_review(self.context.state_dir)

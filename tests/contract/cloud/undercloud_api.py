@@ -51,6 +51,7 @@ class UndercloudApi:
     dead: set[str] = field(default_factory=set)
     log: list[tuple[str, str, Any]] = field(default_factory=list)
     rebuilt: list[str] = field(default_factory=list)
+    unhealthy: set[str] = field(default_factory=set)
     golden: str = "golden"
     flavor: bool = False
     key: bool = False
@@ -213,6 +214,7 @@ def _orchestration(api: UndercloudApi, method: str, path: str, body: Any) -> Ans
         being = api.group[int(path.split("/stacks/undercloud-")[1].partition("/")[0])]
         assert body["mark_unhealthy"] and path.endswith("/server")
         being.state = "FAILED"
+        api.unhealthy.add(being.server)
         return 200, None
     if method == "PUT":
         busy = stack["status"] == "IN_PROGRESS" or any(one["status"] == "BUILD" for one in api.servers.values())
@@ -251,7 +253,8 @@ def _resources(api: UndercloudApi) -> list[dict[str, Any]]:
     found = [told("controllers", "OS::Heat::ResourceGroup", api.stack["status"], "group", None)]
     for index, being in api.group.items():
         found.append(told(str(index), "undercloud-node.yaml", being.state, f"nested-{index}", "controllers"))
-        server = "COMPLETE" if being.stage == len(_WAY) - 1 else being.state
+        made = being.stage == len(_WAY) - 1 and being.server not in api.unhealthy
+        server = "COMPLETE" if made else being.state
         found.append(told("server", "OS::Nova::Server", server, being.server, str(index)))
         if server == "COMPLETE":
             found.append(

@@ -124,6 +124,9 @@ async def test_a_golden_image_that_was_built_again_rebuilds_nobody_and_one_node_
             api.golden = "newer"
             api.remove(before[NODE])  # somebody deleted it: Heat does not know
             assert await step.check() == Todo("the server of node 1 does not exist")
+            api.unhealthy.add(before[NODE])  # marked by a run that was killed then
+            api.group[1].state = "FAILED"
+            assert await step.check() == Todo("the server of node 1 does not exist")
             told = Told()
             await step.apply(told)
             assert api.rebuilt == [] and isinstance(await step.check(), Done)
