@@ -15,6 +15,7 @@ from seedvm.foreign.text import printable
 from tui.app import WizardApp
 from tui.backend.engine import EngineClient
 from tui.backend.replay import Replay
+from tui.backend.tour import Tour
 from tui.desk import Terminal
 from tui.line_mode import CLOSED, Talk
 from tui.text.ascii import wants_lines
@@ -34,6 +35,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--images-dir", type=Path, help="image folder for the engine that this wizard starts")
     parser.add_argument(
         "--replay", type=Path, metavar="JOURNAL", help="replay a recorded journal; nothing is started or changed"
+    )
+    parser.add_argument(
+        "--tour",
+        action="store_true",
+        help="with --replay: three minutes through a recorded first install, with captions",
     )
     parser.add_argument("--speed", type=float, default=10.0, help="replay speed: recorded seconds per second (10)")
     parser.add_argument(
@@ -147,6 +153,8 @@ def _say(text: str) -> None:
 
 
 def _link(asked: argparse.Namespace) -> EngineClient:
+    if asked.replay is not None and asked.tour:
+        return Tour(asked.replay)
     if asked.replay is not None:
         return Replay(asked.replay, max(0.0, asked.speed))
     link = EngineClient(asked.state_dir, asked.images_dir)

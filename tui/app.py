@@ -112,6 +112,7 @@ class WizardApp(App[None]):
         self._filters_of = {key: PlainFilter(key) for key in (True, False)}
         self._shown: set[str] = set()
         self._owed: dict[str, bool] = {}
+        self._toured = ""
         self.animation_level = "none"
         for theme in THEMES:
             self.register_theme(theme)
@@ -156,7 +157,14 @@ class WizardApp(App[None]):
             self.view, self.looked = view, True
             self._open_where_needed(view)
             self._see_obeyed(view)
+            self._tour()
             self.tick()
+
+    def _tour(self) -> None:
+        """In a tour, to the page of the scene that begins; between two scenes whoever watches may go where they like."""
+        if self.link.page != self._toured:
+            self._toured = self.link.page
+            self.go(self._toured)
 
     def _open_where_needed(self, view: View) -> None:
         """Whoever comes back to a deployment sees where it stands: the first page that is painted, unless reading takes too long."""

@@ -55,6 +55,7 @@ class Talk:
         self._logged = 0
         self._told = (-1, 0.0)
         self._stale = False
+        self._captioned = ""
 
     async def run(self) -> int:
         """Until the receipt (0), a stop that is not retried (1), or a question without an answer (3)."""
@@ -117,6 +118,9 @@ class Talk:
 
     def _tell(self, view: View) -> None:
         state = view.state
+        if self._link.caption != self._captioned:
+            self._captioned = self._link.caption
+            self._desk.say(f"== {self._captioned}")
         named = names(view.review)
         fresh = state.logged - self._logged
         self._logged = state.logged

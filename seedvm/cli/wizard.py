@@ -34,5 +34,5 @@ def open_screen(args: argparse.Namespace, *more: str) -> int:
     for name in ("site", "replay", "speed", "listen"):
         value = getattr(args, name, None)
         words += [] if value is None else [f"--{name}", str(value)]
-    words += [f"--{name}" for name in ("plain", "web") if getattr(args, name, False)]
+    words += [f"--{name}" for name in ("plain", "web", "tour") if getattr(args, name, False)]
     os.execv(sys.executable, [sys.executable, "-m", "tui", *words, *more])

@@ -67,8 +67,9 @@ def decode(line: str) -> Entry:
     if not isinstance(tree, dict):
         raise ValueError("not a JSON object")
     try:
-        seq, time, site, run, kind = (tree.pop(key) for key in _HEAD[:5])
-        step = tree.pop("step", None)
+        pop = tree.pop  # said five times, not looped over: a long journal is read while somebody waits
+        seq, time, site, run, kind = pop("seq"), pop("time"), pop("site"), pop("run"), pop("event")
+        step = pop("step", None)
     except KeyError as error:
         raise ValueError(f"{error} is missing") from None
     if not (isinstance(seq, int) and isinstance(time, str) and isinstance(site, str) and isinstance(run, str)):

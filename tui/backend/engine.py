@@ -50,13 +50,14 @@ _UNDO_SECONDS = 300.0
 
 class EngineClient:
     """One site's state folder. `images_dir` is handed to the engine where this screen starts it without its unit; `sys_net` is where
-    the kernel tells of NICs."""
+    the kernel tells of NICs. `page` and `caption` lead through a tour, and are empty everywhere else."""
 
     def __init__(self, state_dir: Path, images_dir: Path | None = None, sys_net: Path = SYS_NET) -> None:
         self.state_dir = state_dir
         self.images_dir = images_dir
         self.sys_net = sys_net
         self.view = View()
+        self.page = self.caption = ""
         self._watch = FolderWatch(state_dir)
         self._child: process.Child | None = None
 

@@ -98,6 +98,7 @@ class Page(Screen[None]):
             max_length=200,
             disabled=True,
         )
+        yield Static(id="caption", classes="hidden", markup=False)
         yield Static(id="light", markup=False)
         yield Keys()
 
@@ -137,6 +138,9 @@ class Page(Screen[None]):
         reading = self.shell.gauge.read(state, now, working=view.running, left=safe)
         self._see_needs(view)
         self.query_one("#road", Banner).fill(lambda width: self._road(view, reading, now, width, safe=safe))
+        caption = self.query_one("#caption", Static)
+        caption.set_class(not self.shell.link.caption, "hidden")
+        put(caption, self.shell.link.caption)
         lamp = self.query_one("#light", Static)
         lamp.set_class(safe, "safe")
         lamp.set_class(not safe and state.failure is not None and state.failure.kind == "failed", "failed")
