@@ -271,7 +271,7 @@ async def misbehave(kind: str, request: Request, writer: asyncio.StreamWriter) -
     body = {
         "truncated": answer(200, {"RedfishVersion": "1.0.0"}).raw[:-9],
         "garbage": random.Random(request.path).randbytes(4000),
-        "checksum": answer(200, {"RedfishVersion": 7}).raw,
+        "checksum": answer(200, {"Name": "RedfishVersion", "Systems": "/redfish/v1/Systems"}).raw,
         "echo": answer(200, repr(request).encode()).raw,
         "deep": answer(200, b"[" * 200_000).raw,
     }
