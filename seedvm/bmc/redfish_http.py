@@ -168,6 +168,9 @@ class RedfishHttp:
         """Open a session and return its resource; "" where basic has to do, or where the service does not name it."""
         self.logged_in = False
         root = await self._send("GET", ROOT, None, {})
+        if root.status == 404:  # some services know it without the slash alone
+            bare = await self._send("GET", ROOT.rstrip("/"), None, {})
+            root = bare if bare.status in (200, *CLOSED) else root
         if root.status in BUSY:
             raise Busy(self.address, root.status, _wait(root) or 60.0)  # basic might be refused, and counted
         if root.status != 200 and root.status not in CLOSED:

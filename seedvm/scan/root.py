@@ -1,8 +1,9 @@
 """The Redfish service root of one address, over TLS or in clear, with what the certificate says.
 
-The service root needs no login (DMTF DSP0266 section 6.6) and none is sent. The certificate is kept as evidence and not verified: a BMC out
-of the box has a self-signed one. TLS that is too old for a password is good enough to look, and is noted. Redirects are followed on the
-same scheme, host and port. Refuses answers over 256 KiB and anything that is not JSON; why a host that is there has no root is a remark.
+The service root needs no login (DMTF DSP0266 section 6.6) and none is sent. Who has no such path is asked for it without its slash. The
+certificate is kept as evidence and not verified: a BMC out of the box has a self-signed one. TLS that is too old for a password is good
+enough to look, and is noted. Redirects are followed on the same scheme, host and port. Refuses answers over 256 KiB and anything that is
+not JSON; why a host that is there has no root is a remark.
 """
 
 from __future__ import annotations
@@ -194,7 +195,11 @@ async def _talk(address: str, port: int, *, tls: bool, dialler: _Dialler) -> Pro
     try:
         async with asyncio.timeout(TALK_SECONDS) as dialler.limit:
             answer = await client.request("GET", PATH, headers=HEADERS, seconds=LONGEST_SECONDS)
-        return _probe(answer, client, port)
+            found = _probe(answer, client, port)
+            if answer.status == 404:
+                bare = await client.request("GET", PATH.rstrip("/"), headers=HEADERS, seconds=LONGEST_SECONDS)
+                found = _probe(bare, client, port) if bare.status in (200, 401) else found
+        return found
     except TimeoutError:
         missing = "no end of the TLS handshake" if tls and not client.certificate else f"no answer to GET {PATH}"
         return Probe(remark=f"port {port}: {missing} within {TALK_SECONDS:g} s")

@@ -33,6 +33,16 @@ async def test_a_root_that_moved_is_followed(tmp_path: Path) -> None:
     assert (await tried(tmp_path, Script({V1: root}))).proven.system
 
 
+async def test_a_root_that_is_known_without_its_slash_alone_is_asked_for_there(tmp_path: Path) -> None:
+    seen = await tried(tmp_path, Script({V1: bare_root_only}))
+    assert seen.proven.system and seen.findings == {}
+    assert len(seen.bmc.asked("POST", SESSIONS)) == 1
+
+
+def bare_root_only(request: Any) -> Reply | None:
+    return Reply(404, b"", first=True) if request.path.endswith("/") else Reply(fields=LINKED)
+
+
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 async def test_a_redirect_to_another_port_is_not_followed_and_said(tmp_path: Path, status: int) -> None:
     seen = await tried(tmp_path, {V1: redirect("https://127.0.0.1:8080/redfish/v1/", status)})

@@ -146,6 +146,10 @@ HOSTS = (
         said="the connection was closed before an answer",
     ),
     Odd("a drip in the handshake", {}, Tls(drip=0.5), listed=False, said="no end of the TLS handshake within 8 s"),
+    Odd(
+        "a root without its slash alone",
+        {ROOT: lambda asked: Reply(404, b"", first=True) if asked.path[-1] == "/" else None},
+    ),
 )
 
 
