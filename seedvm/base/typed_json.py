@@ -8,6 +8,7 @@ not name is ignored, so that an older program can read what a newer one wrote.
 from __future__ import annotations
 
 import dataclasses
+import json
 import types
 from collections.abc import Mapping
 from functools import cache
@@ -26,6 +27,21 @@ def decode(kind: type[T], tree: object, what: str) -> T:
         return _decode(kind, tree, "")
     except _WrongError as error:
         raise SeedvmError(f"{what} has an unexpected format", why=str(error)) from None
+
+
+def parse_own(raw: bytes) -> object:
+    """A JSON file of our own. One that is damaged is a ValueError that says in words what is wrong, and in which line."""
+    try:
+        return json.loads(raw.decode())
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise ValueError(f"line {line}: the byte {raw[error.start]:#04x} is not UTF-8") from None
+    except json.JSONDecodeError as error:
+        if not raw.strip(b"\0 \t\r\n"):
+            raise ValueError("it is empty") from None
+        raise ValueError(f"line {error.lineno}, column {error.colno}: no JSON ({error.msg})") from None
+    except (ValueError, RecursionError):
+        raise ValueError("it holds a number without end, or is nested without end") from None
 
 
 def encode(value: object, *, reveal: bool = False) -> JSON:

@@ -15,6 +15,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -26,6 +27,7 @@ from seedvm.base.file_lock import LOOK_AGAIN, locked, try_lock
 from seedvm.base.files import write_private
 from seedvm.base.group_commit import Together
 from seedvm.base.secret import Secret
+from seedvm.base.typed_json import decode, parse_own
 from seedvm.site.accounts import Candidate
 
 WINDOW_SECONDS = 3600.0  # the longest lock-out in seedvm.bmc.quirks; a known vendor's own window may be shorter
@@ -61,10 +63,10 @@ class Hold:
 
 @dataclass(frozen=True)
 class _Book:
-    """The file."""
+    """The file; `salt` is hexadecimal. One without `attempts` is not taken for one without failures."""
 
     salt: str
-    attempts: tuple[Attempt, ...] = ()
+    attempts: tuple[Attempt, ...]
     holds: tuple[Hold, ...] = ()
 
 
@@ -199,17 +201,21 @@ class Ledger:
 
     def _read(self) -> _Book:
         try:
-            tree = json.loads(self._file.read_text())
-            attempts = tuple(Attempt(**row) for row in tree["attempts"])
-            return _Book(str(tree["salt"]), attempts, tuple(Hold(**row) for row in tree.get("holds", ())))
+            book = decode(_Book, parse_own(self._file.read_bytes()), str(self._file))
+            if not re.fullmatch(r"([0-9a-f]{2})+", book.salt):
+                raise ValueError("its salt is not hexadecimal")
+            return book
         except FileNotFoundError:
-            return _Book(os.urandom(16).hex())
-        except (ValueError, KeyError, TypeError) as error:
-            raise SeedvmError(
-                f"{self._file} cannot be read",
-                why=f"{type(error).__name__}; without this file, an account could be locked",
-                hint="move the file away only if no login was attempted in the last hour",
-            ) from None
+            return _Book(os.urandom(16).hex(), ())
+        except SeedvmError as error:
+            why = error.why
+        except ValueError as error:
+            why = str(error)
+        raise SeedvmError(
+            f"{self._file} cannot be read",
+            why=f"{why}; without this file, an account could be locked",
+            hint="restore it from a copy; move it away only if no login was attempted in the last hour",
+        )
 
     def _write(self, book: _Book) -> None:
         oldest = time.time() - KEPT_SECONDS

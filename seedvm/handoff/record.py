@@ -15,7 +15,7 @@ from typing import Any
 from seedvm.base.errors import SeedvmError
 from seedvm.base.files import write_private
 from seedvm.base.secret import Secret
-from seedvm.base.typed_json import decode, encode, encode_record
+from seedvm.base.typed_json import decode, encode, encode_record, parse_own
 from seedvm.handoff.compare import DatabaseDigest
 from seedvm.handoff.services import Ids, ListedImage
 from seedvm.member.rehearse import Rehearsal
@@ -153,12 +153,12 @@ def load(state_dir: Path) -> Record:
     """What earlier phases measured; an empty Record where there is no file."""
     path = state_dir / FILE
     try:
-        tree = json.loads(path.read_text())
+        tree = parse_own(path.read_bytes())
         return decode(Record, tree if isinstance(tree, dict) and "format" in tree else _of_format_1(tree), str(path))
     except FileNotFoundError:
         return Record()
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        why = f"{type(error).__name__}: {error}"
+    except ValueError as error:
+        why = str(error)
     except SeedvmError as error:
         why = error.why
     hint = "restore it from a copy; without it this hand-off gets no receipt. The nodes keep their own record of COMMIT"
@@ -187,7 +187,7 @@ def carried(record: Record, saved: float, key: Secret) -> str:
 def brought(text: str, key: Secret, source: str) -> tuple[float, Record]:
     """When a record that a node kept was written, and the record; a SeedvmError where it was not made with this recovery key."""
     try:
-        kept = decode(_Carried, json.loads(text), source)
+        kept = decode(_Carried, parse_own(text.encode(errors="replace")), source)
     except ValueError as error:
         raise SeedvmError(f"{source} cannot be read", why=str(error)) from None
     if kept.proof != _proof(kept.record, kept.saved, key):
@@ -199,8 +199,20 @@ def _proof(record: Record, saved: float, key: Secret) -> str:
     return proof(key, json.dumps([saved, encode(record)], sort_keys=True).encode())
 
 
-def _of_format_1(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """The flat file that versions up to 0.1.0 wrote, key by key, as each phase noted it."""
+def _of_format_1(tree: object) -> dict[str, Any]:
+    """The flat file that versions up to 0.1.0 wrote. Raises ValueError where it is damaged."""
+    try:
+        if not isinstance(tree, dict):
+            raise ValueError("it is not an object")
+        return _from_format_1(tree)
+    except KeyError as error:
+        raise ValueError(f"as a file of version 0.1 it lacks {error.args[0]}") from None
+    except TypeError:
+        raise ValueError("as a file of version 0.1 its compare is not an object") from None
+
+
+def _from_format_1(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Key by key, as each phase noted it."""
     found: dict[str, Any] = {"began": tree.get("times", {})}
     found |= {
         key: tree[key] for key in ("canary", "hold_since", "watch", "rehearsal_token", "rehearsal") if key in tree

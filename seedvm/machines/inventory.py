@@ -7,7 +7,7 @@ change is one atomic write under a lock. Refuses keys it does not know, so that 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from seedvm.base.addresses import order
 from seedvm.base.errors import SeedvmError
 from seedvm.base.file_lock import locked
 from seedvm.base.files import write_private
+from seedvm.base.typed_json import parse_own
 
 FILE = "inventory.json"
 
@@ -118,16 +119,16 @@ def load(state_dir: Path) -> Inventory:
     """The inventory; an empty one when nothing was scanned yet."""
     path = state_dir / FILE
     try:
-        tree = json.loads(path.read_text())
-        return Inventory(tuple(tree["ranges"]), tuple(_machine(row) for row in tree["machines"]))
+        tree = parse_own(path.read_bytes())
+        ranges, rows = _list(tree, "ranges"), _list(tree, "machines")
+        return Inventory(tuple(map(str, ranges)), tuple(_machine(row, at) for at, row in enumerate(rows, 1)))
     except FileNotFoundError:
         return Inventory()
-    except (ValueError, KeyError, TypeError) as error:
-        raise SeedvmError(
-            f"{path} cannot be read",
-            why=f"{type(error).__name__}: {error}",
-            hint="move the file away; the next run scans again",
-        ) from None
+    except ValueError as error:
+        hint = (
+            "correct it, or move the file away: the next run scans again, and the proven accounts stay in secrets.yaml"
+        )
+        raise SeedvmError(f"{path} cannot be read", why=str(error), hint=hint) from None
 
 
 def save(state_dir: Path, inventory: Inventory) -> None:
@@ -165,13 +166,24 @@ def _lock(state_dir: Path) -> Path:
     return state_dir / f".{FILE}.lock"
 
 
-def _machine(row: Mapping[str, Any]) -> KnownMachine:
+def _list(tree: object, name: str) -> list[Any]:
+    found = tree.get(name) if isinstance(tree, dict) else None
+    if not isinstance(found, list):
+        raise ValueError(f"it has no list of {name}")
+    return found
+
+
+def _machine(row: object, at: int) -> KnownMachine:
+    """A machine of the file, the one at the place `at`. Raises ValueError with what is wrong with it."""
+    if not isinstance(row, dict) or not isinstance(row.get("bmc"), str):
+        raise ValueError(f"machine {at} in it has no bmc")
     unknown = set(row) - {one.name for one in fields(KnownMachine)}
     if unknown:
-        raise ValueError(f"unknown key {', '.join(sorted(unknown))}")
-    values = dict(row)
-    values["findings"] = tuple(Finding(**one) for one in row.get("findings", ()))
-    values["facts"] = tuple(MachineFact(**one) for one in row.get("facts", ()))
-    for name in ("protocols", "macs"):
-        values[name] = tuple(row.get(name, ()))
+        raise ValueError(f"machine {row['bmc']}: unknown key {', '.join(sorted(unknown))}")
+    values: dict[str, Any] = dict(row)
+    for name, kind in (("findings", Finding), ("facts", MachineFact), ("protocols", str), ("macs", str)):
+        try:
+            values[name] = tuple(one if kind is str else kind(**one) for one in row.get(name, ()))
+        except TypeError:
+            raise ValueError(f"machine {row['bmc']}: its {name} are not what this version writes") from None
     return KnownMachine(**values)

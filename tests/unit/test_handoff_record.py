@@ -119,10 +119,23 @@ def test_the_first_time_of_a_phase_counts_and_phases_keep_their_order() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", '{"format": 2, "hold_since": "soon"}', '{"ids_before": {}}', '{"compare": {"seqno": 1}}', "{"]
+    "text",
+    [
+        "",
+        "[]",
+        "[" * 100_000,
+        '{"compare": 7}',
+        '{"times": [], "committed": 7}',
+        '{"format": 2, "hold_since": "soon"}',
+        '{"ids_before": {}}',
+        '{"compare": {"seqno": 1}}',
+        "{",
+    ],
 )
 def test_a_file_that_is_not_understood_is_an_error_and_not_an_empty_record(tmp_path: Path, text: str) -> None:
     (tmp_path / FILE).write_text(text)
     with pytest.raises(SeedvmError, match=r"handoff\.json has an unexpected format") as refused:
         load(tmp_path)
     assert "restore it" in refused.value.hint
+    assert refused.value.why and "Error" not in refused.value.why
+    assert (tmp_path / FILE).read_text() == text

@@ -132,10 +132,28 @@ async def test_no_password_stands_in_the_file(tmp_path: Path) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
-def test_a_ledger_that_cannot_be_read_stops_everything(tmp_path: Path) -> None:
-    (tmp_path / "bmc-ledger.json").write_text("{")
-    with pytest.raises(SeedvmError, match="cannot be read"):
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        (b"{", "line 1, column 2: no JSON"),
+        (b'{"salt":\n"\xff"}', "line 2: the byte 0xff is not UTF-8"),
+        (b"\0\0\0", "it is empty"),
+        (b"[" * 100_000, "nested without end"),
+        (b"9" * 5000, "a number without end"),
+        (b"[]", "it is not an object"),
+        (b'{"salt": "00"}', "attempts is missing"),
+        (b'{"salt": "zz", "attempts": []}', "salt"),
+        (b'{"salt": "00", "attempts": [{"address": "a"}]}', "attempts[0].user is missing"),
+    ],
+)
+def test_a_ledger_that_cannot_be_read_stops_everything_and_says_where_it_is_damaged(
+    tmp_path: Path, raw: bytes, why: str
+) -> None:
+    (tmp_path / "bmc-ledger.json").write_bytes(raw)
+    with pytest.raises(SeedvmError, match="cannot be read") as refused:
         Ledger(tmp_path).wait_seconds(ADDRESS, "admin", Secret("a"))
+    assert why in refused.value.why and "Error" not in refused.value.why
+    assert (tmp_path / "bmc-ledger.json").read_bytes() == raw
 
 
 def test_the_fingerprint_changes_with_the_candidates_and_survives_a_restart(tmp_path: Path) -> None:
