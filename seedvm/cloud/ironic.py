@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from seedvm.base.addresses import order
 from seedvm.base.errors import SeedvmError
 from seedvm.base.item import Item
 from seedvm.cloud.connection import Cloud
-from seedvm.foreign.text import shown
+from seedvm.foreign.text import exact, shown
 from seedvm.machines.hardware import Hardware
 
 SITE = "seedvm_site"
@@ -92,7 +92,7 @@ class Node:
             step=shown(said.item("deploy_step").text("step", "")),
             inspected=said.text("inspection_finished_at", ""),
             boot_mode=said.text("boot_mode", ""),
-            agent=urlsplit(said.item("driver_internal_info").text("agent_url", "")).hostname or "",
+            agent=_host(said.item("driver_internal_info").text("agent_url", "")),
         )
 
     @property
@@ -116,8 +116,15 @@ class Conductor:
 
 async def nodes(cloud: Cloud, site: str) -> tuple[Node, ...]:
     """The nodes of our site, by BMC address."""
-    found = map(Node.of, await cloud.list_all("ironic", f"/nodes?fields={_FIELDS}", "nodes"))
-    return tuple(sorted((node for node in found if node.site == site), key=lambda node: order(node.bmc)))
+    listed = await cloud.list_all("ironic", f"/nodes?fields={_FIELDS}", "nodes")
+    found = [Node.of(one) for one in listed if _is_of(one, site)]
+    return tuple(sorted(found, key=lambda node: order(node.bmc)))
+
+
+def _is_of(said: Item, site: str) -> bool:
+    """Whether a node is our site's; those of others may hold what we cannot read."""
+    extra = said.tree.get("extra")
+    return isinstance(extra, dict) and extra.get(SITE) == site
 
 
 async def node(cloud: Cloud, node_id: str) -> Node:
@@ -128,9 +135,26 @@ async def last_fault(cloud: Cloud, node_id: str, since: str) -> str:
     """Why the node last failed since then (RFC 3339), by its history, which keeps what `last_error` forgets and Nova cuts short. Blank
     where it tells of nothing."""
     found = await cloud.list_all("ironic", f"/nodes/{node_id}/history?detail=true", "history")
-    begin = datetime.fromisoformat(since)
-    events = [one.text("event", "") for one in found if datetime.fromisoformat(one.text("created_at")) >= begin]
+    begin = _time(since)
+    events = [one.text("event", "") for one in found if _time(one.text("created_at", "")) >= begin]
     return innermost(events[-1]) if events else ""
+
+
+def _host(url: str) -> str:
+    """The host of a URL that a ramdisk gave; "" where it is none."""
+    try:
+        return urlsplit(exact(url)).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _time(text: str) -> datetime:
+    """RFC 3339; a time without an offset is UTC, as Ironic's are."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def innermost(words: str) -> str:

@@ -14,6 +14,7 @@ from seedvm.base.item import Item
 from seedvm.foreign.text import shown
 
 _WORDS = 400
+_READ = 8192  # characters of a page: the time for its tags grows by the square
 _PASSING = (429, 500, 502, 503, 504)  # a service that starts, has lost its database for a moment, or has too much to do
 _MESSAGES = ("error_message", "faultstring", "message", "detail")
 _UNSEEN = re.compile(r"<(head|style|script)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
@@ -68,6 +69,7 @@ class Answer:
 
 def words(text: str) -> str:
     """The text of a page or of a message with some HTML in it, on one line."""
+    text = text[:_READ]
     plain = _TAG.sub(" ", _UNSEEN.sub(" ", text)) if "<" in text else text
     return shown(html.unescape(plain), _WORDS)
 
@@ -93,7 +95,7 @@ def cause(error: BaseException) -> str:
 def _message(text: str) -> str:
     try:
         tree: object = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return words(text)
     found = _inner(tree, 0)
     return words(found if found else json.dumps(tree)) if tree else ""
@@ -104,7 +106,7 @@ def _inner(tree: object, depth: int) -> str:
     if isinstance(tree, str) and tree.startswith("{"):
         try:
             return _inner(json.loads(tree), depth) or tree
-        except ValueError:
+        except (ValueError, RecursionError):
             return tree
     if isinstance(tree, list) and tree:
         return _inner(tree[0], depth)

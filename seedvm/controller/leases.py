@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from seedvm.foreign.numbers import decimal
+
 FILE = Path("/var/lib/ironic/dhcp/leases")
 RAMDISK = "deploy-ramdisk-"  # how the host name begins that the ramdisk asks with, see elements/deploy-ramdisk
 
@@ -33,6 +35,6 @@ def leases(path: Path = FILE) -> dict[str, Lease]:
         return {}
     found = {}
     for words in map(str.split, lines):
-        if len(words) >= 4 and words[0].isdigit():
-            found[words[1].lower()] = Lease(int(words[0]), words[2], "" if words[3] == "*" else words[3])
+        if len(words) >= 4 and (expires := decimal(words[0], 0, 2**63)) is not None:
+            found[words[1].lower()] = Lease(expires, words[2], "" if words[3] == "*" else words[3])
     return found

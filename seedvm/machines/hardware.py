@@ -23,6 +23,7 @@ from seedvm.wire.ether import Lldp, parse_lldp
 NOT_READ = "not read"
 HINTS = ("serial", "wwn_with_extension", "wwn")  # by what Ironic can find a disk again, in this order
 MOST_HINT, MOST_NAME = 1024, 255
+MOST_MBPS = 10_000_000  # Linux has 2**32 - 1 for a speed that is unknown
 _MOST_SHOWN = 4
 _KINDS = {
     "LVM2_member": "LVM physical volume",
@@ -65,8 +66,8 @@ class Nic:
 
 @dataclass(frozen=True)
 class Hardware:
-    """A whole machine. Memory in MiB; `boot_mac` is the NIC that it booted from; `boot_mode` is "bios", "uefi" or empty;
-    `clock_ahead` in seconds, None where it was not read."""
+    """A whole machine. CPUs, memory in MiB and the size of a disk are 0 where they were not read; `boot_mac` is the NIC that it booted
+    from; `boot_mode` is "bios", "uefi" or empty; `clock_ahead` in seconds, None where it was not read."""
 
     cpus: int
     memory_mib: int
@@ -84,7 +85,8 @@ class Hardware:
     def boot_nic(self) -> Nic | None:
         """The NIC that it booted from; where the ramdisk does not know, its only one with a link."""
         linked = [one for one in self.nics if one.carrier]
-        return next((one for one in self.nics if one.mac == self.boot_mac), linked[0] if len(linked) == 1 else None)
+        known = (one for one in self.nics if one.mac and one.mac == self.boot_mac)
+        return next(known, linked[0] if len(linked) == 1 else None)
 
     @classmethod
     def of(cls, said: Mapping[str, object], finished_at: str = "") -> Hardware:
@@ -163,7 +165,7 @@ def _nic(one: Mapping[str, object], links: Mapping[str, object], lldp: Mapping[s
     return Nic(
         name=name,
         mac=_mac(one.get("mac_address")),
-        mbps=_number(speed) or None,
+        mbps=integer(speed, 1, MOST_MBPS),
         carrier=one.get("has_carrier") is True,
         switch=(neighbour.system or neighbour.chassis) if neighbour else "",
         port=neighbour.port if neighbour else "",
@@ -175,7 +177,7 @@ def _neighbour(tlvs: object) -> Lldp | None:
     if not isinstance(tlvs, list):
         return None
     with contextlib.suppress(ValueError, TypeError, struct.error, WireError):
-        raw = [(int(kind), bytes.fromhex(value)) for kind, value in tlvs]
+        raw = [(integer(kind, 0, 127) or 0, bytes.fromhex(value)) for kind, value in tlvs]
         return parse_lldp(b"".join(struct.pack(">H", kind << 9 | len(value)) + value for kind, value in raw))
     return None
 

@@ -22,6 +22,7 @@ _OPERATOR = re.compile(
     r"\s*(s?(==|!=|<=|>=|<|>)|=|<(in|or|all-in|range-in)>)", re.IGNORECASE
 )  # of oslo.utils' specs_matcher
 _GROW = "add what is missing, or exclude the machine"
+_READ_AGAIN = "run again: it is inspected again; if this continues, exclude the machine"
 _MEMORY_KEPT_BACK = 0.05  # firmware and kernel keep some of what was bought
 
 
@@ -48,7 +49,8 @@ class Assignment:
 
 
 def falls(found: Hardware, needs: Needs) -> tuple[Fall, ...]:
-    """At which requirements a machine falls; empty when it is fit. What could not be read is not held against it."""
+    """At which requirements a machine falls; empty when it is fit. CPUs, memory and disks must be known; what else could not be read is not
+    held against it."""
     said = []
     if found.architecture not in ("", ARCHITECTURE):
         said.append(
@@ -59,14 +61,17 @@ def falls(found: Hardware, needs: Needs) -> tuple[Fall, ...]:
             )
         )
     if found.cpus < needs.cpus:
-        said.append(Fall("cpus", f"{found.cpus} CPUs, {needs.cpus} required", _GROW))
+        said.append(_short("cpus", found.cpus, f"{found.cpus} CPUs", "number of CPUs", f"{needs.cpus}"))
     if found.memory_mib < needs.memory_mib * (1 - _MEMORY_KEPT_BACK):
-        said.append(Fall("memory", f"{found.memory_mib} MiB of memory, {needs.memory_mib} required", _GROW))
+        has = f"{found.memory_mib} MiB of memory"
+        said.append(_short("memory", found.memory_mib, has, "amount of memory", f"{needs.memory_mib}"))
     disk = root_disk(found, needs)
     if disk is None:
         largest = max((one.size for one in found.disks), default=0)
-        reason = f"largest disk {largest / 2**30:.0f} GiB, {needs.disk_gib} required" if largest else "no disk"
-        said.append(Fall("disk", reason, _GROW))
+        has = f"largest disk {largest / 2**30:.0f} GiB"
+        none = Fall("disk", "no disk", _GROW)
+        short = _short("disk", largest, has, "size of its disks", f"{needs.disk_gib}")
+        said.append(short if found.disks else none)
     elif root_hint(found, disk) is None:
         cure = "exclude the machine, or configure its disk controller to report a serial number"
         said.append(Fall("serial", f"{disk.device} has no unique serial number or WWN to identify it by", cure))
@@ -75,6 +80,13 @@ def falls(found: Hardware, needs: Needs) -> tuple[Fall, ...]:
         cure = "set its clock to UTC in its firmware setup; otherwise the agent's certificate is rejected"
         said.append(Fall("clock", _of_clock(found.clock_ahead or 0), cure))
     return tuple(said)
+
+
+def _short(requirement: str, read: int, has: str, what: str, wanted: str) -> Fall:
+    """Too little of something; where it was not `read`, that is said and not that there is none."""
+    if read:
+        return Fall(requirement, f"{has}, {wanted} required", _GROW)
+    return Fall(requirement, f"the inspection did not read the {what}, {wanted} required", _READ_AGAIN)
 
 
 def remarks(found: Hardware) -> tuple[str, ...]:

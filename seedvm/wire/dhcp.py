@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from seedvm.foreign.identity import mac_of_bytes
 from seedvm.foreign.text import shown_bytes
 from seedvm.wire import WireError
 
@@ -65,12 +66,15 @@ def parse_dhcp(data: bytes) -> Dhcp:
     kind = options.get(53, b"")
     if len(kind) != 1:
         raise WireError("DHCP: no message type")
+    mac = mac_of_bytes(data[28:34])
+    if mac is None:
+        raise WireError("DHCP: the client's address is a group's, or zero")
     server, uuid, arch = options.get(54, b""), options.get(97, b""), options.get(93, b"")
     return Dhcp(
         request=data[0] == 1,
         kind=kind[0],
         transaction=int.from_bytes(data[4:8], "big"),
-        mac=mac_text(data[28:34]),
+        mac=mac,
         server=_address(server) if len(server) == 4 else None,
         client_uuid=uuid[1:] if len(uuid) == 17 and uuid[0] == 0 else None,
         vendor_class=shown_bytes(options.get(60)),

@@ -174,7 +174,7 @@ def parse_udp(frame: Frame) -> Datagram:
     """Decode the UDP datagram of a frame."""
     data = frame.payload
     if frame.kind == IPV4:
-        if len(data) < 20 or data[0] >> 4 != 4 or data[9] != UDP:
+        if len(data) < 20 or data[0] >> 4 != 4 or data[0] & 0x0F < 5 or data[9] != UDP:
             raise WireError("not UDP over IPv4")
         if struct.unpack_from(">H", data, 6)[0] & 0x3FFF:
             raise WireError("a fragment")

@@ -58,7 +58,20 @@ def test_a_ramdisk_without_our_collector_leaves_it_unknown() -> None:
     assert said.boot_nic == Nic("eth0", "52:54:00:aa:00:01", None, True)
 
 
-@pytest.mark.parametrize("tlvs", [[], [[1, "zz"]], [[2, "07"]], [["a", "07"]], None, [[1, "04" + "00" * 700]]])
+@pytest.mark.parametrize(
+    "tlvs",
+    [
+        [],
+        [[float("inf"), "07"]],
+        [[10**400, "07"]],
+        [[None, None]],
+        [[1, "zz"]],
+        [[2, "07"]],
+        [["a", "07"]],
+        None,
+        [[1, "04" + "00" * 700]],
+    ],
+)
 def test_a_switch_that_speaks_nonsense_is_no_switch(tlvs: Any) -> None:
     nic = found(lldp_raw={"eth0": tlvs}).boot_nic
     assert nic is not None
@@ -119,3 +132,18 @@ def test_whatever_a_machine_tells_is_read_or_passed_by(place: str, name: str, in
     for planted in (value, {inside: value}, [{inside: value}]):
         assert Hardware.of({**whole, place: {**whole[place], name: planted}}, ENDED).product is not None
     assert isinstance(holds({**CONTENTS, inside: value}), str)
+
+
+def test_a_nic_whose_mac_cannot_be_read_is_not_the_one_that_it_booted_from() -> None:
+    nics = [
+        {"name": "eth0", "mac_address": "nonsense", "has_carrier": False},
+        {"name": "eth1", "mac_address": "52:54:00:aa:00:02", "has_carrier": True},
+    ]
+    said = Hardware.of({"inventory": {"interfaces": nics, "boot": {"pxe_interface": None}}})
+    assert said.boot_nic == said.nics[1]
+
+
+@pytest.mark.parametrize("speed", [-1, 0, 4294967295, "1000", float("nan"), True, None])
+def test_a_speed_that_the_kernel_does_not_know_is_unknown(speed: object) -> None:
+    nic = found(seedvm={"links": {"eth0": speed}}).boot_nic
+    assert nic is not None and nic.mbps is None

@@ -35,6 +35,13 @@ def test_every_requirement_that_it_falls_short_of_is_named() -> None:
     assert "4 GiB, 12 required" in said[2].reason
 
 
+def test_what_was_not_read_is_not_said_to_be_none() -> None:
+    said = falls(found(memory=0, disks=((0, "S1"),), cpus=0), NEEDS)
+    assert [one.requirement for one in said] == ["cpus", "memory", "disk"]
+    assert all(one.reason.startswith("the inspection did not read the ") for one in said)
+    assert falls(found(disks=()), NEEDS)[0].reason == "no disk"
+
+
 def test_a_disk_without_serial_cannot_be_known_again() -> None:
     assert [one.requirement for one in falls(found(disks=((20, ""),)), NEEDS)] == ["serial"]
 

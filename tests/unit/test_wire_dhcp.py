@@ -39,6 +39,14 @@ def test_option_97_and_93_are_read() -> None:
     assert said.architecture == 7
 
 
+@pytest.mark.parametrize("address", [bytes(6), b"\xff" * 6, b"\x01\0\x5e\0\0\1"])
+def test_a_clients_address_that_is_no_nics_is_refused(address: bytes) -> None:
+    frame = dhcp.discover_frame(MAC, 7)
+    at = 14 + 20 + 8 + 28
+    with pytest.raises(WireError, match="a group's, or zero"):
+        dhcp.parse_frame(frame[:at] + address + frame[at + 6 :])
+
+
 def test_an_option_that_runs_over_the_end_is_refused() -> None:
     with pytest.raises(WireError, match="over the end"):
         dhcp.parse_frame(with_options(bytes((53, 1, 1, 97, 200, 0))))
