@@ -269,6 +269,11 @@ def _wipe(args: argparse.Namespace) -> int:
             say(f"  {path} ({path.stat().st_blocks * 512 >> 20} MiB)")
         for change in changes.pending(place.changes):
             say(f"  undone: {change}")
+        if place.files():
+            say(
+                "with the disk go the seed's clouds.yaml and receipt; after the hand-off each controller keeps both in /var/lib/seedvm,"
+            )
+            say("and the site's secrets sealed: only the recovery key (seedvm bundle key) opens those")
         if not _named(args, place):
             return EXIT_BLOCKED
         seed.wipe(hypervisor, place, say)

@@ -27,7 +27,14 @@ def page(receipt: Receipt, key: str = "") -> str:
         f"VIP:      {receipt.vip}, moved to {receipt.vip_holder or 'a node that is not known any more'}",
         "Members:  " + ", ".join(f"{one.name} ({one.address})" for one in receipt.members),
     ]
-    parts = (_doubted(receipt), _measured(receipt), _compared(receipt), _rehearsed(receipt), _signed(receipt, key))
+    parts = (
+        _doubted(receipt),
+        _measured(receipt),
+        _compared(receipt),
+        _rehearsed(receipt),
+        _to_do(receipt),
+        _signed(receipt, key),
+    )
     return "\n".join([*head, *(line for part in parts if part for line in ("", *part))]) + "\n"
 
 
@@ -48,7 +55,7 @@ def _doubted(receipt: Receipt) -> list[str]:
 def _measured(receipt: Receipt) -> list[str]:
     before, owned, pause = receipt.quiesced, receipt.owned, receipt.write_pause_seconds
     return [
-        "Phases:   " + ", ".join(f"{phase} {utc(began)}" for phase, began in receipt.phases.items()),
+        "Begun:    " + ", ".join(f"{phase} {utc(began)}" for phase, began in receipt.phases.items()),
         f"IDs:      {owned.ids_changed} changed or gone; compared before and after: "
         + (", ".join(f"{len(ids)} {kind}" for kind, ids in before.ids.items()) if before else "none"),
         f"Reboots:  {owned.node_reboots} nodes rebooted during the hand-off",
@@ -86,6 +93,20 @@ def _rehearsed(receipt: Receipt) -> list[str]:
         *(f"  {name}: {part.said} ({part.seconds} s)" for name, part in rehearsal.parts.items()),
         "",
         f"Remains:  {REMAINS}",
+    ]
+
+
+def _to_do(receipt: Receipt) -> list[str]:
+    """What is to be done before the laptop goes; nothing of it while it may not."""
+    if not receipt.may_leave:
+        return []
+    return [
+        "Before the laptop goes:",
+        "  [ ] keep this receipt, receipt.json and clouds.yaml; each controller has them in /var/lib/seedvm",
+        "  [ ] keep the recovery key: it opens the secrets that each controller keeps sealed",
+        "  [ ] switch off: the seed does it by itself; its VM: seedvm host down",
+        "  [ ] clear up: seedvm host wipe",
+        "  [ ] pull the laptop's cables, to the provisioning network and to the BMCs",
     ]
 
 

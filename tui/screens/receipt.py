@@ -15,10 +15,13 @@ from textual.widgets import Input, Static
 from seedvm.base.errors import SeedvmError
 from seedvm.site.doubts import Doubt
 from tui.screens.page import Page, matches, put
+from tui.state.files import ShownReceipt
 from tui.state.watcher import View
 from tui.text.format import fit
+from tui.text.leaving import leave_lines
 from tui.text.progress import light
 from tui.widgets.lines import Lines
+from tui.widgets.paint import Line
 
 _INDENT = " " * 10
 """The column of the receipt's values."""
@@ -33,7 +36,9 @@ class ReceiptPage(Page):
     HELP: ClassVar[str] = """\
 The receipt is the engine's signed statement, written after the undercloud has
 worked with the seed cut off. SAFE TO LEAVE: YES is shown only if the receipt
-says so. The files receipt.json and receipt.txt have the same content.
+says so. The files receipt.json and receipt.txt have the same content. Above
+it stands what is to be done before the laptop goes, what was proved, and
+which machines are left undone.
 
 What could not be measured is a doubt with a name. The laptop stays until
 each doubt is gone or accepted. To accept one press y, type its name exactly
@@ -77,17 +82,22 @@ y   accept a doubt      r  start the engine again, which measures again
             self.query_one("#verdict", Static),
             "The laptop can be disconnected now." if safe else f"Do not disconnect the laptop yet: {because}",
         )
+        self.query_one("#verdict").set_class(safe, "hidden")
+        top = safe and not self.wanted
+        evidence.fill(
+            lambda width: [*(leave_lines(view, width) if top else ()), *self._lines(receipt, width, below=top)]
+        )
+
+    def _lines(self, receipt: ShownReceipt, width: int, *, below: bool) -> list[Line]:
+        head: list[Line] = [[("", "")], [("The receipt", "strong")]] if below else []
         if receipt.page:
             shown = [line for line in receipt.page if matches(line, self.wanted)]
-            evidence.fill(lambda width: [[(part, "")] for line in shown for part in _parts(line, width)])
-            return
-        evidence.fill(
-            lambda width: [
-                [(fit(name, 36) + " ", "dim"), (fit(value, max(1, width - 37)).rstrip(), "")]
-                for name, value in receipt.lines
-                if matches(f"{name} {value}", self.wanted)
-            ]
-        )
+            return [*head, *([(part, "")] for line in shown for part in _parts(line, width))]
+        figures = [one for one in receipt.lines if matches(f"{one[0]} {one[1]}", self.wanted)]
+        return [
+            *head,
+            *([(fit(name, 36) + " ", "dim"), (fit(value, max(1, width - 37)).rstrip(), "")] for name, value in figures),
+        ]
 
     def _ask(self, doubts: Sequence[Doubt]) -> None:
         """The question about doubts that are open; none while the engine works, for it may answer it."""
