@@ -20,7 +20,7 @@ from tui.backend.listen import SECONDS
 from tui.screens.page import Page, matches, put
 from tui.state.files import Known
 from tui.state.watcher import View
-from tui.text.discovery import HeardHost, Row, facts_of, row_line, row_text
+from tui.text.discovery import HeardHost, Row, facts_of, none_found, row_line, row_text
 from tui.text.format import duration
 from tui.text.waiting import Wait
 from tui.widgets.lines import Line, Lines, Rows
@@ -163,7 +163,9 @@ F10 continues to the credentials        / searches"""
             self._end(f"Scan failed: {error}", bad=True)
             return
         cut = "" if result.complete else "; incomplete, press F5 to repeat"
-        self._end(f"{len(result.bmcs)} BMCs; {result.packets} packets in {result.seconds:.1f} s{cut}")
+        said = f"{len(result.bmcs)} BMCs; {result.packets} packets in {result.seconds:.1f} s{cut}"
+        why = none_found(*await self.shell.link.site_values()) if not result.bmcs else ""
+        self._end(f"{said}. {why}" if why else said, bad=bool(why))
 
     def _found(self, bmc: Bmc) -> None:
         self._seen[bmc.address] = bmc

@@ -110,6 +110,8 @@ continues, unless a value is invalid. Esc goes back and keeps your input."""
     def on_input_changed(self, event: Input.Changed) -> None:
         """Say at once what is wrong."""
         super().on_input_changed(event)
+        if not self.shell.view.running:
+            self.answer("")  # what was said of the values before
         self._check_soon()
 
     def _check_soon(self) -> None:

@@ -138,12 +138,12 @@ engine again (r); it shows you a new review."""
     @work(exit_on_error=False)
     async def confirm(self, typed: str) -> None:
         """Write the confirmation and have the engine started, or say what is wrong."""
+        self.query_one("#typed", Input).value = ""  # a refused name is no beginning of the next one
         try:
-            await self.shell.link.confirm(typed)
+            await self.shell.link.confirm(typed.strip())
         except SeedvmError as error:
             self.answer(str(error), bad=True)
             return
         self.answer("")
-        self.query_one("#typed", Input).value = ""
         self.shell.start_engine()
         self.shell.go("progress")

@@ -5,9 +5,11 @@ Pure: no widget, no file. It refuses to call a neighbour a BMC that announced no
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
+from seedvm.base.nics import SystemNic
 from seedvm.scan.evidence import Bmc
 from seedvm.scan.listen import Neighbour
 from seedvm.site.model import BmcSite
@@ -110,3 +112,18 @@ def row_text(one: Row) -> str:
     """What a row is searched by."""
     bmc = one.address if isinstance(one, Bmc) else one.who.mac if isinstance(one, HeardHost) else one.bmc
     return f"{bmc} " + "".join(span[0] for span in row_line(one, 300))
+
+
+def none_found(values: Mapping[str, str], nics: Sequence[SystemNic]) -> str:
+    """Why a scan found no BMC, as far as this machine can tell, and what to do; `values` are the form's, `nics` this machine's."""
+    name = values.get("seed.bmc_interface", "").strip() or values.get("seed.interface", "").strip()
+    nic = next((one for one in nics if one.name == name), None)
+    if nic is None:
+        return f"NIC {name} does not exist on this machine: choose another one on the page Networks (F2)."
+    if not nic.link:
+        return f"NIC {name} has no link: connect its cable, then press F5."
+    if not nic.address and not values.get("seed.bmc_vlan", "").strip():
+        return f"NIC {name} has no address yet, so no answer can arrive: the engine sets it when it starts (F10, then F10)."
+    return (
+        "No address in the ranges answered: compare the ranges with the BMCs' network, or press l to listen for them."
+    )

@@ -157,6 +157,8 @@ def light(state: State, receipt: ShownReceipt | None) -> tuple[bool, str]:
         return True, f"SAFE TO LEAVE: YES, since {receipt.since or 'the receipt was written'}"
     if receipt is not None:
         because = receipt.because or "the receipt does not allow it"
+    elif state.failure is not None and state.failure.step == "review" and state.failure.kind == "blocked":
+        because = "you have not confirmed yet which disks are wiped"
     elif state.failure is not None:
         because = f"the engine stopped at step {state.failure.step}"
     elif "COMMIT" in state.phases and state.phases["COMMIT"].state == "done":
