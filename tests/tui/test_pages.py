@@ -144,7 +144,7 @@ async def test_blocked_at_review_leads_there_and_the_typed_name_confirms(tmp_pat
         await pilot.press(*"exampl", "enter")
         await until(pilot, lambda: "Not confirmed" in grid(app), "the refusal")
         assert not (folder / "confirmed.json").exists()
-        await pilot.press("e", "enter")
+        await pilot.press(*"example", "enter")
         await until(pilot, (folder / "confirmed.json").exists, "the confirmation")
         assert len(json.loads((folder / "confirmed.json").read_text())["wipe"]) == 4
         await until(pilot, lambda: name(app) == "progress", "the way on")
