@@ -33,6 +33,8 @@ from tui.screens.receipt import ReceiptPage
 from tui.screens.review import ReviewPage
 from tui.screens.welcome import WelcomePage
 from tui.state.gauge import Gauge
+from tui.state.machines import Census
+from tui.state.rates import Rates
 from tui.state.watcher import View
 from tui.text.ascii import PlainFilter, TextFilter, wants_ascii
 from tui.text.waiting import Wait
@@ -101,7 +103,7 @@ class WizardApp(App[None]):
         self.looked = False
         self.node = ""
         self.wait: Wait | None = None
-        self.gauge = Gauge()
+        self.gauge, self.census, self.rates = Gauge(), Census(), Rates()
         self.replaying = replaying
         self.ascii_only = wants_ascii(environment)
         self.colourless = self.ascii_only or "NO_COLOR" in environment
@@ -155,6 +157,7 @@ class WizardApp(App[None]):
             if not self.view.state.events and view.state.events:
                 self._shown.update(self._old_news(view))
             self.view, self.looked = view, True
+            self.rates.see(view.state)
             self._open_where_needed(view)
             self._see_obeyed(view)
             self._tour()

@@ -16,8 +16,9 @@ from tui.backend.engine import EngineClient
 from tui.backend.site_form import FIELDS, Field, problems, propose, to_text
 from tui.desk import Desk
 from tui.screens.review import review_lines
+from tui.state.machines import names
 from tui.state.watcher import View
-from tui.text.progress import failure_lines, lanes, light, log_text, names, overall_line, status_line
+from tui.text.progress import failure_lines, lanes, light, log_text, overall_line, status_line
 from tui.widgets.lines import Line
 
 WIDTH = 100

@@ -22,7 +22,7 @@ _DARK = Theme(
     panel="#262626",
     boost="#303030",
     variables={
-        "bar": "#303a4a", "on-bar": "#e4e4e4", "track": "#303030", "busy": "#5fafff", "dim": "#8a8a8a",
+        "bar": "#303a4a", "on-bar": "#e4e4e4", "track": "#303030", "marked": "#2f4a6f", "busy": "#5fafff", "dim": "#8a8a8a",
         "lamp": "#875f00", "on-lamp": "#ffffff", "lamp-safe": "#00875f", "lamp-failed": "#af0000",
     },
 )  # fmt: skip
@@ -41,7 +41,7 @@ _LIGHT = Theme(
     boost="#d0d0d0",
     dark=False,
     variables={
-        "bar": "#c6d4e6", "on-bar": "#1c1c1c", "track": "#d0d0d0", "busy": "#005faf", "dim": "#626262",
+        "bar": "#c6d4e6", "on-bar": "#1c1c1c", "track": "#d0d0d0", "marked": "#afc7e6", "busy": "#005faf", "dim": "#626262",
         "lamp": "#ffd787", "on-lamp": "#1c1c1c", "lamp-safe": "#afd787", "lamp-failed": "#ffafaf",
     },
 )  # fmt: skip
@@ -51,7 +51,8 @@ _SIXTEEN = replace(
     accent="ansi_cyan",
     variables={
         **BUILTIN_THEMES["ansi-dark"].variables,
-        "bar": "ansi_blue", "on-bar": "ansi_bright_white", "track": "ansi_bright_black", "busy": "ansi_cyan", "dim": "ansi_bright_black",
+        "bar": "ansi_blue", "on-bar": "ansi_bright_white", "track": "ansi_bright_black", "marked": "ansi_blue",
+        "busy": "ansi_cyan", "dim": "ansi_bright_black",
         "lamp": "ansi_yellow", "on-lamp": "ansi_black", "lamp-safe": "ansi_green", "lamp-failed": "ansi_red",
     },
 )  # fmt: skip

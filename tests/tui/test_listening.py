@@ -45,8 +45,8 @@ async def test_who_speaks_is_shown_nothing_is_sent_and_nobody_outside_the_ranges
         app.go("discovery")
         await until(pilot, lambda: "F5 scans 6 addresses" in grid(app), "the page")
         before = sent_by("near0")
-        await pilot.press("l")
-        await until(pilot, lambda: "Listening on near0 (l stops): " in grid(app) and "of 1:05" in grid(app), "the wait")
+        await pilot.press("w")
+        await until(pilot, lambda: "Listening on near0 (w stops): " in grid(app) and "of 1:05" in grid(app), "the wait")
 
         def spoken() -> bool:  # said again until the ear is open
             for packet in (*announced(MAC, "172.22.1.21"), *announced(OTHER, "172.22.1.99")):
@@ -57,7 +57,7 @@ async def test_who_speaks_is_shown_nothing_is_sent_and_nobody_outside_the_ranges
         await until(pilot, lambda: "2 heard, 2 of them BMCs" in grid(app), "the count")
         await pilot.press("e")
         await until(pilot, lambda: "address: 172.22.1.99  (ARP)" in grid(app), "the packets")
-        await pilot.press("l")
+        await pilot.press("w")
         await until(pilot, lambda: "Listened for " in grid(app), "the end")
         await pilot.press("ctrl+p", *"listen")
         await until(pilot, lambda: "Discovery: Listen" in grid(app), "the palette's entry")

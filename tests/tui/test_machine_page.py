@@ -43,10 +43,11 @@ async def test_a_machine_that_stands_still_is_found_by_enter_and_tried_again(tmp
     async with app.run_test(size=(80, 24)) as pilot:
         await loaded(pilot)
         app.go("progress")
-        await until(pilot, lambda: "1 needs attention" in grid(app), "the call for somebody")
-        await pilot.press("down", "enter")
+        await until(pilot, lambda: "1 NEEDS YOU" in grid(app), "the call for somebody")
+        assert "STALLED" in next(line for line in grid(app).splitlines() if "NEEDS YOU" in line), "why stands beside it"
+        await pilot.press("n")
         await until(pilot, lambda: name(app) == "node" and "STALLED" in grid(app), "the machine")
-        assert NODE in grid(app) and "EX0022" in grid(app) and "[>] write" in grid(app)
+        assert NODE in grid(app) and "EX0022" in grid(app) and "▶ write" in grid(app)
         assert "t cancels this deployment now" in grid(app)
         await pilot.press("t")
         await until(pilot, lambda: bool(orders.pending(folder, "example")), "the order")
@@ -131,7 +132,7 @@ async def test_nothing_is_ordered_for_a_machine_that_is_well(tmp_path: Path, key
         await until(pilot, lambda: "Only failed or stalled machines" in grid(app), "the refusal")
         assert orders.pending(folder, "example") == ()
         await pilot.press("n")
-        await until(pilot, lambda: NODE in grid(app).splitlines()[1], "the one that needs somebody")
+        await until(pilot, lambda: f"{NODE}  BMC" in grid(app), "the one that needs somebody")
 
 
 async def test_rubbish_in_the_question_orders_nothing(tmp_path: Path) -> None:
@@ -157,6 +158,6 @@ async def test_the_review_of_a_site_without_spares_offers_none(tmp_path: Path) -
     async with app.run_test(size=(80, 24)) as pilot:
         await loaded(pilot)
         app.go("node")
-        await until(pilot, lambda: "no suitable spare" in grid(app), "the offer")
+        await until(pilot, lambda: "no spare fits" in grid(app), "the offer")
         await pilot.press("p")
         await until(pilot, lambda: "No spare is fit, free" in grid(app), "the refusal")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from seedvm.engine.codec import decode
@@ -10,13 +11,17 @@ from seedvm.engine.state import PhaseView, State, StepView
 from seedvm.site.review import parse_review
 from tests.tui.helpers import EXAMPLE
 from tui.state.files import parse_receipt
+from tui.state.machines import machines_of
 from tui.state.watcher import View
 from tui.text.ascii import PlainFilter, ascii_text, wants_ascii, wants_lines
-from tui.text.dashboard import STAGES, TENANTS_STAGES, failed_nodes, stage_lines
+from tui.text.dashboard import STAGES, TENANTS_STAGES, stage_lines
 from tui.text.format import duration, fit, middle, text_bar
 from tui.text.handoff import evidence_rows, phase_rows
 from tui.text.handoff_picture import picture
-from tui.text.progress import light, node_lines, overall_line, sorted_lanes, step_lines
+from tui.text.lanes import lane_lines, needy
+from tui.text.progress import light, overall_line, step_lines
+from tui.text.rack import rack_lines
+from tui.widgets.paint import Line
 
 EVENTS = [decode(line) for line in (EXAMPLE / "journal.jsonl").read_text().splitlines()]
 WHOLE = fold(State(), EVENTS)
@@ -54,18 +59,24 @@ def test_light_stays_no_after_commit() -> None:
     )
 
 
+VIEW = View(state=WHOLE, review=REVIEW)
+
+
+def texts(lines: Sequence[Line]) -> list[str]:
+    return ["".join(text for text, _ in line) for line in lines]
+
+
 def test_a_machine_with_a_name_has_one_lane() -> None:
-    words = [
-        "".join(span[0] for span in line) for line in node_lines(WHOLE, sorted_lanes(WHOLE, REVIEW), WHOLE.last, 80)
-    ]
+    words = texts(lane_lines(machines_of(VIEW), WHOLE, WHOLE.last, 80))
     assert len(words) == 6 and sum("undercloud-0" in line for line in words) == 1
 
 
 def test_a_stalled_machine_needs_attention_by_the_mark_of_this_and_of_earlier_versions() -> None:
     node = WHOLE.nodes["example-undercloud-0"]
     told = {"now": ", STALLED for 9 s", "earlier": ", STANDS STILL for 9 s", "fine": ""}
-    lanes = [(name, replace(node, detail=f"5 of 9 MiB{more}")) for name, more in told.items()]
-    assert failed_nodes(lanes) == ["now", "earlier"]
+    nodes = {name: replace(node, node=name, detail=f"5 of 9 MiB{more}") for name, more in told.items()}
+    view = View(state=replace(WHOLE, nodes=nodes))
+    assert needy(machines_of(view)) == ["now", "earlier"] or needy(machines_of(view)) == ["earlier", "now"]
 
 
 def test_a_machine_at_the_end_of_its_way_has_nothing_left_to_do() -> None:
@@ -82,7 +93,8 @@ def test_every_line_fits_its_width() -> None:
     for width in (28, 47, 80, 140):
         for lines in (
             step_lines(WHOLE, WHOLE.last, width),
-            node_lines(WHOLE, sorted_lanes(WHOLE, REVIEW), WHOLE.last, max(47, width)),
+            lane_lines(machines_of(VIEW), WHOLE, WHOLE.last, max(60, width)),
+            rack_lines(machines_of(VIEW), "", width),
             [overall_line(WHOLE, WHOLE.last, max(47, width))],
             phase_rows(WHOLE, WHOLE.last, max(60, width)),
             evidence_rows(WHOLE, WHOLE.last, width),

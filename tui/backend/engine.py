@@ -35,6 +35,7 @@ from seedvm.site.review import confirmation
 from seedvm.site.secrets_file import load_candidates, store_candidates
 from tui.backend import site_form
 from tui.backend.listen import hear, overhear
+from tui.backend.refusal import refusal
 from tui.backend.seed_checks import IMAGES_DIR, Look, images_to_come, looks
 from tui.backend.site_bundle import recovery_key, save_site
 from tui.backend.support_bundle import gather, secrets_in, write_bundle
@@ -46,6 +47,8 @@ _UNIT_FOLDERS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd
 _POLL_SECONDS = 0.25
 _BEGIN_SECONDS = 60.0
 _UNDO_SECONDS = 300.0
+BLINK_SECONDS, _BLINK_LIMIT = 30, 90.0
+"""How long a machine's light blinks, and how much longer its BMC may take."""
 
 
 class EngineClient:
@@ -221,15 +224,26 @@ class EngineClient:
             str(self.state_dir.absolute()),
         ]
         done = await process.arun(words, timeout=_UNDO_SECONDS, check=False)
-        try:
-            told = json.loads(done.stdout or done.stderr)
-            if done.returncode == 0:
-                return str(told["summary"])
-            error = told["error"]
-            raise SeedvmError(str(error["what"]), why=str(error["why"]), hint=str(error["hint"]))
-        except (ValueError, KeyError, TypeError):
-            why = (done.stderr or done.stdout).strip()[-300:]
-            raise SeedvmError("Not undone", why=why or f"exit code {done.returncode}") from None
+        if done.returncode != 0:
+            raise refusal(done, "Not undone")
+        return str(json.loads(done.stdout)["summary"])
+
+    async def blink(self, bmc: str) -> None:
+        """Blink a machine's location light by `seedvm bmc blink`, until it stops by itself. Raises SeedvmError where it does not blink."""
+        words = [
+            "bmc",
+            "blink",
+            bmc,
+            "--json",
+            "--seconds",
+            str(BLINK_SECONDS),
+            "--state-dir",
+            str(self.state_dir.absolute()),
+        ]
+        command = [sys.executable, "-m", "seedvm", *words]
+        done = await process.arun(command, timeout=BLINK_SECONDS + _BLINK_LIMIT, check=False)
+        if done.returncode != 0:
+            raise refusal(done, "The light does not blink")
 
     async def save_site(self, file: str, passphrase: Secret, again: Secret) -> str:
         """Write the site's bundle by what was typed; what came of it in words. Raises SeedvmError where nothing is written."""
@@ -277,6 +291,10 @@ class EngineClient:
     async def write_roles(self, roles: Mapping[str, str]) -> None:
         """Write what the operator says of machines, by BMC address, into site.yaml; an empty role says nothing."""
         await asyncio.to_thread(lambda: self._write_site(site_form.with_roles(self._site_text(), roles)))
+
+    async def write_place(self, bmc: str, typed: str) -> None:
+        """Write where a machine stands into site.yaml. Raises SeedvmError where what was typed is no place, or another machine is there."""
+        await asyncio.to_thread(lambda: self._write_site(site_form.with_place(self._site_text(), bmc, typed)))
 
     async def roles(self) -> dict[str, str]:
         """What site.yaml says of machines, by BMC address."""

@@ -21,11 +21,13 @@ from seedvm.scan.run import ScanEnd
 from seedvm.site import receipt
 from seedvm.site.accounts import Candidate
 from seedvm.site.doubts import Doubt
+from seedvm.site.load import load_site
 from seedvm.site.orders import Order
 from seedvm.site.review import parse_review
 from tui.backend.engine import EngineClient
 from tui.backend.seed_checks import Look
 from tui.state.files import Known, parse_inventory, parse_receipt
+from tui.state.place import places_of
 from tui.state.watcher import View
 
 _FRAME_SECONDS = 0.1
@@ -51,7 +53,9 @@ class Replay(EngineClient):
         self._found_receipt = parse_receipt(text, page, doubt=self._doubt(journal, text)) if text else None
         inventory = journal.with_name("inventory.json")
         self._found_machines = parse_inventory(inventory.read_text()) if inventory.exists() else ()
-        self._has_site = journal.with_name("site.yaml").exists()
+        site = journal.with_name("site.yaml")
+        self._has_site = site.exists()
+        self._places = places_of(load_site(site)) if site.exists() else {}
 
     async def follow(self) -> AsyncIterator[View]:
         """Views in the recording's own time, divided by the speed."""
@@ -88,6 +92,7 @@ class Replay(EngineClient):
             confirmed=confirmed,
             running=not state.verdict,
             has_site=self._has_site,
+            places=self._places,
         )
 
     def _machines(self, state: State) -> tuple[Known, ...]:
@@ -107,6 +112,10 @@ class Replay(EngineClient):
 
     async def overhear(self, tell: Callable[[str, str], None]) -> None:
         """Listens to no NIC."""
+
+    async def blink(self, bmc: str) -> None:
+        """Refused."""
+        raise SeedvmError("The light does not blink", why=_REFUSED)
 
     async def order(self, order: Order) -> None:
         """Refused."""
@@ -151,6 +160,10 @@ class Replay(EngineClient):
     async def write_roles(self, roles: Mapping[str, str]) -> None:
         """Refused."""
         raise SeedvmError("Role not saved", why=_REFUSED)
+
+    async def write_place(self, bmc: str, typed: str) -> None:
+        """Refused."""
+        raise SeedvmError("Not saved", why=_REFUSED)
 
     async def store_candidates(self, candidates: tuple[Candidate, ...]) -> None:
         """Refused."""

@@ -7,14 +7,16 @@ brought to the field they are about. Keys of an existing file that no field is a
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
+from typing import Any
 
 import yaml
 
-from seedvm.base.errors import InvalidFile
+from seedvm.base.errors import InvalidFile, SeedvmError
 from seedvm.site.load import parse_site
+from tui.backend.site_place import placed
 
 Values = Mapping[str, str]
 
@@ -190,17 +192,31 @@ def roles_of(text: str) -> dict[str, str]:
 
 def with_roles(text: str, roles: Mapping[str, str]) -> str:
     """The site.yaml with these roles; an empty role takes the role out, other keys of a machine (its MAC) stay."""
+
+    def with_role(entry: dict[str, Any]) -> dict[str, Any]:
+        role = roles[str(entry["bmc"])]
+        return {key: value for key, value in entry.items() if key != "role"} | ({"role": role} if role else {})
+
+    return _with_machines(text, roles, with_role)
+
+
+def with_place(text: str, bmc: str, typed: str) -> str:
+    """The site.yaml in which this machine stands there; nothing typed takes its place out. Raises SeedvmError where another one does."""
+    made = _with_machines(text, (bmc,), lambda entry: placed(entry, typed))
+    taken = next((said for said in problems(made).get("", "").split("; ") if "].u: " in said), "")
+    if taken:
+        raise SeedvmError("Not saved", why=taken.partition("].u: ")[2], hint="type another unit")
+    return made
+
+
+def _with_machines(text: str, bmcs: Iterable[str], change: Callable[[dict[str, Any]], dict[str, Any]]) -> str:
+    """The site.yaml with the entries of these machines changed; one of which nothing is said any more goes."""
     tree = _tree(text)
     entries = tree.get("machines")
     machines = [dict(one) for one in entries if isinstance(one, dict)] if isinstance(entries, list) else []
-    for bmc, role in roles.items():
-        entry = next((one for one in machines if str(one.get("bmc")) == bmc), None)
-        if entry is None:
-            entry = {"bmc": bmc}
-            machines.append(entry)
-        entry.pop("role", None)
-        if role:
-            entry["role"] = role
+    for bmc in bmcs:
+        at = next((n for n, one in enumerate(machines) if str(one.get("bmc")) == bmc), len(machines))
+        machines[at : at + 1] = [change(machines[at] if at < len(machines) else {"bmc": bmc})]
     kept = [one for one in machines if len(one) > 1]
     tree.pop("machines", None)
     if kept:

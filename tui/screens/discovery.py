@@ -33,11 +33,11 @@ class DiscoveryPage(Page):
     ABOUT: ClassVar[str] = "find BMCs: listen, scan, evidence"
     SEARCHES: ClassVar[bool] = True
     HELP: ClassVar[str] = """\
-l   listens for a minute on the site's BMC NICs (or on every NIC with a link,
+w   listens for a minute on the site's BMC NICs (or on every NIC with a link,
     if the site is not described yet) and sends nothing. It shows machines
     that request an address, BMCs that announce themselves, switches and DHCP
     servers. A BMC outside the declared ranges is shown but not contacted.
-    Press l again to stop.
+    Press w again to stop.
 F5  contacts every declared address by RMCP presence ping and the Redfish
     service root. The first line shows how many packets that takes and how
     long. No password is sent and nothing is changed.
@@ -45,7 +45,7 @@ e   shows or hides the source of each fact
 F10 continues to the credentials        / searches"""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("l", "listen", "Listen", key_display="l", tooltip="listen for machines on the network; sends nothing"),
+        Binding("w", "listen", "Listen", key_display="w", tooltip="listen for machines on the network; sends nothing"),
         Binding("f5", "scan", "Scan", key_display="F5", tooltip="contact every declared address; sends no password"),
         Binding("e", "evidence", "Evidence", key_display="e"),
         Binding("f10", "app.go('credentials')", "Next", key_display="F10"),
@@ -83,7 +83,7 @@ F10 continues to the credentials        / searches"""
             text = f"F5 scans {_whom(cost)}: {cost_told}; sends no password."
         except SeedvmError as error:
             why = error.what if self.shell.view.has_site else "the site is not described"
-            text = f"Cannot scan yet: {why}. Press l to listen."
+            text = f"Cannot scan yet: {why}. Press w to listen."
         put(self.query_one("#budget", Static), text)
 
     def show(self, view: View, now: float) -> None:
@@ -137,7 +137,7 @@ F10 continues to the credentials        / searches"""
             self.answer("No NIC has a link. Connect a cable, then press l.", bad=True)
             return
         self._heard = {}
-        self._wait = Wait(f"Listening on {', '.join(nics)} (l stops)", SECONDS, ends=True)
+        self._wait = Wait(f"Listening on {', '.join(nics)} (w stops)", SECONDS, ends=True)
         self.refresh_view()
         try:
             await self.shell.link.listen(nics, self._hear, SECONDS)

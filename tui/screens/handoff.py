@@ -12,10 +12,11 @@ from textual.widgets import Input, Static
 
 from seedvm.base.errors import SeedvmError
 from tui.screens.page import Page, put
+from tui.state.machines import names
 from tui.state.watcher import View
 from tui.text.handoff import duty_lines, evidence_rows, phase_rows
 from tui.text.handoff_picture import picture
-from tui.text.progress import failure_lines, log_lines, names
+from tui.text.progress import failure_lines, log_lines
 from tui.widgets.lines import Lines, Maker
 
 _STEPS = ("handoff", "leave", "join")

@@ -9,11 +9,13 @@ from typing import ClassVar
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import Static
+from textual.containers import Horizontal
+from textual.widgets import Input, Static
 
 from seedvm.base.errors import SeedvmError
 from seedvm.site.review import ReviewMachine
-from tui.screens.page import Page, matches
+from tui.screens.blinking import MachinesPage
+from tui.screens.page import matches
 from tui.state.files import Known
 from tui.state.watcher import View
 from tui.text.format import fit
@@ -58,7 +60,7 @@ def more_lines(machine: ReviewMachine | Known | None, width: int) -> list[Line]:
     return lines
 
 
-class HardwarePage(Page):
+class HardwarePage(MachinesPage):
     """Verdicts, roles proposed and editable."""
 
     NAME: ClassVar[str] = "Hardware"
@@ -73,6 +75,8 @@ u   make it a node of the undercloud
 s   make it a spare (the rehearsal deploys one)
 x   exclude it: it is neither powered nor written
 a   automatic: use the proposed role
+i   say rack and U: the list and the picture are in that order
+l   blink its light, to find it in the rack; it stops by itself
 
 Overrides are saved to site.yaml at once and take effect when the engine
 starts again. r starts it; it then asks you to confirm a new review."""
@@ -81,6 +85,8 @@ starts again. r starts it; it then asks you to confirm a new review."""
         Binding("u", "say('undercloud')", "Undercloud", key_display="u"),
         Binding("s", "say('spare')", "Spare", key_display="s"),
         Binding("x", "say('exclude')", "Exclude", key_display="x"),
+        Binding("i", "place", "Rack and U", key_display="i"),
+        Binding("l", "blink", "Light", key_display="l"),
         Binding("a", "say('')", "Auto", key_display="a"),
         Binding("r", "retry", "Start", key_display="r", show=False),
     ]
@@ -88,6 +94,8 @@ starts again. r starts it; it then asks you to confirm a new review."""
     def __init__(self) -> None:
         super().__init__()
         self._roles: dict[str, str] = {}
+        self._asked = ""
+        self._places: dict[str, str] = {}
         self._turn = Lock()  # one word is written after the other
 
     def body(self) -> ComposeResult:
@@ -95,6 +103,9 @@ starts again. r starts it; it then asks you to confirm a new review."""
         yield Static("BMC             Size          Disks     Override    Verdict", classes="head", markup=False)
         yield Table(id="list")
         yield Lines(id="more")
+        with Horizontal(id="prompt", classes="hidden"):
+            yield Static("Rack and U > ", id="prompt-mark", markup=False)
+            yield Input(id="typed", max_length=48, placeholder="A1 21, or A1 21-22; empty: not known")
         yield Static(id="answer", markup=False)
 
     def on_mount(self) -> None:
@@ -115,6 +126,9 @@ starts again. r starts it; it then asks you to confirm a new review."""
         reviewed: list[ReviewMachine | Known] = list(view.review.machines) if view.review else []
         seen = {one.bmc for one in reviewed}
         every = reviewed + [one for one in view.inventory if one.bmc not in seen]
+        places = {one.bmc: (number, str(one.place)) for number, one in enumerate(self.shell.census.of(view))}
+        every.sort(key=lambda one: places.get(one.bmc, (len(places), ""))[0])
+        self._places = {bmc: place for bmc, (_, place) in places.items()}
         rows = [one for one in every if matches(self._row(one, 200), self.wanted)]
         table = self.query_one("#list", Table)
         if rows:
@@ -132,7 +146,58 @@ starts again. r starts it; it then asks you to confirm a new review."""
         return [(self._row(one, width), "bad" if bad else "")]
 
     def _show_more(self, one: ReviewMachine | Known | None) -> None:
-        self.query_one("#more", Lines).fill(lambda width: more_lines(one, width))
+        place = self._places.get(one.bmc, "") if one is not None else ""
+        stands = f"stands at {place}" if place else "rack and unit are not known: i says them"
+        self.query_one("#more", Lines).fill(
+            lambda width: [*more_lines(one, width), [(fit(stands, width).rstrip(), "dim")]] if one is not None else []
+        )
+
+    def action_place(self) -> None:
+        """Ask where the marked machine stands."""
+        if self.marked_bmc():
+            self._asked = self.marked_bmc()
+            self.query_one("#prompt").remove_class("hidden")
+            self.query_one("#typed", Input).focus()
+            self.answer(f"Where is {self._asked}? l makes it blink. Enter saves, Esc leaves it as it is.")
+
+    def action_back(self) -> None:
+        """End the question, else go back."""
+        if self._asked:
+            self._end()
+            self.answer("")
+        else:
+            super().action_back()
+
+    def _end(self) -> None:
+        self._asked = ""
+        self.query_one("#typed", Input).value = ""
+        self.query_one("#prompt").add_class("hidden")
+        self.query_one("#list", Table).focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter in the question."""
+        if event.input.id == "typed":
+            event.stop()
+            self.put_into_rack(self._asked, event.value)
+        else:
+            super().on_input_submitted(event)
+
+    @work(exit_on_error=False, group="say")
+    async def put_into_rack(self, bmc: str, typed: str) -> None:
+        """Write it."""
+        async with self._turn:
+            try:
+                await self.shell.link.write_place(bmc, typed)
+            except (SeedvmError, OSError) as error:
+                self.answer(str(error), bad=True)
+                return
+        self._end()
+        self.answer(f"{bmc}: {typed.strip() or 'rack and U not known'}")
+        self.refresh_view()
+
+    def marked_bmc(self) -> str:
+        """That of the marked row."""
+        return self.query_one("#list", Table).marked
 
     def on_table_moved(self) -> None:
         """Another machine is marked: say more of that one."""

@@ -19,14 +19,19 @@ from seedvm.engine.stages import stalled
 from seedvm.engine.state import Failure, NodeView
 from seedvm.site import orders
 from seedvm.site.review import Review, ReviewMachine
-from tui.screens.page import Page, put
+from tui.screens.blinking import MachinesPage
+from tui.screens.page import put
+from tui.state.machines import Machine, names
 from tui.state.watcher import View
-from tui.text.dashboard import failed_nodes, stage_lines
-from tui.text.progress import failure_lines, log_lines, names, sorted_lanes
+from tui.text.dashboard import stage_lines, stage_strip
+from tui.text.lanes import needy
+from tui.text.machine import about_of, todo_lines, where_lines
+from tui.text.progress import failure_lines, log_lines
+from tui.widgets.banner import Banner
 from tui.widgets.lines import Line, Lines
 
 
-class NodePage(Page):
+class NodePage(MachinesPage):
     """A machine and what may be done with it."""
 
     NAME: ClassVar[str] = "Machine"
@@ -42,6 +47,7 @@ p  replace it with a spare. The spare's disk is WIPED: the page names machine
 o  choose another spare, if there are several
 d  drop it permanently; refused if fewer than three nodes would be left
 n  the next machine that needs attention
+l  blinks its light, so that somebody in front of the rack finds it
 
 If the engine is running, it takes the request at once: it cancels a stalled
 deployment, and carries out the request when the other machines have finished.
@@ -51,6 +57,7 @@ Otherwise the engine is started. Esc goes back, / searches the log."""
         Binding("t", "retry", "Retry", key_display="t"),
         Binding("p", "replace", "Replace", key_display="p"),
         Binding("o", "spare", "Other spare", key_display="o", show=False),
+        Binding("l", "blink", "Light", key_display="l"),
         Binding("d", "drop", "Drop", key_display="d"),
     ]
 
@@ -63,8 +70,10 @@ Otherwise the engine is started. Esc goes back, / searches the log."""
     def body(self) -> ComposeResult:
         """Who it is, its way, the cause, the question, its log."""
         yield Static(id="who", classes="note", markup=False)
+        yield Banner(id="where")
         yield Lines(id="stages")
         yield Lines(id="cause")
+        yield Banner(id="todo")
         yield Static(id="offer", markup=False)
         with Horizontal(id="prompt", classes="hidden"):
             yield Static("> ", classes="mark", markup=False)
@@ -80,23 +89,35 @@ Otherwise the engine is started. Esc goes back, / searches the log."""
         self.query_one("#log", Lines).focus()
 
     @property
+    def _roomy(self) -> bool:
+        return self.size.height >= _ROOMY
+
+    @property
     def name_shown(self) -> str:
         """The machine that the page is about: the chosen one, else the first that needs attention, else the first."""
         if self.shell.node:
             return self.shell.node
-        shown = sorted_lanes(self.shell.view.state, self.shell.view.review)
-        return next(iter(failed_nodes(shown) or [name for name, _ in shown]), "")
+        every = self.machines()
+        return next(iter(needy(list(every.values())) or every), "")
+
+    def machines(self) -> dict[str, Machine]:
+        """All machines by their keys."""
+        return {one.key: one for one in self.shell.census.of(self.shell.view)}
 
     def show(self, view: View, now: float) -> None:
         """All parts."""
         name = self.name_shown
-        shown = dict(sorted_lanes(view.state, view.review))
-        node = shown.get(name)
+        node, found = self._node(name), self.machines().get(name)
+        about = about_of(view, found, self.spare()) if found is not None else None
         machine = (
             next((one for one in view.review.machines if name in (one.name, one.bmc)), None) if view.review else None
         )
-        put(self.query_one("#who", Static), _who(name, machine) if name else "No machine is known yet.")
-        self.query_one("#stages", Lines).fill(lambda width: stage_lines(node, now, width))
+        put(self.query_one("#who", Static), _who(name, machine, found) if name else "No machine is known yet.")
+        self.query_one("#where", Banner).fill(lambda width: where_lines(about, width) if about and self._roomy else [])
+        self.query_one("#todo", Banner).fill(lambda width: todo_lines(about, width) if about and not self._ask else [])
+        stages = stage_lines if self._roomy else stage_strip
+        self.query_one("#stages", Lines).fill(lambda width: stages(node, now, width))
+        self.query_one("#stages", Lines).set_class(not self._roomy, "low")
         self.query_one("#cause", Lines).fill(lambda width: self._cause(view, name, node, width))
         put(self.query_one("#offer", Static), self._offer(view, name))
         named = names(view.review)
@@ -105,6 +126,15 @@ Otherwise the engine is started. Esc goes back, / searches the log."""
             "Log of this machine" + (f", matching '{self.wanted}'" if self.wanted else ""),
         )
         self.query_one("#log", Lines).fill(lambda width: log_lines(view.state.log, named, name, self.wanted, width))
+
+    def marked_bmc(self) -> str:
+        """That of the machine that the page is about."""
+        found = self.machines().get(self.name_shown)
+        return found.bmc if found is not None else ""
+
+    def _node(self, name: str) -> NodeView | None:
+        found = self.machines().get(name)
+        return found.node if found is not None else self.shell.view.state.nodes.get(name)
 
     def _cause(self, view: View, name: str, node: NodeView | None, width: int) -> list[Line]:
         failure = view.state.failure
@@ -136,16 +166,12 @@ Otherwise the engine is started. Esc goes back, / searches the log."""
         if self._refusal(view, name):
             return self._refusal(view, name)
         spare = self.spare()
-        by = (
-            f"p replace with {spare.bmc} (wipes {spare.disk} serial {spare.disk_serial})"
-            if spare
-            else "no suitable spare"
-        )
-        return f"t retry   d drop\n{by}"
+        other = f"   o another spare than {spare.bmc}" if spare and len(self.spares()) > 1 else ""
+        return f"t retry   p replace   d drop{other}"
 
     def _refusal(self, view: View, name: str) -> str:
         """Why nothing may be ordered for this machine now; blank where it may."""
-        node = dict(sorted_lanes(view.state, view.review)).get(name)
+        node = self._node(name)
         failure = view.state.failure
         if (failure is not None and failure.machine == name and failure.step == "deploy") or name in view.orders:
             return ""
@@ -197,10 +223,10 @@ Otherwise the engine is started. Esc goes back, / searches the log."""
 
     def action_need(self) -> None:
         """The next machine that needs attention; with none, who is needed first."""
-        needy = failed_nodes(sorted_lanes(self.shell.view.state, self.shell.view.review))
-        at = needy.index(self.name_shown) if self.name_shown in needy else -1
-        if needy:
-            self.shell.node = needy[(at + 1) % len(needy)]
+        waiting = needy(list(self.machines().values()))
+        at = waiting.index(self.name_shown) if self.name_shown in waiting else -1
+        if waiting:
+            self.shell.node = waiting[(at + 1) % len(waiting)]
             self._end()
         else:
             super().action_need()
@@ -250,11 +276,14 @@ Otherwise the engine is started. Esc goes back, / searches the log."""
             self.shell.go("progress")
 
 
+_ROOMY = 30
 _STILL = "check its power and its cable; t cancels this deployment now and retries it"
 _LATER = "Dropped: takes effect when the engine starts again."
 
 
-def _who(name: str, machine: ReviewMachine | None) -> str:
+def _who(name: str, machine: ReviewMachine | None, found: Machine | None) -> str:
+    if found is not None and str(found.place):
+        name = f"{found.place}  {name}"
     if machine is None:
         return name
     disks = ", ".join(f"{disk.name} serial {disk.serial or '-'}" for disk in machine.wiped) or "no disk is written"

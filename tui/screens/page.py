@@ -19,7 +19,9 @@ from textual.worker import Worker, WorkerState
 
 from tui.backend.engine import EngineClient
 from tui.state.gauge import Gauge, Reading
+from tui.state.machines import Census
 from tui.state.needs import NeedsYou, needs_of
+from tui.state.rates import Rates
 from tui.state.watcher import View
 from tui.text.format import clock, fit
 from tui.text.progress import light, still_open
@@ -42,6 +44,8 @@ class Shell(Protocol):
     node: str
     wait: Wait | None
     gauge: Gauge
+    census: Census
+    rates: Rates
     colourless: bool
 
     def open_node(self, name: str) -> None: ...
@@ -63,7 +67,7 @@ class Page(Screen[None]):
     HELP: ClassVar[str] = ""
     SEARCHES: ClassVar[bool] = False
     AUTO_FOCUS: ClassVar[str | None] = ""
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide"), (150, "-vast")]
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", key_display="Esc"),

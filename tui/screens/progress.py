@@ -10,39 +10,46 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
 from seedvm.engine.state import State
-from tui.screens.page import Page, put
+from tui.screens.blinking import MachinesPage
+from tui.screens.page import put
+from tui.state.machines import names
 from tui.state.watcher import View
-from tui.text.dashboard import failed_nodes, stack_lines, waiting
+from tui.text.dashboard import stack_lines, waiting
 from tui.text.format import fit
+from tui.text.lanes import head, lane_lines, wanted_of
+from tui.text.machine import about_of, pane_lines, rate_lines, strip_lines
 from tui.text.progress import (
     failure_lines,
-    log_lines,
-    names,
-    node_lines,
     progress_text,
-    sorted_lanes,
     status_line,
     step_lines,
+    told_lines,
 )
+from tui.text.rack import rack_lines
+from tui.text.sentences import Story
+from tui.widgets.banner import Banner
 from tui.widgets.lines import Lines
 from tui.widgets.table import Table
 
 _PARTS = {"log": "Log", "steps": "Steps", "stack": "Heat stack"}
+_PANE_FROM = 150
+"""Columns from which the marked machine has a pane of its own; below it has a few lines under the list."""
+_STRIP_LINES = 4
 
 
-class ProgressPage(Page):
+class ProgressPage(MachinesPage):
     """The deploy dashboard."""
 
     NAME: ClassVar[str] = "Progress"
     ABOUT: ClassVar[str] = "the deployment and its log, live"
     SEARCHES: ClassVar[bool] = True
     HELP: ClassVar[str] = """\
-Top: the running step, how long it has taken and usually takes; the progress
-of the whole deployment, and an estimate of the time left.
-Middle: one line per machine: phase, overall progress, percent of this phase
-or time in it, bytes and rate, or the service that is being configured.
-Bottom: the log. A wide screen shows the steps on the left: [x] done,
-[>] running (seconds so far / usual), [ ] to do, [!] failed, [?] waiting.
+The machines stand as in the rack: from the top down, and never in another
+order. U is the rack unit; ? is one that nobody has said (i on the Hardware
+page says it). Sign: * on, o off, ! fault, x left out, ? unknown. The bar is
+the machine's whole way; beside it the time in this stage and the usual time
+on this site. A wide screen shows the rack and the marked machine.
+Below: what happened, in sentences; lines that repeat are counted.
 
 Enter  opens the selected machine: stages, cause, retry, replace, drop
 v      switches the bottom part: log, steps, Heat stack
@@ -50,13 +57,15 @@ f      log of the selected machine only; again: of all machines
 /      searches machines, log and stack; Esc clears the search
 r      after a stop: start the engine again; it checks the state and resumes
 m      modify the site, then retry      b  write a support bundle
-h      the hand-off
+l      blinks the light of the machine; it stops by itself
+n      what needs somebody              h      the hand-off
 Tab moves between the parts; arrows and PageUp/PageDown scroll."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "retry", "Retry", key_display="r"),
         Binding("v", "part", "View", key_display="v"),
         Binding("f", "filter", "Filter", key_display="f"),
+        Binding("l", "blink", "Light", key_display="l"),
         Binding("h", "app.go('handoff')", "Hand-off", key_display="h"),
         Binding("m", "app.go('networks')", "Modify site", key_display="m", show=False),
         Binding("b", "bundle", "Bundle", key_display="b", show=False),
@@ -66,23 +75,27 @@ Tab moves between the parts; arrows and PageUp/PageDown scroll."""
         super().__init__()
         self.node = ""
         self._part = "log"
+        self._story = Story()
 
     def body(self) -> ComposeResult:
-        """Overall, lanes (beside the steps where there is room), failure, log."""
+        """The step, the rack beside its machines and the marked one, failure, log."""
         yield Static(id="now", markup=False)
         with Horizontal(id="middle"):
-            with Vertical(id="left"):
-                yield Static("Steps", classes="head", markup=False)
-                yield Lines(id="steps")
+            yield Lines(id="rack")
             with Vertical(id="right"):
-                yield Static("Machines", id="nodes-head", classes="head", markup=False)
+                yield Static(id="nodes-head", classes="head", markup=False)
                 yield Table(id="nodes")
+                yield Banner(id="strip")
+                yield Banner(id="rates")
+            yield Lines(id="pane")
         yield Lines(id="failure", classes="hidden")
         yield Static(id="log-head", classes="head", markup=False)
         yield Lines(id="log", follow=True)
 
     def on_mount(self) -> None:
         """The keys move among the machines."""
+        for name in ("rack", "pane"):
+            self._lines(name).can_focus = False
         self.query_one("#nodes", Table).focus()
 
     def show(self, view: View, now: float) -> None:
@@ -98,27 +111,29 @@ Tab moves between the parts; arrows and PageUp/PageDown scroll."""
             text += ". Press r to resume"
         text = "; ".join(filter(None, (view.notice or text, tell)))
         put(self.query_one("#now", Static), fit(text, max(1, self.size.width)).rstrip())
-        steps = self._lines("steps")
-        steps.fill(lambda width: step_lines(state, now, width))
-        if step is not None and not steps.has_focus:
-            steps.show_line(state.steps.index(step))
-        self._show_lanes(view, now)
+        self._show_machines(view, now)
         self._show_failure(state, view.running)
         self._show_part(view, now)
 
     def _lines(self, name: str) -> Lines:
         return self.query_one(f"#{name}", Lines)
 
-    def _show_lanes(self, view: View, now: float) -> None:
-        shown = sorted_lanes(view.state, view.review, self.wanted)
-        self.query_one("#nodes", Table).set_rows(
-            [name for name, _ in shown], lambda width: node_lines(view.state, shown, now, width)
+    def _show_machines(self, view: View, now: float) -> None:
+        every = self.shell.census.of(view)
+        shown = wanted_of(every, self.wanted)
+        table = self.query_one("#nodes", Table)
+        table.set_rows([one.key for one in shown], lambda width: lane_lines(shown, view.state, now, width))
+        put(self.query_one("#nodes-head", Static), head(shown, table.scrollable_content_region.width))
+        marked = next((one for one in shown if one.key == table.marked), None)
+        self._lines("rack").fill(lambda width: rack_lines(every, table.marked, width))
+        about = about_of(view, marked) if marked is not None else None
+        self._lines("pane").fill(lambda width: pane_lines(about, now, width) if about else [])
+        narrow = self.size.width < _PANE_FROM
+        self.query_one("#strip", Banner).fill(
+            lambda width: strip_lines(about, now, width)[:_STRIP_LINES] if about and narrow else []
         )
-        needy = failed_nodes(shown)
-        head = f"Machines: {len(shown)}" + (
-            f", {len(needy)} need{'' if len(needy) > 1 else 's'} attention (Enter for details)" if needy else ""
-        )
-        put(self.query_one("#nodes-head", Static), head)
+        disks = self.shell.rates.disks
+        self.query_one("#rates", Banner).fill(lambda width: rate_lines(list(disks), width) if any(disks) else [])
 
     def _show_failure(self, state: State, running: bool) -> None:
         panel = self._lines("failure")
@@ -128,9 +143,9 @@ Tab moves between the parts; arrows and PageUp/PageDown scroll."""
         if failure is not None and stopped:
             keys = "r retry   m modify the site   b write a support bundle"
             if failure.kind == "blocked" and failure.step == "review":
-                keys = "F2, then Review: confirm which disks are wiped"
+                keys = "n: see which disks would be wiped, and confirm"
             elif failure.step == "deploy" and failure.machine:
-                keys = "Enter: retry, replace or drop it   r retry   m modify site   b bundle"
+                keys = "n: retry, replace or drop it   r retry   m modify site   b bundle"
             panel.fill(lambda width: [*failure_lines(failure, width), [(" " * 9 + keys, "strong")]])
 
     def _show_part(self, view: View, now: float) -> None:
@@ -140,11 +155,22 @@ Tab moves between the parts; arrows and PageUp/PageDown scroll."""
         elif self._part == "stack":
             pane.fill(lambda width: stack_lines(state, self.wanted, width))
         else:
-            pane.fill(lambda width: log_lines(state.log, named, self.node, self.wanted, width))
+            said = self._story.read(state.log, state.logged)
+            pane.fill(lambda width: told_lines(said, named, self.node, self.wanted, width))
         whose = _PARTS[self._part]
         if self._part == "log":
             whose += f" of {self.node}" if self.node else " of all machines"
-        put(self.query_one("#log-head", Static), whose + (f", matching '{self.wanted}'" if self.wanted else ""))
+        more = "   v: " + ", ".join(text for key, text in _PARTS.items() if key != self._part)
+        put(self.query_one("#log-head", Static), whose + (f", matching '{self.wanted}'" if self.wanted else more))
+
+    def marked_bmc(self) -> str:
+        """That of the marked row."""
+        marked = self.query_one("#nodes", Table).marked
+        return next((one.bmc for one in self.shell.census.of(self.shell.view) if one.key == marked), "")
+
+    def on_table_moved(self) -> None:
+        """Another machine is marked: the picture and the pane show it."""
+        self.refresh_view()
 
     def action_part(self) -> None:
         """The next part below."""

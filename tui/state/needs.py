@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from seedvm.engine.stages import stalled
 from seedvm.engine.state import Failure, NodeView, State
+from tui.state.cause import plain_cause
 from tui.state.watcher import View
 
 
@@ -35,7 +36,7 @@ def needs_of(view: View) -> tuple[NeedsYou, ...]:
     told = {one.node for one in found}
     for node in state.nodes.values():
         if needs_somebody(node) and node.node not in told and node.node not in view.orders and not state.all_done:
-            found.append(NeedsYou("node", " ".join(node.detail.split()), node.node))
+            found.append(NeedsYou("node", plain_cause(node.detail), node.node))
     return tuple(found)
 
 
@@ -52,7 +53,7 @@ def _asks_review(view: View) -> bool:
 def _stopped(state: State, failure: Failure) -> NeedsYou:
     step = state.step(failure.step)
     title = step.title if step is not None else failure.step
-    why = " ".join((failure.why or failure.what).split())
+    why = plain_cause(failure.why or failure.what)
     if failure.machine and failure.step == "deploy":
         return NeedsYou("node", why, failure.machine)
     page = "handoff" if failure.step.startswith("handoff") else "progress"

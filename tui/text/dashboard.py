@@ -5,9 +5,7 @@ Pure: no widget, no file. It refuses to call a stage done that the journal did n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from seedvm.engine.stages import LAST_NODE_PHASES, NodePhase, stalled
+from seedvm.engine.stages import LAST_NODE_PHASES, NodePhase
 from seedvm.engine.state import NodeView, ResourceView, State, StepView
 from tui.text.format import clock, duration, fit
 from tui.widgets.lines import Line
@@ -65,14 +63,26 @@ def stage_lines(node: NodeView | None, now: float, width: int) -> list[Line]:
     return lines
 
 
+_SIGNS = {"x": "✔", ">": "▶", "!": "✖", " ": "·"}
+
+
+def stage_strip(node: NodeView | None, now: float, width: int) -> list[Line]:
+    """`stage_lines` in one line, for a screen that is low; what a stage says stands beside it in the cause."""
+    lines = stage_lines(node, now, width)
+    if node is None:
+        return lines
+    spans: list[tuple[str, str]] = []
+    for line in lines:
+        head, style = line[0]
+        spans.append((f"{_SIGNS[head[1]]} {head[4:].strip()}  ", style))
+        if head[1] == ">":
+            spans[-1] = (f"{_SIGNS['>']} {head[4:].strip()} {duration(now - node.since)}  ", style)
+    return [spans]
+
+
 def waiting(step: StepView | None, now: float) -> str:
     """What is waited for, how long it usually takes and how long it has taken; blank where nothing runs."""
     if step is None or step.state != "running" or step.started is None:
         return ""
     usual = f", usually {duration(step.usual_seconds)}" if step.usual_seconds else ""
     return f"{step.title}: {duration(now - step.started)} so far{usual}"
-
-
-def failed_nodes(lanes: Sequence[tuple[str, NodeView]]) -> list[str]:
-    """The names of lanes that need attention: failed or stalled."""
-    return [name for name, node in lanes if node.phase == "failed" or stalled(node.detail)]

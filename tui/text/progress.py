@@ -8,21 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from textwrap import wrap
 
-from seedvm.engine.stages import stalled
 from seedvm.engine.state import Failure, LogLine, NodeView, State, StepView
 from seedvm.foreign.text import shown
 from seedvm.site.review import Review
-from tui.state.estimate import forecast, way_share
+from tui.state.estimate import forecast
 from tui.state.files import ShownReceipt
-from tui.text.format import MARKS, clock, duration, fit, size, text_bar
+from tui.state.machines import names
+from tui.text.format import MARKS, clock, duration, fit, middle, size, text_bar
+from tui.text.sentences import Story, Told
 from tui.widgets.lines import Line, Rows
-from tui.widgets.paint import bar
 
 _STEP_STYLE = {"running": "busy", "done": "good", "failed": "bad", "blocked": "bad", "waiting": "dim", "todo": ""}
-
-
-_RESTING = ("found", "login", "registered", "inspected", "joined", "active")
-"""Phases in which a machine waits for others: how long is of no interest."""
 
 
 def step_seconds(step: StepView, now: float) -> str:
@@ -46,52 +42,10 @@ def step_lines(state: State, now: float, width: int) -> list[Line]:
     return lines or [[("no plan yet: the engine writes it when it starts", "dim")]]
 
 
-def names(review: Review | None) -> dict[str, str]:
-    """BMC address to the machine's name."""
-    return {machine.bmc: machine.name for machine in review.machines if machine.name} if review else {}
-
-
 def lanes(state: State, review: Review | None) -> list[NodeView]:
     """One lane per machine: what was said of a BMC's address is dropped once its name has been heard."""
     named = names(review)
     return [node for key, node in state.nodes.items() if named.get(key, key) == key or named[key] not in state.nodes]
-
-
-def node_line(state: State, node: NodeView, name: str, now: float, width: int) -> Line:
-    """One lane: name, phase, bar of the whole way, percent of the phase or seconds in it, and the detail (bytes, rate, service)."""
-    style = {"failed": "bad", "unfit": "warn", "active": "good", "joined": "good"}.get(node.phase, "busy")
-    head = [(fit(name, 20) + " ", ""), (fit(node.phase, 10) + " ", style)]
-    if node.phase in ("failed", "unfit"):
-        return [*head, (fit(node.detail, max(1, width - 32)).rstrip(), style)]
-    wide = 10 if width < 90 else 20
-    tail = f"{node.percent:3.0f}%" if node.percent is not None else duration(now - node.since)
-    if node.phase in _RESTING:
-        tail = ""
-    return [
-        *head,
-        *bar(way_share(state, node, now), wide, style),
-        (" ", ""),
-        (fit(tail, 6), "strong"),
-        (fit(node.detail, max(0, width - 32 - wide - 7)).rstrip(), "bad" if stalled(node.detail) else "dim"),
-    ]
-
-
-def sorted_lanes(state: State, review: Review | None, wanted: str = "") -> list[tuple[str, NodeView]]:
-    """(name, lane) of each machine that holds the wanted text: what failed first, who rests after those at work, what is unfit last."""
-    named = names(review)
-    rank = {"failed": 0, "unfit": 3} | dict.fromkeys(_RESTING, 2)
-    shown = [(named.get(node.node, node.node), node) for node in lanes(state, review)]
-    if wanted:
-        small = wanted.lower()
-        shown = [one for one in shown if small in f"{one[0]} {one[1].node} {one[1].phase} {one[1].detail}".lower()]
-    return sorted(shown, key=lambda one: (rank.get(one[1].phase, 1), one[0]))
-
-
-def node_lines(state: State, shown: Sequence[tuple[str, NodeView]], now: float, width: int) -> Sequence[Line]:
-    """A lane per machine."""
-    if not shown:
-        return [[("no machines known yet", "dim")]]
-    return Rows(shown, lambda one: node_line(state, one[1], one[0], now, width))
 
 
 def overall_line(state: State, now: float, width: int) -> Line:
@@ -113,28 +67,37 @@ def log_text(line: LogLine, named: Mapping[str, str]) -> str:
     return f"{clock(line.time)} {who + ': ' if who else ''}{line.message}"
 
 
-def log_picks(log: Sequence[LogLine], named: Mapping[str, str], node: str, wanted: str) -> Sequence[LogLine]:
-    """The lines of one machine (of all where empty) that hold the wanted text."""
+def told_picks(told: Sequence[Told], named: Mapping[str, str], node: str, wanted: str) -> Sequence[Told]:
+    """The sentences of one machine (of all where empty) that hold the wanted text."""
     if not node and not wanted:
-        return log
+        return told
     small = wanted.lower()
     return [
-        line
-        for line in log
-        if (not node or named.get(line.node, line.node) == node)
-        and (not small or small in f"{named.get(line.node, line.node)}: {line.message}".lower())
+        one
+        for one in told
+        if (not node or named.get(one.line.node, one.line.node) == node)
+        and (not small or small in f"{named.get(one.line.node, one.line.node)}: {one.text} {one.line.message}".lower())
     ]
 
 
+def told_lines(told: Sequence[Told], named: Mapping[str, str], node: str, wanted: str, width: int) -> Sequence[Line]:
+    """The log of one machine (all where empty) in sentences, only those that hold the wanted text; made as they are looked at."""
+    wide = 15 if width < 110 else 19
+
+    def row(one: Told) -> Line:
+        who = named.get(one.line.node, one.line.node)
+        times = f"  (x{one.times} until {clock(one.until)})" if one.times > 1 else ""
+        head = fit(who[who.find("undercloud-") :] if "-undercloud-" in who else who, wide) + " " if not node else ""
+        text = middle(one.text, max(8, width - 9 - len(head) - len(times)))
+        style = "bad" if one.is_bad and not one.line.message.startswith("unfit") else "warn" if one.is_bad else ""
+        return [(f"{clock(one.line.time)} ", "dim"), (head, "accent"), (text, style), (times, "dim")]
+
+    return Rows(told_picks(told, named, node, wanted), row)
+
+
 def log_lines(log: Sequence[LogLine], named: Mapping[str, str], node: str, wanted: str, width: int) -> Sequence[Line]:
-    """The log of one machine (all where empty), only lines that hold the wanted text; made as they are looked at."""
-
-    def row(line: LogLine) -> Line:
-        text = log_text(line, named)
-        bad = line.message.startswith(("failed", "blocked", "unfit"))
-        return [(text[:9], "dim"), (fit(text[9:], max(1, width - 9)).rstrip(), "bad" if bad else "")]
-
-    return Rows(log_picks(log, named, node, wanted), row)
+    """`told_lines` of lines that are few enough to be read anew."""
+    return told_lines(Story().read(log, len(log)), named, node, wanted, width)
 
 
 def failure_lines(failure: Failure, width: int) -> list[Line]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
@@ -18,11 +19,13 @@ from textual.strip import Strip
 
 from tui.widgets.lines import Lines, Maker
 
-_MARK = Style(reverse=True)
+_REVERSED = Style(reverse=True)
 
 
 class Table(Lines):
     """Rows by key; `marked` is the key of the marked row, empty where there is none."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"table--marked"}
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", "Up", show=False),
@@ -104,7 +107,11 @@ class Table(Lines):
                 self.action_choose()
 
     def render_line(self, y: int) -> Strip:
-        """One row; the marked one reversed, which every console can show."""
+        """One row; the marked one has one ground from end to end: a colour, or reversed where there are none."""
         strip = super().render_line(y)
-        marked = bool(self._keys) and int(self.scroll_offset.y) + y == self._marked
-        return strip.apply_style(_MARK) if marked else strip
+        if not self._keys or int(self.scroll_offset.y) + y != self._marked:
+            return strip
+        if getattr(self.app, "colourless", False):
+            return Strip([Segment(one.text, _REVERSED) for one in strip], strip.cell_length)
+        mark = Style(bgcolor=self.get_component_rich_style("table--marked").bgcolor, bold=True)
+        return Strip(list(Segment.apply_style(strip, post_style=mark)), strip.cell_length)
