@@ -100,7 +100,7 @@ async def test_rack_and_unit_are_typed_and_kept_in_site_yaml(tmp_path: Path) -> 
         await pilot.press("home", "i")
         await until(pilot, lambda: "Where is 172.22.1.21?" in grid(app), "the question")
         await pilot.press(*"A1 x", "enter")
-        await until(pilot, lambda: "is no rack and unit" in grid(app), "the refusal")
+        await until(pilot, lambda: "is not a rack and unit" in grid(app), "the refusal")
         await pilot.press("backspace", *"21", "enter")
         await until(pilot, lambda: "stands at A1-U21" in grid(app), "the place")
         said = load_site(folder / "site.yaml").machine("172.22.1.21")

@@ -213,16 +213,8 @@ class EngineClient:
         site = self.view.state.site
         if typed.strip() != site:
             raise SeedvmError("Not undone", why=f"the site's name is {site}", hint="type it exactly, or press Esc")
-        words = [
-            sys.executable,
-            "-m",
-            "seedvm",
-            "handoff",
-            "undo",
-            "--json",
-            "--state-dir",
-            str(self.state_dir.absolute()),
-        ]
+        command = [sys.executable, "-m", "seedvm", "handoff", "undo", "--json"]
+        words = [*command, "--state-dir", str(self.state_dir.absolute())]
         done = await process.arun(words, timeout=_UNDO_SECONDS, check=False)
         if done.returncode != 0:
             raise refusal(done, "Not undone")

@@ -20,7 +20,9 @@ def place_of(typed: str) -> dict[str, Any]:
     found = _TYPED.fullmatch(text)
     low, high = (int(found["low"]), int(found["high"] or found["low"])) if found else (0, 0)
     if found is None or not 0 < low <= high:
-        raise SeedvmError("Not saved", why=f"'{text[:40]}' is no rack and unit", hint="type it like A1 21, or A1 21-22")
+        raise SeedvmError(
+            "Not saved", why=f"'{text[:40]}' is not a rack and unit", hint="type it like A1 21, or A1 21-22"
+        )
     rack = re.sub(r"(?i)^rack\s+", "", found["rack"] or "")
     return ({"rack": rack} if rack else {}) | {"u": low} | ({"height": high - low + 1} if high > low else {})
 

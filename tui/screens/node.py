@@ -21,7 +21,7 @@ from seedvm.site import orders
 from seedvm.site.review import Review, ReviewMachine
 from tui.screens.blinking import MachinesPage
 from tui.screens.page import put
-from tui.state.machines import Machine, names
+from tui.state.machines import RackMachine, names
 from tui.state.watcher import View
 from tui.text.dashboard import stage_lines, stage_strip
 from tui.text.lanes import needy
@@ -47,7 +47,7 @@ p  replace it with a spare. The spare's disk is WIPED: the page names machine
 o  choose another spare, if there are several
 d  drop it permanently; refused if fewer than three nodes would be left
 n  the next machine that needs attention
-l  blinks its light, so that somebody in front of the rack finds it
+l  blinks its light, so that it is found in the rack; it stops by itself
 
 If the engine is running, it takes the request at once: it cancels a stalled
 deployment, and carries out the request when the other machines have finished.
@@ -100,7 +100,7 @@ Otherwise the engine is started. Esc goes back, / searches the log."""
         every = self.machines()
         return next(iter(needy(list(every.values())) or every), "")
 
-    def machines(self) -> dict[str, Machine]:
+    def machines(self) -> dict[str, RackMachine]:
         """All machines by their keys."""
         return {one.key: one for one in self.shell.census.of(self.shell.view)}
 
@@ -281,7 +281,7 @@ _STILL = "check its power and its cable; t cancels this deployment now and retri
 _LATER = "Dropped: takes effect when the engine starts again."
 
 
-def _who(name: str, machine: ReviewMachine | None, found: Machine | None) -> str:
+def _who(name: str, machine: ReviewMachine | None, found: RackMachine | None) -> str:
     if found is not None and str(found.place):
         name = f"{found.place}  {name}"
     if machine is None:

@@ -45,8 +45,8 @@ class ProgressPage(MachinesPage):
     SEARCHES: ClassVar[bool] = True
     HELP: ClassVar[str] = """\
 The machines stand as in the rack: from the top down, and never in another
-order. U is the rack unit; ? is one that nobody has said (i on the Hardware
-page says it). Sign: * on, o off, ! fault, x left out, ? unknown. The bar is
+order. U is the rack unit; ? is one that is not known (i on the Hardware
+page sets it). Sign: * on, o off, ! fault, x left out, ? unknown. The bar is
 the machine's whole way; beside it the time in this stage and the usual time
 on this site. A wide screen shows the rack and the marked machine.
 Below: what happened, in sentences; lines that repeat are counted.
@@ -58,7 +58,7 @@ f      log of the selected machine only; again: of all machines
 r      after a stop: start the engine again; it checks the state and resumes
 m      modify the site, then retry      b  write a support bundle
 l      blinks the light of the machine; it stops by itself
-n      what needs somebody              h      the hand-off
+n      what needs you                   h      the hand-off
 Tab moves between the parts; arrows and PageUp/PageDown scroll."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
