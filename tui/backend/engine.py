@@ -47,8 +47,7 @@ _UNIT_FOLDERS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd
 _POLL_SECONDS = 0.25
 _BEGIN_SECONDS = 60.0
 _UNDO_SECONDS = 300.0
-BLINK_SECONDS, _BLINK_LIMIT = 30, 90.0
-"""How long a machine's light blinks, and how much longer its BMC may take."""
+BLINK_SECONDS, _BLINK_LIMIT = 30, 90.0  # how long a machine's light blinks, and how much longer its BMC may take
 
 
 class EngineClient:

@@ -21,7 +21,7 @@ from seedvm.site import orders
 from seedvm.site.review import Review, ReviewMachine
 from tui.screens.blinking import MachinesPage
 from tui.screens.page import put
-from tui.state.machines import RackMachine, names
+from tui.state.machines import MachineView, names
 from tui.state.watcher import View
 from tui.text.dashboard import stage_lines, stage_strip
 from tui.text.lanes import needy
@@ -100,7 +100,7 @@ Otherwise the engine is started. Esc goes back, / searches the log."""
         every = self.machines()
         return next(iter(needy(list(every.values())) or every), "")
 
-    def machines(self) -> dict[str, RackMachine]:
+    def machines(self) -> dict[str, MachineView]:
         """All machines by their keys."""
         return {one.key: one for one in self.shell.census.of(self.shell.view)}
 
@@ -281,7 +281,7 @@ _STILL = "check its power and its cable; t cancels this deployment now and retri
 _LATER = "Dropped: takes effect when the engine starts again."
 
 
-def _who(name: str, machine: ReviewMachine | None, found: RackMachine | None) -> str:
+def _who(name: str, machine: ReviewMachine | None, found: MachineView | None) -> str:
     if found is not None and str(found.place):
         name = f"{found.place}  {name}"
     if machine is None:

@@ -23,7 +23,7 @@ _RUNNING = ("inspecting", "pxe", "ramdisk", "write", "boot", "configure", "joine
 
 
 @dataclass(frozen=True)
-class RackMachine:
+class MachineView:
     """`key` names it to other pages and to orders; `part` is what it is to be: undercloud-0, spare, left out, excluded, or empty. `fault`
     is what is wrong and needs somebody, `lacks` why it is left out; `node` what the journal says of it."""
 
@@ -46,7 +46,7 @@ class RackMachine:
         return not self.part.startswith("undercloud")
 
 
-def machines_of(view: View) -> tuple[RackMachine, ...]:
+def machines_of(view: View) -> tuple[MachineView, ...]:
     """All that are known, from the top of the first rack down; those whose unit is unknown after them."""
     reviewed = {one.bmc: one for one in view.review.machines} if view.review else {}
     known = {one.bmc: one for one in view.inventory}
@@ -64,9 +64,9 @@ class Census:
 
     def __init__(self) -> None:
         self._view: View | None = None
-        self._made: tuple[RackMachine, ...] = ()
+        self._made: tuple[MachineView, ...] = ()
 
-    def of(self, view: View) -> tuple[RackMachine, ...]:
+    def of(self, view: View) -> tuple[MachineView, ...]:
         """`machines_of`."""
         if self._view is not view:
             self._view, self._made = view, machines_of(view)
@@ -78,14 +78,14 @@ def names(review: Review | None) -> dict[str, str]:
     return {machine.bmc: machine.name for machine in review.machines if machine.name} if review else {}
 
 
-def _machine(view: View, bmc: str, reviewed: ReviewMachine | None, known: Known | None) -> RackMachine:
+def _machine(view: View, bmc: str, reviewed: ReviewMachine | None, known: Known | None) -> MachineView:
     lane = reviewed.name if reviewed and reviewed.name else bmc
     nodes = view.state.nodes
     node = nodes.get(lane) or nodes.get(bmc)
     nic = next((one for one in reviewed.nics if one.switch), None) if reviewed else None
     unfit = (reviewed is not None and reviewed.verdict == "unfit") or bool(known and known.unfit) or _is(node, "unfit")
     fault = _cause(view, node) if node is not None and needs_somebody(node) else ""
-    return RackMachine(
+    return MachineView(
         key=lane if lane in nodes or bmc not in nodes else bmc,
         bmc=bmc,
         name=(known.name if known else "") or _plain(lane, view, bmc),
@@ -144,7 +144,7 @@ def _power(node: NodeView | None, known: Known | None) -> str:
     return known.power if known is not None else ""
 
 
-def _order(one: RackMachine) -> tuple[object, ...]:
+def _order(one: MachineView) -> tuple[object, ...]:
     place, port = one.place, natural(f"{one.switch} {one.port}") if one.switch else []
     return (place.unit is None, natural(place.rack), -(place.unit or 0), not one.switch, port, order(one.bmc))
 

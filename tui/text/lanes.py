@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from seedvm.engine.stages import stalled
 from seedvm.engine.state import NodeView, State
 from tui.state.estimate import WAY, usual_stage, way_share
-from tui.state.machines import RackMachine
+from tui.state.machines import MachineView
 from tui.text.format import duration, fit, middle
 from tui.text.rack import sign
 from tui.widgets.lines import Rows
@@ -25,26 +25,26 @@ _NAME, _PART, _STAGE, _TIMES, _MORE = 15, 12, 10, 15, 22
 _ROOMY = 100
 
 
-def unit_width(machines: Sequence[RackMachine]) -> int:
+def unit_width(machines: Sequence[MachineView]) -> int:
     """Cells for the place of a machine: its unit, with the rack's name where there are several."""
     racks = {one.place.rack for one in machines}
     return max((len(_where(one, racks)) for one in machines), default=2)
 
 
-def _where(one: RackMachine, racks: set[str]) -> str:
+def _where(one: MachineView, racks: set[str]) -> str:
     if one.place.unit is None:
         return " ?"
     return str(one.place) if len(racks) > 1 else f"{one.place.unit:2d}"
 
 
-def head(machines: Sequence[RackMachine], width: int) -> str:
+def head(machines: Sequence[MachineView], width: int) -> str:
     """The columns' names."""
     text = f"{fit('U', max(2, unit_width(machines)))}   {fit('machine', _NAME)} {fit('is to be', _PART)} {fit('stage', _STAGE)} progress"
     times = f"{'in it':>7} {'usual':>7}"
     return fit(text, width - len(times)) + times if width > len(text) + len(times) else text
 
 
-def lane_lines(machines: Sequence[RackMachine], state: State, now: float, width: int) -> Sequence[Line]:
+def lane_lines(machines: Sequence[MachineView], state: State, now: float, width: int) -> Sequence[Line]:
     """A line per machine, made as they are looked at."""
     if not machines:
         return [[("no machines known yet", "dim")]]
@@ -52,7 +52,7 @@ def lane_lines(machines: Sequence[RackMachine], state: State, now: float, width:
     return Rows(machines, lambda one: _lane(one, fit(_where(one, racks), where), state, now, width))
 
 
-def _lane(one: RackMachine, where: str, state: State, now: float, width: int) -> Line:
+def _lane(one: MachineView, where: str, state: State, now: float, width: int) -> Line:
     mark, colour = sign(one)
     node = one.node
     line: list[Span] = [
@@ -103,7 +103,7 @@ def _short(seconds: float) -> str:
     return duration(seconds) if seconds < 3600 else f"{seconds / 3600:.0f} h"
 
 
-def wanted_of(machines: Sequence[RackMachine], wanted: str) -> Sequence[RackMachine]:
+def wanted_of(machines: Sequence[MachineView], wanted: str) -> Sequence[MachineView]:
     """Those whose place, names, part or words hold what is searched for."""
     if not wanted:
         return machines
@@ -111,12 +111,12 @@ def wanted_of(machines: Sequence[RackMachine], wanted: str) -> Sequence[RackMach
     return [one for one in machines if small in _words(one)]
 
 
-def _words(one: RackMachine) -> str:
+def _words(one: MachineView) -> str:
     said = f"{one.node.phase} {one.node.detail}" if one.node is not None else ""
     named = f"{one.place} {one.key} {one.bmc} {one.name} {one.part} {one.serial} {one.switch} {one.port}"
     return f"{named} {one.fault} {one.lacks} {said}".lower()
 
 
-def needy(machines: Sequence[RackMachine]) -> list[str]:
+def needy(machines: Sequence[MachineView]) -> list[str]:
     """The keys of machines that need somebody."""
     return [one.key for one in machines if one.fault]

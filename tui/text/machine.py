@@ -11,7 +11,7 @@ from seedvm.site.orders import Spare, spares
 from seedvm.site.review import ReviewMachine
 from tui.state.estimate import usual_stage
 from tui.state.files import Known
-from tui.state.machines import RackMachine
+from tui.state.machines import MachineView
 from tui.state.watcher import View
 from tui.text.format import duration
 from tui.widgets.paint import Line, spark
@@ -21,7 +21,7 @@ from tui.widgets.paint import Line, spark
 class About:
     """All that is known of a machine, for its page and the pane beside the list."""
 
-    machine: RackMachine
+    machine: MachineView
     state: State
     reviewed: ReviewMachine | None = None
     known: Known | None = None
@@ -29,7 +29,7 @@ class About:
     order: str = ""
 
 
-def about_of(view: View, machine: RackMachine, spare: Spare | None = None) -> About:
+def about_of(view: View, machine: MachineView, spare: Spare | None = None) -> About:
     """What a view tells of a machine; the first spare that fits where none is chosen."""
     reviewed = next((one for one in view.review.machines if one.bmc == machine.bmc), None) if view.review else None
     known = next((one for one in view.inventory if one.bmc == machine.bmc), None)
@@ -79,7 +79,7 @@ def todo(about: About) -> list[tuple[str, str]]:
     return []
 
 
-def _look_at(one: RackMachine) -> list[tuple[str, str]]:
+def _look_at(one: MachineView) -> list[tuple[str, str]]:
     """What somebody looks at in front of the rack, by what its BMC or the agent said."""
     fault = one.fault.lower()
     where = f" at {one.place}" if str(one.place) else ""

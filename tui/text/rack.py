@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from tui.state.machines import RackMachine
+from tui.state.machines import MachineView
 from tui.text.format import fit
 from tui.widgets.paint import Line
 
 
-def sign(one: RackMachine) -> tuple[str, str]:
+def sign(one: MachineView) -> tuple[str, str]:
     """A machine's sign and its style: fault, left out, on, off, unknown."""
     if one.fault:
         return "✖", "bad"
@@ -24,12 +24,12 @@ def sign(one: RackMachine) -> tuple[str, str]:
     return ("○", "dim") if one.power == "off" else ("?", "dim")
 
 
-def short_part(one: RackMachine) -> str:
+def short_part(one: MachineView) -> str:
     """undercloud-0 as u-0; what is left out as that."""
     return one.part.replace("undercloud-", "u-").replace("undercloud", "u") or "found"
 
 
-def _fill(one: RackMachine) -> tuple[str, str]:
+def _fill(one: MachineView) -> tuple[str, str]:
     if one.fault:
         return "✖", "bad"
     if one.part.startswith("undercloud"):
@@ -39,7 +39,7 @@ def _fill(one: RackMachine) -> tuple[str, str]:
     return ("▓", "good") if one.node is not None and one.node.phase == "active" else ("░", "dim")
 
 
-def rack_lines(machines: Sequence[RackMachine], marked: str, width: int) -> list[Line]:
+def rack_lines(machines: Sequence[MachineView], marked: str, width: int) -> list[Line]:
     """All racks from the top down, then the machines whose unit is unknown. `marked` is the key of the machine that is pointed at."""
     lines: list[Line] = []
     placed = [one for one in machines if one.place.unit is not None]
@@ -51,7 +51,7 @@ def rack_lines(machines: Sequence[RackMachine], marked: str, width: int) -> list
     return lines or [[("no machines known yet", "dim")]]
 
 
-def _units(machines: Sequence[RackMachine], marked: str, width: int) -> Iterable[Line]:
+def _units(machines: Sequence[MachineView], marked: str, width: int) -> Iterable[Line]:
     above = 0
     for one in machines:
         unit, height = one.place.unit or 0, max(1, one.place.height)
@@ -68,7 +68,7 @@ def _gap(units: int, width: int) -> Line:
     return [(fit(f" …    {units} U empty", width).rstrip(), "dim")]
 
 
-def _slot(one: RackMachine, unit: str, marked: str, width: int, *, named: bool) -> Line:
+def _slot(one: MachineView, unit: str, marked: str, width: int, *, named: bool) -> Line:
     glyph, style = _fill(one)
     wide = max(4, min(8, width - 13))
     point = " marked" if one.key == marked else ""
@@ -82,7 +82,7 @@ def _slot(one: RackMachine, unit: str, marked: str, width: int, *, named: bool) 
     ]
 
 
-def _unknown(machines: Sequence[RackMachine], marked: str, width: int, *, alone: bool) -> Iterable[Line]:
+def _unknown(machines: Sequence[MachineView], marked: str, width: int, *, alone: bool) -> Iterable[Line]:
     """Those whose unit nobody has said: in the order of their switch ports where these are known, and said to be so."""
     by_port = any(one.port for one in machines)
     head = "units unknown" if alone else "and unknown units"
