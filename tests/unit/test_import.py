@@ -177,7 +177,7 @@ def test_what_inspection_found_is_shown_with_the_machine(state_dir: Path, capsys
     assert main(["machines", "--state-dir", str(state_dir)]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "172.22.1.21  S1",
-        "    ipmi as admin; boots from aa (None); power off",
+        "    ipmi as admin; boots from aa (None); power off when it was found",
         "    8 CPUs, 16384 MiB, x86_64, uefi, Acme 1",
         "    WIPE /dev/sda 64 GiB, serial R1, holds gpt: ext4 'db' 64.0 GiB",
         "    eth0 aa 1000 Mb/s, switch tor1 port 17",

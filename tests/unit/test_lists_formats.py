@@ -262,7 +262,7 @@ def as_text(tree: object) -> object:
 
 
 TREES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=20,
 )
@@ -281,3 +281,11 @@ def test_a_value_of_json_knows_its_line_and_its_path() -> None:
     last = found.elements[1].get("a")
     assert last is not None
     assert (last.line, last.where, last.text) == (5, "nodes[1].a", "2")
+
+
+@pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity", "null"])
+def test_a_number_that_is_none_is_no_name_user_or_password(word: str) -> None:
+    for key, field in (("name", "name"), ("pm_user", "user"), ("pm_password", "password")):
+        node = f'"pm_type": "ipmi", "pm_addr": "192.0.2.1", "{key}": {word}'
+        [entry] = read_list(f'{{"nodes": [{{{node}}}]}}'.encode(), "list").entries
+        assert getattr(entry, field) is None

@@ -23,6 +23,7 @@ _PLAIN_TAGS = {
     _YAML_ORG + name for name in ("str", "int", "float", "bool", "null", "timestamp", "merge", "value", "map", "seq")
 }
 _LAST_MARKS = re.compile(r"\n(?:---|\.\.\.)[ \t\r]*(?:#[^\n]*)?(?:\n(?:---|\.\.\.)?[ \t\r]*(?:#[^\n]*)?)*\Z")
+_UNKNOWN = ("null", "NaN", "Infinity", "-Infinity")
 _TOKEN = re.compile(r'[ \t\r\n]*(?:"((?:[^"\\]|\\.)*)"|([{}\[\]:,])|([^\s{}\[\]:,"]+))')
 
 
@@ -68,7 +69,7 @@ class Value(NamedTuple):
 
 
 def parse_json(text: str) -> Value:
-    """A JSON document; raises NoTree. NaN and Infinity are text that no value of a list accepts."""
+    """A JSON document; raises NoTree. NaN and Infinity are null: unknown, and no name or password."""
     _refuse_depth(text)
     try:
         json.loads(text, parse_int=str, parse_float=str)
@@ -123,7 +124,7 @@ class _Json:
             return self._mapping(line, where, depth)
         if sign == "[":
             return self._list(line, where, depth)
-        return Value(line, where, text=(None if bare == "null" else bare) if string is None else _unescaped(string))
+        return Value(line, where, text=(None if bare in _UNKNOWN else bare) if string is None else _unescaped(string))
 
     def _mapping(self, line: int, where: str, depth: int) -> Value:
         items: dict[str, Value] = {}
