@@ -3,8 +3,9 @@
 Takes about 20 seconds a kill (ROUNDS, usually 20) on a quiet machine, and a minute before the first; needs root, and no rack.
 
 It is played in the lab of tests/contract/handoff: the real engine and the real verbs in namespaces, against emulated services. SEED
-(usually 1) chooses the lines among all those that an undisturbed hand-off comes to. The next run alone must end it: with SAFE TO LEAVE:
-YES, no doubt, the VIP at a node, and no write refused. The kills are in build/stories/handoff-kills/kills.txt.
+(usually 1) chooses the lines among all those that an undisturbed hand-off comes to; AT="steps/handoff_own.py:90 ..." names them. The next
+run alone must end it: with SAFE TO LEAVE: YES, no doubt, the VIP at a node, and no write refused. The kills are in
+build/stories/handoff-kills/kills.txt.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ def run(story: Story) -> Figures:
 
     played(story.folder / "undisturbed", undisturbed)
     story.say(f"an undisturbed hand-off comes to {len(lines)} lines")
-    chosen = random.Random(seed).sample(lines, min(rounds, len(lines)))
+    at = story.environment.get("AT", "").split()
+    chosen = at or random.Random(seed).sample(lines, min(rounds, len(lines)))
     wrong: list[str] = []
     with (story.folder / "kills.txt").open("w") as file:
         for number, place in enumerate(chosen):

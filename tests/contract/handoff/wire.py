@@ -67,11 +67,14 @@ class Wire:
         """There are none."""
 
     async def _ask(self, machine: Address, what: Mapping[str, object], timeout: float) -> Any:
-        async with asyncio.timeout(timeout):
-            reader, writer = await asyncio.open_unix_connection(str(self.path))
-            writer.write(json.dumps({"machine": machine.name, **what}).encode() + b"\n")
-            said = await reader.read()
-            writer.close()
+        try:
+            async with asyncio.timeout(timeout):
+                reader, writer = await asyncio.open_unix_connection(str(self.path))
+                writer.write(json.dumps({"machine": machine.name, **what}).encode() + b"\n")
+                said = await reader.read()
+                writer.close()
+        except TimeoutError:
+            raise SeedvmError(f"ssh did not finish within {timeout:g} s", machine=machine.name) from None
         if not said:
             raise SeedvmError("ssh: connect to host: No route to host", machine=machine.name)
         return json.loads(said)
