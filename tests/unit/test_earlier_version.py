@@ -46,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_status_tells_each_step_machine_and_phase(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["status", "--json", "--state-dir", str(folder)]) == 0
+    assert main(["status", "--json", "--state-dir", str(folder)]) == 1  # it was killed
     told = json.loads(capsys.readouterr().out)
     states = {step["name"]: step["state"] for step in told["steps"]}
     assert told["site"] == "demo" and told["verdict"] == "killed"
