@@ -179,11 +179,12 @@ class Silence:
         if not self.since:
             return error
         silent = ", ".join(f"{name} for {now - since:.0f} s" for name, since in self.since.items())
+        first, *_ = self.since
         return SeedvmError(
             "the nodes did not join",
             machine=", ".join(self.since),
             why=f"no connection to SSH: {silent}",
-            hint=f"switch it on and run again; if it is dead: {_cure(next(iter(self.since)))}",
+            hint=f"switch it on and run again; if it is dead: {_cure(first)}",
         )
 
 
