@@ -35,6 +35,10 @@ _AMQP = b"AMQP\x00\x00\x09\x01"  # AMQP 0-9-1, section 4.2.2: the server answers
 _WIRE_SECONDS = 1.0
 _MESSAGES = ("127.0.0.1", 5672)
 _STORE = Path("/var/lib/rabbitmq")
+_TABLES = Path("/var/lib/mysql")
+_LEAST_ROOM = (
+    100_000_000  # below it a table that has to grow is soon "full": each write to it fails, and each read still works
+)
 _LEAST_FREE = 200_000_000  # elements/rabbitmq: disk_free_limit, below which publishers are blocked
 
 
@@ -138,7 +142,7 @@ def look(address: str) -> Looks:
     except SeedvmError as error:
         return Looks(f"{error.what}: {error.why}", _messages(), time.monotonic())
     others = [one for one in said.members if one != address]
-    return Looks(_database(said), _messages(), time.monotonic(), cut_off(votes, others))
+    return Looks(_database(said) or _room(), _messages(), time.monotonic(), cut_off(votes, others))
 
 
 def cut_off(votes: int, others: Sequence[str]) -> str:
@@ -169,14 +173,27 @@ def _database(said: galera.GaleraStatus) -> str:
     return "" if works else f"the database is {said.state} in a component that is {said.cluster_status}"
 
 
+def _room() -> str:
+    """Why the database cannot write: it takes part in the cluster with a full disk, and says so in its log alone."""
+    try:
+        free = _free(_TABLES)
+    except OSError as error:
+        return f"the database's folder cannot be read: {error}"
+    return "" if free > _LEAST_ROOM else f"the database cannot write: {free // 1_000_000} MB are free in {_TABLES}"
+
+
+def _free(folder: Path) -> int:
+    disk = os.statvfs(folder)
+    return disk.f_bavail * disk.f_frsize
+
+
 def _messages() -> str:
     try:
         with socket.create_connection(_MESSAGES, timeout=3) as line:
             line.sendall(_AMQP)
             if line.recv(1) != b"\x01":
                 return "RabbitMQ does not speak AMQP 0-9-1"
-        disk = os.statvfs(_STORE)
+        free = _free(_STORE)
     except OSError as error:
         return f"RabbitMQ does not answer: {error}"
-    free = disk.f_bavail * disk.f_frsize
     return "" if free > _LEAST_FREE else f"RabbitMQ blocks publishers: {free // 1_000_000} MB are free in {_STORE}"

@@ -6,6 +6,7 @@ Each is of this rack alone: it works on the rack's bridges, control groups and m
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +28,9 @@ _SECONDS = 60.0
 _KILL = f"systemctl kill -s KILL {DATABASE}"
 _START = f"systemctl unmask --runtime {DATABASE}; systemctl start --no-block {DATABASE}"
 _EMPTY = 'rm -f "$1"'
-_FILL = 'cd "$1"; size=$(($(stat -fc "%f * %S" .) - $2 * 1048576)); [ $size -gt 0 ] && fallocate -l $size {ballast}; sync -f .'
+# What is written meanwhile may take the last blocks first: full is what was asked for.
+_FILL = """cd "$1"; free() {{ echo $(($(stat -fc "%f * %S" .) - $2 * 1048576)); }}; size=$(free "$@")
+[ "$size" -le 0 ] || fallocate -l "$size" {ballast} || [ "$(free "$@")" -le 1048576 ]; sync -f . || true"""
 
 
 @dataclass(frozen=True)
@@ -64,11 +67,19 @@ def inject(spec: RackSpec, request: FaultRequest) -> Injected:
         if kind.on_switch:
             _apply_switch(spec)
     except (SeedvmError, OSError):
-        injected.forget(spec, one)
+        _forget_half(spec, one)
         raise
     if until is not None:
         _heal_later(spec, one)
     return one
+
+
+def _forget_half(spec: RackSpec, one: Injected) -> None:
+    """A fault that could not be injected whole leaves nothing behind."""
+    injected.forget(spec, one)
+    for name in _machines(one.machines):
+        with contextlib.suppress(SeedvmError, OSError):
+            KINDS[one.fault].heal(spec, name, one)
 
 
 def heal(spec: RackSpec, found: Sequence[Injected]) -> None:

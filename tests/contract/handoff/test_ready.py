@@ -14,6 +14,7 @@ from pathlib import Path
 from seedvm.member.ready import cut_off
 from seedvm.services.load import installed
 from tests.contract.handoff.lab import Lab, in_a_lab
+from tests.contract.handoff.machine import mount
 from tests.contract.isolated import child, until
 
 MESSAGES = {"heat", "ironic", "neutron", "nova"}
@@ -41,7 +42,8 @@ def rabbit(answer: bytes = b"\x01") -> Iterator[None]:
 @contextlib.contextmanager
 def ready(lab: Lab) -> Iterator[None]:
     """The unit's own command."""
-    Path("/var/lib/rabbitmq").mkdir(exist_ok=True)
+    for store in ("rabbitmq", "mysql"):
+        Path("/var/lib", store).mkdir(exist_ok=True)
     request = Path("/run/ready.json")
     request.write_text(json.dumps({"address": lab.seed.address, "every": 0.05}))
     with child(["seedvm", "member", "ready", "--request", str(request)]):
@@ -60,6 +62,21 @@ def asked(lab: Lab, name: str) -> tuple[int, str]:
 
 def well(lab: Lab) -> set[str]:
     return {name for name in (*installed().apis, "vip") if asked(lab, name)[0] == 200}
+
+
+@in_a_lab
+async def test_a_controller_whose_database_has_no_room_to_write_is_not_ready_and_gives_up_the_vip(lab: Lab) -> None:
+    every = {*installed().apis, "vip"}
+    tables = Path("/var/lib/mysql")
+    tables.mkdir()
+    mount("tables", str(tables), "tmpfs", options="size=120m")
+    with ready(lab), rabbit():
+        await until(lambda: well(lab) == every)
+        (tables / "region.ibd").write_bytes(bytes(90_000_000))
+        await until(lambda: well(lab) == set())
+        assert "the database cannot write: " in asked(lab, "keystone")[1]
+        (tables / "region.ibd").unlink()
+        await until(lambda: well(lab) == every)
 
 
 @in_a_lab
