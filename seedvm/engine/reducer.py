@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from seedvm.base.json_tree import JSON
-from seedvm.engine import events
+from seedvm.engine import events, failures
 from seedvm.engine.events import Entry, brief
 from seedvm.engine.journal import JOURNAL, Damaged, Tail
 from seedvm.engine.stages import NODE_PHASES
@@ -57,6 +57,7 @@ class _Draft:
     def __init__(self, state: State) -> None:
         self.steps = {step.name: step for step in state.steps}
         self.nodes = dict(state.nodes)
+        self.failures = state.failures
         self.log = deque(state.log, maxlen=LOG_KEPT)
         self.facts = dict(state.facts)
         self.phases = dict(state.phases)
@@ -75,7 +76,8 @@ class _Draft:
     def freeze(self) -> State:
         return State(
             site=self.site, run=self.run, steps=tuple(self.steps.values()), nodes=MappingProxyType(self.nodes),
-            log=tuple(self.log), facts=MappingProxyType(self.facts), phases=MappingProxyType(self.phases), gaps=tuple(self.gaps),
+            failures=self.failures, log=tuple(self.log), facts=MappingProxyType(self.facts),
+            phases=MappingProxyType(self.phases), gaps=tuple(self.gaps),
             resources=MappingProxyType(self.resources), failure=self.failure, verdict=self.verdict,
             confirmed=self.confirmed, started=self.started, ended=self.ended, last=self.last,
             last_run=self.last_run, last_step=self.last_step,
@@ -95,6 +97,7 @@ class _Draft:
             case events.NodeReached():
                 self._node(entry.event, step, now)
             case events.Log(message, node):
+                self.failures = failures.ordered(self.failures, node, message)
                 self.say(now, message, step, node)
             case events.Progress(done, total, unit):
                 self.steps[step] = replace(self._step(step), done=done, total=total, unit=unit)
@@ -184,6 +187,7 @@ class _Draft:
 
     def _node(self, event: events.NodeReached, step: str, now: float) -> None:
         old = self.nodes.get(event.node)
+        self.failures = failures.reached(self.failures, event, step, now)
         if old is not None and old.phase == event.phase:
             since, before = old.since, old.before
         else:

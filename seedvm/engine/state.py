@@ -56,6 +56,18 @@ class NodeView:
 
 
 @dataclass(frozen=True)
+class MachineFailure:
+    """A failure of a machine, which stays when its lane goes on. `order` is what came of it: empty, retried by the engine, retried by you,
+    or replaced; `spare` is the BMC of the machine that took its place."""
+
+    node: str
+    time: float
+    cause: str
+    order: str = ""
+    spare: str = ""
+
+
+@dataclass(frozen=True)
 class LogLine:
     """One line of the log; `node` and `step` are empty where the event named none."""
 
@@ -115,6 +127,8 @@ class State:
 
     `gaps` are the readings of the API's gap in a hand-off: when, and for how many seconds it had not answered then.
 
+    `failures` are those of machines in the order of time, also those that are over: of a machine the last one.
+
     `logged` counts every line of log there was, `log` holds the last of them. `seconds` are those in which an engine worked until a run
     ended as done for the first time (`completed`), `stage_seconds` those per stage. `unknown` counts events by kinds that this version
     does not know, `damaged` says which lines of the journal are none.
@@ -124,6 +138,7 @@ class State:
     run: str = ""
     steps: tuple[StepView, ...] = ()
     nodes: Mapping[str, NodeView] = field(default_factory=lambda: _NO_NODES)
+    failures: tuple[MachineFailure, ...] = ()
     log: tuple[LogLine, ...] = ()
     facts: Mapping[str, JSON] = field(default_factory=lambda: _NO_FACTS)
     phases: Mapping[str, PhaseView] = field(default_factory=lambda: _NO_PHASES)

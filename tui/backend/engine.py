@@ -23,6 +23,7 @@ from seedvm.base.files import write_atomic
 from seedvm.base.nics import SYS_NET, SystemNic, nics
 from seedvm.base.secret import Secret
 from seedvm.engine.lock import engine_pid
+from seedvm.engine.state import MachineFailure
 from seedvm.scan.evidence import Bmc
 from seedvm.scan.listen import Neighbour
 from seedvm.scan.run import Cost, Plan, ScanEnd, cost, scan
@@ -39,6 +40,7 @@ from tui.backend.refusal import refusal
 from tui.backend.seed_checks import IMAGES_DIR, Look, images_to_come, looks
 from tui.backend.site_bundle import recovery_key, save_site
 from tui.backend.support_bundle import gather, secrets_in, write_bundle
+from tui.state.acknowledged import acknowledge
 from tui.state.watcher import FolderWatch, View
 
 UNIT = "seedvm-engine.service"
@@ -221,18 +223,9 @@ class EngineClient:
 
     async def blink(self, bmc: str) -> None:
         """Blink a machine's location light by `seedvm bmc blink`, until it stops by itself. Raises SeedvmError where it does not blink."""
-        words = [
-            "bmc",
-            "blink",
-            bmc,
-            "--json",
-            "--seconds",
-            str(BLINK_SECONDS),
-            "--state-dir",
-            str(self.state_dir.absolute()),
-        ]
-        command = [sys.executable, "-m", "seedvm", *words]
-        done = await process.arun(command, timeout=BLINK_SECONDS + _BLINK_LIMIT, check=False)
+        command = [sys.executable, "-m", "seedvm", "bmc", "blink", bmc, "--json", "--seconds", str(BLINK_SECONDS)]
+        words = [*command, "--state-dir", str(self.state_dir.absolute())]
+        done = await process.arun(words, timeout=BLINK_SECONDS + _BLINK_LIMIT, check=False)
         if done.returncode != 0:
             raise refusal(done, "The light does not blink")
 
@@ -258,6 +251,10 @@ class EngineClient:
     async def order(self, order: orders.Order) -> None:
         """Write an order for one node; the engine's deploy step obeys it."""
         await asyncio.to_thread(orders.give, self.state_dir, order)
+
+    async def acknowledge(self, failures: Sequence[MachineFailure]) -> None:
+        """Keep that the operator has read these."""
+        await asyncio.to_thread(acknowledge, self.state_dir, failures)
 
     async def may_drop(self, node: str) -> None:
         """Raise SeedvmError where the undercloud cannot do without this node."""

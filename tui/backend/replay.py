@@ -14,7 +14,7 @@ from seedvm.base.errors import SeedvmError
 from seedvm.base.secret import Secret
 from seedvm.engine.journal import read
 from seedvm.engine.reducer import fold
-from seedvm.engine.state import State
+from seedvm.engine.state import MachineFailure, State
 from seedvm.scan.evidence import Bmc
 from seedvm.scan.listen import Neighbour
 from seedvm.scan.run import ScanEnd
@@ -120,6 +120,10 @@ class Replay(EngineClient):
     async def order(self, order: Order) -> None:
         """Refused."""
         raise SeedvmError("Not requested", why=_REFUSED)
+
+    async def acknowledge(self, failures: Sequence[MachineFailure]) -> None:
+        """Refused."""
+        raise SeedvmError("Not acknowledged", why=_REFUSED)
 
     async def may_drop(self, node: str) -> None:
         """Refused."""

@@ -16,17 +16,18 @@ from textual.widgets import Input, Static
 
 from seedvm.base.errors import SeedvmError
 from seedvm.engine.stages import stalled
-from seedvm.engine.state import Failure, NodeView
+from seedvm.engine.state import Failure, MachineFailure, NodeView
 from seedvm.site import orders
 from seedvm.site.review import Review, ReviewMachine
 from tui.screens.blinking import MachinesPage
 from tui.screens.page import put
+from tui.state.failures import failures_of, log_of, to_read
 from tui.state.machines import MachineView, names
 from tui.state.watcher import View
 from tui.text.dashboard import stage_lines, stage_strip
 from tui.text.lanes import needy
 from tui.text.machine import about_of, todo_lines, where_lines
-from tui.text.progress import failure_lines, log_lines
+from tui.text.progress import failure_lines, log_lines, past_lines
 from tui.widgets.banner import Banner
 from tui.widgets.lines import Line, Lines
 
@@ -46,6 +47,8 @@ p  replace it with a spare. The spare's disk is WIPED: the page names machine
    and disk, and you confirm by typing the site name
 o  choose another spare, if there are several
 d  drop it permanently; refused if fewer than three nodes would be left
+a  acknowledge its failure: until then it stays on every page as "to read",
+   also when the machine was retried or replaced since
 n  the next machine that needs attention
 l  blinks its light, so that it is found in the rack; it stops by itself
 
@@ -59,6 +62,7 @@ Otherwise the engine is started. Esc goes back, / searches the log."""
         Binding("o", "spare", "Other spare", key_display="o", show=False),
         Binding("l", "blink", "Light", key_display="l"),
         Binding("d", "drop", "Drop", key_display="d"),
+        Binding("a", "acknowledge", "Acknowledge", key_display="a", show=False),
     ]
 
     def __init__(self) -> None:
@@ -125,7 +129,8 @@ Otherwise the engine is started. Esc goes back, / searches the log."""
             self.query_one("#log-head", Static),
             "Log of this machine" + (f", matching '{self.wanted}'" if self.wanted else ""),
         )
-        self.query_one("#log", Lines).fill(lambda width: log_lines(view.state.log, named, name, self.wanted, width))
+        log = log_of(view, self._failures(view, name), name)
+        self.query_one("#log", Lines).fill(lambda width: log_lines(log, named, name, self.wanted, width))
 
     def marked_bmc(self) -> str:
         """That of the machine that the page is about."""
@@ -144,7 +149,13 @@ Otherwise the engine is started. Esc goes back, / searches the log."""
             return [[(f"Requested: {view.orders[name]}", "busy")]]
         if node is not None and (node.phase == "failed" or stalled(node.detail)):
             return failure_lines(Failure("deploy", "failed", node.detail, hint=_STILL), width)
+        if past := self._failures(view, name):
+            return past_lines(past, view.acknowledged, width)
         return [[("No problem reported.", "good" if node is not None else "dim")]]
+
+    def _failures(self, view: View, name: str) -> tuple[MachineFailure, ...]:
+        found = self.machines().get(name)
+        return failures_of(view, found.bmc if found is not None else name, name)
 
     def spares(self) -> tuple[orders.Spare, ...]:
         """The spares that fit, from the review."""
@@ -215,6 +226,19 @@ Otherwise the engine is started. Esc goes back, / searches the log."""
             self.answer(f"Not dropped: {error}", bad=True)
             return
         self._begin("drop")
+
+    @work(exit_on_error=False, exclusive=True, group="read")
+    async def action_acknowledge(self) -> None:
+        """Keep that this machine's failures were read."""
+        view = self.shell.view
+        open_ones = [one for one in self._failures(view, self.name_shown) if one in to_read(view)]
+        try:
+            if open_ones:
+                await self.shell.link.acknowledge(open_ones)
+        except (SeedvmError, OSError) as error:
+            self.answer(str(error), bad=True)
+            return
+        self.answer("Acknowledged." if open_ones else "There is no failure of this machine to acknowledge.")
 
     def action_spare(self) -> None:
         """Another spare."""

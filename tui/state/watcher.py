@@ -23,6 +23,8 @@ from seedvm.site.load import parse_site
 from seedvm.site.orders import pending
 from seedvm.site.review import Confirmation, Review, parse_confirmed, parse_review
 from seedvm.site.secrets_file import load_accounts, load_candidates
+from tui.state.acknowledged import FILE as ACKNOWLEDGED
+from tui.state.acknowledged import parse_acknowledged
 from tui.state.files import Known, ShownReceipt, parse_inventory, parse_receipt
 from tui.state.place import Place, places_of
 
@@ -39,7 +41,7 @@ class View:
     `lacks` are the pages at which something is missing or wrong before an engine can begin: networks, credentials. `receipt_key` is the
     fingerprint of the key that signs this site's receipt, empty until it is made. `places` is where site.yaml says that machines stand, by
     their BMCs' addresses. `bundle`: none, old or current, as the last one holds the passwords and keys of now; empty while there are none.
-    `owned`: the folder is a controller's, and the undercloud owns the site.
+    `owned`: the folder is a controller's, and the undercloud owns the site. `acknowledged` are the failures that were read.
     """
 
     state: State = field(default_factory=State)
@@ -56,6 +58,7 @@ class View:
     bundle: str = ""
     places: Mapping[str, Place] = field(default_factory=dict)
     owned: bool = False
+    acknowledged: frozenset[tuple[str, str]] = frozenset()
 
 
 def is_controllers(state_dir: Path) -> bool:
@@ -125,6 +128,9 @@ class FolderWatch:
             state_dir / "secrets.yaml", lambda _text: _bundle(state_dir), "", beside=[state_dir / NOTE]
         )
         self._confirmed = _File[Confirmation | None](state_dir / "confirmed.json", parse_confirmed, None)
+        self._acknowledged = _File[frozenset[tuple[str, str]]](
+            state_dir / ACKNOWLEDGED, parse_acknowledged, frozenset()
+        )
         self._places = _File[Mapping[str, Place]](state_dir / "site.yaml", _places, {})
         self._asked = {
             "networks": _File[bool](state_dir / "site.yaml", _is_right, False),
@@ -137,7 +143,13 @@ class FolderWatch:
         while not (batch := self._tail.read()).empty:
             self._state = fold(State() if batch.from_start else self._state, batch.entries, batch.damaged)
             fresh = fresh or bool(batch.entries)
-        files: tuple[_File[Any], ...] = (self._inventory, self._review, self._receipt, self._confirmed)
+        files: tuple[_File[Any], ...] = (
+            self._inventory,
+            self._review,
+            self._receipt,
+            self._confirmed,
+            self._acknowledged,
+        )
         for file in (*files, self._bundle, self._places, *self._keys, *self._asked.values()):
             file.look()
         review, confirmed = self._review.value, self._confirmed.value
@@ -157,6 +169,7 @@ class FolderWatch:
             owned=owned,
             receipt_key=next((file.value for file in self._keys if file.value), ""),
             places=self._places.value,
+            acknowledged=self._acknowledged.value,
         )
         return view, fresh
 

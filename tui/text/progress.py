@@ -5,13 +5,15 @@ Pure: no widget, no file. It refuses to sound surer than the receipt: `light` ne
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from textwrap import wrap
 
-from seedvm.engine.state import Failure, LogLine, NodeView, State, StepView
+from seedvm.engine.state import Failure, LogLine, MachineFailure, NodeView, State, StepView
 from seedvm.foreign.text import shown
 from seedvm.site.review import Review
+from tui.state.acknowledged import key_of
 from tui.state.estimate import forecast
+from tui.state.failures import cause_of, told
 from tui.state.files import ShownReceipt
 from tui.state.machines import names
 from tui.text.format import MARKS, clock, duration, fit, middle, size, text_bar
@@ -108,6 +110,16 @@ def failure_lines(failure: Failure, width: int) -> list[Line]:
         for number, part in enumerate(wrap(" ".join(text.split()), max(20, width - 10))[:4]):
             head = f"{name}: " if number == 0 else ""
             lines.append([(head.rjust(9), "strong"), (part, "bad" if name == "What" else "")])
+    return lines
+
+
+def past_lines(failures: Sequence[MachineFailure], read: Collection[tuple[str, str]], width: int) -> list[Line]:
+    """Failures of a machine that is not failed now: when, why, and what came of each; with the key for those that were not read."""
+    lines: list[Line] = []
+    for one in failures:
+        key = "" if key_of(one) in read else "; a acknowledges"
+        text = f"It failed at {clock(one.time)}, {told(one)}{key}: {cause_of(one)}"
+        lines += [[(part, "dim" if not key else "warn")] for part in wrap(text, max(20, width))]
     return lines
 
 

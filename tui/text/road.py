@@ -158,12 +158,15 @@ def _clock(time: float) -> str:
 
 
 def need_line(needs: Sequence[NeedsYou], name: str, width: int) -> Line:
-    """The first of what needs somebody, the number of all, and the key that leads there. The cause is what is cut last."""
+    """The first of what needs somebody, the number of all, and the key that leads there; what is only to be read is counted apart.
+    The cause is what is cut last."""
     first = needs[0]
-    style = "warn" if first.asks else "bad"
-    mark = "?" if first.asks else "✖"
-    head = f" {mark} {len(needs)} NEED{'S' if len(needs) == 1 else ''} YOU  "
-    tail = "   n go to it "
+    style = "warn" if first.asks or first.read else "bad"
+    mark = "?" if first.asks else "!" if first.read else "✖"
+    read = sum(1 for one in needs if one.read)
+    urgent = len(needs) - read
+    head = f" {mark} {urgent} NEED{'S' if urgent == 1 else ''} YOU  " if urgent else f" {mark} {read} to read  "
+    tail = (f"   {read} to read" if urgent and read else "") + "   n go to it "
     room = max(10, width - len(head) - len(tail))
     who = f"{name}: " if name else ""
     return [(head, f"{style} strong"), (fit(middle(who + first.what, room), room), style), (tail, "strong")]
