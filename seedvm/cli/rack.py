@@ -65,10 +65,10 @@ def _rack_status(args: argparse.Namespace) -> int:
         return EXIT_DONE
     say(f"rack {found.rack}: {'up' if found.up else 'down'}")
     for one in found.machines:
-        boot = f"next boot {one.boot_device}" if one.boot_device else ""
-        say(
-            f"  {one.name:<12} {one.power:<4} {one.where:<9} {one.pss_mib:7.0f} MiB  {one.reboots} reboots  {boot}".rstrip()
-        )
+        more = [f"next boot {one.boot_device}"] if one.boot_device else []
+        more += [f"fault: {', '.join(one.faults)}"] if one.faults else []
+        power = f"{one.name:<12} {one.power:<4} {one.where:<9} {one.pss_mib:7.0f} MiB  {one.reboots} reboots"
+        say("  ".join(["", power, *more]))
     return EXIT_DONE
 
 

@@ -33,6 +33,9 @@ from seedvm.engine.state import (
 _PAST = {"committed": True}
 """All the evidence there is of what lies before COMMIT once it is over."""
 
+_FOUND_AGAIN = NODE_PHASES[: NODE_PHASES.index("inspecting")]
+"""What each start of the engine finds out again of a machine; it takes nothing away from one that is inspected."""
+
 
 def fold(state: State, entries: Iterable[Entry], damaged: Iterable[Damaged] = ()) -> State:
     """State after these entries, in order; the State given is left as it was."""
@@ -187,6 +190,8 @@ class _Draft:
 
     def _node(self, event: events.NodeReached, step: str, now: float) -> None:
         old = self.nodes.get(event.node)
+        if old is not None and old.phase == "inspected" and event.phase in _FOUND_AGAIN:
+            return
         self.failures = failures.reached(self.failures, event, step, now)
         if old is not None and old.phase == event.phase:
             since, before = old.since, old.before

@@ -18,7 +18,7 @@ from pathlib import Path
 from seedvm.base import install, process, terminal
 from seedvm.base.errors import SeedvmError
 from seedvm.base.waiting import NO_ERROR, wait_for_sync
-from seedvm.rack import control
+from seedvm.rack import control, injected
 from seedvm.rack.firmware import ramdisk
 from seedvm.rack.model import CHILD_ENVIRONMENT, PREFIX, RUN, STATE, MachineSpec, RackSpec
 from seedvm.rack.sandbox import cgroup, loop, network
@@ -31,7 +31,7 @@ _SEED_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class MachineStatus:
-    """One machine: `where` is off, firmware, ramdisk, disk or gone (no supervisor); memory is PSS in MiB."""
+    """One machine: `where` is off, firmware, ramdisk, disk or gone (no supervisor); memory is PSS in MiB; `faults`: those injected."""
 
     name: str
     power: str
@@ -40,6 +40,7 @@ class MachineStatus:
     reboots: int
     pids: tuple[int, ...]
     pss_mib: float
+    faults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,8 @@ def exec_argv(spec: RackSpec, name: str, words: Iterable[str]) -> list[str]:
 
     It begins with a shell that joins the container's control group; nsenter then enters all of its namespaces.
     """
+    if name not in spec.names:
+        spec.machine(name)  # says which there are
     init = cgroup.container_init(cgroup.top() / spec.name / name / "guest")
     if init is None:
         raise SeedvmError(
@@ -230,6 +233,7 @@ def _machine_status(spec: RackSpec, name: str) -> MachineStatus:
         found.reboots,
         tuple(sorted(cgroup.pids(guest))),
         cgroup.pss_mib(guest),
+        tuple(one.fault for one in injected.all_of(spec) if name in one.machines),
     )
 
 

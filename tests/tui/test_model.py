@@ -100,3 +100,18 @@ def test_a_thousand_nodes_and_a_hundred_thousand_events_are_folded() -> None:
     state = fold(State(), events)
     assert len(state.nodes) == 1000
     assert time.monotonic() - began < HANGS
+
+
+def test_an_inspected_machine_stays_so_when_the_engine_starts_again_and_finds_it_again() -> None:
+    node = "172.22.1.21"
+    told = [journal_line(2, "node", "inspect", node=node, phase="inspected", detail="2 cpu, 8 GiB")]
+    told += [
+        journal_line(3 + number, "node", "discover", node=node, phase=phase, detail="again")
+        for number, phase in enumerate(("found", "login", "registered"))
+    ]
+    state = begun(*told)
+    assert (state.nodes[node].phase, state.nodes[node].detail) == ("inspected", "2 cpu, 8 GiB")
+    again = fold(state, made(journal_line(9, "node", "inspect", node=node, phase="inspecting", percent=1.0)))
+    assert again.nodes[node].phase == "inspecting", "what is really done again is shown"
+    unfit = fold(state, made(journal_line(9, "node", "register", node=node, phase="unfit", detail="no account")))
+    assert unfit.nodes[node].phase == "unfit"

@@ -18,6 +18,7 @@ from tui.app import WizardApp
 from tui.backend.engine import EngineClient
 from tui.backend.site_form import FIELDS
 from tui.state.watcher import View
+from tui.widgets.table import Table
 
 
 def field(app: WizardApp, key: str) -> Input:
@@ -157,6 +158,22 @@ async def test_hardware_writes_the_operators_word(tmp_path: Path) -> None:
         await pilot.press("a")
         await until(pilot, lambda: "172.22.1.22: as proposed" in grid(app), "the answer")
         assert load_site(tmp_path / "site.yaml").machine("172.22.1.22").role is None
+
+
+@pytest.mark.parametrize("key", ["u", "s"])
+async def test_a_machine_without_an_account_is_given_no_part_and_may_be_excluded(tmp_path: Path, key: str) -> None:
+    app = wizard(state_dir(tmp_path, review=True))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await loaded(pilot)
+        app.go("hardware")
+        await until(pilot, lambda: "172.22.1.25" in grid(app), "the table")
+        app.screen.query_one("#list", Table).mark("172.22.1.25")
+        await pilot.press(key)
+        await until(pilot, lambda: "Not saved: 172.22.1.25 has no proven account" in grid(app), "the refusal")
+        assert "add its account to the list" in " ".join(grid(app).split())
+        assert (tmp_path / "site.yaml").read_text() == SITE
+        await pilot.press("x")
+        await until(pilot, lambda: "172.22.1.25: excluded" in grid(app), "the answer")
 
 
 async def test_credentials_show_findings_with_their_cure(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from tui.widgets.lines import Line, Lines, Rows
 from tui.widgets.table import Table
 
 _ROLES = {"": "as proposed", "undercloud": "undercloud", "spare": "spare", "exclude": "excluded"}
+_DEPLOYED = ("undercloud", "spare")
 
 
 def machine_row(machine: ReviewMachine, word: str, width: int) -> str:
@@ -85,8 +86,8 @@ starts again. r starts it; it then asks you to confirm a new review."""
         Binding("u", "say('undercloud')", "Undercloud", key_display="u"),
         Binding("s", "say('spare')", "Spare", key_display="s"),
         Binding("x", "say('exclude')", "Exclude", key_display="x"),
-        Binding("i", "place", "Rack and U", key_display="i"),
-        Binding("l", "blink", "Light", key_display="l"),
+        Binding("i", "place", "Rack and U", key_display="i", show=False),
+        Binding("l", "blink", "Light", key_display="l", show=False),
         Binding("a", "say('')", "Auto", key_display="a"),
         Binding("r", "retry", "Start", key_display="r", show=False),
     ]
@@ -204,8 +205,13 @@ starts again. r starts it; it then asks you to confirm a new review."""
         self.refresh_view()
 
     def action_say(self, role: str) -> None:
-        """The operator's word on the marked machine."""
-        if bmc := self.query_one("#list", Table).marked:
+        """The operator's word on the marked machine; one that nobody can log in to can only be left out."""
+        bmc = self.query_one("#list", Table).marked
+        known = next((one for one in self.shell.view.inventory if one.bmc == bmc), None)
+        if known is not None and role in _DEPLOYED and known.unfit and not known.user:
+            cure = f"; {known.cure}" if known.cure else ""
+            self.answer(f"Not saved: {bmc} has no proven account ({known.unfit}){cure}", bad=True)
+        elif bmc:
             self.say(bmc, role)
 
     @work(exit_on_error=False, group="say")

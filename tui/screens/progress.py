@@ -65,7 +65,7 @@ Tab moves between the parts; arrows and PageUp/PageDown scroll."""
         Binding("r", "retry", "Retry", key_display="r"),
         Binding("v", "part", "View", key_display="v"),
         Binding("f", "filter", "Filter", key_display="f"),
-        Binding("l", "blink", "Light", key_display="l"),
+        Binding("l", "blink", "Light", key_display="l", show=False),
         Binding("h", "app.go('handoff')", "Hand-off", key_display="h"),
         Binding("m", "app.go('networks')", "Modify site", key_display="m", show=False),
         Binding("b", "bundle", "Bundle", key_display="b", show=False),
