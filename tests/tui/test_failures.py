@@ -36,8 +36,8 @@ async def test_a_failure_that_the_engine_retried_stays_to_be_read_until_it_is_ac
         await until(pilot, lambda: "1 to read" in grid(app) and "NEEDS YOU" not in grid(app), "what is to be read")
         await pilot.press("n")
         await until(pilot, lambda: name(app) == "node" and "its power supply is dead" in grid(app), "the machine")
-        assert "It failed at 00:00:00, retried by the engine; a acknowledges: its power" in " ".join(grid(app).split())
-        await pilot.press("a")
+        assert "It failed at 00:00:00, retried by the engine; k acknowledges: its power" in " ".join(grid(app).split())
+        await pilot.press("k")
         await until(pilot, lambda: "to read" not in grid(app) and "Acknowledged." in grid(app), "the end of it")
         assert "its power supply is dead" in grid(app), "its page still tells its failure"
     again = wizard(folder)
@@ -52,9 +52,9 @@ async def test_a_failure_that_the_engine_retried_stays_to_be_read_until_it_is_ac
         await until(pilot, lambda: "1 to read" in grid(again), "the second failure, which nobody has read")
         await pilot.press("n")
         await until(pilot, lambda: "retried by you" in grid(again), "what came of it")
-        await pilot.press("a")
+        await pilot.press("k")
         await until(pilot, lambda: "to read" not in grid(again), "the end of it")
-        await pilot.press("a")
+        await pilot.press("k")
         await until(pilot, lambda: "There is no failure of this machine to acknowledge" in grid(again), "an answer")
 
 
@@ -75,13 +75,13 @@ async def test_the_failure_of_a_replaced_machine_is_told_on_its_own_page_and_not
         await pilot.press("n")
         await until(pilot, lambda: f"{old.bmc}  BMC" in grid(app), "the page of the machine that failed")
         shown = " ".join(grid(app).split())
-        assert old.serial in shown and f"replaced by {spare.bmc}; a acknowledges: its power supply is dead" in shown
+        assert old.serial in shown and f"replaced by {spare.bmc}; k acknowledges: its power supply is dead" in shown
         log = grid(app).partition("Log of this machine")[2]
         assert "power supply is dead" in log, "and its log is its own"
         app.open_node(NODE)
         await until(pilot, lambda: f"{NODE}  BMC {spare.bmc}" in grid(app), "the spare's page")
         assert "No problem reported" in grid(app)
-        await pilot.press("n", "a")
+        await pilot.press("n", "k")
         await until(pilot, lambda: "to read" not in grid(app), "the end of it")
 
 
@@ -107,5 +107,5 @@ async def test_a_damaged_list_of_what_was_read_is_said_and_hides_no_failure(tmp_
         await loaded(pilot)
         app.open_node(NODE)
         await until(pilot, lambda: "1 to read" in grid(app), "what is to be read")
-        await pilot.press("a")
+        await pilot.press("k")
         await until(pilot, lambda: "acknowledged.json" in grid(app), "the refusal")

@@ -32,8 +32,8 @@ async def test_it_is_offered_at_the_review_and_written_and_asked_for_again_when_
     async with app.run_test(size=(80, 24)) as pilot:
         await loaded(pilot)
         app.go("review")
-        await until(pilot, lambda: "F7: save them to a stick" in words(app), "the offer")
-        await pilot.press("f7")
+        await until(pilot, lambda: "F9: save them to a stick" in words(app), "the offer")
+        await pilot.press("f9")
         await until(pilot, lambda: name(app) == "bundle" and "No bundle yet" in words(app), "the page")
         app.screen.query_one("#file", Input).value = str(stick)
         await pilot.press("enter", *"four words", "enter", *"five words", "enter")
@@ -55,7 +55,7 @@ async def test_it_is_offered_at_the_review_and_written_and_asked_for_again_when_
         shown = recovery.grouped(secrets.generated.recovery_key)
         await until(pilot, lambda: shown[:40] in words(app), "the recovery key")
         await pilot.press("escape")
-        await until(pilot, lambda: "The passwords have changed since the last bundle. F7" in words(app), "the offer")
-        await pilot.press("f7")
+        await until(pilot, lambda: "The passwords have changed since the last bundle. F9" in words(app), "the offer")
+        await pilot.press("f9")
         await until(pilot, lambda: name(app) == "bundle", "the page again")
         assert shown[:40] not in words(app) and not app.screen.query_one("#again", Input).value

@@ -74,7 +74,7 @@ Below: for each BMC, the verified account, or what is wrong and how to fix it.""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("delete", "remove", "Remove", key_display="Del"),
         Binding("f10", "go_on", "Start the engine", key_display="F10"),
-        Binding("f7", "app.go('bundle')", "Save the site", key_display="F7"),
+        Binding("f9", "app.go('bundle')", "Save the site", key_display="F9"),
     ]
 
     def __init__(self) -> None:

@@ -47,7 +47,7 @@ p  replace it with a spare. The spare's disk is WIPED: the page names machine
    and disk, and you confirm by typing the site name
 o  choose another spare, if there are several
 d  drop it permanently; refused if fewer than three nodes would be left
-a  acknowledge its failure: until then it stays on every page as "to read",
+k  acknowledge its failure: until then it stays on every page as "to read",
    also when the machine was retried or replaced since
 n  the next machine that needs attention
 l  blinks its light, so that it is found in the rack; it stops by itself
@@ -62,7 +62,7 @@ Otherwise the engine is started. Esc goes back, / searches the log."""
         Binding("o", "spare", "Other spare", key_display="o", show=False),
         Binding("l", "blink", "Light", key_display="l"),
         Binding("d", "drop", "Drop", key_display="d"),
-        Binding("a", "acknowledge", "Acknowledge", key_display="a", show=False),
+        Binding("k", "acknowledge", "Acknowledge", key_display="k", show=False),
     ]
 
     def __init__(self) -> None:

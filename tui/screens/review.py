@@ -53,8 +53,8 @@ def _disk_lines(machine: ReviewMachine, width: int) -> list[Line]:
 
 
 OFFERS = {
-    "none": "If this laptop is lost, its keys and new BMC passwords are too. F7: save them to a stick",
-    "old": "The passwords have changed since the last bundle. F7: save them to a stick",
+    "none": "If this laptop is lost, its keys and new BMC passwords are too. F9: save them to a stick",
+    "old": "The passwords have changed since the last bundle. F9: save them to a stick",
 }
 
 
@@ -78,7 +78,7 @@ engine again (r); it shows you a new review."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f6", "app.go('hardware')", "Exclude a machine", key_display="F6"),
-        Binding("f7", "app.go('bundle')", "Save the site", key_display="F7"),
+        Binding("f9", "app.go('bundle')", "Save the site", key_display="F9"),
     ]
 
     def __init__(self) -> None:

@@ -117,7 +117,7 @@ def past_lines(failures: Sequence[MachineFailure], read: Collection[tuple[str, s
     """Failures of a machine that is not failed now: when, why, and what came of each; with the key for those that were not read."""
     lines: list[Line] = []
     for one in failures:
-        key = "" if key_of(one) in read else "; a acknowledges"
+        key = "" if key_of(one) in read else "; k acknowledges"
         text = f"It failed at {clock(one.time)}, {told(one)}{key}: {cause_of(one)}"
         lines += [[(part, "dim" if not key else "warn")] for part in wrap(text, max(20, width))]
     return lines
