@@ -168,9 +168,10 @@ class Page(Screen[None]):
     def _road(self, view: View, reading: Reading, now: float, width: int, *, safe: bool) -> list[Line]:
         """The road, the bar of time once there is a plan, and who is needed."""
         lines = [road_line(stations(view.state, now, running=view.running), width)]
-        if reading.forecast is not None and not (safe and self.size.height < _HIGH):
+        spare_rows = safe and self.size.height < _HIGH
+        if reading.forecast is not None and not spare_rows:
             lines.append(time_line(reading, now, width, safe=safe))
-        if self.needs:
+        if self.needs and not (spare_rows and self.needs[0].read):  # n leads there all the same
             lines.append(need_line(self.needs, self.place_of(view, self.needs[0].node), width))
         return lines
 
