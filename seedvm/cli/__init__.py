@@ -77,6 +77,14 @@ COMMANDS = (
 )
 
 
+_START = """\
+start here:
+  seedvm demo        the whole way on a virtual rack, on this machine
+  seedvm wizard      on the seed: describe the site, deploy it and watch it
+  seedvm host check  on a laptop: what it lacks to carry the seed
+  seedvm status      where a deployment stands, and what to do next"""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -129,8 +137,10 @@ def parser() -> argparse.ArgumentParser:
     """The parser of every command, for those who run, complete or document it. It loads no library."""
     parser = _Parser(
         prog="seedvm",
-        description="Deploys OpenStack on bare metal, from a rack of powered-off machines to a cloud that runs without this seed.",
+        description="Deploys OpenStack on bare metal, from a rack of powered-off machines to a\ncloud that runs without this seed.",
         parents=[_shared()],
+        epilog=_START,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"seedvm {__version__}")
     parser.set_defaults(

@@ -41,11 +41,12 @@ class _Lines:
 
 
 def _addresses(site: Site) -> list[tuple[str, IPv4Address]]:
+    """In the order in which they are asked for: of two that are the same the later one is the mistake."""
     net = site.provisioning
     return [
+        ("seed.address", site.seed.address),
         ("provisioning.gateway", net.gateway),
         ("provisioning.vip", net.vip),
-        ("seed.address", site.seed.address),
         *((f"provisioning.undercloud[{index}]", address) for index, address in enumerate(net.undercloud)),
     ]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from seedvm.site.load import load_site
 from seedvm.site.secrets_file import load_candidates
@@ -158,6 +158,32 @@ async def test_hardware_writes_the_operators_word(tmp_path: Path) -> None:
         await pilot.press("a")
         await until(pilot, lambda: "172.22.1.22: as proposed" in grid(app), "the answer")
         assert load_site(tmp_path / "site.yaml").machine("172.22.1.22").role is None
+
+
+async def test_the_form_says_what_a_proposal_needs_and_which_of_two_same_addresses_is_wrong(tmp_path: Path) -> None:
+    app = wizard(tmp_path / "state", CONSOLE)
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.go("networks")
+        await until(pilot, lambda: "NICs of this seed: " in grid(app), "the form")
+        await pilot.press("f7")
+        await until(
+            pilot, lambda: "Nothing to propose from: enter a provisioning network" in grid(app), "what it needs"
+        )
+        await pilot.press(*"10.20.0.0/24", "f7")
+        await until(pilot, lambda: field(app, "provisioning.vip").value == "10.20.0.5", "the proposal, in its field")
+        field(app, "site").value, field(app, "bmc.ranges").value = "cellar", "10.20.1.21-10.20.1.60"
+        field(app, "provisioning.vip").value = field(app, "seed.address").value
+        same = '10.20.0.10 is already "Seed address"'
+        marks = [f"#mark-{n}" for n, one in enumerate(FIELDS) if one.key in ("seed.address", "provisioning.vip")]
+
+        def marked() -> list[str]:
+            return [str(app.screen.query_one(mark, Static).content) for mark in marks]
+
+        await until(pilot, lambda: marked() == ["", "!"], "the mark, at the later of the two")
+        field(app, "provisioning.vip").focus()
+        await until(pilot, lambda: same in grid(app), "the cause")
+        await pilot.press("f7")
+        await until(pilot, lambda: "Nothing to propose: no address is empty" in grid(app), "an answer")
 
 
 @pytest.mark.parametrize("key", ["u", "s"])

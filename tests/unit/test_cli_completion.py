@@ -83,3 +83,11 @@ def test_no_line_of_the_man_page_is_a_request_by_accident(capsys: pytest.Capture
     main(["manpage"])
     requests = {line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith((".", "'"))}
     assert requests == {".TH", ".SH", ".SS", ".P", ".TP", ".B"}
+
+
+def test_the_help_says_where_to_start(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    said = capsys.readouterr().out.partition("start here:\n")[2]
+    assert [line.split()[1] for line in said.splitlines()] == ["demo", "wizard", "host", "status"]
+    assert all(len(line) <= 80 for line in said.splitlines())

@@ -77,7 +77,7 @@ def test_an_address_for_old_tls_that_is_no_bmc_of_the_site_is_refused_by_line(
         (
             "vip: 172.22.0.5",
             "vip: 172.22.0.10",
-            ["line 2: seed.address: 172.22.0.10 is already provisioning.vip, line 6"],
+            ["line 6: provisioning.vip: 172.22.0.10 is already seed.address, line 2"],
         ),
         (", 172.22.0.13]", "]", ["line 7: provisioning.undercloud: 2 addresses given"]),
         (

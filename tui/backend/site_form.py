@@ -158,6 +158,13 @@ def _in_words(message: str) -> str:
     return _KEY.sub(lambda key: f'"{_LABELS.get(key[0]) or _LABELS[f"seed.{key[0]}"]}"', told)
 
 
+PROPOSED = (
+    "provisioning.gateway", "provisioning.vip", "seed.address", "provisioning.undercloud", "provisioning.instances",
+    "provisioning.boot",
+)  # fmt: skip
+"""The fields for which `propose` has a value."""
+
+
 def propose(values: Values) -> dict[str, str]:
     """The values with empty addresses filled in from the provisioning network; what was entered stays."""
     filled = dict(values)

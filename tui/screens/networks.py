@@ -12,7 +12,7 @@ from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from seedvm.base.errors import SeedvmError
-from tui.backend.site_form import FIELDS, problems, propose, to_text
+from tui.backend.site_form import FIELDS, PROPOSED, problems, propose, to_text
 from tui.screens.page import Page, put
 from tui.state.watcher import View
 
@@ -155,8 +155,17 @@ continues, unless a value is invalid. Esc goes back and keeps your input."""
             self.focus_next()
 
     def action_propose(self) -> None:
-        """Fill what is empty."""
-        self._fill(propose(self.values()))
+        """Fill what is empty, or say what that needs."""
+        values = self.values()
+        filled = propose(values)
+        if filled != values:
+            self._fill(filled)
+        elif any(not values[key].strip() for key in PROPOSED):
+            number = next(number for number, field in enumerate(FIELDS) if field.key == "provisioning.cidr")
+            self.query_one(f"#field-{number}", Input).focus()
+            self.answer("Nothing to propose from: enter a provisioning network of at least 256 addresses.", bad=True)
+        else:
+            self.answer("Nothing to propose: no address is empty.")
 
     def action_save(self) -> None:
         """Write site.yaml and continue, or go to the first field that is wrong."""
