@@ -42,7 +42,7 @@ async def test_the_first_page_leads_to_what_is_wrong_and_then_to_what_is_missing
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: "Enter: fix errors in the site settings" in grid(app), "the first page")
         await pilot.press("enter")
-        await until(pilot, lambda: "Undercloud VIP: " in grid(app), "the field that is wrong")
+        await until(pilot, lambda: "! 172.22.9.5 is not a usable" in grid(app), "what is wrong")
         assert app.focused is not None and app.focused.id == "field-5"
         app.screen.query_one("#field-5", Input).value = "172.22.0.5"
         await pilot.press("f10")

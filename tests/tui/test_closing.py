@@ -87,7 +87,7 @@ async def test_ctrl_c_says_that_the_engine_goes_on_and_covers_neither_light_nor_
             await loaded(pilot)
             await until(pilot, lambda: app.view.running, "the engine")
             app.go("progress")
-            await until(pilot, lambda: "Machines" in grid(app), "the page")
+            await until(pilot, lambda: "Log of all machines" in grid(app), "the page")
             await pilot.press("ctrl+c")
             await until(pilot, lambda: "The engine keeps" in grid(app), "the answer")
             shown = grid(app).splitlines()

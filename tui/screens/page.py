@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from typing import ClassVar, Protocol, cast
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -265,9 +266,18 @@ class Page(Screen[None]):
 
 
 def put(widget: Static, text: str) -> None:
-    """Set a Static's text only where it differs: unchanged lines cost a serial line nothing."""
-    if widget.content != text:
-        widget.update(text)
+    """Set a Static's text only where it differs, and lay the page out again only where its height may change: a new layout paints
+    the whole page, which a serial line pays for."""
+    before = widget.content
+    if before != text:
+        rows = _rows(text, widget.size.width)
+        widget.update(text, layout=not rows or _rows(str(before), widget.size.width) != rows)
+
+
+def _rows(text: str, width: int) -> int:
+    """The rows that text takes if none of its lines has to be wrapped; else 0: not known."""
+    lines = text.split("\n")
+    return len(lines) if all(cell_len(line) <= width for line in lines) else 0
 
 
 def matches(text: str, wanted: str) -> bool:
