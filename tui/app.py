@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, ClassVar
 
@@ -59,8 +59,8 @@ PAGES: Mapping[str, type[Page]] = {
 
 _ENGINE_BEGINS_SECONDS, _BUNDLE_SECONDS = 3.0, 5.0
 """What these usually take."""
-_FIRST_LOOK_SECONDS = 1.0
-"""A screen that stays empty for longer than this while a long journal is read begins with the first page."""
+_FIRST_LOOK_SECONDS, _SETTLED_SECONDS = 1.0, 0.3
+"""A screen that is empty for as long while a long journal is read begins with the first page; until the first layouts settle."""
 
 
 def _spare_the_screen() -> None:
@@ -143,6 +143,10 @@ class WizardApp(App[None]):
         """First page, the follower, and a clock for the seconds on the screen."""
         _spare_the_screen()
         self.set_class(self.colourless, "-plain")
+        if self.colourless:  # each of the first layouts would be painted whole, which a serial line pays for
+            settling = ExitStack()
+            settling.enter_context(self.batch_update())
+            self.set_timer(_SETTLED_SECONDS, settling.close)
         if self._opens:
             self.set_timer(_FIRST_LOOK_SECONDS, lambda: self._open_where_needed(View()))
         else:

@@ -15,6 +15,7 @@ from tests.contract.isolated import isolated
 from tests.tui.helpers import CONSOLE, cable, grid, journal_line, loaded, name, state_dir, until, wizard
 from tui.backend.listen import heard, overhear
 from tui.backend.seed_checks import images_to_come, looks
+from tui.widgets.lines import Lines
 
 
 async def test_the_first_page_leads_to_the_preflight_and_on_to_the_questions(tmp_path: Path) -> None:
