@@ -161,7 +161,7 @@ async def _readme_picture(journal: Path, picture: Path, scratch: Path) -> None:
         await tab.until("the first page", lambda: "see the progress" in tab.heard)
         await tab.take_keys()
         await tab.press("Enter", 13, "\r")
-        await tab.until("the progress", lambda: "Machines" in tab.heard)
+        await tab.until("the progress", lambda: "is to be" in tab.heard)
         await asyncio.sleep(1.0)  # the terminal fades in for 0.3 s and paints in its own time; nothing is decided by it
         picture.write_bytes(await tab.picture())
 

@@ -15,7 +15,6 @@ from tests.contract.isolated import isolated
 from tests.tui.helpers import CONSOLE, cable, grid, journal_line, loaded, name, state_dir, until, wizard
 from tui.backend.listen import heard, overhear
 from tui.backend.seed_checks import images_to_come, looks
-from tui.widgets.lines import Lines
 
 
 async def test_the_first_page_leads_to_the_preflight_and_on_to_the_questions(tmp_path: Path) -> None:
@@ -45,11 +44,10 @@ async def test_what_the_engine_found_is_there_with_its_cure(tmp_path: Path) -> N
         journal.write(journal_line(900, "step-checked", "preflight", **told) + "\n")
         journal.write(journal_line(901, "run-ended", verdict="blocked") + "\n")
     app = wizard(folder)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with app.run_test(size=(80, 30)) as pilot:
         await loaded(pilot)
         app.go("preflight")
         await until(pilot, lambda: "172.22.0.77" in grid(app) and "switch it off on this wire" in grid(app), "the cure")
-        app.screen.query_one("#checks", Lines).action_scroll_end()
         await until(pilot, lambda: "r check again   m modify the site" in grid(app), "the keys")
         await pilot.press("m")
         await until(pilot, lambda: name(app) == "networks", "the site")

@@ -57,13 +57,13 @@ def test_three_screens_watch_one_engine_and_may_vanish_and_come_back(
     state, release, child = engine
     first, second, lines = wizard(tmux, state), wizard(tmux, state), wizard(tmux, state, "--plain")
     for screen in (first, second):
-        screen.until("Machines", "engine running", within=SOON)
+        screen.until("is to be", "engine running", within=SOON)
     lines.until("Running: write", within=SOON)
     first.kill("-m tui")
     lines.kill("-m tui")
     assert engine_pid(state) is not None and child.poll() is None
     back = wizard(tmux, state)
-    back.until("Machines", "engine running", within=SOON)
+    back.until("is to be", "engine running", within=SOON)
     release.touch()
     back.until("engine not running", within=SOON)
     second.until("engine not running", within=SOON)
@@ -75,7 +75,7 @@ def test_a_screen_ends_with_its_terminal_and_leaves_the_engine(
 ) -> None:
     state, _, child = engine
     screen = wizard(tmux, state)
-    screen.until("Machines", within=SOON)
+    screen.until("is to be", within=SOON)
     assert screen.commands("-m tui")
     line = screen.line
     screen.close()
@@ -94,7 +94,7 @@ def test_after_a_storm_of_sizes_the_screen_is_as_one_that_had_none(tmux: Tmux, t
             screen.until("Go to", within=SOON)
             screen.type("\x1b[B" * list(PAGES).index(page.lower()))
             screen.press("Enter")
-            screen.until("Machines", within=SOON)
+            screen.until("is to be", within=SOON)
         screen.until(page, "SAFE TO LEAVE: NO", "F1 Help", within=SOON)
     sizes = random.Random(4)
     for _ in range(60):
