@@ -103,7 +103,7 @@ class WizardApp(App[None]):
         self.looked = False
         self.node = ""
         self.wait: Wait | None = None
-        self.gauge, self.census, self.rates = Gauge(), Census(), Rates()
+        self.gauge, self.census, self.rates, self._settling = Gauge(), Census(), Rates(), ExitStack()
         self.replaying = replaying
         self.ascii_only = wants_ascii(environment)
         self.colourless = self.ascii_only or "NO_COLOR" in environment
@@ -144,9 +144,8 @@ class WizardApp(App[None]):
         _spare_the_screen()
         self.set_class(self.colourless, "-plain")
         if self.colourless:  # each of the first layouts would be painted whole, which a serial line pays for
-            settling = ExitStack()
-            settling.enter_context(self.batch_update())
-            self.set_timer(_SETTLED_SECONDS, settling.close)
+            self._settling.enter_context(self.batch_update())
+            self.set_timer(_SETTLED_SECONDS, self._settling.close)
         if self._opens:
             self.set_timer(_FIRST_LOOK_SECONDS, lambda: self._open_where_needed(View()))
         else:
@@ -233,6 +232,7 @@ class WizardApp(App[None]):
 
     def go(self, name: str) -> None:
         """Bring a page to the front; pages above it are closed, what was entered in them is kept."""
+        self._settling.close()  # a page that is covered before it was painted stays blank
         page = self.get_screen(name)
         if page in self.screen_stack:
             while self.screen is not page:
