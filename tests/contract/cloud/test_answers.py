@@ -98,7 +98,12 @@ async def test_each_service_is_quoted_in_its_own_words() -> None:
 
 @isolated
 async def test_what_a_service_leaves_out_is_named() -> None:
-    with cloud({"baremetal": lambda *_: (200, {"nodes": [{"name": "a"}]}), "compute": lambda *_: (200, [])}):
+    with cloud(
+        {
+            "baremetal": lambda *_: (200, {"nodes": [{"name": "a", "extra": {ironic.SITE: "demo"}}]}),
+            "compute": lambda *_: (200, []),
+        }
+    ):
         with pytest.raises(SeedvmError, match="ironic, nodes: the answer has an unexpected format: it has no uuid"):
             await ironic.nodes(our_cloud(), "demo")
         with pytest.raises(
