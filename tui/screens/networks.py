@@ -161,7 +161,7 @@ continues, unless a value is invalid. Esc goes back and keeps your input."""
         if filled != values:
             self._fill(filled)
         elif any(not values[key].strip() for key in PROPOSED):
-            number = next(number for number, field in enumerate(FIELDS) if field.key == "provisioning.cidr")
+            number = [field.key for field in FIELDS].index("provisioning.cidr")
             self.query_one(f"#field-{number}", Input).focus()
             self.answer("Nothing to propose from: enter a provisioning network of at least 256 addresses.", bad=True)
         else:
