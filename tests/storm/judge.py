@@ -44,7 +44,10 @@ def judge(world: World, outcome: Outcome, watch: VipWatch, before: Before, folde
     if watch.doubles:
         outcome.found(f"two holders of the VIP in {len(watch.doubles)} samples: {'+'.join(watch.doubles[0][1])}")
     entries = world.journal()
-    moved = next((one.time.timestamp() for one in entries if one.event.fields().get("name") == "vip_holder"), None)
+    holders = [
+        one for one in entries if one.event.fields().get("name") == "vip_holder"
+    ]  # JOIN says that it is the seed
+    moved = next((one.time.timestamp() for one in holders if one.event.fields().get("value") != SEED), None)
     if moved is not None and watch.held_since(SEED, moved):
         outcome.found("the seed held the VIP again after COMMIT")
     if any("off the wire" in why for why in outcome.why):
