@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.rows import Line
 from seedvm.base.secret import Secret
 from seedvm.site.accounts import Candidate
 from seedvm.site.doubts import Doubt
@@ -19,7 +20,6 @@ from tui.screens.review import review_lines
 from tui.state.machines import names
 from tui.state.watcher import View
 from tui.text.progress import failure_lines, lanes, light, log_text, overall_line, status_line
-from tui.widgets.lines import Line
 
 WIDTH = 100
 EXIT_DONE, EXIT_STOPPED, EXIT_WAITS = 0, 1, 3

@@ -5,37 +5,11 @@ Nothing is told by colour alone: each state has a mark of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Generic, TypeAlias, TypeVar, overload
 
+from seedvm.base.rows import Line, Span
 from seedvm.foreign.text import fitted
-
-Span: TypeAlias = tuple[str, str]
-"""Text and the name of its style: good, bad, warn, busy, dim, strong, or empty."""
-Line: TypeAlias = Sequence[Span]
-
-Item = TypeVar("Item")
-
-
-class Made(Sequence[Line], Generic[Item]):
-    """Lines that are made when they are looked at: a thousand machines cost what is seen of them."""
-
-    def __init__(self, items: Sequence[Item], make: Callable[[Item], Line]) -> None:
-        self._items, self._make = items, make
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    @overload
-    def __getitem__(self, number: int) -> Line: ...
-    @overload
-    def __getitem__(self, number: slice) -> list[Line]: ...
-    def __getitem__(self, number: int | slice) -> Line | list[Line]:
-        if isinstance(number, slice):
-            return [self._make(item) for item in self._items[number]]
-        return self._make(self._items[number])
-
 
 _RISING, _RISING_ASCII = "▁▂▃▄▅▆▇█", "_.-=+*%#"
 _MARKS = {"good": ("●", "*"), "free": ("○", "o"), "busy": ("◐", ">"), "bad": ("✖", "X"), "notice": ("!", "!")}

@@ -9,9 +9,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
+from seedvm.base.rows import Line, Rows, Span
 from seedvm.foreign.text import fitted
 from seedvm.monitor import figures
-from seedvm.monitor.drawing import Line, Made, Span, amount, bunched, clock, graph, lasting, mark, text, within
+from seedvm.monitor.drawing import amount, bunched, clock, graph, lasting, mark, text, within
 from seedvm.monitor.model import Answered, ControllerView, Machine, MemberSample, Overview
 from seedvm.monitor.verdict import Judgement, Matter, works
 
@@ -180,7 +181,7 @@ def machine_line(machine: Machine, width: int, ascii: bool = False, *, name: int
 def machine_lines(seen: Overview, shown: Sequence[Machine], width: int, ascii: bool = False) -> Sequence[Line]:
     """A line for each of the machines that are `shown`, made when it is looked at."""
     name = min(20, max((len(one.name) for one in shown), default=0))
-    return Made(shown, lambda one: machine_line(one, width, ascii, name=name, site=seen.site))
+    return Rows(shown, lambda one: machine_line(one, width, ascii, name=name, site=seen.site))
 
 
 def machine_detail(machine: Machine, width: int) -> list[Line]:

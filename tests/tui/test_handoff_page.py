@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from seedvm.base.rows import Line
 from seedvm.engine import events
 from seedvm.engine.codec import encode
 from seedvm.engine.journal import read
@@ -17,7 +18,6 @@ from tui.state.watcher import View
 from tui.text.ascii import ascii_text
 from tui.text.handoff import duty_lines, evidence_rows, phase_rows, write_pause
 from tui.text.handoff_picture import members, moved, picture
-from tui.widgets.lines import Line
 
 DEMO = Path(__file__).parents[1] / "recorded" / "demo" / "journal.jsonl"
 ENTRIES = read(DEMO)

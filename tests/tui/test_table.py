@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from textual.app import App, ComposeResult
 
+from seedvm.base.rows import Line, Rows
 from tests.tui.helpers import grid, until
-from tui.widgets.lines import Line, Rows
 from tui.widgets.table import Table
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from seedvm.base.rows import Line
 from seedvm.engine.codec import decode
 from seedvm.engine.reducer import fold
 from seedvm.engine.state import PhaseView, State, StepView
@@ -21,7 +22,6 @@ from tui.text.handoff_picture import picture
 from tui.text.lanes import lane_lines, needy
 from tui.text.progress import light, overall_line, step_lines
 from tui.text.rack import rack_lines
-from tui.widgets.paint import Line
 
 EVENTS = [decode(line) for line in (EXAMPLE / "journal.jsonl").read_text().splitlines()]
 WHOLE = fold(State(), EVENTS)

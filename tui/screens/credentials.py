@@ -15,12 +15,13 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.rows import Line
 from seedvm.base.secret import Secret
 from seedvm.site.accounts import Candidate
 from tui.screens.page import Page, matches
 from tui.state.watcher import View
 from tui.text.format import fit
-from tui.widgets.lines import Line, Lines
+from tui.widgets.lines import Lines
 
 Candidates = tuple[Candidate, ...]
 

@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.rows import Line, Rows
 from seedvm.scan.evidence import Bmc
 from seedvm.scan.listen import Neighbour
 from seedvm.scan.run import Cost
@@ -23,7 +24,7 @@ from tui.state.watcher import View
 from tui.text.discovery import HeardHost, Row, facts_of, none_found, row_line, row_text
 from tui.text.format import duration
 from tui.text.waiting import Wait
-from tui.widgets.lines import Line, Lines, Rows
+from tui.widgets.lines import Lines
 
 
 class DiscoveryPage(Page):

@@ -13,13 +13,14 @@ from textual.containers import Horizontal
 from textual.widgets import Input, Static
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.rows import Line, Rows
 from seedvm.site.review import ReviewMachine
 from tui.screens.blinking import MachinesPage
 from tui.screens.page import matches
 from tui.state.files import Known
 from tui.state.watcher import View
 from tui.text.format import fit
-from tui.widgets.lines import Line, Lines, Rows
+from tui.widgets.lines import Lines
 from tui.widgets.table import Table
 
 _ROLES = {"": "as proposed", "undercloud": "undercloud", "spare": "spare", "exclude": "excluded"}

@@ -15,6 +15,7 @@ from textual.containers import Horizontal
 from textual.widgets import Input, Static
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.rows import Line
 from seedvm.engine.stages import stalled
 from seedvm.engine.state import Failure, MachineFailure, NodeView
 from seedvm.site import orders
@@ -29,7 +30,7 @@ from tui.text.lanes import needy
 from tui.text.machine import about_of, todo_lines, where_lines
 from tui.text.progress import failure_lines, log_lines, past_lines
 from tui.widgets.banner import Banner
-from tui.widgets.lines import Line, Lines
+from tui.widgets.lines import Lines
 
 
 class NodePage(MachinesPage):

@@ -18,6 +18,7 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 from textual.worker import Worker, WorkerState
 
+from seedvm.base.rows import Line
 from tui.backend.engine import EngineClient
 from tui.state.gauge import Gauge, Reading
 from tui.state.machines import Census
@@ -30,7 +31,6 @@ from tui.text.road import need_line, road_line, stations, time_line
 from tui.text.waiting import Wait
 from tui.widgets.banner import Banner
 from tui.widgets.keys import Keys
-from tui.widgets.paint import Line
 
 _WIDE, _HIGH = 110, 30
 

@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.rows import Line
 from seedvm.engine.state import State, StepView
 from tui.backend.listen import SECONDS
 from tui.backend.seed_checks import Look
@@ -19,7 +20,7 @@ from tui.state.watcher import View
 from tui.text.format import MARKS, fit
 from tui.text.progress import failure_lines, step_seconds
 from tui.text.waiting import Wait
-from tui.widgets.lines import Line, Lines
+from tui.widgets.lines import Lines
 
 _STAGES = ("preflight", "seed")
 _ENGINE = (

@@ -13,6 +13,7 @@ from textual.containers import Horizontal
 from textual.widgets import Input, Static
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.rows import Line
 from seedvm.site.doubts import Doubt
 from tui.screens.page import Page, matches, put
 from tui.state.files import ShownReceipt
@@ -21,7 +22,6 @@ from tui.text.format import fit
 from tui.text.leaving import leave_lines
 from tui.text.progress import light
 from tui.widgets.lines import Lines
-from tui.widgets.paint import Line
 
 _INDENT = " " * 10
 """The column of the receipt's values."""

@@ -12,11 +12,12 @@ from textual.containers import Horizontal
 from textual.widgets import Input, Static
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.rows import Line
 from seedvm.site.review import Review, ReviewMachine
 from tui.screens.page import Page, matches, put
 from tui.state.watcher import View
 from tui.text.format import fit
-from tui.widgets.lines import Line, Lines
+from tui.widgets.lines import Lines
 
 
 def review_lines(review: Review, wanted: str, width: int) -> list[Line]:

@@ -12,6 +12,7 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from seedvm.base.errors import SeedvmError
+from seedvm.base.rows import Line
 from seedvm.monitor import words
 from seedvm.monitor.drawing import clock
 from seedvm.monitor.model import Machine, Overview
@@ -20,7 +21,7 @@ from tui.backend.top_feed import Feed
 from tui.screens.notes import Help
 from tui.screens.page import matches, put
 from tui.widgets.keys import Keys
-from tui.widgets.lines import Line, Lines, Maker
+from tui.widgets.lines import Lines, Maker
 from tui.widgets.table import Table
 
 HELP = """\

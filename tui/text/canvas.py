@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from tui.widgets.paint import SPARK, Line, Span
+from seedvm.base.rows import Line, Span
+from tui.widgets.paint import SPARK
 
 
 class Canvas:

@@ -5,10 +5,10 @@ Pure: no widget, no file. It refuses to call a stage done that the journal did n
 
 from __future__ import annotations
 
+from seedvm.base.rows import Line
 from seedvm.engine.stages import LAST_NODE_PHASES, NodePhase
 from seedvm.engine.state import NodeView, ResourceView, State, StepView
 from tui.text.format import clock, duration, fit
-from tui.widgets.lines import Line
 
 STAGES: tuple[NodePhase, ...] = ("power", "pxe", "ramdisk", "write", "boot", "configure", "joined")
 """The way of an undercloud's node through its deployment, in order."""

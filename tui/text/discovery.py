@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from seedvm.base.nics import SystemNic
+from seedvm.base.rows import Line
 from seedvm.scan.evidence import Bmc
 from seedvm.scan.listen import Neighbour
 from seedvm.site.model import BmcSite
 from tui.state.files import Known
 from tui.text.format import fit
-from tui.widgets.lines import Line
 
 _WHO = ("vendor", "product", "redfish-version", "guid", "uuid")
 

@@ -5,13 +5,14 @@ Pure: no widget, no file. It says what the journal says, and no more: what is no
 
 from __future__ import annotations
 
+from seedvm.base.rows import Line, Span
 from seedvm.engine.stages import HANDOFF_PHASES
 from seedvm.engine.state import PhaseView, State, StepView
 from tui.state.watcher import View
 from tui.text.canvas import trace
 from tui.text.format import clock, duration, fit
 from tui.text.handoff_picture import first_of, moved
-from tui.widgets.paint import Line, Span, thin_bar
+from tui.widgets.paint import thin_bar
 
 HELD, LIMIT = "write_hold_since", "write_pause_limit_seconds"
 """Facts: since when writes are refused (seconds since the epoch, or null), and how many seconds that lasts at most."""

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from seedvm.base.rows import Line
 from seedvm.engine.state import State
 from tui.state.watcher import View
 from tui.text.canvas import Canvas
 from tui.text.format import clock, fit
-from tui.widgets.paint import Line
 
 _WIDE = 120
 _MEMBERS = 5

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from seedvm.base.rows import Line, Rows, Span
 from seedvm.engine.stages import stalled
 from seedvm.engine.state import NodeView, State
 from tui.state.estimate import WAY, usual_stage, way_share
 from tui.state.machines import MachineView
 from tui.text.format import duration, fit, middle
 from tui.text.rack import sign
-from tui.widgets.lines import Rows
-from tui.widgets.paint import Line, Span, bar
+from tui.widgets.paint import bar
 
 _READY = {
     "found": "found",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from textwrap import wrap
 
+from seedvm.base.rows import Line
 from seedvm.engine.state import State
 from tui.state.watcher import View
 from tui.text.format import duration, fit
 from tui.text.handoff_picture import first_of, members
 from tui.text.progress import light
-from tui.widgets.paint import Line
 
 
 def closing_words(view: View, *, replaying: bool) -> str:

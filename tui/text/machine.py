@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 
+from seedvm.base.rows import Line
 from seedvm.engine.state import State
 from seedvm.site.orders import Spare, spares
 from seedvm.site.review import ReviewMachine
@@ -14,7 +15,7 @@ from tui.state.files import Known
 from tui.state.machines import MachineView
 from tui.state.watcher import View
 from tui.text.format import duration
-from tui.widgets.paint import Line, spark
+from tui.widgets.paint import spark
 
 
 @dataclass(frozen=True)

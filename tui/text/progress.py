@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from textwrap import wrap
 
+from seedvm.base.rows import Line, Rows
 from seedvm.engine.state import Failure, LogLine, MachineFailure, NodeView, State, StepView
 from seedvm.foreign.text import shown
 from seedvm.site.review import Review
@@ -18,7 +19,6 @@ from tui.state.files import ShownReceipt
 from tui.state.machines import names
 from tui.text.format import MARKS, clock, duration, fit, middle, size, text_bar
 from tui.text.sentences import Story, Told
-from tui.widgets.lines import Line, Rows
 
 _STEP_STYLE = {"running": "busy", "done": "good", "failed": "bad", "blocked": "bad", "waiting": "dim", "todo": ""}
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
+from seedvm.base.rows import Line
 from tui.state.machines import MachineView
 from tui.text.format import fit
-from tui.widgets.paint import Line
 
 
 def sign(one: MachineView) -> tuple[str, str]:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from seedvm.base.rows import Line, Span
 from seedvm.engine.stages import Stage
 from seedvm.engine.state import State, StepView
 from tui.state.estimate import gone_of, usual_of
 from tui.state.gauge import Reading
 from tui.state.needs import NeedsYou
 from tui.text.format import duration, fit, middle
-from tui.widgets.paint import Line, Span, bar
+from tui.widgets.paint import bar
 
 _STATIONS: tuple[tuple[str, tuple[Stage, ...]], ...] = (
     ("Site", ("preflight", "seed")),

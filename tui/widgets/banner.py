@@ -9,7 +9,8 @@ from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 
-from tui.widgets.paint import Line, Painter
+from seedvm.base.rows import Line
+from tui.widgets.paint import Painter
 
 Maker = Callable[[int], Sequence[Line]]
 

@@ -7,39 +7,16 @@ so none can be cut for a width that the block does not have (or does not have ye
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar, overload
 
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui.widgets.paint import Line, Painter, Span
-
-__all__ = ["Line", "Lines", "Maker", "Rows", "Span"]
+from seedvm.base.rows import Line
+from tui.widgets.paint import Painter
 
 Maker = Callable[[int], Sequence[Line]]
 """Makes the lines for a width in cells."""
-
-Item = TypeVar("Item")
-
-
-class Rows(Sequence[Line], Generic[Item]):
-    """Lines that are made when they are looked at: a log of thousands costs what is seen of it."""
-
-    def __init__(self, items: Sequence[Item], make: Callable[[Item], Line]) -> None:
-        self._items, self._make = items, make
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    @overload
-    def __getitem__(self, number: int) -> Line: ...
-    @overload
-    def __getitem__(self, number: slice) -> list[Line]: ...
-    def __getitem__(self, number: int | slice) -> Line | list[Line]:
-        if isinstance(number, slice):
-            return [self._make(item) for item in self._items[number]]
-        return self._make(self._items[number])
 
 
 class Lines(Painter, ScrollView, can_focus=True):

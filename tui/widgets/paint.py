@@ -12,10 +12,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.widget import Widget
 
-Span = tuple[str, str]
-"""Text and the names of its styles, separated by spaces: those of STYLES, TRACK, MARKED; or empty."""
-
-Line = Sequence[Span]
+from seedvm.base.rows import Line, Span
 
 STYLES = ("good", "bad", "warn", "busy", "dim", "strong", "track", "accent")
 TRACK, SPARK, THIN = "track", "spark", "thin"
